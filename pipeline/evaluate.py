@@ -1,0 +1,31 @@
+"""evaluate: score generated and real photos and the baselines."""
+
+import json
+
+from pix2street.files import write_json, write_text
+from pix2street.layout import Layout
+from pix2street.params import Params
+from pix2street.stage import run_stage
+
+
+def main(params: Params, layout: Layout) -> None:
+    from pix2street.steps.evaluate import evaluate_photos
+    from pix2street.tracking import Run
+
+    metrics, class_iou = evaluate_photos(
+        layout.split,
+        layout.segmenter,
+        layout.generated,
+        layout.baselines,
+        judge_score=json.loads((layout.segmenter / "score.json").read_text(encoding="utf-8")),
+        **params.evaluate.model_dump(),
+        **params.compute.model_dump(),
+    )
+    write_json(layout.metrics, metrics)
+    write_text(layout.class_iou, class_iou.to_csv(index=False, lineterminator="\n"))
+    with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
+        run.record_metrics(metrics)
+
+
+if __name__ == "__main__":
+    run_stage(main)

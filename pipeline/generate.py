@@ -1,0 +1,24 @@
+"""generate: the photo of every held-out input, and the baselines'."""
+
+from pix2street.files import fresh_folder
+from pix2street.layout import Layout
+from pix2street.params import Params
+from pix2street.stage import run_stage
+
+
+def main(params: Params, layout: Layout) -> None:
+    from pix2street.steps.generate import generate_photos
+
+    with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:
+        generate_photos(
+            layout.split,
+            layout.generator,
+            folder,
+            baselines_folder,
+            **params.generate.model_dump(),
+            **params.compute.model_dump(),
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)

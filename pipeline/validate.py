@@ -1,0 +1,24 @@
+"""validate: stop the pipeline where the split pairs break a limit."""
+
+import shutil
+
+from pix2street.files import write_json
+from pix2street.layout import Layout
+from pix2street.params import Params
+from pix2street.stage import run_stage
+
+
+def main(params: Params, layout: Layout) -> None:
+    from pix2street.steps.validate import passed, refuse_failures, validate_split
+
+    shutil.rmtree(layout.data_docs, ignore_errors=True)
+    size = {"height_px": params.split.height_px, "width_px": params.split.width_px}
+    verdict = validate_split(layout.split, **size, **params.validate_.model_dump(), data_docs=layout.data_docs)
+    write_json(layout.verdict, verdict)
+    refuse_failures(verdict, layout.split)
+    write_json(layout.passed, passed(layout.split))
+    print(f"validation passed: {len(verdict['checks'])} checks on {sum(verdict['pairs'].values())} pairs")
+
+
+if __name__ == "__main__":
+    run_stage(main)

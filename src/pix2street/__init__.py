@@ -1,0 +1,1 @@
+"""pix2street: from a semantic drawing of a street to a photo of it."""

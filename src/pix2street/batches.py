@@ -1,0 +1,152 @@
+"""From PNGs on disk to batches: decode, jitter, mirror, encode, normalise (tf.data).
+
+Order, crop and mirroring are a function of (seed, epoch, index in the manifest) alone: neither the number of
+threads nor an interruption changes them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+from pix2street.classes import ClassTable
+from pix2street.errors import UserError
+from pix2street.images import to_unit
+from pix2street.pairs import Pair
+from pix2street.seeds import derive_seed
+
+JITTER_RATIO = 286 / 256
+"""How much larger a pair is made before it is cropped back (Isola et al. 2017, appendix 6.2)."""
+
+
+@dataclass(frozen=True)
+class InputEncoding:
+    """How an input on disk is shown to the generator.
+
+    Args:
+        kind: "color": RGB in [-1, 1], class ids in their classes' colours; "onehot": a channel a class, 0 or 1.
+        classes: the table of the ids on disk; None where inputs are RGB.
+    """
+
+    kind: str
+    classes: ClassTable | None
+
+    def __post_init__(self):
+        if self.kind == "onehot" and self.classes is None:
+            raise UserError("train.input_encoding: onehot needs a data set with classes, this one has none; use color")
+
+    @property
+    def channels(self) -> int:
+        """The generator's input channels."""
+        return len(self.classes.entries) if self.classes and self.kind == "onehot" else 3
+
+    def to_json(self) -> dict[str, Any]:
+        return {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        return cls(fields["encoding"], fields["classes"] and ClassTable.from_json(fields["classes"]))
+
+    def encode(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Stored pixels `[..., H, W, 1 or 3]` uint8 -> `[..., H, W, channels]` float32."""
+        if self.classes is None:
+            return to_unit(tf.cast(pixels, tf.float32))
+        ids = tf.cast(pixels[..., 0], tf.int32)
+        if self.kind == "onehot":
+            return tf.one_hot(tf.gather(self.classes.channels.astype(np.int32), ids), self.channels)
+        return tf.gather(to_unit(self.classes.colors.astype(np.float32)), ids)
+
+
+def training_batches(
+    pairs: Sequence[Pair], encoding: InputEncoding, seed: int, epoch: int, batch: int, jitter: bool, mirror: bool
+) -> tf.data.Dataset:
+    """One epoch for pix2pix: `([B, H, W, C], [B, H, W, 3])` float32, inputs encoded, targets in [-1, 1].
+
+    The last batch holds what is left.
+    """
+    epoch_pairs = _augmented(pairs, encoding.classes is not None, seed, epoch, jitter, mirror)
+    return _batched(epoch_pairs, lambda pixels, target: (encoding.encode(pixels), to_unit(target)), batch)
+
+
+def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) -> tf.data.Dataset:
+    """All pairs in their order, as they are on disk; shapes and ranges as in `training_batches`."""
+    return _batched(
+        _stored(pairs, range(len(pairs)), encoding.classes is not None),
+        lambda _, pixels, target: (encoding.encode(pixels), to_unit(target)),
+        batch,
+    )
+
+
+def segmentation_batches(
+    pairs: Sequence[Pair], classes: ClassTable, seed: int, epoch: int, batch: int
+) -> tf.data.Dataset:
+    """One epoch for the judge, jittered and mirrored.
+
+    Targets `[B, H, W, 3]` float32 in [-1, 1], and evaluated classes `[B, H, W]` int32, `VOID` elsewhere.
+    """
+    places = classes.evaluated.astype(np.int32)
+    return _batched(
+        _augmented(pairs, True, seed, epoch, jitter=True, mirror=True),
+        lambda ids, target: (to_unit(target), tf.gather(places, tf.cast(ids[..., 0], tf.int32))),
+        batch,
+    )
+
+
+def _batched(dataset: tf.data.Dataset, convert, batch: int) -> tf.data.Dataset:
+    return dataset.map(convert, num_parallel_calls=tf.data.AUTOTUNE).batch(batch).prefetch(tf.data.AUTOTUNE)
+
+
+def _stored(pairs: Sequence[Pair], order: Sequence[int], class_ids: bool) -> tf.data.Dataset:
+    """(index, input `[H, W, 1 or 3]` uint8, target `[H, W, 3]` float32 in [0, 255]) in the given order."""
+    input_paths = [str(pairs[i].input_path) for i in order]
+    target_paths = [str(pairs[i].target_path) for i in order]
+
+    def read(index, input_path, target_path):
+        pixels = tf.io.decode_png(tf.io.read_file(input_path), channels=1 if class_ids else 3)
+        target = tf.io.decode_png(tf.io.read_file(target_path), channels=3)
+        return index, pixels, tf.cast(target, tf.float32)
+
+    dataset = tf.data.Dataset.from_tensor_slices((np.asarray(order, np.int32), input_paths, target_paths))
+    return dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _augmented(
+    pairs: Sequence[Pair], class_ids: bool, seed: int, epoch: int, jitter: bool, mirror: bool
+) -> tf.data.Dataset:
+    """(input, target) of one epoch in its own order; see `_stored` for shapes."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
+    epoch_seed = derive_seed(seed, epoch)
+
+    def augment(index, pixels, target):
+        crop_seed, mirror_seed = tf.stack([epoch_seed, 2 * index]), tf.stack([epoch_seed, 2 * index + 1])
+        if jitter:
+            pixels, target = _jitter(pixels, target, crop_seed, class_ids)
+        if mirror:
+            flip = tf.random.stateless_uniform([], mirror_seed) < 0.5
+            pixels, target = (tf.where(flip, tf.reverse(image, [1]), image) for image in (pixels, target))
+        return pixels, target
+
+    return _stored(pairs, order, class_ids).map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _jitter(pixels: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, class_ids: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Enlarge both by 286/256 and crop both at one place back to their size.
+
+    Class ids are enlarged by nearest neighbour, photos bicubically. (The tutorial enlarges both by nearest neighbour,
+    the PyTorch reference both bicubically, the classes' colours too.)
+    """
+    size = tf.shape(target)[:2]
+    larger = tf.cast(tf.round(tf.cast(size, tf.float32) * JITTER_RATIO), tf.int32)
+    free = tf.cast(larger - size + 1, tf.float32)
+    top_left = tf.cast(tf.random.stateless_uniform([2], seed) * free, tf.int32)
+
+    def crop(image, method):
+        image = tf.image.resize(image, larger, method)
+        return tf.slice(image, tf.concat([top_left, [0]], 0), tf.concat([size, [-1]], 0))
+
+    method = tf.image.ResizeMethod
+    pixels = crop(pixels, method.NEAREST_NEIGHBOR if class_ids else method.BICUBIC)
+    target = crop(target, method.BICUBIC)
+    return tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8), tf.clip_by_value(target, 0.0, 255.0)

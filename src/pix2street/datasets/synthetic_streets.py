@@ -1,0 +1,45 @@
+"""Street scenes drawn by this project in the classes and colours of Cityscapes: photo left, labels right."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pix2street.classes import cityscapes_classes
+from pix2street.datasets.street_scene import draw_scene
+from pix2street.images import write_png
+from pix2street.pairs import Dataset
+
+
+def fetch(
+    folder: Path, *, seed: int, height_px: int, width_px: int, train_pairs: int, val_pairs: int, test_pairs: int
+) -> Dataset:
+    """Draw the scenes on all cores; scene `i` is a function of (seed, i), whatever the number of scenes a split has."""
+    # A split keeps its scenes when another one grows.
+    firsts = {"train": (0, train_pairs), "val": (1_000_000, val_pairs), "test": (2_000_000, test_pairs)}
+    scenes = [(split, first + i) for split, (first, count) in firsts.items() for i in range(count)]
+    for split in {split for split, _ in scenes}:
+        (folder / split).mkdir()
+    draw = partial(_write_scene, folder, seed, height_px, width_px)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
+            pass
+    return Dataset(
+        name="synthetic_streets",
+        title="Synthetic streets",
+        licence="Apache-2.0",
+        home_page="",
+        input_half="right",
+        group_pattern=None,
+        classes=cityscapes_classes(),
+    )
+
+
+def _write_scene(folder: Path, seed: int, height_px: int, width_px: int, scene: tuple[str, int]) -> None:
+    split, index = scene
+    photo, labels = draw_scene(seed, index, height_px, width_px)
+    colors = cityscapes_classes().to_colors(labels)
+    write_png(folder / split / f"street_{index:07d}.png", np.concatenate([photo, colors], axis=1))

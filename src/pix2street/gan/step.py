@@ -1,0 +1,47 @@
+"""One update of both networks."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from pix2street.gan.losses import LOSS_NAMES, pix2pix_losses
+
+Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def build_step(
+    generator: keras.Model,
+    discriminator: keras.Model,
+    gen_optimizer: keras.optimizers.Optimizer,
+    disc_optimizer: keras.optimizers.Optimizer,
+    l1_weight: float,
+    disc_loss_weight: float,
+    replicas: int = 1,
+) -> Step:
+    """A function of one batch that updates both networks and returns the losses it met.
+
+    Both updates follow from the same weights and share one pass of D(x, G(x)), as in the tutorial; the PyTorch
+    reference updates the discriminator first and passes G(x) through the new one.
+
+    Args:
+        replicas: how many devices run the step side by side; gradients are summed over them.
+
+    Returns:
+        `(inputs [B, H, W, C], targets [B, H, W, 3]) -> losses [6]` float32 in the order of `LOSS_NAMES`.
+    """
+
+    def step(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape(persistent=True) as tape:
+            generated = generator(inputs, training=True)
+            real_logits = discriminator({"input": inputs, "target": targets}, training=True)
+            generated_logits = discriminator({"input": inputs, "target": generated}, training=True)
+            losses = pix2pix_losses(real_logits, generated_logits, generated, targets, l1_weight, disc_loss_weight)
+            gen_loss, disc_loss = losses["gen_total"] / replicas, losses["disc_total"] / replicas
+        gen_gradients = tape.gradient(gen_loss, generator.trainable_variables)
+        disc_gradients = tape.gradient(disc_loss, discriminator.trainable_variables)
+        gen_optimizer.apply(gen_gradients, generator.trainable_variables)
+        disc_optimizer.apply(disc_gradients, discriminator.trainable_variables)
+        return tf.stack([losses[name] for name in LOSS_NAMES])
+
+    return step

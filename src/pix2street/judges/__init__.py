@@ -1,0 +1,1 @@
+"""Judges: networks that score images and are never trained on generated ones."""

@@ -1,0 +1,86 @@
+"""Every path of the pipeline, as a function of the repository's root: one verb, one place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each stage puts its result below `root`."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def downloaded(self) -> Path:
+        """`{train,val,test}/<pair_id>.<ext>` side-by-side images and `dataset.json`."""
+        return self.root / "data/downloaded"
+
+    @property
+    def split(self) -> Path:
+        """`{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json`."""
+        return self.root / "data/split"
+
+    @property
+    def verdict(self) -> Path:
+        """What validation found, check by check."""
+        return self.root / "reports/validate/verdict.json"
+
+    @property
+    def passed(self) -> Path:
+        """The hash of the manifest that passed validation; later stages wait for it."""
+        return self.root / "reports/validate/passed.json"
+
+    @property
+    def data_docs(self) -> Path:
+        """Great Expectations' own pages: not an out, since they hold times and ids."""
+        return self.root / "reports/validate/data_docs"
+
+    @property
+    def segmenter(self) -> Path:
+        """The judge: `segmenter.json`, `segmenter.weights.h5`, `score.json`."""
+        return self.root / "models/segmenter"
+
+    @property
+    def generator(self) -> Path:
+        """`generator.json` and `generator.weights.h5`."""
+        return self.root / "models/generator"
+
+    @property
+    def history(self) -> Path:
+        """One row an epoch."""
+        return self.root / "reports/train/history.csv"
+
+    @property
+    def samples(self) -> Path:
+        """`epoch_<n>.png`: input | target | generated of a fixed list of validation pairs."""
+        return self.root / "reports/train/samples"
+
+    @property
+    def generated(self) -> Path:
+        """`{val,test}/<pair_id>.png` by the trained generator."""
+        return self.root / "data/generated"
+
+    @property
+    def baselines(self) -> Path:
+        """`{mean_color,untrained}/{val,test}/<pair_id>.png`: what costs nothing."""
+        return self.root / "data/baselines"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "reports/evaluate/metrics.json"
+
+    @property
+    def class_iou(self) -> Path:
+        return self.root / "reports/evaluate/class_iou.csv"
+
+    @property
+    def report_page(self) -> Path:
+        return self.root / "reports/report/index.html"
+
+    @property
+    def report_summary(self) -> Path:
+        return self.root / "reports/report/summary.md"

@@ -1,0 +1,45 @@
+"""What every script in `pipeline/` needs around its one step: checked parameters, quiet libraries, clear errors."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pix2street.errors import UserError
+from pix2street.layout import Layout
+from pix2street.params import Params, read_params
+
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # A tracking server that does not answer is given up after seconds; MLflow's own limits are minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+"""Telemetry off and libraries quiet, where the user has not said otherwise."""
+
+
+def run_stage(main: Callable[[Params, Layout], None]) -> None:
+    """Check all of `params.yaml` and run `main`; end the process with 1 and one message on what a user can mend.
+
+    `main` imports its step itself: a bad parameter is then found before TensorFlow is loaded.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    layout = Layout(Path.cwd())
+    stage = Path(sys.argv[0]).stem
+    try:
+        main(read_params(layout.params), layout)
+    except UserError as error:
+        sys.exit(f"{stage}: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        sys.exit(f"{stage}: {error.strerror}: {error.filename or layout.root}; make room or give access, and run again")
+    except KeyboardInterrupt:
+        sys.exit(f"{stage}: interrupted; nothing half-written stays, run again")

@@ -1,0 +1,68 @@
+"""Generate: the photo of every held-out input, by the trained generator and by two baselines that cost nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pix2street.batches import InputEncoding, plain_batches
+from pix2street.generators.inference import as_inference, translate
+from pix2street.images import read_ids, read_rgb, write_png
+from pix2street.networks import load_network, load_untrained
+from pix2street.pairs import HELD_OUT_SPLITS, Pair, read_pairs
+from pix2street.runtime import prepare
+
+
+def generate_photos(
+    split: Path,
+    generator_folder: Path,
+    folder: Path,
+    baselines_folder: Path,
+    *,
+    device: str,
+    seed: int,
+    norm: str,
+    dropout: bool,
+    intra_op_threads: int,
+    inter_op_threads: int,
+) -> None:
+    """Write `{val,test}/<pair_id>.png` into `folder` and the baselines' into `baselines_folder/<baseline>`.
+
+    The baselines: `untrained`, the same generator with the weights its training started from, and, for a set with
+    classes, `mean_color`, every class in its mean colour over the train split's targets.
+    """
+    prepare("generate.device", device, seed, intra_op_threads, inter_op_threads)
+    encoding = InputEncoding.from_json(json.loads((generator_folder / "input.json").read_text(encoding="utf-8")))
+    networks = {
+        folder: load_network(generator_folder, "generator"),
+        baselines_folder / "untrained": load_untrained(generator_folder, "generator"),
+    }
+    held_out = {name: pairs for name in HELD_OUT_SPLITS if (pairs := read_pairs(split, name))}
+    for out, network in networks.items():
+        inference = as_inference(network, norm, dropout)
+        for name, pairs in held_out.items():
+            (out / name).mkdir(parents=True)
+            photos = translate(inference, plain_batches(pairs, encoding, 1), [pair.pair_id for pair in pairs], seed)
+            title = f"{name}, untrained" if out != folder else name
+            for pair, photo in zip(pairs, tqdm(photos, desc=title, total=len(pairs), unit=" photos"), strict=True):
+                write_png(out / name / f"{pair.pair_id}.png", photo)
+    if encoding.classes:
+        colors = mean_colors(read_pairs(split, "train"))
+        for name, pairs in held_out.items():
+            (baselines_folder / "mean_color" / name).mkdir(parents=True)
+            for pair in pairs:
+                write_png(
+                    baselines_folder / "mean_color" / name / f"{pair.pair_id}.png", colors[read_ids(pair.input_path)]
+                )
+
+
+def mean_colors(pairs: list[Pair]) -> np.ndarray:
+    """`[256, 3]` uint8: the mean colour of each class id over all targets; mid-grey for an id that never occurs."""
+    sums, counts = np.zeros((256, 3)), np.zeros(256)
+    for pair in pairs:
+        ids, target = read_ids(pair.input_path).ravel(), read_rgb(pair.target_path).reshape(-1, 3)
+        counts += np.bincount(ids, minlength=256)
+        sums += np.stack([np.bincount(ids, target[:, channel], 256) for channel in range(3)], axis=1)
+    means = np.divide(sums, counts[:, None], out=np.full_like(sums, 127.5), where=counts[:, None] > 0)
+    return np.rint(means).astype(np.uint8)

@@ -1,0 +1,110 @@
+"""Train: pix2pix on the train split."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pix2street.batches import InputEncoding, plain_batches, training_batches
+from pix2street.errors import UserError
+from pix2street.files import write_json
+from pix2street.gan.loop import train_epochs
+from pix2street.gan.patchgan import build_patchgan
+from pix2street.generators import GENERATORS
+from pix2street.generators.inference import as_inference, copy_weights, translate
+from pix2street.images import contact_sheet, read_ids, read_rgb, write_png
+from pix2street.networks import save_network
+from pix2street.pairs import Dataset, Pair, read_pairs
+from pix2street.runtime import prepare
+
+OnEpoch = Callable[[int, dict[str, float], Path | None], None]
+
+
+def train_pix2pix(
+    split: Path,
+    generator_folder: Path,
+    samples_folder: Path,
+    on_epoch: OnEpoch,
+    *,
+    device: str,
+    seed: int,
+    generator: str,
+    input_encoding: str,
+    generator_filters: int,
+    discriminator_filters: int,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    beta_1: float,
+    l1_weight: float,
+    disc_loss_weight: float,
+    jitter: bool,
+    mirror: bool,
+    sample_every_epochs: int,
+    sample_pairs: int,
+    inference_norm: str,
+    inference_dropout: bool,
+    inference_seed: int,
+    intra_op_threads: int,
+    inter_op_threads: int,
+) -> pd.DataFrame:
+    """Train and write `generator.json`, `generator.weights.h5` and `input.json` (how it wants its input encoded).
+
+    A contact sheet input | target | generated of a fixed list of validation pairs is written every
+    `sample_every_epochs` and after the last epoch, in the mode that `inference_...` say.
+
+    Args:
+        on_epoch: called after each epoch with its number from 1, its losses and the path of its contact sheet.
+
+    Returns:
+        The history: a row an epoch, its number and its losses.
+    """
+    prepare("train.device", device, seed, intra_op_threads, inter_op_threads)
+    encoding = InputEncoding(input_encoding, Dataset.read(split).classes)
+    pairs, val_pairs = read_pairs(split, "train"), read_pairs(split, "val")
+    if not pairs:
+        raise UserError(f"{split}: no pairs in train; run the split stage again")
+    height, width = read_rgb(pairs[0].target_path).shape[:2]
+    input_shape = (height, width, encoding.channels)
+    gen = GENERATORS[generator](input_shape, 3, generator_filters, seed)
+    disc = build_patchgan(input_shape, (height, width, 3), discriminator_filters, seed)
+
+    shown = [val_pairs[i] for i in np.unique(np.linspace(0, len(val_pairs) - 1, sample_pairs, dtype=int))]
+    inference = as_inference(gen, inference_norm, inference_dropout)
+    losses_of_epochs = train_epochs(
+        gen,
+        disc,
+        lambda epoch: training_batches(pairs, encoding, seed, epoch, batch, jitter, mirror),
+        len(pairs),
+        epochs=epochs,
+        seed=seed,
+        learning_rate=learning_rate,
+        beta_1=beta_1,
+        l1_weight=l1_weight,
+        disc_loss_weight=disc_loss_weight,
+    )
+    history = []
+    for epoch, losses in enumerate(losses_of_epochs, start=1):
+        sheet = None
+        if epoch % sample_every_epochs == 0 or epoch == epochs:
+            copy_weights(gen, inference)
+            sheet = samples_folder / f"epoch_{epoch:04d}.png"
+            write_png(sheet, _draw_sheet(shown, encoding, inference, inference_seed))
+        history.append({"epoch": epoch, **losses})
+        on_epoch(epoch, losses, sheet)
+
+    save_network(gen, generator_folder, "generator")
+    write_json(generator_folder / "input.json", encoding.to_json())
+    return pd.DataFrame(history)
+
+
+def _draw_sheet(pairs: list[Pair], encoding: InputEncoding, inference, seed: int) -> np.ndarray:
+    """Input | target | generated, a row a pair."""
+    generated = translate(inference, plain_batches(pairs, encoding, batch=1), [pair.pair_id for pair in pairs], seed)
+    rows = []
+    for pair, photo in zip(pairs, generated, strict=True):
+        classes = encoding.classes
+        drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
+        rows.append([drawing, read_rgb(pair.target_path), photo])
+    return contact_sheet(rows)

@@ -1,0 +1,206 @@
+"""One MLflow run for each run of the pipeline; the only place that knows MLflow.
+
+Stages are processes of their own. They find their run by two tags that follow from content: the hash of the trained
+weights and the hash of all parameters. Where no such run exists (training came from DVC's cache, the store is new, a
+parameter after training changed), one is made and what is on disk is recorded in it first: every run is complete.
+
+Recording never stops a stage: what could not be recorded is said on the terminal.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Metric, RunStatus
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from pix2street.files import sha256_of
+from pix2street.images import read_rgb
+from pix2street.layout import Layout
+
+EXPERIMENT = "pix2street"
+WEIGHTS_TAG = "pix2street.weights"
+PARAMS_TAG = "pix2street.params"
+
+
+class Run:
+    """A run under recording. After the first trouble with the store nothing more is tried, so nothing is slowed."""
+
+    def __init__(self, layout: Layout, params: dict[str, Any]):
+        """Args: params, all of `params.yaml` as nested dicts."""
+        self._layout = layout
+        self._params = params
+        self._lost: list[str] = []
+        self._reason = ""
+
+    @classmethod
+    def start(cls, layout: Layout, params: dict[str, Any]) -> Self:
+        """A new run, for a training that begins."""
+        run = cls(layout, params)
+        run._try("the run", run._create)
+        return run
+
+    @classmethod
+    def of_weights(cls, layout: Layout, params: dict[str, Any]) -> Self:
+        """The run of the present weights under the present parameters; made from what is on disk where there is none."""
+        run = cls(layout, params)
+        run._try("the run", run._find)
+        if mlflow.active_run() is None and not run._lost:
+            run._try("the run", run._create)
+            for row in pd.read_csv(layout.history).to_dict("records"):
+                sheet = layout.samples / f"epoch_{row['epoch']:04.0f}.png"
+                run.record_epoch(int(row.pop("epoch")), row, sheet if sheet.exists() else None)
+            run.record_training(layout.generator)
+        return run
+
+    def finish(self, status: int = RunStatus.FINISHED) -> None:
+        """Close the run and say what was not recorded."""
+        self._try("the end of the run", lambda: mlflow.end_run(RunStatus.to_string(status)))
+        if self._lost:
+            print(f"tracking: not recorded: {', '.join(dict.fromkeys(self._lost))} ({self._reason})")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        self.finish(RunStatus.FAILED if kind else RunStatus.FINISHED)
+
+    def record_epoch(self, epoch: int, losses: dict[str, float], sheet: Path | None) -> None:
+        """One epoch's losses, and its contact sheet where it has one."""
+
+        def record():
+            now_ms = time.time_ns() // 1_000_000
+            metrics = [Metric(f"train/{name}", value, now_ms, epoch) for name, value in losses.items()]
+            mlflow.MlflowClient().log_batch(self._run_id, metrics=metrics)
+            if sheet is not None:
+                mlflow.log_image(read_rgb(sheet), key="samples", step=epoch)
+
+        self._try(f"epoch {epoch}", record)
+
+    def record_training(self, generator_folder: Path) -> None:
+        """The validation verdict, the model, and the tag by which later stages find this run."""
+        self._try("the validation verdict", lambda: mlflow.log_artifact(self._layout.verdict, "validate"))
+        self._try("the model", lambda: self._record_model(generator_folder))
+        self._try("the weights' tag", lambda: mlflow.set_tag(WEIGHTS_TAG, _weights_of(generator_folder)))
+
+    def record_metrics(self, metrics: dict[str, Any]) -> None:
+        """Every number of `metrics.json` under its path, and the files themselves."""
+        numbers = {key: value for key, value in flatten(metrics).items() if isinstance(value, (int, float))}
+        self._try(
+            "the metrics", lambda: mlflow.log_metrics({key.replace(".", "/"): value for key, value in numbers.items()})
+        )
+        self._try("the metrics' files", lambda: mlflow.log_artifacts(self._layout.metrics.parent, "evaluate"))
+
+    def record_report(self) -> None:
+        """The report's page and summary."""
+        self._try("the report", lambda: mlflow.log_artifacts(self._layout.report_page.parent, "report"))
+
+    def _try(self, what: str, record: Callable[[], None]) -> None:
+        if self._lost:
+            self._lost.append(what)
+            return
+        try:
+            record()
+        # Stores fail in the ways of MLflow, of HTTP, of each database and of each artifact store.
+        except Exception as error:
+            self._lost.append(what)
+            self._reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+    @property
+    def _run_id(self) -> str:
+        return mlflow.active_run().info.run_id
+
+    def _create(self) -> None:
+        git = ["git", "-C", str(self._layout.root)]
+        dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"])
+        tags = {
+            PARAMS_TAG: _hash_of(self._params),
+            "git.commit": _output_of([*git, "rev-parse", "HEAD"]),
+            "git.dirty": str(bool(dirty)).lower(),
+            "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
+        }
+        run = mlflow.start_run(
+            experiment_id=_experiment_id(self._layout),
+            run_name=os.environ.get("DVC_EXP_NAME"),
+            tags={key: value for key, value in tags.items() if value},
+        )
+        mlflow.log_params(flatten(self._params), run_id=run.info.run_id)
+
+    def _find(self) -> None:
+        found = mlflow.search_runs(
+            [_experiment_id(self._layout)],
+            filter_string=f"tags.`{WEIGHTS_TAG}` = '{_weights_of(self._layout.generator)}' "
+            f"and tags.`{PARAMS_TAG}` = '{_hash_of(self._params)}'",
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
+            output_format="list",
+        )
+        if found:
+            mlflow.start_run(run_id=found[0].info.run_id)
+
+    def _record_model(self, generator_folder: Path) -> None:
+        from pix2street.generators.inference import as_inference
+        from pix2street.networks import load_network
+
+        generate = self._params["generate"]
+        network = load_network(generator_folder, "generator")
+        inference = as_inference(network, generate["norm"], generate["dropout"])
+        shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
+        schemas = [Schema([TensorSpec("float32", shape)]) for shape in shapes]
+        mlflow.keras.log_model(
+            inference,
+            name="generator",
+            signature=ModelSignature(*schemas),
+            pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
+            save_exported_model=True,
+        )
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts -> one, with keys joined by dots."""
+    flat = {}
+    for key, value in values.items():
+        flat.update(flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return flat
+
+
+def _experiment_id(layout: Layout) -> str:
+    """The experiment in the store that MLFLOW_TRACKING_URI names, else in SQLite at the repository's root."""
+    # DVC runs queued experiments in temporary workspaces and says where the repository is.
+    root = Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
+    own_store = "MLFLOW_TRACKING_URI" not in os.environ
+    if own_store:
+        mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
+    with (root / ".mlflow.lock").open("w") as lock:
+        # Two processes that create one SQLite store at the same time break it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if experiment is not None:
+            return experiment.experiment_id
+        return mlflow.create_experiment(EXPERIMENT, (root / "mlartifacts").as_uri() if own_store else None)
+
+
+def _weights_of(generator_folder: Path) -> str:
+    return sha256_of(generator_folder / "generator.weights.h5")
+
+
+def _hash_of(params: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
+
+
+def _output_of(command: list[str]) -> str:
+    """What a command prints; nothing where it fails or is missing."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,67 @@
+"""Run the checks and say what came out, without a time or an id."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.data_context.types.base import ProgressBarsConfig
+
+from pix2street.validation.suite import Check
+
+SITE = "pix2street"
+
+
+def run_checks(manifest: pd.DataFrame, checks: Sequence[Check], data_docs: Path | None = None) -> list[dict]:
+    """Each check's result: name, expectation, success, rows checked, and the pair_ids that offend.
+
+    Args:
+        manifest: with the derived columns.
+        data_docs: where to build Great Expectations' own pages; None for not at all.
+    """
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    if data_docs is not None:
+        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(data_docs.resolve())}
+        context.add_data_docs_site(SITE, {"class_name": "SiteBuilder", "store_backend": store})
+    asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("manifest")
+    batches = asset.add_batch_definition_whole_dataframe("all")
+    suite = context.suites.add(gx.ExpectationSuite("manifest", [check.expectation for check in checks]))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name="manifest", data=batches, suite=suite))
+    result = definition.run(
+        batch_parameters={"dataframe": manifest},
+        result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["pair_id"]},
+    )
+    if data_docs is not None:
+        context.build_data_docs()
+    return [_describe(check, found, len(manifest)) for check, found in _in_order(checks, result.results)]
+
+
+def _in_order(checks: Sequence[Check], results) -> list[tuple[Check, object]]:
+    """Great Expectations sorts results by column; give each check its own again."""
+    by_key = {_key(result.expectation_config): result for result in results}
+    if len(by_key) != len(checks):
+        raise RuntimeError(f"{len(checks)} checks gave {len(by_key)} results")
+    return [(check, by_key[_key(check.expectation.configuration)]) for check in checks]
+
+
+def _key(configuration) -> str:
+    kwargs = {key: value for key, value in configuration.kwargs.items() if key != "batch_id"}
+    return json.dumps([configuration.type, kwargs], sort_keys=True, default=str)
+
+
+def _describe(check: Check, found, rows: int) -> dict:
+    if found.exception_info.get("raised_exception") or "exception_message" in str(found.exception_info):
+        offending, counted = [], rows
+    else:
+        offending = [str(row["pair_id"]) for row in found.result.get("unexpected_index_list") or []]
+        counted = found.result.get("element_count", found.result.get("observed_value"))
+    return {
+        "name": check.name,
+        "expectation": type(check.expectation).__name__,
+        "success": bool(found.success),
+        "checked": int(counted),
+        "offending_count": len(offending),
+        "offending": sorted(offending),
+    }

@@ -1,0 +1,40 @@
+"""Which of the project's own files a Python file imports, directly or not: read from the source, nothing is run."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = "pix2street"
+
+
+def import_closure(script: Path, source: Path) -> set[Path]:
+    """All files below `source` that running `script` may import, with the data files of their packages.
+
+    Imports inside functions count too. `source` is the folder that holds the package.
+    """
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        for path in _imported_files(waiting.pop(), source) - found:
+            found.add(path)
+            waiting.append(path)
+    folders = {path.parent for path in found if path.parent != source / PACKAGE}
+    templates = {file for folder in folders for file in folder.iterdir() if file.suffix == ".jinja"}
+    return found | templates
+
+
+def _imported_files(path: Path, source: Path) -> set[Path]:
+    files: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
+            # A name may be a module of the package or a thing inside it.
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            candidates = [source.joinpath(*parts).with_suffix(".py")]
+            candidates += [source.joinpath(*parts[:i], "__init__.py") for i in range(2, len(parts) + 1)]
+            files.update(candidate for candidate in candidates if candidate.is_file())
+    return files

@@ -1,0 +1,98 @@
+"""dvc.yaml says what the code does: no stage goes stale silently, none runs again for nothing."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from closure import import_closure
+from ruamel.yaml import YAML
+
+from pix2street.params import Params, read_params
+
+ROOT = Path(__file__).parents[1]
+STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# None of these can change an out: DVC tracks the values that params.py checks one by one, the paths of layout.py are the
+# outs' names, stage.py is what stands around a step, and tracking.py only records.
+WIRING = {ROOT / "src/pix2street" / name for name in ("params.py", "layout.py", "stage.py", "tracking.py")}
+
+
+def script_of(stage: str) -> Path:
+    return ROOT / "pipeline" / f"{stage}.py"
+
+
+def code_deps(script: Path) -> set[Path]:
+    """What a stage must declare of the code: all it imports but for the wiring, and not what only the wiring imports."""
+    step_imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
+    closure: set[Path] = {script}
+    for node in step_imports:
+        module = ROOT / "src" / Path(*node.module.split(".")).with_suffix(".py")
+        if node.module.startswith("pix2street") and module not in WIRING:
+            closure |= {module} | {path for path in import_closure(module, ROOT / "src")}
+            package = module.parent / "__init__.py"
+            closure |= {package} if package.exists() and module.parent.name != "pix2street" else set()
+    return closure - WIRING
+
+
+def declared_code(stage: str) -> set[Path]:
+    files: set[Path] = set()
+    for dep in STAGES[stage]["deps"]:
+        path = ROOT / dep
+        if dep.startswith(("src/", "pipeline/")):
+            files |= {p for p in path.rglob("*") if p.suffix in (".py", ".jinja")} if path.is_dir() else {path}
+    return files
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_code_is_the_import_closure(stage):
+    expected, declared = code_deps(script_of(stage)), declared_code(stage)
+    missing = sorted(str(path.relative_to(ROOT)) for path in expected - declared)
+    superfluous = sorted(str(path.relative_to(ROOT)) for path in declared - expected)
+    assert (missing, superfluous) == ([], [])
+
+
+def params_read(script: Path) -> set[str]:
+    """The sections, or single keys, of `params.yaml` that a script hands on, recording apart."""
+    tree = ast.parse(script.read_text())
+    recording = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("Run.")
+        for inner in ast.walk(node)
+    }
+    read: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in recording:
+            path = ast.unparse(node).replace("validate_", "validate").split(".")
+            if path[0] == "params" and len(path) > 1:
+                read.add(".".join(part for part in path[1:] if part not in ("model_dump", "dataset")))
+    # `params.split.height_px` is seen as `split` too: keep the longest.
+    sections = {key for key in read if not any(other.startswith(f"{key}.") for other in read)}
+    whole = {"": set(read_params(ROOT / "params.yaml").model_dump(by_alias=True))}
+    return set().union(*(whole.get(key, {key}) for key in sections))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_params_are_those_the_script_reads(stage):
+    assert set(STAGES[stage]["params"]) == params_read(script_of(stage))
+
+
+def test_every_section_of_the_typed_parameters_is_some_stages():
+    declared = {key.split(".")[0] for stage in STAGES.values() for key in stage["params"]}
+    assert declared == {field.alias or name for name, field in Params.model_fields.items()}
+
+
+def test_a_stage_is_a_verb_in_every_tree():
+    for stage, block in STAGES.items():
+        assert block["cmd"] == f"python pipeline/{stage}.py"
+        assert script_of(stage).is_file()
+        assert (ROOT / f"src/pix2street/steps/{stage}.py").is_file()
+        assert stage in YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+
+
+def test_the_code_of_a_metric_never_retrains_the_gan():
+    assert not [path for path in declared_code("train") if "metrics" in path.parts or "judges" in path.parts]
+
+
+def test_a_missing_dependency_would_be_found():
+    assert ROOT / "src/pix2street/metrics/frechet.py" in code_deps(script_of("evaluate"))
