@@ -31,6 +31,8 @@ def run_stage(main: Callable[[Params, Layout], None]) -> None:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
     layout = Layout(Path.cwd())
     stage = Path(sys.argv[0]).stem
     try:

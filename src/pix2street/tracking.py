@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.entities import Metric, RunStatus
 from mlflow.models import ModelSignature
@@ -52,7 +53,7 @@ class Run:
 
     @classmethod
     def of_weights(cls, layout: Layout, params: dict[str, Any]) -> Self:
-        """The run of the present weights under the present parameters; made from what is on disk where there is none."""
+        """The run of these weights under these parameters; made from what is on disk where there is none."""
         run = cls(layout, params)
         run._try("the run", run._find)
         if mlflow.active_run() is None and not run._lost:
@@ -112,7 +113,7 @@ class Run:
         try:
             record()
         # Stores fail in the ways of MLflow, of HTTP, of each database and of each artifact store.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._lost.append(what)
             self._reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
 
@@ -156,7 +157,7 @@ class Run:
         network = load_network(generator_folder, "generator")
         inference = as_inference(network, generate["norm"], generate["dropout"])
         shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
-        schemas = [Schema([TensorSpec("float32", shape)]) for shape in shapes]
+        schemas = [Schema([TensorSpec(np.dtype("float32"), shape)]) for shape in shapes]
         mlflow.keras.log_model(
             inference,
             name="generator",

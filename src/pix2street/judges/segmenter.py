@@ -3,7 +3,7 @@
 The network itself is handed in: `[N, H, W, 3]` in [-1, 1] -> logits `[N, H, W, evaluated classes]`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,20 +17,24 @@ FEATURE_LAYER = "encode_4"
 """The U-Net block whose output, averaged over the image, is an image's feature vector."""
 
 
-def train_segmenter(network: keras.Model, batches_of: Callable[[int], Iterable], epochs: int, learning_rate: float):
-    """Train `network` in place with Adam on per-pixel cross-entropy; void pixels count nothing.
+def train_segmenter(
+    network: keras.Model, batches_of: Callable[[int], Iterable], epochs: int, learning_rate: float
+) -> Iterator[float]:
+    """Train `network` in place with Adam on per-pixel cross-entropy; after each epoch yield its mean loss.
 
-    The learning rate falls to zero along a half cosine, so that the last epoch's weights can be taken.
+    Void pixels count nothing. The learning rate falls to zero along a half cosine, so that the last epoch's weights can be taken.
 
     Args:
         batches_of: `(photos in [-1, 1], evaluated classes or VOID)` of an epoch, numbered from 0.
     """
     optimizer = keras.optimizers.Adam(learning_rate)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=VOID)
-    network.compile(optimizer, loss, jit_compile=False)
+    # Compiled in a model around it: a compiled network would save its optimizer with its weights.
+    trainer = keras.Model(network.inputs, network.outputs)
+    trainer.compile(optimizer, loss, jit_compile=False)
     for epoch in range(epochs):
         optimizer.learning_rate.assign(learning_rate * (1 + np.cos(np.pi * epoch / epochs)) / 2)
-        yield network.fit(batches_of(epoch), verbose=0, shuffle=False).history["loss"][0]
+        yield trainer.fit(batches_of(epoch), verbose=0, shuffle=False).history["loss"][0]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Segment: train the judge, a segmentation network, on the real targets of the train split."""
 
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -44,7 +45,7 @@ def train_judge(
     network = build_unet((height, width, 3), len(names), filters, seed, dropout_share=0.0, activation=None)
 
     with tqdm(total=epochs, desc="segment", unit=" epochs") as progress:
-        batches = lambda epoch: segmentation_batches(train_pairs, classes, seed, epoch, batch)  # noqa: E731
+        batches = partial(segmentation_batches, train_pairs, classes, seed, batch=batch)
         for loss in train_segmenter(network, batches, epochs, learning_rate):
             progress.set_postfix(loss=f"{loss:.3f}")
             progress.update()

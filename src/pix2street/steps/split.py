@@ -94,9 +94,9 @@ def _split_pair(
         changed_share, snapped_share = float((distance > 0).mean()), float((distance > snap_tolerance).mean())
         if snapped_share > max_snapped_share:
             return UserError(
-                f"{split}/{path.name}: {snapped_share:.1%} of the input's pixels are further than {snap_tolerance:g} from "
-                f"every class colour, at most {max_snapped_share:.1%} may be; is the input half right and the class "
-                "table its own? Else raise split.max_snapped_share"
+                f"{split}/{path.name}: {snapped_share:.1%} of the input's pixels are further than {snap_tolerance:g} "
+                f"from every class colour, at most {max_snapped_share:.1%} may be; is the input half right and the "
+                "class table its own? Else raise split.max_snapped_share"
             )
         input_pixels = resize_labels(ids, *size)
     else:

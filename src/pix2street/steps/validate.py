@@ -30,7 +30,6 @@ def validate_split(
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
     known_ids = [entry.id for entry in classes.entries] if classes else []
     checks = build_checks(
-        list(manifest.columns),
         classes=classes is not None,
         height_px=height_px,
         width_px=width_px,

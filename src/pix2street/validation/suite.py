@@ -19,12 +19,16 @@ class Check:
 def with_derived_columns(manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str]) -> pd.DataFrame:
     """The manifest and, row by row, what its checks need besides.
 
+    `missing`: the names of columns without a value (`class_ids` may lack one where the set has no classes);
     `unknown_ids`: class ids that the table does not have, as text; `target_splits`: in how many splits the same target
     stands; `files_there`: whether input and target are among `files`.
     """
+    needed = manifest if known_ids else manifest.drop(columns="class_ids")
+    missing = [" ".join(needed.columns[row]) for row in needed.isna().to_numpy()]
     known = {str(class_id) for class_id in known_ids}
     unknown = [" ".join(i for i in ids.split() if i not in known) for ids in manifest["class_ids"].fillna("")]
     return manifest.assign(
+        missing=missing,
         unknown_ids=unknown,
         target_splits=manifest.groupby("target_sha256")["split"].transform("nunique"),
         files_there=manifest["input_path"].isin(files) & manifest["target_path"].isin(files),
@@ -32,7 +36,6 @@ def with_derived_columns(manifest: pd.DataFrame, known_ids: Sequence[int], files
 
 
 def build_checks(
-    columns: Sequence[str],
     *,
     classes: bool,
     height_px: int,
@@ -41,16 +44,16 @@ def build_checks(
     min_target_std: float,
     min_classes_in_input: int,
 ) -> list[Check]:
-    """The checks of a manifest with these `columns`, in the order in which they are shown.
+    """The checks of a manifest with its derived columns, in the order in which they are shown.
 
     Args:
         classes: whether inputs are class ids (one channel) or RGB.
         height_px, width_px: the working size that every image must have.
         min_pairs: rows each split must have at least; other splits may be empty.
     """
-    # class_ids is empty, and so null, where a set has no classes.
-    needed = [column for column in columns if classes or column != "class_ids"]
-    checks = [Check(f"{column} is never null", gxe.ExpectColumnValuesToNotBeNull(column=column)) for column in needed]
+    checks = [
+        Check("no value is missing", gxe.ExpectColumnValuesToBeInSet(column="missing", value_set=[""])),
+    ]
     checks += [
         Check(
             f"{split} has at least {count} pairs",
