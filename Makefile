@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint ui lock clean
+.PHONY: help setup repro test lint ui lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,3 +17,21 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	@touch $@
 
 setup: $(VENV)/.installed  ## Make .venv and install the locked requirements
+
+repro: setup  ## Run the whole pipeline; only what has changed is run again
+	dvc repro
+
+test: setup lint  ## Run the linter and all tests
+	python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	ruff check .
+	ruff format --check .
+
+ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
+	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		mlflow ui --host 127.0.0.1 --port 5000 --workers 1 $(if $(MLFLOW_TRACKING_URI),,--backend-store-uri sqlite:///mlflow.db)
+
+lock:  ## Resolve requirements.txt again from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet -o requirements.txt

@@ -22,7 +22,8 @@ def train_segmenter(
 ) -> Iterator[float]:
     """Train `network` in place with Adam on per-pixel cross-entropy; after each epoch yield its mean loss.
 
-    Void pixels count nothing. The learning rate falls to zero along a half cosine, so that the last epoch's weights can be taken.
+    Void pixels count nothing. The learning rate falls to zero along a half cosine, so that the last epoch's weights can
+    be taken.
 
     Args:
         batches_of: `(photos in [-1, 1], evaluated classes or VOID)` of an epoch, numbered from 0.

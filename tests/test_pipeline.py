@@ -1,0 +1,185 @@
+"""The pipeline as a user runs it: DVC, all stages, a tiny configuration in a repository of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "download": {"synthetic_streets": {"height_px": 64, "width_px": 64, "train_pairs": 12, "val_pairs": 4}},
+    "split": {"height_px": 32, "width_px": 64},
+    "segment": {"filters": 4, "epochs": 1},
+    "train": {"generator_filters": 4, "discriminator_filters": 4, "epochs": 2, "sample_every_epochs": 1},
+    "report": {"sample_pairs": 2},
+}
+
+
+def merge(values: dict, changes: dict) -> dict:
+    return {**values, **{k: merge(values[k], v) if isinstance(v, dict) else v for k, v in changes.items()}}
+
+
+class Project:
+    """A copy of this project's pipeline below a temporary folder, with small parameters."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for name in ("pipeline", "src", "data/source", ".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / name, root / name)
+        self.set_params(merge(YAML(typ="safe").load((ROOT / "params.yaml").read_text()), TINY))
+        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+            subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=root, check=True)
+
+    def set_params(self, values: dict) -> None:
+        with (self.root / "params.yaml").open("w") as file:
+            YAML(typ="safe").dump(values, file)
+
+    def change_params(self, changes: dict) -> None:
+        self.set_params(merge(YAML(typ="safe").load((self.root / "params.yaml").read_text()), changes))
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        paths = {"PATH": path, "PYTHONPATH": str(self.root / "src")}
+        return subprocess.run(
+            command, cwd=self.root, env={**clean, **paths, **environment}, capture_output=True, text=True, timeout=600
+        )
+
+    def repro(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        return self.run("dvc", "repro", *arguments, **environment)
+
+    def lock(self) -> dict:
+        return YAML(typ="safe").load((self.root / "dvc.lock").read_text())["stages"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project whose pipeline has run once."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    done = project.repro()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+def test_a_second_repro_runs_nothing(project):
+    again = project.repro()
+    assert again.returncode == 0
+    assert "Running stage" not in again.stdout
+    assert "up to date" in again.stdout
+
+
+def test_forced_repro_gives_the_same_hash_for_every_out(project):
+    before = (project.root / "dvc.lock").read_bytes()
+    metrics = (project.root / "reports/evaluate/metrics.json").read_bytes()
+    # Tracking points at a port where nobody listens: training must finish all the same, and say what is missing.
+    forced = project.repro("--force", MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    assert forced.returncode == 0, forced.stderr
+    assert forced.stdout.count("Running stage") == 8
+    assert (project.root / "dvc.lock").read_bytes() == before
+    assert (project.root / "reports/evaluate/metrics.json").read_bytes() == metrics
+    assert "tracking: not recorded: the run, epoch 1, epoch 2" in forced.stdout
+
+
+def test_outs_hold_no_path_and_no_host(project):
+    for out in ("data/split/manifest.csv", "models", "reports"):
+        files = [project.root / out] if (project.root / out).is_file() else (project.root / out).rglob("*")
+        for file in files:
+            if file.is_file() and "data_docs" not in file.parts:
+                content = file.read_bytes()
+                assert str(project.root).encode() not in content, file
+                assert os.uname().nodename.encode() not in content or len(os.uname().nodename) < 5, file
+
+
+def test_the_run_is_one_mlflow_run_and_complete(project):
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("pix2street")
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 1
+    run = runs[0]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["compute.intra_op_threads"] == "1"
+    assert run.data.tags["git.dirty"] == "false"
+    assert len(run.data.tags["git.commit"]) == 40
+    history = client.get_metric_history(run.info.run_id, "train/gen_l1")
+    assert [point.step for point in history] == [1, 2]
+    written = pd.read_csv(project.root / "reports/train/history.csv")
+    assert [point.value for point in history] == pytest.approx(written["gen_l1"].tolist())
+    metrics = json.loads((project.root / "reports/evaluate/metrics.json").read_text())
+    assert run.data.metrics["generated/l1"] == pytest.approx(metrics["generated"]["l1"])
+    artifacts = {file.path for folder in client.list_artifacts(run.info.run_id) for file in [folder]}
+    assert {"images", "validate", "evaluate", "report"} <= artifacts
+    models = client.search_logged_models([experiment.experiment_id])
+    assert [model.name for model in models] == ["generator"]
+
+
+def test_a_parameter_after_training_makes_a_new_complete_run_without_training(project):
+    project.change_params({"report": {"sample_pairs": 1}})
+    done = project.repro()
+    project.change_params({"report": {"sample_pairs": 2}})
+    assert done.returncode == 0, done.stderr
+    assert "Running stage 'report'" in done.stdout
+    assert "Running stage 'train'" not in done.stdout
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
+    assert len(runs) == 2
+    newest = runs[0]
+    assert newest.data.params["report.sample_pairs"] == "1"
+    assert [p.step for p in client.get_metric_history(newest.info.run_id, "train/gen_l1")] == [1, 2]
+    assert "generated/l1" in newest.data.metrics
+
+
+def test_a_bad_parameter_stops_before_any_work(project):
+    params = (project.root / "params.yaml").read_bytes()
+    project.change_params({"train": {"epochs": 0}})
+    failed = project.run("python", "pipeline/download.py")
+    (project.root / "params.yaml").write_bytes(params)
+    assert failed.returncode == 1
+    assert "train.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_failed_validation_stops_the_pipeline_with_the_rows(tmp_path):
+    project = Project(tmp_path)
+    project.change_params({"validate": {"min_target_std": 128.0}})
+    failed = project.repro()
+    assert failed.returncode != 0
+    assert "photos are not blank" in failed.stderr
+    assert "street_0000000" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert "Running stage 'segment'" not in failed.stdout
+    assert "Running stage 'train'" not in failed.stdout
+    assert not json.loads((tmp_path / "reports/validate/verdict.json").read_text())["success"]
+    assert not (tmp_path / "reports/validate/passed.json").exists()
+
+
+def test_missing_data_is_one_clear_message_and_leaves_nothing(tmp_path):
+    project = Project(tmp_path)
+    project.change_params({"download": {"dataset": "paired_folder"}})
+    failed = project.repro("download")
+    assert failed.returncode != 0
+    assert "data/source: no images found" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert list((tmp_path / "data").iterdir()) == [tmp_path / "data/source"]
+
+
+def test_a_gpu_that_is_not_there_is_an_error(project):
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("this machine has a GPU")
+    params = (project.root / "params.yaml").read_bytes()
+    project.change_params({"train": {"device": "gpu"}})
+    failed = project.run("python", "pipeline/train.py")
+    (project.root / "params.yaml").write_bytes(params)
+    assert failed.returncode == 1
+    assert "train.device: gpu, but TensorFlow sees none" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert (project.root / "models/generator/generator.weights.h5").exists()
