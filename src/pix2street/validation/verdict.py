@@ -35,7 +35,7 @@ def run_checks(manifest: pd.DataFrame, checks: Sequence[Check], data_docs: Path 
     )
     if data_docs is not None:
         context.build_data_docs()
-    return [_describe(check, found, len(manifest)) for check, found in _in_order(checks, result.results)]
+    return [_describe(check, found) for check, found in _in_order(checks, result.results)]
 
 
 def _in_order(checks: Sequence[Check], results) -> list[tuple[Check, object]]:
@@ -51,17 +51,14 @@ def _key(configuration) -> str:
     return json.dumps([configuration.type, kwargs], sort_keys=True, default=str)
 
 
-def _describe(check: Check, found, rows: int) -> dict:
-    if found.exception_info.get("raised_exception") or "exception_message" in str(found.exception_info):
-        offending, counted = [], rows
-    else:
-        offending = [str(row["pair_id"]) for row in found.result.get("unexpected_index_list") or []]
-        counted = found.result.get("element_count", found.result.get("observed_value"))
+def _describe(check: Check, found) -> dict:
+    offending = [str(row["pair_id"]) for row in found.result.get("unexpected_index_list") or []]
     return {
         "name": check.name,
         "expectation": type(check.expectation).__name__,
         "success": bool(found.success),
-        "checked": int(counted),
+        # A check of the whole table observes a value; one that broke (no such column) has looked at no row.
+        "checked": int(found.result.get("element_count", found.result.get("observed_value", 0))),
         "offending_count": len(offending),
         "offending": sorted(offending),
     }
