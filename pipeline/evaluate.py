@@ -9,17 +9,18 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.runtime import prepare
     from pix2street.steps.evaluate import evaluate_photos
     from pix2street.tracking import Run
 
+    prepare("evaluate.device", params.evaluate.device, 0, **params.compute.model_dump())
     metrics, class_iou = evaluate_photos(
         layout.split,
         layout.segmenter,
         layout.generated,
         layout.baselines,
         judge_score=json.loads((layout.segmenter / "score.json").read_text(encoding="utf-8")),
-        **params.evaluate.model_dump(),
-        **params.compute.model_dump(),
+        **params.evaluate.model_dump(exclude={"device"}),
     )
     write_json(layout.metrics, metrics)
     write_text(layout.class_iou, class_iou.to_csv(index=False, lineterminator="\n"))

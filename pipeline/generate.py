@@ -7,16 +7,17 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.runtime import prepare
     from pix2street.steps.generate import generate_photos
 
+    prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
     with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:
         generate_photos(
             layout.split,
             layout.generator,
             folder,
             baselines_folder,
-            **params.generate.model_dump(),
-            **params.compute.model_dump(),
+            **params.generate.model_dump(exclude={"device"}),
         )
 
 

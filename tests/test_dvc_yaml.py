@@ -12,8 +12,8 @@ from pix2street.params import Params, read_params
 ROOT = Path(__file__).parents[1]
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# None of these can change an out: DVC tracks the values that params.py checks one by one, the paths of layout.py are the
-# outs' names, stage.py is what stands around a step, and tracking.py only records.
+# None of these can change an out: DVC tracks the values that params.py checks one by one, the paths of layout.py are
+# the outs' names, stage.py is what stands around a step, and tracking.py only records.
 WIRING = {ROOT / "src/pix2street" / name for name in ("params.py", "layout.py", "stage.py", "tracking.py")}
 
 
@@ -22,7 +22,7 @@ def script_of(stage: str) -> Path:
 
 
 def code_deps(script: Path) -> set[Path]:
-    """What a stage must declare of the code: all it imports but for the wiring, and not what only the wiring imports."""
+    """What a stage must declare: all it imports but for the wiring, and but for what only the wiring imports."""
     step_imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
     closure: set[Path] = {script}
     for node in step_imports:

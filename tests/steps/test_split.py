@@ -25,7 +25,9 @@ def draw(index: int, height: int = 64, width: int = 96) -> np.ndarray:
     ids = np.full((height, width), 23, np.uint8)
     ids[height // 2 :] = 7
     ids[height // 2 : height // 2 + 12, 5 * index : 5 * index + 20] = 26
-    return np.concatenate([rng.integers(0, 256, (height, width, 3)).astype(np.uint8), cityscapes_classes().to_colors(ids)], 1)
+    return np.concatenate(
+        [rng.integers(0, 256, (height, width, 3)).astype(np.uint8), cityscapes_classes().to_colors(ids)], 1
+    )
 
 
 @pytest.fixture

@@ -101,7 +101,9 @@ def test_an_empty_manifest_fails(good):
 
 def test_a_set_without_classes_needs_none(good):
     Dataset("d", "D", "", "", "right", None, None).write(good)
-    rows = [{**r, "class_ids": "", "class_count": 0, "input_channels": 3} for r in read_manifest(good).to_dict("records")]
+    rows = [
+        {**r, "class_ids": "", "class_count": 0, "input_channels": 3} for r in read_manifest(good).to_dict("records")
+    ]
     write_manifest(good, rows)
     assert validate_split(good, **LIMITS)["success"]
 

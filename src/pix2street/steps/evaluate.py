@@ -14,7 +14,6 @@ from pix2street.metrics import METRICS, NEED_CLASSES, Samples
 from pix2street.metrics.l1 import RANGE as L1_RANGE
 from pix2street.networks import load_network
 from pix2street.pairs import Dataset, read_pairs
-from pix2street.runtime import prepare
 
 WEIGHTS = "segmenter.weights.h5"
 
@@ -25,11 +24,8 @@ def evaluate_photos(
     generated: Path,
     baselines: Path,
     *,
-    device: str,
     split: str,
     judge_score: dict | None,
-    intra_op_threads: int,
-    inter_op_threads: int,
 ) -> tuple[dict, pd.DataFrame]:
     """Score all photos of one held-out split.
 
@@ -41,7 +37,6 @@ def evaluate_photos(
     Returns:
         The content of `metrics.json`, and each class's IoU in a column a set of photos (empty without classes).
     """
-    prepare("evaluate.device", device, 0, intra_op_threads, inter_op_threads)
     pairs = read_pairs(split_folder, split)
     if not pairs:
         raise UserError(f"evaluate.split: {split}, but the data set has no pairs there; choose the other split")

@@ -11,7 +11,6 @@ from pix2street.generators.inference import as_inference, translate
 from pix2street.images import read_ids, read_rgb, write_png
 from pix2street.networks import load_network, load_untrained
 from pix2street.pairs import HELD_OUT_SPLITS, Pair, read_pairs
-from pix2street.runtime import prepare
 
 
 def generate_photos(
@@ -20,19 +19,15 @@ def generate_photos(
     folder: Path,
     baselines_folder: Path,
     *,
-    device: str,
     seed: int,
     norm: str,
     dropout: bool,
-    intra_op_threads: int,
-    inter_op_threads: int,
 ) -> None:
     """Write `{val,test}/<pair_id>.png` into `folder` and the baselines' into `baselines_folder/<baseline>`.
 
     The baselines: `untrained`, the same generator with the weights its training started from, and, for a set with
     classes, `mean_color`, every class in its mean colour over the train split's targets.
     """
-    prepare("generate.device", device, seed, intra_op_threads, inter_op_threads)
     encoding = InputEncoding.from_json(json.loads((generator_folder / "input.json").read_text(encoding="utf-8")))
     networks = {
         folder: load_network(generator_folder, "generator"),

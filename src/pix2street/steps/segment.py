@@ -13,21 +13,17 @@ from pix2street.judges.segmenter import Segmenter, train_segmenter
 from pix2street.metrics.segmentation import confusion_matrix, scores_of
 from pix2street.networks import save_network
 from pix2street.pairs import Dataset, read_pairs
-from pix2street.runtime import prepare
 
 
 def train_judge(
     split: Path,
     folder: Path,
     *,
-    device: str,
     seed: int,
     filters: int,
     epochs: int,
     batch: int,
     learning_rate: float,
-    intra_op_threads: int,
-    inter_op_threads: int,
 ) -> None:
     """Write `segmenter.json`, `segmenter.weights.h5` and `score.json` (how well it sees real photos of val).
 
@@ -38,7 +34,6 @@ def train_judge(
         print("the data set has no classes: no judge is trained")
         write_json(folder / "score.json", None)
         return
-    prepare("segment.device", device, seed, intra_op_threads, inter_op_threads)
     train_pairs, val_pairs = read_pairs(split, "train"), read_pairs(split, "val")
     height, width = read_rgb(train_pairs[0].target_path).shape[:2]
     names = classes.evaluated_names

@@ -16,7 +16,6 @@ from pix2street.generators.inference import as_inference, copy_weights, translat
 from pix2street.images import contact_sheet, read_ids, read_rgb, write_png
 from pix2street.networks import save_network
 from pix2street.pairs import Dataset, Pair, read_pairs
-from pix2street.runtime import prepare
 
 OnEpoch = Callable[[int, dict[str, float], Path | None], None]
 
@@ -27,7 +26,6 @@ def train_pix2pix(
     samples_folder: Path,
     on_epoch: OnEpoch,
     *,
-    device: str,
     seed: int,
     generator: str,
     input_encoding: str,
@@ -46,8 +44,6 @@ def train_pix2pix(
     inference_norm: str,
     inference_dropout: bool,
     inference_seed: int,
-    intra_op_threads: int,
-    inter_op_threads: int,
 ) -> pd.DataFrame:
     """Train and write `generator.json`, `generator.weights.h5` and `input.json` (how it wants its input encoded).
 
@@ -60,7 +56,6 @@ def train_pix2pix(
     Returns:
         The history: a row an epoch, its number and its losses.
     """
-    prepare("train.device", device, seed, intra_op_threads, inter_op_threads)
     encoding = InputEncoding(input_encoding, Dataset.read(split).classes)
     pairs, val_pairs = read_pairs(split, "train"), read_pairs(split, "val")
     if not pairs:

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from pix2street.classes import cityscapes_classes
+from pix2street.images import write_png
+from pix2street.pairs import Dataset, write_manifest
+
+
+@pytest.fixture(scope="session")
+def road_and_sky(tmp_path_factory):
+    """Four train and two val pairs: road 10 grey below sky 200 grey, with a little noise."""
+    folder = tmp_path_factory.mktemp("split")
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(6):
+        name = "train" if index < 4 else "val"
+        ids = np.full((32, 32), 23, np.uint8)
+        ids[index + 8 :] = 7
+        target = np.where(ids[..., None] == 7, 10, 200) + rng.integers(-5, 6, (32, 32, 3))
+        row = {"pair_id": f"p{index}", "split": name, "group": "g", "class_ids": "7 23"}
+        for kind, pixels in {"input": ids, "target": target.astype(np.uint8)}.items():
+            row[f"{kind}_path"] = f"{name}/{kind}s/p{index}.png"
+            (folder / row[f"{kind}_path"]).parent.mkdir(parents=True, exist_ok=True)
+            write_png(folder / row[f"{kind}_path"], pixels)
+        rows.append(row)
+    write_manifest(folder, rows)
+    Dataset("d", "D", "", "", "right", None, cityscapes_classes()).write(folder)
+    return folder

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from pix2street.batches import InputEncoding
+from pix2street.classes import cityscapes_classes
+from pix2street.files import sha256_of, write_json
+from pix2street.generators import GENERATORS
+from pix2street.images import read_rgb
+from pix2street.networks import load_network, save_network
+from pix2street.pairs import read_pairs
+from pix2street.steps.generate import generate_photos, mean_colors
+
+SETTINGS = {"seed": 0, "norm": "batch", "dropout": True}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A generator that was "trained" by moving every weight a little."""
+    folder = tmp_path_factory.mktemp("model")
+    network = GENERATORS["unet"]((32, 32, 3), 3, 4, 0)
+    rng = np.random.default_rng(1)
+    network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
+    save_network(network, folder, "generator")
+    write_json(folder / "input.json", InputEncoding("color", cityscapes_classes()).to_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(road_and_sky, model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    for folder in (out / "generated", out / "baselines"):
+        folder.mkdir()
+    generate_photos(road_and_sky, model, out / "generated", out / "baselines", **SETTINGS)
+    return out
+
+
+def test_every_held_out_input_has_its_photos(photos):
+    expected = {"p4.png", "p5.png"}
+    for folder in ("generated", "baselines/untrained", "baselines/mean_color"):
+        assert {path.name for path in (photos / folder / "val").iterdir()} == expected
+        assert [path.name for path in (photos / folder).iterdir()] == ["val"]
+
+
+def test_generating_never_changes_a_weight_and_is_a_function_of_the_seed(road_and_sky, model, photos, tmp_path):
+    before = sha256_of(model / "generator.weights.h5")
+    for name, seed in {"same": 0, "other": 1}.items():
+        (tmp_path / name / "g").mkdir(parents=True)
+        generate_photos(road_and_sky, model, tmp_path / name / "g", tmp_path / name / "b", **{**SETTINGS, "seed": seed})
+    assert sha256_of(model / "generator.weights.h5") == before
+    first = (photos / "generated/val/p4.png").read_bytes()
+    assert (tmp_path / "same/g/val/p4.png").read_bytes() == first
+    assert (tmp_path / "other/g/val/p4.png").read_bytes() != first
+
+
+def test_the_untrained_baseline_is_another_network(photos, model):
+    trained, untrained = (read_rgb(photos / name / "val/p4.png") for name in ("generated", "baselines/untrained"))
+    assert (trained != untrained).any()
+    assert load_network(model, "generator").count_params() > 0
+
+
+def test_mean_colors_are_those_of_train_targets(road_and_sky, photos):
+    colors = mean_colors(read_pairs(road_and_sky, "train"))
+    assert np.abs(colors[7].astype(int) - 10).max() <= 1
+    assert np.abs(colors[23].astype(int) - 200).max() <= 1
+    photo = read_rgb(photos / "baselines/mean_color/val/p4.png")
+    assert len(np.unique(photo.reshape(-1, 3), axis=0)) == 2
