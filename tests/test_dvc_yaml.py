@@ -60,16 +60,14 @@ def params_read(script: Path) -> set[str]:
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("Run.")
         for inner in ast.walk(node)
     }
-    read: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and id(node) not in recording:
-            path = ast.unparse(node).replace("validate_", "validate").split(".")
-            if path[0] == "params" and len(path) > 1:
-                read.add(".".join(part for part in path[1:] if part not in ("model_dump", "dataset")))
-    # `params.split.height_px` is seen as `split` too: keep the longest.
-    sections = {key for key in read if not any(other.startswith(f"{key}.") for other in read)}
-    whole = {"": set(read_params(ROOT / "params.yaml").model_dump(by_alias=True))}
-    return set().union(*(whole.get(key, {key}) for key in sections))
+    chains = [
+        ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in recording
+    ]
+    paths = [chain.replace("validate_", "validate").split(".")[1:] for chain in chains if chain.startswith("params.")]
+    if ["model_dump"] in paths:
+        return set(read_params(ROOT / "params.yaml").model_dump(by_alias=True))
+    whole = {path[0] for path in paths if path[-1] in ("model_dump", "dataset")}
+    return whole | {".".join(path) for path in paths if len(path) > 1 and path[0] not in whole}
 
 
 @pytest.mark.parametrize("stage", STAGES)

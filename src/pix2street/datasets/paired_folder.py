@@ -1,5 +1,6 @@
 """A user's own side-by-side images: a folder, a zip or a tar, with `train/ val/ test/` inside or flat."""
 
+import io
 import tarfile
 import zipfile
 from collections import Counter
@@ -37,10 +38,11 @@ def fetch(
         UserError: nothing there, a pair_id that stands twice, images both inside and outside split folders, or too
             few groups to give every split one.
     """
-    dataset = Dataset("paired_folder", title, licence, home_page, input_half, group_pattern, _read_classes(classes))
     with _open_source(path) as (names, read):
+        table = _class_table(path, classes, names, read)
+        dataset = Dataset("paired_folder", title, licence, home_page, input_half, group_pattern, table)
         images = [name for name in names if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
-        _report_others(path, [name for name in names if name not in set(images)])
+        _report_others(path, sorted({*names} - {*images, classes}))
         if not images:
             raise UserError(
                 f"{path}: no images found ({', '.join(IMAGE_SUFFIXES)}); put side-by-side pairs there, mend "
@@ -145,16 +147,18 @@ def divide_groups(sizes: dict[str, int], split_shares: dict[str, float], seed: i
     return dealt
 
 
-def _read_classes(classes: str) -> ClassTable | None:
-    """The class table that `download.paired_folder.classes` names."""
+def _class_table(path: Path, classes: str, names: list[str], read: Callable[[str], bytes]) -> ClassTable | None:
+    """The table that `download.paired_folder.classes` names; a file of its own stands in the source."""
     if classes == "none":
         return None
     if classes in ("cityscapes", "cityscapes_evaluated"):
         return cityscapes_classes(evaluated_only=classes == "cityscapes_evaluated")
+    if classes not in names:
+        raise UserError(f"{path}: no class table {classes} in it; put it there or mend download.paired_folder.classes")
     columns = ["id", "name", "red", "green", "blue", "evaluated"]
     try:
-        rows = pd.read_csv(classes, usecols=columns)[columns].to_dict("records")
-    except (OSError, ValueError) as error:
+        rows = pd.read_csv(io.BytesIO(read(classes)), usecols=columns)[columns].to_dict("records")
+    except ValueError as error:
         raise UserError(f"{classes}: a class table has the columns {', '.join(columns)} ({error})") from error
     entries = []
     for row in rows:
