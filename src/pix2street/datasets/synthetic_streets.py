@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pix2street.classes import cityscapes_classes
-from pix2street.datasets.street_scene import draw_scene
+from pix2street.datasets.scene import draw_scene
 from pix2street.images import write_png
 from pix2street.pairs import Dataset
 
