@@ -32,4 +32,4 @@ def main(params: Params, layout: Layout) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, tensorflow=True)

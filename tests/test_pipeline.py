@@ -183,3 +183,20 @@ def test_a_gpu_that_is_not_there_is_an_error(project):
     assert "train.device: gpu, but TensorFlow sees none" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert (project.root / "models/generator/generator.weights.h5").exists()
+
+
+def test_a_full_disk_is_one_clear_message_and_leaves_nothing(tmp_path):
+    project = Project(tmp_path)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path / "data")], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        failed = project.run("python", "pipeline/download.py")
+        assert failed.returncode == 1
+        assert "No space left on device" in failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert list((tmp_path / "data").iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(tmp_path / "data")], check=True)

@@ -1,8 +1,10 @@
 """What every script in `pipeline/` needs around its one step: checked parameters, quiet libraries, clear errors."""
 
 import errno
+import importlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,10 +26,13 @@ ENVIRONMENT = {
 """Telemetry off and libraries quiet, where the user has not said otherwise."""
 
 
-def run_stage(main: Callable[[Params, Layout], None]) -> None:
+def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) -> None:
     """Check all of `params.yaml` and run `main`; end the process with 1 and one message on what a user can mend.
 
     `main` imports its step itself: a bad parameter is then found before TensorFlow is loaded.
+
+    Args:
+        tensorflow: load it first, without the lines it prints while loading.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -36,7 +41,10 @@ def run_stage(main: Callable[[Params, Layout], None]) -> None:
     layout = Layout(Path.cwd())
     stage = Path(sys.argv[0]).stem
     try:
-        main(read_params(layout.params), layout)
+        params = read_params(layout.params)
+        if tensorflow:
+            _load_quietly("tensorflow")
+        main(params, layout)
     except UserError as error:
         sys.exit(f"{stage}: {error}")
     except OSError as error:
@@ -45,3 +53,19 @@ def run_stage(main: Callable[[Params, Layout], None]) -> None:
         sys.exit(f"{stage}: {error.strerror}: {error.filename or layout.root}; make room or give access, and run again")
     except KeyboardInterrupt:
         sys.exit(f"{stage}: interrupted; nothing half-written stays, run again")
+
+
+def _load_quietly(library: str) -> None:
+    """Import a library whose compiled code prints to standard error; what it printed is shown if it fails."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        try:
+            os.dup2(chatter.fileno(), 2)
+            importlib.import_module(library)
+        except BaseException:
+            chatter.seek(0)
+            os.write(kept, chatter.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

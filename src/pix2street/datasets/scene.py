@@ -91,16 +91,8 @@ def draw_scene(seed: int, index: int, height_px: int, width_px: int) -> tuple[np
 def _empty_street(rng: np.random.Generator, height: int, width: int) -> Canvas:
     """Sky everywhere, clouds in it."""
     top, left = rng.integers(0, NOISE_SIDE_PX, 2)
-    noise = np.take(
-        np.take(_noise(3), np.arange(top, top + height) % NOISE_SIDE_PX, 0),
-        np.arange(left, left + width) % NOISE_SIDE_PX,
-        1,
-    )
-    clouds = np.take(
-        np.take(_noise(5), np.arange(left, left + 2 * height, 2) % NOISE_SIDE_PX, 0),
-        np.arange(top, top + width) % NOISE_SIDE_PX,
-        1,
-    )
+    noise = _window(_noise(3), top, left, height, width)
+    clouds = _window(_noise(5), left, top, 2 * height, width)[::2]
     upwards = np.linspace(1, 0, height, dtype=np.float32)[:, None, None]
     zenith, horizon = _vary(rng, (120, 160, 215), 25), _vary(rng, (205, 215, 225), 15)
     cloudiness = rng.uniform(0.1, 1.0)
@@ -576,14 +568,16 @@ def _expose(canvas: Canvas, rng: np.random.Generator, sun_left: bool) -> np.ndar
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]
     down = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
 
-    photo = canvas.photo * light * (1 + 0.08 * across * (-1 if sun_left else 1))
+    lens = (1 + 0.08 * across * (-1 if sun_left else 1)) * (1.06 - 0.08 * (across**2 + down**2))
     # A rational stand-in for Koschmieder's exponential: half of the light is haze at `sight_m`.
-    share = (canvas.depth_m / (canvas.depth_m + sight_m))[..., None] * np.float32(0.85)
-    share = np.where((canvas.labels == SKY)[..., None], share * 0.4, share)
-    photo = photo * (1 - share) + haze * share
-    photo *= 1.06 - 0.16 * (across**2 + down**2) / 2
-    soft = Image.fromarray(photo.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.6 * width / 256))
-    grain = rng.integers(-3, 4, (height, width, 3), np.int8) + rng.integers(-3, 4, (height, width, 1), np.int8)
+    share = (canvas.depth_m / (canvas.depth_m + np.float32(sight_m)))[..., None] * np.float32(0.85)
+    share = np.where((canvas.labels == SKY)[..., None], share * np.float32(0.4), share)
+    photo = canvas.photo * light
+    photo *= lens * (1 - share)
+    photo += haze * (lens * share)
+    soft = Image.fromarray(photo.clip(0, 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(0.35 * width / 256))
+    top, left = rng.integers(0, NOISE_SIDE_PX, 2)
+    grain = _window(_grain(), top, left, height, width)
     return (np.asarray(soft, np.int16) + grain).clip(0, 255).astype(np.uint8)
 
 
@@ -610,6 +604,22 @@ def _distance_to(position: np.ndarray, period: float, place: float) -> np.ndarra
     """How far the nearest `place + k * period` is."""
     offset = (position - place) % period
     return np.minimum(offset, period - offset)
+
+
+def _window(tile: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """`[height, width, ...]` of a square tile that repeats in both directions."""
+    rows, columns = (np.arange(first, first + count) % len(tile) for first, count in ((top, height), (left, width)))
+    return tile[rows[:, None], columns]
+
+
+@lru_cache
+def _grain() -> np.ndarray:
+    """Sensor noise of a square tile `[S, S, 3]` int8: a part of its own for each channel, and one they share."""
+    rng = np.random.default_rng(NOISE_SIDE_PX)
+    own, shared = (rng.integers(-3, 4, (NOISE_SIDE_PX, NOISE_SIDE_PX, n), np.int8) for n in (3, 1))
+    total = own + shared
+    total.setflags(write=False)
+    return total
 
 
 @lru_cache
