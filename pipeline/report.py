@@ -1,7 +1,14 @@
 """report: one page a person reads, and a summary for a pull request."""
 
+import json
+import platform
+from importlib.metadata import version
+
+import pandas as pd
+
 from pix2street.files import write_text
 from pix2street.layout import Layout
+from pix2street.pairs import Dataset
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
@@ -9,11 +16,28 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.steps.report import read_examples, render_report
     from pix2street.tracking import Run
 
-    write_text(layout.report_page, "")
+    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    page, summary = render_report(
+        params=params.model_dump(by_alias=True),
+        dataset=Dataset.read(layout.split),
+        verdict=json.loads(layout.verdict.read_text(encoding="utf-8")),
+        history=pd.read_csv(layout.history),
+        sheets={int(path.stem.removeprefix("epoch_")): path.read_bytes() for path in layout.samples.glob("*.png")},
+        metrics=metrics,
+        class_iou=pd.read_csv(layout.class_iou),
+        examples=read_examples(
+            layout.split, layout.generated, layout.baselines, metrics["split"], params.report.sample_pairs
+        ),
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    )
+    write_text(layout.report_page, page)
+    write_text(layout.report_summary, summary)
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_report()
+    print(f"report: {layout.report_page.relative_to(layout.root)}")
 
 
 if __name__ == "__main__":

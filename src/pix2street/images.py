@@ -3,6 +3,7 @@
 Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks see float32 in [-1, 1].
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,8 +47,15 @@ def _read(path: Path, mode: str) -> np.ndarray:
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write `[H, W, 3]` or `[H, W]` uint8 as a lossless PNG; equal pixels give equal bytes."""
-    Image.fromarray(pixels).save(path, compress_level=1)
+    """Write what `png_bytes` gives."""
+    path.write_bytes(png_bytes(pixels))
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """`[H, W, 3]` or `[H, W]` uint8 as a lossless PNG; equal pixels give equal bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
 
 
 def resize_photo(pixels: np.ndarray, height_px: int, width_px: int) -> np.ndarray:

@@ -96,7 +96,7 @@ class Run:
 
     def record_metrics(self, metrics: dict[str, Any]) -> None:
         """Every number of `metrics.json` under its path, and the files themselves."""
-        numbers = {key: value for key, value in flatten(metrics).items() if isinstance(value, (int, float))}
+        numbers = {key: value for key, value in _flatten(metrics).items() if isinstance(value, (int, float))}
         self._try(
             "the metrics", lambda: mlflow.log_metrics({key.replace(".", "/"): value for key, value in numbers.items()})
         )
@@ -135,7 +135,7 @@ class Run:
             run_name=os.environ.get("DVC_EXP_NAME"),
             tags={key: value for key, value in tags.items() if value},
         )
-        mlflow.log_params(flatten(self._params), run_id=run.info.run_id)
+        mlflow.log_params(_flatten(self._params), run_id=run.info.run_id)
 
     def _find(self) -> None:
         found = mlflow.search_runs(
@@ -167,12 +167,9 @@ class Run:
         )
 
 
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(values: dict[str, Any]) -> dict[str, Any]:
     """Nested dicts -> one, with keys joined by dots."""
-    flat = {}
-    for key, value in values.items():
-        flat.update(flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
-    return flat
+    return pd.json_normalize(values, sep=".").to_dict("records")[0]
 
 
 def _experiment_id(layout: Layout) -> str:

@@ -1,0 +1,83 @@
+"""Figures as SVG text and pictures as data URIs: equal input gives equal bytes."""
+
+import base64
+import io
+import math
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+COLORS = {"generated": "#c2410c", "ceiling": "#0f766e", "mean_color": "#64748b", "untrained": "#a1a1aa"}
+STYLE = {
+    "svg.hashsalt": "pix2street",  # ids within the file would be random
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#94a3b8",
+    "axes.labelcolor": "#64748b",
+    "xtick.color": "#64748b",
+    "ytick.color": "#64748b",
+    "text.color": "#64748b",
+    "axes.titlecolor": "#64748b",
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+}
+
+
+def png_uri(png: bytes) -> str:
+    """A PNG as the value of an `img` element's `src`."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def losses(history: pd.DataFrame, disc_loss_weight: float) -> str:
+    """The single GAN terms against ln 2, the discriminator's total against its own reference, and L1."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 3), layout="constrained")
+        terms, total, l1 = figure.subplots(1, 3)
+        for name, color in {"gen_gan": "#c2410c", "disc_real": "#0f766e", "disc_generated": "#2563eb"}.items():
+            terms.plot(history["epoch"], history[name], color=color, label=name, marker=".")
+        terms.axhline(math.log(2), color="#94a3b8", linestyle="--", linewidth=1, label="ln 2")
+        terms.set_title("single GAN terms")
+        terms.legend(fontsize=8)
+        reference = 2 * math.log(2) * disc_loss_weight
+        total.plot(history["epoch"], history["disc_total"], color="#2563eb", marker=".", label="disc_total")
+        label = "2 ln 2" if disc_loss_weight == 1 else f"2 ln 2 x {disc_loss_weight:g}"
+        total.axhline(reference, color="#94a3b8", linestyle="--", linewidth=1, label=label)
+        total.set_title("the discriminator's sum")
+        total.legend(fontsize=8)
+        l1.plot(history["epoch"], history["gen_l1"], color="#c2410c", marker=".")
+        l1.set_title("L1 of training, 0 to 2")
+        for axes in (terms, total, l1):
+            axes.set_ylim(bottom=0)
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        return _svg(figure)
+
+
+def class_iou(table: pd.DataFrame) -> str:
+    """IoU by class: a bar for the generated photos, a mark each for the ceiling and the baselines."""
+    table = table.dropna(subset=["ceiling"]).sort_values("ceiling")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 0.6 + 0.27 * len(table)), layout="constrained")
+        axes = figure.subplots()
+        places = range(len(table))
+        axes.barh(places, table["generated"].fillna(0), color=COLORS["generated"], height=0.55, label="generated")
+        for name, mark in {"ceiling": "|", "mean_color": "o", "untrained": "x"}.items():
+            if name in table:
+                axes.scatter(table[name], places, marker=mark, s=90 if mark == "|" else 22, color=COLORS[name],
+                             linewidths=2 if mark == "|" else 1.2, label=name.replace("_", " "), zorder=3)  # fmt: skip
+        axes.set_yticks(places, table["class"])
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("intersection over union")
+        axes.legend(loc="lower right", fontsize=9)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
