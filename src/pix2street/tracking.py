@@ -7,8 +7,10 @@ parameter after training changed), one is made and what is on disk is recorded i
 Recording never stops a stage: what could not be recorded is said on the terminal.
 """
 
+import contextlib
 import fcntl
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -158,13 +160,15 @@ class Run:
         inference = as_inference(network, generate["norm"], generate["dropout"])
         shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
         schemas = [Schema([TensorSpec(np.dtype("float32"), shape)]) for shape in shapes]
-        mlflow.keras.log_model(
-            inference,
-            name="generator",
-            signature=ModelSignature(*schemas),
-            pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
-            save_exported_model=True,
-        )
+        # Keras lists every tensor it exports on standard output.
+        with contextlib.redirect_stdout(io.StringIO()):
+            mlflow.keras.log_model(
+                inference,
+                name="generator",
+                signature=ModelSignature(*schemas),
+                pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
+                save_exported_model=True,
+            )
 
 
 def _flatten(values: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def losses(history: pd.DataFrame, disc_loss_weight: float) -> str:
         l1.plot(history["epoch"], history["gen_l1"], color="#c2410c", marker=".")
         l1.set_title("L1 of training, 0 to 2")
         for axes in (terms, total, l1):
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
         return _svg(figure)

@@ -129,7 +129,7 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
 
 def _score_rows(scores: dict[str, dict]) -> list[dict[str, Any]]:
     return [
-        {"name": title, "note": note, "values": [_number(score.get(key)) for score in scores.values()]}
+        {"name": title, "note": note, "cells": [_number(score.get(key)) for score in scores.values()]}
         for key, (title, note) in METRICS.items()
         if any(key in score for score in scores.values())
     ]
@@ -148,7 +148,7 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
         "",
         f"| metric | {' | '.join(scored)} |",
         f"|---|{'---:|' * len(scored)}",
-        *(f"| {row['name']} | {' | '.join(row['values'])} |" for row in scores),
+        *(f"| {row['name']} | {' | '.join(row['cells'])} |" for row in scores),
         "",
         game,
         "",
