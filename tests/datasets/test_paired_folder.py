@@ -1,0 +1,139 @@
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pix2street.datasets.paired_folder import divide_groups, fetch
+from pix2street.errors import UserError
+from pix2street.images import png_bytes
+
+SETTINGS = {
+    "title": "Mine", "licence": "own", "home_page": "", "input_half": "right", "classes": "cityscapes",
+    "group_pattern": None, "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
+}  # fmt: skip
+CLASSES = "id,name,red,green,blue,evaluated\n0,void,0,0,0,0\n7,road,128,64,128,1\n"
+
+
+def image(index: int) -> bytes:
+    return png_bytes(np.full((4, 8, 3), index, np.uint8))
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    for split, indices in {"train": (0, 1, 2), "val": (3,)}.items():
+        (folder / split).mkdir(parents=True)
+        for index in indices:
+            (folder / split / f"town_{index}.PNG").write_bytes(image(index))
+    (folder / "README.txt").write_text("notes")
+    (folder / ".hidden.png").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def flat(tmp_path):
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for index in range(20):
+        (folder / f"town{index // 4}_{index}.png").write_bytes(image(index))
+    return folder
+
+
+def run(path, tmp_path, **changes):
+    out = tmp_path / "out"
+    out.mkdir()
+    return fetch(out, path=path, **{**SETTINGS, **changes}), files_in(out)
+
+
+def test_a_folder_keeps_its_splits_and_bytes(source, tmp_path, capsys):
+    dataset, files = run(source, tmp_path)
+    assert files == {f"{s}/town_{i}.png": image(i) for s, i in [("train", 0), ("train", 1), ("train", 2), ("val", 3)]}
+    assert dataset.title == "Mine"
+    assert len(dataset.classes.entries) == 34
+    assert "passed over 1 files that are no images: README.txt" in capsys.readouterr().out
+
+
+def test_zip_and_tar_give_what_the_folder_gives(source, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, content in files_in(source).items():
+            archive.writestr(f"set/{name}", content)
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(source, "set")
+    expected = run(source, tmp_path)[1]
+    for name in ("a.zip", "a.tar.gz"):
+        (tmp_path / name / "..").resolve()
+        out = tmp_path / f"out_{name}"
+        out.mkdir()
+        fetch(out, path=tmp_path / name, **SETTINGS)
+        assert files_in(out) == expected
+
+
+def test_a_flat_folder_is_divided_by_share_and_seed_with_groups_whole(flat, tmp_path):
+    _, files = run(flat, tmp_path, group_pattern="^([^_]+)_", split_shares={"train": 0.6, "val": 0.2, "test": 0.2})
+    groups = {split: {name.split("/")[1].split("_")[0] for name in files if name.startswith(split)}
+              for split in ("train", "val", "test")}  # fmt: skip
+    assert [len(groups[split]) for split in ("train", "val", "test")] == [3, 1, 1]
+    assert len(set().union(*groups.values())) == 5
+    assert len(files) == 20
+
+
+def test_division_follows_the_seed_and_fills_every_split():
+    sizes = {f"g{i}": 1 + i % 3 for i in range(30)}
+    shares = {"train": 0.8, "val": 0.2, "test": 0.0}
+    first = divide_groups(sizes, shares, 0)
+    assert first == divide_groups(sizes, shares, 0) != divide_groups(sizes, shares, 1)
+    val_share = sum(sizes[group] for group, split in first.items() if split == "val") / sum(sizes.values())
+    assert abs(val_share - 0.2) < 0.05
+    assert set(divide_groups({"big": 100, "small": 1}, shares, 0).values()) == {"train", "val"}
+
+
+def test_own_class_table(source, tmp_path):
+    (source / "classes.csv").write_text(CLASSES)
+    dataset, files = run(source, tmp_path, classes="classes.csv")
+    assert [entry.name for entry in dataset.classes.entries] == ["void", "road"]
+    assert len(files) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,name\n1,a\n", "a class table has the columns"),
+        (CLASSES + "7,car,0,0,142,1\n", "an id of its own"),
+        (CLASSES + "300,car,0,0,142,1\n", "ids and colours are 0 to 255"),
+        (CLASSES + "255,car,0,0,142,1\n", "an id of its own below 255"),
+        (CLASSES + "26,car,0,0,142,maybe\n", "evaluated is 0 or 1"),
+    ],
+)
+def test_a_bad_class_table_is_refused(source, tmp_path, text, message):
+    (source / "classes.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        run(source, tmp_path, classes="classes.csv")
+
+
+def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
+    def message(path, **changes) -> str:
+        out = tmp_path / "refused"
+        out.mkdir(exist_ok=True)
+        with pytest.raises(UserError) as error:
+            fetch(out, path=path, **{**SETTINGS, **changes})
+        assert list(out.iterdir()) == []
+        return str(error.value)
+
+    assert "no such folder or archive" in message(tmp_path / "nowhere")
+    assert "neither a folder nor a zip nor a tar" in message(source / "README.txt")
+    (tmp_path / "empty").mkdir()
+    assert "no images found" in message(tmp_path / "empty")
+    assert "no class table classes.csv in it" in message(source, classes="classes.csv")
+    assert "group_pattern" in message(flat, group_pattern="(city)")
+    assert "1 groups cannot fill 2 splits" in message(flat, group_pattern="^(t)")
+    (source / "val/town_0.png").write_bytes(image(9))
+    assert "train/town_0.PNG\n  val/town_0.png" in message(source)
+    (source / "val/town_0.png").unlink()
+    (source / "stray.png").write_bytes(image(9))
+    assert "these do not:\n  stray.png" in message(source)

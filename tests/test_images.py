@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2street.errors import UserError
+from pix2street.images import (
+    contact_sheet,
+    png_bytes,
+    read_ids,
+    read_rgb,
+    resize_labels,
+    resize_photo,
+    to_pixels,
+    to_unit,
+    write_png,
+)
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+
+
+def test_png_is_lossless_and_stable(tmp_path):
+    write_png(tmp_path / "a.png", NOISE)
+    assert (read_rgb(tmp_path / "a.png") == NOISE).all()
+    assert (tmp_path / "a.png").read_bytes() == png_bytes(NOISE)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_image_is_refused_by_name(tmp_path, suffix, share):
+    path = tmp_path / f"whole.{suffix}"
+    Image.fromarray(NOISE).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match=f"whole.{suffix}: not a readable image"):
+        read_rgb(path)
+
+
+def test_a_text_and_a_missing_file_are_refused(tmp_path):
+    (tmp_path / "a.png").write_text("<html>")
+    for name in ("a.png", "b.png"):
+        with pytest.raises(UserError, match=f"{name}: not a readable image"):
+            read_rgb(tmp_path / name)
+
+
+def test_class_ids_have_one_channel(tmp_path):
+    write_png(tmp_path / "rgb.png", NOISE)
+    with pytest.raises(UserError, match="one 8-bit channel, this is mode RGB"):
+        read_ids(tmp_path / "rgb.png")
+
+
+def test_labels_get_no_new_ids_and_photos_are_antialiased():
+    ids = np.random.default_rng(0).choice(np.array([7, 23, 26], np.uint8), (64, 64))
+    assert set(np.unique(resize_labels(ids, 30, 50))) <= {7, 23, 26}
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    # Every second column would be all black or all white without antialiasing.
+    assert abs(float(resize_photo(stripes, 16, 16).mean()) - 127.5) < 5
+
+
+def test_unit_range_and_back_is_exact():
+    levels = np.arange(256, dtype=np.uint8)
+    unit = to_unit(levels.astype(np.float32))
+    assert (unit.min(), unit.max()) == (-1, 1)
+    assert (to_pixels(unit) == levels).all()
+    assert to_pixels(np.array([-3.0, 3.0])).tolist() == [0, 255]
+
+
+def test_contact_sheet_puts_rows_and_columns_in_place():
+    images = [np.full((4, 6, 3), level, np.uint8) for level in (0, 50, 100, 150)]
+    sheet = contact_sheet([images[:2], images[2:]], gap_px=2)
+    assert sheet.shape == (10, 14, 3)
+    assert (sheet[:4, :6] == 0).all()
+    assert (sheet[:4, 8:] == 50).all()
+    assert (sheet[6:, :6] == 100).all()
+    assert (sheet[4:6] == 255).all()
