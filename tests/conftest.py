@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from pix2street.classes import cityscapes_classes
 from pix2street.images import write_png
-from pix2street.pairs import Pair
+from pix2street.pairs import Dataset, Pair, write_manifest
 
 
 @pytest.fixture
@@ -17,3 +18,25 @@ def tiny_pairs(tmp_path) -> list[Pair]:
         write_png(pair.target_path, np.repeat(ids[..., None], 3, axis=2))
         pairs.append(pair)
     return pairs
+
+
+@pytest.fixture(scope="session")
+def road_and_sky(tmp_path_factory):
+    """Four train and two val pairs: road 10 grey below sky 200 grey, with a little noise."""
+    folder = tmp_path_factory.mktemp("split")
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(6):
+        name = "train" if index < 4 else "val"
+        ids = np.full((32, 32), 23, np.uint8)
+        ids[index + 8 :] = 7
+        target = np.where(ids[..., None] == 7, 10, 200) + rng.integers(-5, 6, (32, 32, 3))
+        row = {"pair_id": f"p{index}", "split": name, "group": "g", "class_ids": "7 23"}
+        for kind, pixels in {"input": ids, "target": target.astype(np.uint8)}.items():
+            row[f"{kind}_path"] = f"{name}/{kind}s/p{index}.png"
+            (folder / row[f"{kind}_path"]).parent.mkdir(parents=True, exist_ok=True)
+            write_png(folder / row[f"{kind}_path"], pixels)
+        rows.append(row)
+    write_manifest(folder, rows)
+    Dataset("d", "D", "", "", "right", None, cityscapes_classes()).write(folder)
+    return folder

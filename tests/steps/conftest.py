@@ -1,28 +1,72 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from pix2street.classes import cityscapes_classes
-from pix2street.images import write_png
-from pix2street.pairs import Dataset, write_manifest
+from pix2street.images import png_bytes
+from pix2street.pairs import Dataset
+from pix2street.steps.report import Example, render_report
+
+NAMES = ["road", "car", "sky"]
 
 
-@pytest.fixture(scope="session")
-def road_and_sky(tmp_path_factory):
-    """Four train and two val pairs: road 10 grey below sky 200 grey, with a little noise."""
-    folder = tmp_path_factory.mktemp("split")
-    rng = np.random.default_rng(0)
-    rows = []
-    for index in range(6):
-        name = "train" if index < 4 else "val"
-        ids = np.full((32, 32), 23, np.uint8)
-        ids[index + 8 :] = 7
-        target = np.where(ids[..., None] == 7, 10, 200) + rng.integers(-5, 6, (32, 32, 3))
-        row = {"pair_id": f"p{index}", "split": name, "group": "g", "class_ids": "7 23"}
-        for kind, pixels in {"input": ids, "target": target.astype(np.uint8)}.items():
-            row[f"{kind}_path"] = f"{name}/{kind}s/p{index}.png"
-            (folder / row[f"{kind}_path"]).parent.mkdir(parents=True, exist_ok=True)
-            write_png(folder / row[f"{kind}_path"], pixels)
-        rows.append(row)
-    write_manifest(folder, rows)
-    Dataset("d", "D", "", "", "right", None, cityscapes_classes()).write(folder)
-    return folder
+def score(value: float) -> dict:
+    return {
+        "images": 8, "l1": value / 2, "frechet_segmenter": 3.25, "pixel_accuracy": value + 0.2,
+        "class_accuracy": value + 0.1, "mean_iou": value, "iou": dict.fromkeys(NAMES, value), "absent_classes": ["train"], "evaluated_pixels": 1234567,
+        "void_pixels": 89,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def values() -> dict:
+    """Everything a report is made of, made up."""
+    picture = png_bytes(np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8))
+    captions = ["input", "target", "generated", "mean colour", "untrained"]
+    return {
+        "params": {
+            "split": {"height_px": 32, "width_px": 64},
+            "train": {"epochs": 3, "batch": 1, "l1_weight": 100.0, "disc_loss_weight": 1.0, "input_encoding": "color"},
+        },
+        "dataset": Dataset("d", "My <streets> & more", "own", "", "right", None, cityscapes_classes()),
+        "verdict": {
+            "success": True,
+            "pairs": {"train": 40, "val": 8},
+            "checks": [
+                {"name": "every pair_id is unique", "expectation": "ExpectColumnValuesToBeUnique", "success": True,
+                 "checked": 48, "offending_count": 0, "offending": []},
+            ],
+        },
+        "history": pd.DataFrame({
+            "epoch": [1, 2, 3], "gen_total": [40.0, 30, 25], "gen_gan": [0.8, 1.1, 1.2], "gen_l1": [0.4, 0.3, 0.25],
+            "disc_real": [0.6, 0.5, 0.45], "disc_generated": [0.6, 0.5, 0.4], "disc_total": [1.2, 1.0, 0.85],
+        }),
+        "sheets": {1: picture, 3: picture},
+        "metrics": {
+            "split": "val", "pairs": 8, "l1_range": "0 to 2",
+            "judge": {"name": "segmenter", "weights_sha256": "ab" * 32, "pixel_accuracy": 0.9, "class_accuracy": 0.8,
+                      "mean_iou": 0.6},
+            "generated": score(0.456), "ceiling": score(0.6),
+            "baselines": {"mean_color": score(0.2), "untrained": score(0.05)},
+        },
+        "class_iou": pd.DataFrame({
+            "class": [*NAMES, "train"], "generated": [0.4, 0.5, 0.46, None], "ceiling": [0.6, 0.7, 0.5, None],
+            "mean_color": [0.1, 0.2, 0.3, None], "untrained": [0.0, 0.1, 0.05, None],
+        }),
+        "examples": [Example(f"pair_{i}", dict.fromkeys(captions, picture)) for i in range(2)],
+        "versions": {"python": "3.11.7", "keras": "3.15.1"},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def classless(values) -> dict:
+    """The same for a data set without classes."""
+    plain = {"images": 8, "l1": 0.123}
+    metrics = {"split": "val", "pairs": 8, "l1_range": "0 to 2", "judge": None, "generated": plain,
+               "baselines": {"untrained": {"images": 8, "l1": 0.5}}}  # fmt: skip
+    return {**values, "metrics": metrics, "class_iou": pd.DataFrame({"class": []})}
+
+
+@pytest.fixture
+def page(values) -> str:
+    return render_report(**values)[0]

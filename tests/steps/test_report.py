@@ -1,0 +1,103 @@
+import json
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from pix2street.steps.report import read_examples, render_report
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--virtual-time-budget=3000", "--dump-dom"),
+]
+PROBE = """<script>addEventListener('load', () => { document.title = JSON.stringify({
+  images: document.images.length,
+  broken: [...document.images].filter(image => !image.naturalWidth).length,
+  figures: document.querySelectorAll('figure svg').length,
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  requests: performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !name.startsWith('data:')),
+}) })</script>"""
+
+
+def test_equal_values_give_equal_bytes(values, page):
+    assert render_report(**values)[0] == page
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!data:|#)[^"'> ]+""", page)
+    assert not re.findall(r"url\((?!#)", page)
+    assert "@import" not in page
+
+
+def test_what_a_data_set_says_of_itself_is_escaped(page):
+    assert "My &lt;streets&gt; &amp; more" in page
+    assert "<streets>" not in page
+
+
+def test_numbers_are_those_of_the_metrics(values):
+    for text in render_report(**values):
+        for expected in ("0.456", "0.600", "0.200", "0.050", "76%", "0.228", "3.250", "1,234,567", "Neither network"):
+            assert expected in text
+
+
+def test_absent_classes_are_listed(page):
+    assert "out of the mean: train." in page
+
+
+def test_a_set_without_classes_says_what_is_left_out(classless):
+    page, summary = render_report(**classless)
+    assert "This data set has no classes. What needs them is left out" in page
+    assert "IoU by class" not in page
+    assert "0.123" in page
+    assert "0.123" in summary
+    assert "what needs a judge is left out" in summary
+
+
+def test_the_summary_fits_a_comment(values):
+    _, summary = render_report(**values)
+    assert len(summary.splitlines()) < 40
+    assert summary.startswith("## pix2street: My <streets> & more")
+    assert "| mean IoU | 0.456 | 0.600 | 0.200 | 0.050 |" in summary
+
+
+def test_a_failed_check_is_seen(values):
+    check = {**values["verdict"]["checks"][0], "success": False, "offending_count": 2}
+    page, summary = render_report(**{**values, "verdict": {**values["verdict"], "success": False, "checks": [check]}})
+    assert "Failed" in page
+    assert "Validation failed" in summary
+
+
+@pytest.mark.parametrize("width_px", [500, 1200])
+@pytest.mark.parametrize("kind", ["values", "classless"])
+def test_in_a_real_browser(request, tmp_path, kind, width_px):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
+    page, _ = render_report(**request.getfixturevalue(kind))
+    (tmp_path / "index.html").write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    done = subprocess.run(
+        [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width_px},900",
+         (tmp_path / "index.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    seen = json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout).group(1))
+    assert seen["images"] == 2 * 5 + 2
+    assert seen["broken"] == 0
+    assert seen["figures"] == (2 if kind == "values" else 1)
+    assert seen["overflow"] <= 0
+    assert seen["requests"] == []
+
+
+def test_examples_are_spread_over_the_split(road_and_sky, tmp_path):
+    from pix2street.images import read_rgb, write_png
+
+    for name in ("generated", "baselines/untrained"):
+        (tmp_path / name / "train").mkdir(parents=True)
+        for path in (road_and_sky / "train/targets").iterdir():
+            write_png(tmp_path / name / "train" / path.name, read_rgb(path))
+    examples = read_examples(road_and_sky, tmp_path / "generated", tmp_path / "baselines", "train", 2)
+    assert [example.pair_id for example in examples] == ["p0", "p3"]
+    assert list(examples[0].images) == ["input", "target", "generated", "untrained"]
+    assert pd.Series(examples[0].images)["generated"] == (tmp_path / "generated/train/p0.png").read_bytes()
