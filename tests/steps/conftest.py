@@ -13,7 +13,9 @@ NAMES = ["road", "car", "sky"]
 def score(value: float) -> dict:
     return {
         "images": 8, "l1": value / 2, "frechet_segmenter": 3.25, "pixel_accuracy": value + 0.2,
-        "class_accuracy": value + 0.1, "mean_iou": value, "iou": dict.fromkeys(NAMES, value), "absent_classes": ["train"], "evaluated_pixels": 1234567,
+        "class_accuracy": value + 0.1, "mean_iou": value,
+        "iou": dict.fromkeys(NAMES, value), "absent_classes": ["train"],
+        "evaluated_pixels": 1234567,
         "void_pixels": 89,
     }  # fmt: skip
 
