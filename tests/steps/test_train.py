@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pytest
+
+from pix2street.gan.losses import LOSS_NAMES
+from pix2street.images import read_rgb
+from pix2street.networks import load_network
+from pix2street.steps.generate import generate_photos
+from pix2street.steps.train import train_pix2pix
+
+SETTINGS = {
+    "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
+    "epochs": 3, "batch": 1, "learning_rate": 2e-3, "beta_1": 0.5, "l1_weight": 100.0, "disc_loss_weight": 1.0,
+    "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "inference_norm": "batch",
+    "inference_dropout": True, "inference_seed": 0,
+}  # fmt: skip
+
+
+def train(split, folder, **changes):
+    seen = []
+    for name in ("generator", "samples"):
+        (folder / name).mkdir(parents=True)
+    history = train_pix2pix(
+        split, folder / "generator", folder / "samples", lambda *epoch: seen.append(epoch), **{**SETTINGS, **changes}
+    )
+    return history, seen
+
+
+def test_history_samples_and_callbacks(road_and_sky, tmp_path):
+    history, seen = train(road_and_sky, tmp_path)
+    assert list(history.columns) == ["epoch", *LOSS_NAMES]
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history["gen_l1"].iloc[-1] < history["gen_l1"].iloc[0]
+    assert [(epoch, sheet and sheet.name) for epoch, _, sheet in seen] == [
+        (1, None), (2, "epoch_0002.png"), (3, "epoch_0003.png"),
+    ]  # fmt: skip
+    assert seen[1][1] == {name: history[name].iloc[1] for name in LOSS_NAMES}
+
+
+def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, tmp_path):
+    train(road_and_sky, tmp_path)
+    (tmp_path / "photos").mkdir()
+    generate_photos(
+        road_and_sky,
+        tmp_path / "generator",
+        tmp_path / "photos",
+        tmp_path / "baselines",
+        seed=0,
+        norm="batch",
+        dropout=True,
+    )
+    sheet = read_rgb(tmp_path / "samples/epoch_0003.png")
+    for row, pair_id in enumerate(("p4", "p5")):
+        shown = sheet[row * 36 : row * 36 + 32, 2 * 36 : 2 * 36 + 32]
+        assert (shown == read_rgb(tmp_path / f"photos/val/{pair_id}.png")).all()
+
+
+def test_onehot_inputs(road_and_sky, tmp_path):
+    history, _ = train(road_and_sky, tmp_path, input_encoding="onehot", epochs=1)
+    assert np.isfinite(history.to_numpy()).all()
+    network = load_network(tmp_path / "generator", "generator")
+    assert network.input_shape == (None, 32, 32, 34)
+    assert json.loads((tmp_path / "generator/input.json").read_text())["encoding"] == "onehot"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"jitter": False}, {"mirror": False}, {"l1_weight": 10.0}, {"batch": 2}]
+)
+def test_each_setting_changes_the_weights(road_and_sky, tmp_path, change):
+    train(road_and_sky, tmp_path / "a", epochs=1)
+    train(road_and_sky, tmp_path / "b", epochs=1, **change)
+    a, b = ((tmp_path / name / "generator/generator.weights.h5").read_bytes() for name in ("a", "b"))
+    assert a != b
