@@ -125,7 +125,8 @@ class Run:
 
     def _create(self) -> None:
         git = ["git", "-C", str(self._layout.root)]
-        dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"])
+        written_by_dvc = [":!dvc.lock", ":!reports", ":(exclude,glob)**/.gitignore"]
+        dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", *written_by_dvc])
         tags = {
             PARAMS_TAG: _hash_of(self._params),
             "git.commit": _output_of([*git, "rev-parse", "HEAD"]),
