@@ -36,6 +36,7 @@ def main(params: Params, layout: Layout) -> None:
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
+        run.record_metrics(metrics)
         run.record_report()
     print(f"report: {layout.report_page.relative_to(layout.root)}")
 

@@ -97,12 +97,15 @@ class Run:
         self._try("the weights' tag", lambda: mlflow.set_tag(WEIGHTS_TAG, _weights_of(generator_folder)))
 
     def record_metrics(self, metrics: dict[str, Any]) -> None:
-        """Every number of `metrics.json` under its path, and the files themselves."""
-        numbers = {key: value for key, value in _flatten(metrics).items() if isinstance(value, (int, float))}
-        self._try(
-            "the metrics", lambda: mlflow.log_metrics({key.replace(".", "/"): value for key, value in numbers.items()})
-        )
-        self._try("the metrics' files", lambda: mlflow.log_artifacts(self._layout.metrics.parent, "evaluate"))
+        """Every number of `metrics.json` under its path, and the files themselves, unless the run has them."""
+
+        def record():
+            numbers = {k.replace(".", "/"): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
+            if not numbers.keys() <= mlflow.get_run(self._run_id).data.metrics.keys():
+                mlflow.log_metrics(numbers)
+                mlflow.log_artifacts(self._layout.metrics.parent, "evaluate")
+
+        self._try("the metrics", record)
 
     def record_report(self) -> None:
         """The report's page and summary."""
