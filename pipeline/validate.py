@@ -14,6 +14,7 @@ def main(params: Params, layout: Layout) -> None:
     shutil.rmtree(layout.data_docs, ignore_errors=True)
     size = {"height_px": params.split.height_px, "width_px": params.split.width_px}
     verdict = validate_split(layout.split, **size, **params.validate_.model_dump(), data_docs=layout.data_docs)
+    layout.passed.unlink(missing_ok=True)
     write_json(layout.verdict, verdict)
     refuse_failures(verdict, layout.split)
     write_json(layout.passed, passed(layout.split))

@@ -116,7 +116,7 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     assert [point.value for point in history] == pytest.approx(written["gen_l1"].tolist())
     metrics = json.loads((project.root / "reports/evaluate/metrics.json").read_text())
     assert run.data.metrics["generated/l1"] == pytest.approx(metrics["generated"]["l1"])
-    artifacts = {file.path for folder in client.list_artifacts(run.info.run_id) for file in [folder]}
+    artifacts = {folder.path for folder in client.list_artifacts(run.info.run_id)}
     assert {"images", "validate", "evaluate", "report"} <= artifacts
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]

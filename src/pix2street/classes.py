@@ -1,7 +1,7 @@
 """A class table as data (id, name, colour), and the way from colours to ids and back."""
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -95,6 +95,7 @@ class ClassTable:
         return ids[inverse].reshape(colors.shape[:2]), distances.min(axis=1)[inverse].reshape(colors.shape[:2])
 
 
+@lru_cache
 def cityscapes_classes(evaluated_only: bool = False) -> ClassTable:
     """Cityscapes' own table: label ids, official colours; 19 classes are evaluated.
 

@@ -97,11 +97,11 @@ class Run:
         self._try("the weights' tag", lambda: mlflow.set_tag(WEIGHTS_TAG, _weights_of(generator_folder)))
 
     def record_metrics(self, metrics: dict[str, Any]) -> None:
-        """Every number of `metrics.json` under its path, and the files themselves, unless the run has them."""
+        """Every number of `metrics.json` under its path, and the files themselves, unless the run has these."""
 
         def record():
             numbers = {k.replace(".", "/"): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
-            if not numbers.keys() <= mlflow.get_run(self._run_id).data.metrics.keys():
+            if not numbers.items() <= mlflow.get_run(self._run_id).data.metrics.items():
                 mlflow.log_metrics(numbers)
                 mlflow.log_artifacts(self._layout.metrics.parent, "evaluate")
 
@@ -120,7 +120,7 @@ class Run:
         # Stores fail in the ways of MLflow, of HTTP, of each database and of each artifact store.
         except Exception as error:  # noqa: BLE001
             self._lost.append(what)
-            self._reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            self._reason = f"{type(error).__name__}: {error}".splitlines()[0]
 
     @property
     def _run_id(self) -> str:

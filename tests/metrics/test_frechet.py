@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pix2street.metrics import METRICS, Samples
 from pix2street.metrics.frechet import frechet_distance
 
 
@@ -43,3 +44,7 @@ def test_fewer_images_than_features_is_real_and_finite():
     distance = frechet_distance(rng.normal(size=(4, 32)).astype(np.float32), rng.normal(size=(5, 32)))
     assert np.isfinite(distance)
     assert distance > 0
+
+
+def test_one_photo_has_no_distance():
+    assert METRICS["frechet_segmenter"](Samples(["a"], ["b"], features=np.ones((1, 3)))) == {"frechet_segmenter": None}

@@ -18,6 +18,8 @@ def encode(x: KerasTensor, filters: int, seeds: Iterator[int], name: str, norm: 
     """Conv 4x4 stride 2 -> BatchNorm -> LeakyReLU(0.2): `[N, H, W, C] -> [N, H/2, W/2, filters]`.
 
     The convolution has a bias only where no norm follows, which would cancel it. (The tutorial has none anywhere.)
+    The norm's epsilon 1e-5 and its averages' momentum 0.9 are the PyTorch reference's; the tutorial keeps Keras' 1e-3
+    and 0.99, and the paper names neither.
     """
     x = layers.Conv2D(
         filters, 4, 2, padding="same", use_bias=not norm, kernel_initializer=weights(seeds), name=f"{name}_conv"

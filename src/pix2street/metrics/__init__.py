@@ -4,8 +4,8 @@ To add one, write `metrics/<name>.py` with
 
     score(samples) -> dict[str, value]
 
-whose keys carry the protocol, and a line in `METRICS`; say in `needs_classes` whether it reads class maps. Its test has
-a closed form, identical sets and the order of arguments.
+whose keys carry the protocol, and a line in `METRICS`; name it in `NEED_CLASSES` where it reads what a
+judge saw. Its test has a closed form, identical sets and the order of arguments.
 """
 
 from pix2street.metrics import frechet, l1, segmentation

@@ -5,8 +5,13 @@ import numpy as np
 from pix2street.metrics.samples import Samples
 
 
-def score(samples: Samples) -> dict[str, float]:
-    """`frechet_segmenter`: over the judge's features, so not an FID and only comparable under the same judge."""
+def score(samples: Samples) -> dict[str, float | None]:
+    """`frechet_segmenter`: over the judge's features, so not an FID and only comparable under the same judge.
+
+    None for fewer than two photos, which have no covariance.
+    """
+    if len(samples.photos) < 2:
+        return {"frechet_segmenter": None}
     return {"frechet_segmenter": frechet_distance(samples.features, samples.target_features)}
 
 

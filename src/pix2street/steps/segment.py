@@ -6,6 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pix2street.batches import segmentation_batches
+from pix2street.errors import UserError
 from pix2street.files import write_json
 from pix2street.generators.unet import build_unet
 from pix2street.images import read_ids, read_rgb
@@ -52,5 +53,9 @@ def train_judge(
         for pair, seen in zip(val_pairs, judged, strict=True)
     )
     scores = scores_of(matrix, names)
+    if scores["mean_iou"] is None:
+        raise UserError(
+            f"{split}: no pixel of val is of an evaluated class, so no judge can be scored; mend the class table"
+        )
     write_json(folder / "score.json", {"split": "val", "images": len(val_pairs), **scores})
     print(f"the judge sees real photos with mean IoU {scores['mean_iou']:.3f}")
