@@ -1,0 +1,60 @@
+"""Real HTTP servers on the loopback, for tests."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A handler without a log that knows how to send a file, or part of it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def send_file(self, content: bytes, break_after: int | None = None, etag: str = '"1"') -> None:
+        """Serve `content` or the range asked for; `break_after` closes the connection after so many bytes of it."""
+        begin = 0
+        wanted = self.headers.get("Range")
+        if wanted and self.headers.get("If-Range") in (None, etag):
+            begin = int(wanted.removeprefix("bytes=").split("-")[0])
+        rest = content[begin:]
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.send_header("ETag", etag)
+        if begin:
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(rest if break_after is None else rest[:break_after])
+        self.close_connection = break_after is not None
+
+
+@contextmanager
+def serving(answer: Callable[[Handler], None]) -> Iterator[str]:
+    """The address of a server that lets `answer` handle every GET and POST."""
+
+    class Answering(Handler):
+        def do_GET(self):
+            answer(self)
+
+        do_POST = do_GET
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
