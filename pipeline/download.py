@@ -1,4 +1,4 @@
-"""download: get the data set as side-by-side images."""
+"""download: get the data set as pairs of images."""
 
 from pix2street.files import fresh_folder
 from pix2street.layout import Layout
@@ -9,12 +9,8 @@ from pix2street.stage import run_stage
 def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.download import download
 
-    dataset = params.download.dataset
-    settings = getattr(params.download, dataset).model_dump()
-    if "path" in settings:
-        settings["path"] = layout.root / settings["path"]
     with fresh_folder(layout.downloaded) as folder:
-        download(dataset, settings, folder)
+        download(params.download.dataset, params.download.settings(layout.root), folder)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""split: cut every side-by-side image into an input and a target of the working size."""
+"""split: make an input and a target of the working size of every pair."""
 
 from pix2street.files import fresh_folder
 from pix2street.layout import Layout
@@ -10,7 +10,9 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.split import split_pairs
 
     with fresh_folder(layout.split) as folder:
-        split_pairs(layout.downloaded, folder, **params.split.model_dump())
+        rows, faulty = split_pairs(layout.downloaded, folder, **params.split.model_dump())
+    if faulty:
+        print(f"{faulty} of {rows} rows are faulty; validate names them")
 
 
 if __name__ == "__main__":

@@ -2,23 +2,25 @@
 
 import shutil
 
-from pix2street.files import write_json
+from pix2street.files import write_json, write_text
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.reporting.validation import render_validation
     from pix2street.steps.validate import passed, refuse_failures, validate_split
 
     shutil.rmtree(layout.data_docs, ignore_errors=True)
     size = {"height_px": params.split.height_px, "width_px": params.split.width_px}
-    verdict = validate_split(layout.split, **size, **params.validate_.model_dump(), data_docs=layout.data_docs)
+    verdict, table = validate_split(layout.split, **size, **params.validate_.model_dump(), data_docs=layout.data_docs)
     layout.passed.unlink(missing_ok=True)
     write_json(layout.verdict, verdict)
-    refuse_failures(verdict, layout.split)
+    write_text(layout.validation_page, render_validation(layout.split, verdict, table))
+    refuse_failures(verdict, table)
     write_json(layout.passed, passed(layout.split))
-    print(f"validation passed: {len(verdict['checks'])} checks on {sum(verdict['pairs'].values())} pairs")
+    print(f"validation passed: {len(verdict['checks'])} checks on {verdict['files']['checked']} files")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
 
-BOTTOM = {"errors", "files", "layout", "images", "classes", "pairs", "params", "seeds", "networks"}
+BOTTOM = {"archives", "errors", "fetching", "files", "layout", "images", "classes", "pairs", "params", "seeds", "networks"}
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
 SECOND = {"tracking", "reporting", "steps", "stage"}
 # Named in one place each, so that another could take its place.
@@ -15,7 +15,8 @@ ONLY_IN = {
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
     "tensorflow": {"batches.py", "runtime.py", "gan/step.py", "gan/loop.py"},
     "matplotlib": {"reporting/figures.py"},
-    "jinja2": {"steps/report.py"},
+    "jinja2": {"steps/report.py", "reporting/validation.py"},
+    "requests": {"fetching.py", "datasets/cityscapes.py"},
     "PIL": {"images.py", "datasets/scene.py"},
 }
 # A generator's step is one module of `steps`; so is every other.

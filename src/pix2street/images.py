@@ -3,9 +3,13 @@
 Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks see float32 in [-1, 1].
 """
 
+import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -33,17 +37,46 @@ def read_ids(path: Path) -> np.ndarray:
     return _read(path, "L")
 
 
+def read_stored(path: Path, ids: bool) -> tuple[np.ndarray, str]:
+    """The image at `path`, fully decoded, and the mode it is stored in (Pillow's name: `RGB`, `L`, `P`, `I;16`, ...; `RGB;16` for
+    16 bits a channel).
+
+    Args:
+        ids: read `L` and `P` as `[H, W]` uint8 class ids; everything else, and all images otherwise, as `[H, W, 3]` RGB.
+
+    Raises:
+        UserError: the file is missing, truncated or no image.
+    """
+    with _opened(path) as (image, mode):
+        return np.asarray(image if ids and image.mode in ("L", "P") else image.convert("RGB")), mode
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """The pixels of an encoded image as they are stored, `[H, W]` or `[H, W, C]`; `name` stands in errors."""
+    with _opened(io.BytesIO(data), name) as (image, _):
+        return np.asarray(image)
+
+
 def _read(path: Path, mode: str) -> np.ndarray:
+    with _opened(path) as (image, _):
+        if mode == "L" and image.mode != "L":
+            raise UserError(f"{path}: class ids are one 8-bit channel, this is mode {image.mode}; run `split` again")
+        return np.asarray(image.convert(mode))
+
+
+@contextmanager
+def _opened(file: Path | BinaryIO, name: str = "") -> Iterator[tuple[Image.Image, str]]:
+    """A fully decoded image and its mode."""
     try:
-        with Image.open(path) as image:
-            if mode == "L" and image.mode != "L":
-                raise UserError(
-                    f"{path}: class ids are one 8-bit channel, this is mode {image.mode}; run `split` again"
-                )
-            return np.asarray(image.convert(mode))
+        with Image.open(file) as image:
+            # Pillow reads 16 bits a channel as 8 and says so only before it has read them.
+            deep = image.mode == "RGB" and any("16" in str(tile.args) for tile in image.tile)
+            image.load()
+            yield image, "RGB;16" if deep else image.mode
     # Pillow reports a broken file with any of these, depending on its format and on where it breaks.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not a readable image ({error}); replace or remove the file") from error
+        reason = str(error) if name == "" else str(error).replace(repr(file), "it")
+        raise UserError(f"{name or file}: not a readable image ({reason}); replace or remove the file") from error
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
@@ -58,6 +91,24 @@ def png_bytes(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def jpeg_bytes(pixels: np.ndarray) -> bytes:
+    """`[H, W, 3]` uint8 as a JPEG to look at, never to compute with."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "jpeg", quality=85)
+    return buffer.getvalue()
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """An encoded image (`png`, `jpeg`) as the value of an `img` element's `src`."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def thumbnail(pixels: np.ndarray, side_px: int) -> np.ndarray:
+    """`[H, W, 3]` uint8 reduced, in its own shape, to at most `side_px` high and wide."""
+    scale = min(1.0, side_px / max(pixels.shape[:2]))
+    return resize_photo(pixels, *(max(1, round(scale * side)) for side in pixels.shape[:2]))
+
+
 def resize_photo(pixels: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     """`[H, W, 3]` uint8 resampled bicubically, antialiased where it shrinks."""
     return _resize(pixels, height_px, width_px, Image.Resampling.BICUBIC)
@@ -68,10 +119,59 @@ def resize_labels(ids: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     return _resize(ids, height_px, width_px, Image.Resampling.NEAREST)
 
 
+def resize_box(pixels: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    """`[H, W, 3]` uint8, each pixel the mean of those it stands for."""
+    return _resize(pixels, height_px, width_px, Image.Resampling.BOX)
+
+
 def _resize(pixels: np.ndarray, height_px: int, width_px: int, filter: Image.Resampling) -> np.ndarray:
     if pixels.shape[:2] == (height_px, width_px):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((width_px, height_px), filter))
+
+
+def luma(photo: np.ndarray) -> np.ndarray:
+    """`[H, W, 3]` uint8 -> its luma (ITU-R BT.601), `[H, W]` uint8."""
+    return np.asarray(Image.fromarray(photo).convert("L"))
+
+
+def perceptual_hash(photo: np.ndarray, side: int) -> str:
+    """`[H, W, 3]` uint8 -> the signs of the lowest `side` x `side` DCT coefficients against their median, as hex digits.
+
+    Of two photos that look alike few bits differ (Zauner, "Implementation and benchmarking of perceptual image hash
+    functions", 2010, section 3.2.1).
+    """
+    from imagehash import phash
+
+    return str(phash(Image.fromarray(photo), hash_size=side))
+
+
+def grey(photo: np.ndarray) -> np.ndarray:
+    """`[H, W, 3]` uint8 -> its luma in all three channels, `[H, W, 3]` uint8."""
+    return np.repeat(luma(photo)[..., None], 3, axis=2)
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """Canny's edge detector ("A computational approach to edge detection", 1986).
+
+    Args:
+        sigma: of the Gaussian that smooths first, in pixels of the working size.
+        low_share, high_share: quantiles of the gradient's magnitude; an edge begins above the higher one and goes on above
+            the lower one.
+    """
+
+    sigma: float
+    low_share: float
+    high_share: float
+
+
+def edges(photo: np.ndarray, settings: EdgeSettings) -> np.ndarray:
+    """`[H, W, 3]` uint8 -> its edges, black on white in all three channels, `[H, W, 3]` uint8."""
+    from skimage.feature import canny
+
+    found = canny(luma(photo) / np.float32(255), settings.sigma, settings.low_share, settings.high_share, use_quantiles=True)
+    return np.repeat(np.where(found, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def to_unit(pixels):

@@ -30,6 +30,11 @@ class Layout:
         return self.root / "reports/validate/verdict.json"
 
     @property
+    def validation_page(self) -> Path:
+        """The verdict for a person: checks, offending rows, pictures."""
+        return self.root / "reports/validate/index.html"
+
+    @property
     def passed(self) -> Path:
         """The hash of the manifest that passed validation; later stages wait for it."""
         return self.root / "reports/validate/passed.json"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,41 +12,46 @@ import pandas as pd
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import write_json
+from pix2street.images import EdgeSettings
 
 SPLITS = ("train", "val", "test")
 HELD_OUT_SPLITS = ("val", "test")
+TEXT_COLUMNS = (
+    "pair_id", "group", "source", "fault", "input_path", "target_path", "input_mode", "target_mode",
+    "class_ids", "class_shares", "unknown_ids", "target_phash",
+)  # fmt: skip
 
-Half = Literal["left", "right"]
+InputFrom = Literal["left", "right", "file", "grey", "edges"]
 
 
 @dataclass(frozen=True)
 class Dataset:
     """What a data set says of itself: `dataset.json` beside its images.
 
-    `group_pattern` is a regular expression whose first group, searched in a pair_id, names what must stay in one
-    split (a city, a video sequence); None makes every pair its own group. `classes` is the table of the input half,
-    None where the input is no class map.
+    Args:
+        direction: the usual task in words, e.g. `labels to street`.
+        input_from: where a pair's input comes from. `left`, `right`: that half of a side-by-side image
+            `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, its target stands in `<split>/targets/`;
+            `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target.
+        group_pattern: a regular expression whose first group, searched in a pair_id, names what must stay in one split
+            (a city, a video sequence); None makes every pair its own group.
+        classes: the table of the inputs, None where they are no class maps.
+        label_pixels: whether such inputs come as the classes' colours or as their ids in one channel.
+        edges: how the edges are drawn; None for all other inputs.
+        archives: SHA-256 of every archive the set was fetched from, by file name.
     """
 
     name: str
     title: str
+    direction: str
     licence: str
     home_page: str
-    input_half: Half
-    group_pattern: str | None
-    classes: ClassTable | None
-
-    def group_of(self, pair_id: str) -> str:
-        """The group a pair belongs to; raises UserError where the pattern does not match."""
-        if self.group_pattern is None:
-            return pair_id
-        match = re.search(self.group_pattern, pair_id)
-        if match is None or not match.groups():
-            raise UserError(
-                f"{pair_id}: group_pattern {self.group_pattern!r} must match every pair_id and hold one (group); "
-                "mend the pattern in params.yaml or rename the file"
-            )
-        return match.group(1)
+    input_from: InputFrom
+    group_pattern: str | None = None
+    classes: ClassTable | None = None
+    label_pixels: Literal["colors", "ids"] = "colors"
+    edges: EdgeSettings | None = None
+    archives: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         classes = self.classes and self.classes.to_json()
@@ -55,7 +60,9 @@ class Dataset:
     @classmethod
     def read(cls, folder: Path) -> Self:
         fields = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        return cls(**{**fields, "classes": fields["classes"] and ClassTable.from_json(fields["classes"])})
+        fields["classes"] = fields["classes"] and ClassTable.from_json(fields["classes"])
+        fields["edges"] = fields["edges"] and EdgeSettings(**fields["edges"])
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,21 @@ class Pair:
     target_path: Path
 
 
-def split_side_by_side(image: np.ndarray, input_half: Half) -> tuple[np.ndarray, np.ndarray]:
-    """Cut `[H, 2W, 3]` into input and target, each `[H, W, 3]`.
+def group_of(pair_id: str, group_pattern: str | None) -> str:
+    """The group a pair belongs to, itself where there is no pattern; raises UserError where the pattern does not match."""
+    if group_pattern is None:
+        return pair_id
+    match = re.search(group_pattern, pair_id)
+    if match is None or not match.groups():
+        raise UserError(
+            f"{pair_id}: group_pattern {group_pattern!r} must match every pair_id and hold one (group); "
+            "mend the pattern in params.yaml or rename the file"
+        )
+    return match.group(1)
+
+
+def split_side_by_side(image: np.ndarray, input_half: Literal["left", "right"]) -> tuple[np.ndarray, np.ndarray]:
+    """Cut `[H, 2W, ...]` into input and target, each `[H, W, ...]`.
 
     Raises:
         ValueError: the width is odd, so that the halves would differ.
@@ -81,19 +101,26 @@ def split_side_by_side(image: np.ndarray, input_half: Half) -> tuple[np.ndarray,
 
 
 def write_manifest(folder: Path, rows: list[dict]) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id."""
-    table = pd.DataFrame(rows).sort_values(["split", "pair_id"])
+    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; every row needs these two."""
+    table = pd.DataFrame(rows).sort_values(["split", "pair_id"], kind="stable")
+    for column in TEXT_COLUMNS:
+        if column not in table:
+            table[column] = ""
     table.to_csv(folder / "manifest.csv", index=False, lineterminator="\n")
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """The manifest below `folder`; ids stay text even where they look like numbers."""
-    return pd.read_csv(folder / "manifest.csv", dtype={"pair_id": str, "group": str, "class_ids": str})
+    """The manifest below `folder`; ids stay text even where they look like numbers.
+
+    A row with a `fault` is a file that could not become a pair: it has no images.
+    """
+    return pd.read_csv(folder / "manifest.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values="")
 
 
 def read_pairs(folder: Path, split: str) -> list[Pair]:
-    """The pairs of one split in the manifest's order; an empty list where it has none."""
+    """The pairs of one split in the manifest's order; an empty list where it has none. Faulty rows are no pairs."""
     manifest = read_manifest(folder)
+    manifest = manifest[manifest["fault"].isna()]
     return [
         Pair(row.pair_id, folder / row.input_path, folder / row.target_path)
         for row in manifest[manifest["split"] == split].itertuples()

@@ -6,14 +6,14 @@ mistyped or out-of-range key is an error that names its path, what was expected 
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pix2street.archives import Limits
 from pix2street.errors import UserError
-from pix2street.pairs import Half
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
@@ -37,6 +37,7 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
+WebAddress = Annotated[str, Field(pattern=r"^https?://")]
 WorkingSize = Annotated[int, Field(ge=32, le=2048), AfterValidator(_multiple_of_16)]
 
 
@@ -72,35 +73,123 @@ class SplitShares(Section):
         return self
 
 
-class PairedFolder(Section):
-    """Where a user's own pairs lie and what they are."""
+class Cityscapes(Section):
+    """The size frames are reduced to while they are read, how many there must be, and the site's address."""
 
-    path: Annotated[str, Field(min_length=1)]
+    height_px: Annotated[int, Field(ge=64, le=1024)]
+    width_px: Annotated[int, Field(ge=64, le=2048)]
+    train_pairs: Count
+    val_pairs: Count
+    site: WebAddress
+
+
+class Pix2pixSets(Section):
+    """Where the authors' archives lie, and which way they are used."""
+
+    base_url: WebAddress
+    direction: Literal["forth", "back"]
+
+
+class OwnImages(Section):
+    """What a user's own images are; for paired_folder, colorization and sketches."""
+
     title: Annotated[str, Field(min_length=1)]
     licence: str
     home_page: str
-    input_half: Half
-    classes: Annotated[str, Field(pattern=r"^(none|cityscapes|cityscapes_evaluated|.+\.csv)$")]
     group_pattern: Annotated[str, AfterValidator(_pattern)] | None
     split_shares: SplitShares
     seed: Seed
 
 
-class Download(Section):
-    """Which data set, and the settings of each."""
+class PairedFolder(Section):
+    """How a user's own pairs stand in their files."""
 
-    dataset: Literal["synthetic_streets", "paired_folder"]
+    form: Literal["left", "right", "folders"]
+    input_folder: Annotated[str, Field(min_length=1)]
+    target_folder: Annotated[str, Field(min_length=1)]
+    classes: Annotated[str, Field(pattern=r"^(none|cityscapes|cityscapes_evaluated|.+\.csv)$")]
+    label_pixels: Literal["colors", "ids"]
+
+    @model_validator(mode="after")
+    def _ids_have_files_of_their_own(self) -> Self:
+        if self.label_pixels == "ids" and self.form != "folders":
+            raise ValueError(f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours")
+        return self
+
+
+class Sketches(Section):
+    """How edges are drawn (Canny)."""
+
+    sigma: Annotated[float, Field(gt=0, le=10)]
+    low_share: Share
+    high_share: Share
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        if self.low_share > self.high_share:
+            raise ValueError(f"low_share {self.low_share:g} must not be above high_share {self.high_share:g}")
+        return self
+
+
+class Download(Section):
+    """Which data set, what an archive may hold, and the settings of each set."""
+
+    dataset: Literal[
+        "synthetic_streets",
+        "cityscapes",
+        "facades",
+        "maps",
+        "night2day",
+        "edges2shoes",
+        "edges2handbags",
+        "colorization",
+        "sketches",
+        "paired_folder",
+    ]
+    path: Annotated[str, Field(min_length=1)]
+    max_files: Count
+    max_gib: Annotated[float, Field(gt=0)]
+    max_unpack_ratio: Annotated[float, Field(ge=1)]
     synthetic_streets: SyntheticStreets
+    cityscapes: Cityscapes
+    pix2pix_sets: Pix2pixSets
+    own_images: OwnImages
     paired_folder: PairedFolder
+    sketches: Sketches
+
+    def settings(self, root: Path) -> dict[str, Any]:
+        """What the chosen set's `fetch` takes; `path` is relative to `root`."""
+        limits = {"limits": Limits(self.max_files, self.max_gib, self.max_unpack_ratio)}
+        path = {"path": root / self.path}
+        own = {**limits, **path, **self.own_images.model_dump()}
+        match self.dataset:
+            case "synthetic_streets":
+                return self.synthetic_streets.model_dump()
+            case "cityscapes":
+                return {**limits, **path, **self.cityscapes.model_dump()}
+            case "colorization":
+                return own
+            case "sketches":
+                return {**own, **self.sketches.model_dump()}
+            case "paired_folder":
+                return {**own, **self.paired_folder.model_dump()}
+            case _:
+                return {**limits, **self.pix2pix_sets.model_dump()}
 
 
 class Split(Section):
-    """The working size, and how far label colours may be off."""
+    """The working size, and how far a label colour may be off before it counts as unknown."""
 
     height_px: WorkingSize
     width_px: WorkingSize
     snap_tolerance: Annotated[float, Field(ge=0, le=442)]
-    max_snapped_share: Share
+
+
+class Waivers(Section):
+    """What may fail all the same; the report says so."""
+
+    checks: list[str]
+    pairs: list[str]
 
 
 class Validate(Section):
@@ -108,8 +197,21 @@ class Validate(Section):
 
     min_train_pairs: Count
     min_val_pairs: Count
-    min_target_std: Annotated[float, Field(ge=0, le=128)]
+    max_size_ratio: Annotated[float, Field(ge=1)]
+    max_aspect_ratio: Annotated[float, Field(ge=1)]
+    max_unknown_share: Share
     min_classes_in_input: Annotated[int, Field(ge=1, le=256)]
+    min_input_std: Annotated[float, Field(ge=0, le=128)]
+    min_target_mean: Annotated[float, Field(ge=0, le=255)]
+    max_target_mean: Annotated[float, Field(ge=0, le=255)]
+    min_target_std: Annotated[float, Field(ge=0, le=128)]
+    min_target_entropy_bits: Annotated[float, Field(ge=0, le=8)]
+    min_target_sharpness: Annotated[float, Field(ge=0)]
+    min_hash_distance: Annotated[int, Field(ge=0, le=256)]
+    max_class_distance: Share
+    min_fit: Annotated[float, Field(ge=-2, le=2)]
+    min_best_fit_share: Share
+    waive: Waivers
 
 
 class Compute(Section):
@@ -186,6 +288,12 @@ class Params(Section):
     evaluate: Evaluate
     report: Report
 
+    @model_validator(mode="after")
+    def _blank_labels_score_nothing(self) -> Self:
+        if self.download.dataset == "cityscapes" and self.evaluate.split == "test":
+            raise ValueError("evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val")
+        return self
+
 
 def read_params(path: Path) -> Params:
     """Read and check all of `params.yaml`.
@@ -214,4 +322,6 @@ def _describe(fault: dict) -> str:
     if fault["type"] == "missing":
         return f"{key}: missing; add it"
     rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if isinstance(fault["input"], dict):  # a rule between keys names what it met
+        return f"{key}: {rule}" if fault["loc"] else rule
     return f"{key}: {rule}; it is {fault['input']!r}"

@@ -4,14 +4,24 @@ To add one, write `datasets/<name>.py` with
 
     fetch(folder, **settings) -> Dataset
 
-which fills `folder/{train,val,test}/` with side-by-side images named `<pair_id>.<ext>` and returns what the set says of
-itself; then add a line to `DATASETS`, the name to `download.dataset` and a section for `settings` in `params.py`.
-The shared tests in `tests/datasets/test_datasets.py` then run on it unchanged.
+which fills `folder/{train,val,test}/` as `Dataset.input_from` says and returns what the set says of itself; then add a line to
+`DATASETS`, and the name and its settings to `Download` in `params.py`. The shared tests in `tests/datasets/test_datasets.py`
+then run on it unchanged.
 """
 
-from pix2street.datasets import paired_folder, synthetic_streets
+from functools import partial
+
+from pix2street.datasets import cityscapes, colorization, paired_folder, pix2pix_sets, sketches, synthetic_streets
 
 DATASETS = {
     "synthetic_streets": synthetic_streets.fetch,
+    "cityscapes": cityscapes.fetch,
+    "facades": partial(pix2pix_sets.fetch, name="facades"),
+    "maps": partial(pix2pix_sets.fetch, name="maps"),
+    "night2day": partial(pix2pix_sets.fetch, name="night2day"),
+    "edges2shoes": partial(pix2pix_sets.fetch, name="edges2shoes"),
+    "edges2handbags": partial(pix2pix_sets.fetch, name="edges2handbags"),
+    "colorization": colorization.fetch,
+    "sketches": sketches.fetch,
     "paired_folder": paired_folder.fetch,
 }

@@ -30,10 +30,10 @@ def fetch(
     return Dataset(
         name="synthetic_streets",
         title="Synthetic streets",
+        direction="labels to street",
         licence="Apache-2.0",
         home_page="",
-        input_half="right",
-        group_pattern=None,
+        input_from="right",
         classes=cityscapes_classes(),
     )
 

@@ -1,6 +1,5 @@
-"""Figures as SVG text and pictures as data URIs: equal input gives equal bytes."""
+"""Figures as SVG text: equal input gives equal bytes."""
 
-import base64
 import io
 import math
 
@@ -25,11 +24,6 @@ STYLE = {
     "axes.titlesize": 10,
     "legend.frameon": False,
 }
-
-
-def png_uri(png: bytes) -> str:
-    """A PNG as the value of an `img` element's `src`."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def losses(history: pd.DataFrame, disc_loss_weight: float) -> str:

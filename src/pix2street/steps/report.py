@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.gan.diagnostics import who_has_won
-from pix2street.images import png_bytes, read_ids, read_rgb
+from pix2street.images import data_uri, png_bytes, read_ids, read_rgb
 from pix2street.pairs import Dataset, read_pairs
 from pix2street.reporting import figures
 
@@ -92,8 +92,8 @@ def render_report(
         encoding=ENCODINGS[params["train"]["input_encoding"]],
         metrics=metrics,
         captions=list(examples[0].images) if examples else [],
-        examples=[Example(e.pair_id, {c: figures.png_uri(png) for c, png in e.images.items()}) for e in examples],
-        sheets=[(epoch, figures.png_uri(sheets[epoch])) for epoch in sorted(sheets, reverse=True)],
+        examples=[Example(e.pair_id, {c: data_uri(png, "png") for c, png in e.images.items()}) for e in examples],
+        sheets=[(epoch, data_uri(sheets[epoch], "png")) for epoch in sorted(sheets, reverse=True)],
         game=game,
         losses_svg=figures.losses(history, params["train"]["disc_loss_weight"]),
         class_iou_svg="" if class_iou.empty else figures.class_iou(class_iou),
@@ -153,11 +153,16 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
         game,
         "",
         f"Validation {'passed' if verdict['success'] else 'failed'}: {len(verdict['checks'])} checks on "
-        f"{sum(verdict['pairs'].values())} pairs.",
+        f"{verdict['files']['checked']} files{_waived(verdict['waived'])}.",
     ]
     if not metrics["judge"]:
         lines += ["", "The data set has no classes: what needs a judge is left out."]
     return "\n".join(lines) + "\n"
+
+
+def _waived(waived: dict[str, list[str]]) -> str:
+    names = [f"{kind} {', '.join(waived[kind])}" for kind in ("checks", "pairs") if waived[kind]]
+    return f"; waived: {'; '.join(names)}" if names else ""
 
 
 def _title(name: str) -> str:

@@ -1,135 +1,208 @@
-"""Split: cut every side-by-side image into an input and a target of the working size, and list them."""
+"""Split: make an input and a target of the working size of every downloaded pair, and list all files with what they hold."""
 
 import hashlib
 import os
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from scipy import ndimage
 from tqdm import tqdm
 
+from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
-from pix2street.images import IMAGE_SUFFIXES, read_rgb, resize_labels, resize_photo, write_png
-from pix2street.pairs import SPLITS, Dataset, split_side_by_side, write_manifest
+from pix2street.images import (
+    IMAGE_SUFFIXES,
+    edges,
+    grey,
+    luma,
+    perceptual_hash,
+    read_stored,
+    resize_labels,
+    resize_photo,
+    write_png,
+)
+from pix2street.pairs import SPLITS, Dataset, group_of, split_side_by_side, write_manifest
+
+HASH_SIDE = 16
+"""The perceptual hash has this squared as bits: 256."""
+
+
+class Item(NamedTuple):
+    """The files of one pair, one where input and target share it; `fault` where they make no pair."""
+
+    pair_id: str
+    split: str
+    files: tuple[Path, ...]
+    fault: str = ""
 
 
 def split_pairs(
-    downloaded: Path, folder: Path, *, height_px: int, width_px: int, snap_tolerance: float, max_snapped_share: float
-) -> None:
+    downloaded: Path, folder: Path, *, height_px: int, width_px: int, snap_tolerance: float
+) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
-    Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and
-    the share of pixels changed at all and changed by more than `snap_tolerance` is recorded. Labels are resized by
-    nearest neighbour, photos antialiased. Every image gives one row, no image gives none.
+    Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and the
+    share of pixels changed at all and changed by more than `snap_tolerance` is recorded. Labels are resized by nearest
+    neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. Every file is in
+    exactly one row; a row that could not become a pair says why in `fault`, and `validate` stops there.
+
+    Returns:
+        rows in the manifest, and how many of them are faulty.
 
     Raises:
-        UserError: with the list of all files that are orphans, doubles, unreadable, of odd width, or whose labels
-            are not drawn in the table's colours.
+        UserError: there is no image at all.
     """
     dataset = Dataset.read(downloaded)
-    images, faults = _find_images(downloaded)
-    for split in {image.parent.name for image in images}:
+    items = _find_items(downloaded, paired_files=dataset.input_from == "file")
+    for split in {item.split for item in items if not item.fault}:
         (folder / split / "inputs").mkdir(parents=True)
         (folder / split / "targets").mkdir()
-    cut = partial(_split_pair, dataset, folder, (height_px, width_px), snap_tolerance, max_snapped_share)
-    rows = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row in tqdm(pool.map(cut, images), desc="split", total=len(images), unit=" pairs"):
-            if isinstance(row, UserError):
-                faults.append(str(row))
-            else:
-                rows.append(row)
-    if faults:
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        raise UserError(f"{len(faults)} of the downloaded files cannot be used:\n{listed}")
+    make = partial(_make_row, dataset, downloaded, folder, (height_px, width_px), snap_tolerance)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        made = pool.map(make, items, chunksize=8)
+        rows = list(tqdm(made, desc="split", total=len(items), unit=" pairs"))
     write_manifest(folder, rows)
     dataset.write(folder)
+    return len(rows), sum("fault" in row for row in rows)
 
 
-def _find_images(downloaded: Path) -> tuple[list[Path], list[str]]:
-    """All images in the split folders, and what else is there that should not be."""
+def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
+    """Every file below `downloaded`, as a pair or as a fault."""
+    depth, sides = (3, {"inputs", "targets"}) if paired_files else (2, {""})
     files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path.name != "dataset.json")
-    images, faults = [], []
-    for path in files:
-        place = path.relative_to(downloaded)
-        if len(place.parts) == 2 and place.parts[0] in SPLITS and path.suffix.lower() in IMAGE_SUFFIXES:
-            images.append(path)
-        else:
-            faults.append(f"{place}: an orphan, no image in {', '.join(SPLITS)}; remove it")
-    counts = Counter(path.stem for path in images)
-    faults += [
-        f"{path.relative_to(downloaded)}: pair_id stands {counts[path.stem]} times"
-        for path in images
-        if counts[path.stem] > 1
-    ]
-    if not images and not faults:
+    if not files:
         raise UserError(f"{downloaded}: no images; run the download stage again")
-    return [path for path in images if counts[path.stem] == 1], faults
+    table = pd.DataFrame({"path": files, "pair_id": [path.stem for path in files]})
+    parts = [path.relative_to(downloaded).parts for path in files]
+    table["split"] = [place[0] for place in parts]
+    table["side"] = [place[1] if paired_files and len(place) == 3 else "" for place in parts]
+    table["in_place"] = [
+        len(place) == depth and place[0] in SPLITS and side in sides and path.suffix.lower() in IMAGE_SUFFIXES
+        for place, side, path in zip(parts, table["side"], files, strict=True)
+    ]
+    items = [
+        Item(row.pair_id, row.split if row.split in SPLITS else "train", (row.path,), "no image where a pair belongs")
+        for row in table[~table["in_place"]].itertuples()
+    ]
+    images = table[table["in_place"]]
+    stands = images.groupby("pair_id")["split"].nunique()
+    for (pair_id, split), found in images.groupby(["pair_id", "split"]):
+        # Input before target, as their folders are sorted.
+        item = Item(pair_id, split, tuple(found["path"]))
+        if found["side"].duplicated().any() or stands[pair_id] > 1:
+            item = item._replace(fault="the pair_id stands more than once")
+        elif set(found["side"]) != sides:
+            item = item._replace(fault=f"there is no {'target' if 'inputs' in set(found['side']) else 'input'}")
+        items.append(item)
+    return items
 
 
-def _split_pair(
-    dataset: Dataset,
-    folder: Path,
-    size: tuple[int, int],
-    snap_tolerance: float,
-    max_snapped_share: float,
-    path: Path,
-) -> dict | UserError:
-    """Write one pair and return its manifest row, or what is wrong with it."""
-    pair_id, split = path.stem, path.parent.name
+def _make_row(
+    dataset: Dataset, downloaded: Path, folder: Path, size: tuple[int, int], snap_tolerance: float, item: Item
+) -> dict:
+    """Write one pair and return its manifest row; a row with a `fault` where it cannot be made."""
+    source = " ".join(path.relative_to(downloaded).as_posix() for path in item.files)
+    row = {"pair_id": item.pair_id, "split": item.split, "source": source, "files": len(item.files)}
+    if item.fault:
+        return {**row, "fault": item.fault}
     try:
-        group = dataset.group_of(pair_id)
-        input_image, target = split_side_by_side(read_rgb(path), dataset.input_half)
+        row["group"] = group_of(item.pair_id, dataset.group_pattern)
+        (input_stored, input_mode), (target, target_mode) = _read(dataset, item.files)
     except UserError as error:
-        return error
+        return {**row, "fault": str(error).replace(f"{downloaded}/", "")}
     except ValueError as error:
-        return UserError(f"{split}/{path.name}: {error}; crop or replace it")
-    source_height, source_width = target.shape[:2]
-    changed_share = snapped_share = 0.0
-    if dataset.classes:
-        ids, distance = dataset.classes.snap(input_image)
-        changed_share, snapped_share = float((distance > 0).mean()), float((distance > snap_tolerance).mean())
-        if snapped_share > max_snapped_share:
-            return UserError(
-                f"{split}/{path.name}: {snapped_share:.1%} of the input's pixels are further than {snap_tolerance:g} "
-                f"from every class colour, at most {max_snapped_share:.1%} may be; is the input half right and the "
-                "class table its own? Else raise split.max_snapped_share"
-            )
-        input_pixels = resize_labels(ids, *size)
-    else:
-        input_pixels = resize_photo(input_image, *size)
-    target = resize_photo(target, *size)
+        return {**row, "fault": f"{source} {error}; crop or replace it"}
 
-    input_path = f"{split}/inputs/{pair_id}.png"
-    target_path = f"{split}/targets/{pair_id}.png"
-    write_png(folder / input_path, input_pixels)
-    write_png(folder / target_path, target)
-    ids = np.unique(input_pixels) if dataset.classes else np.array([], np.uint8)
+    place = f"{item.split}/{{}}/{item.pair_id}.png"
+    row |= {"input_path": place.format("inputs"), "target_path": place.format("targets")}
+    row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, item.files)).encode()).hexdigest()
+    for side, pixels, mode in (("input", input_stored, input_mode), ("target", target, target_mode)):
+        row |= {f"{side}_mode": mode, f"{side}_source_height_px": pixels.shape[0]}
+        row[f"{side}_source_width_px"] = pixels.shape[1]
+
+    target = resize_photo(target, *size)
+    if dataset.classes is None:
+        input_pixels = _draw_input(dataset, input_stored, target)
+    else:
+        ids, columns = _to_ids(dataset.classes, input_stored, snap_tolerance)
+        input_pixels = resize_labels(ids, *size)
+        row |= columns | _describe_classes(dataset.classes, input_pixels)
+    write_png(folder / row["input_path"], input_pixels)
+    write_png(folder / row["target_path"], target)
+    return row | _describe_pixels(input_pixels, target)
+
+
+def _read(dataset: Dataset, files: tuple[Path, ...]) -> tuple[tuple[np.ndarray, str], tuple[np.ndarray, str]]:
+    """Input and target as they are stored, each with its mode."""
+    ids = dataset.classes is not None and dataset.label_pixels == "ids"
+    if dataset.input_from == "file":
+        stored = read_stored(files[0], ids)
+        if ids and stored[0].ndim != 2:
+            raise ValueError(f"has mode {stored[1]}, class ids need one 8-bit channel")
+        return stored, read_stored(files[1], ids=False)
+    pixels, mode = read_stored(files[0], ids=False)
+    if dataset.input_from in ("grey", "edges"):
+        return (pixels, mode), (pixels, mode)
+    drawing, target = split_side_by_side(pixels, dataset.input_from)
+    return (drawing, mode), (target, mode)
+
+
+def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The input at the target's size, `[H, W, 3]` uint8, of a set without classes."""
+    if dataset.input_from == "grey":
+        return grey(target)
+    if dataset.input_from == "edges":
+        return edges(target, dataset.edges)
+    return resize_photo(stored, *target.shape[:2])
+
+
+def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> tuple[np.ndarray, dict]:
+    """Class ids `[H, W]` uint8 of colours or ids, and what had to be changed for it."""
+    if stored.ndim == 2:
+        unknown = ~classes.known[stored]
+        # An id that no class has must not reach a network: it becomes the first class, and is reported.
+        ids = np.where(unknown, np.uint8(classes.entries[0].id), stored)
+        share = float(unknown.mean())
+        listed = " ".join(map(str, np.unique(stored[unknown])))
+        return ids, {"changed_share": round(share, 6), "unknown_share": round(share, 6), "unknown_ids": listed}
+    ids, distance = classes.snap(stored)
+    changed, unknown = float((distance > 0).mean()), float((distance > snap_tolerance).mean())
+    return ids, {"changed_share": round(changed, 6), "unknown_share": round(unknown, 6), "unknown_ids": ""}
+
+
+def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict:
+    counts = np.bincount(ids.ravel(), minlength=256)
+    found = np.flatnonzero(counts)
     return {
-        "pair_id": pair_id,
-        "split": split,
-        "group": group,
-        "input_path": input_path,
-        "target_path": target_path,
-        "source_sha256": sha256_of(path),
+        "class_ids": " ".join(map(str, found)),
+        "class_count": len(found),
+        "class_shares": " ".join(f"{i}:{counts[i] / ids.size:.6f}" for i in found),
+    }
+
+
+def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
+    """What `validate` holds against its limits, of the images as networks will see them."""
+    light = luma(target)
+    counts = np.bincount(light.ravel(), minlength=256)
+    shares = counts[counts > 0] / light.size
+    return {
         "input_sha256": _sha256_of_pixels(input_pixels),
         "target_sha256": _sha256_of_pixels(target),
-        "source_height_px": source_height,
-        "source_width_px": source_width,
         "height_px": target.shape[0],
         "width_px": target.shape[1],
         "input_channels": 1 if input_pixels.ndim == 2 else input_pixels.shape[2],
         "target_channels": target.shape[2],
-        "changed_share": round(changed_share, 6),
-        "snapped_share": round(snapped_share, 6),
-        "class_ids": " ".join(str(i) for i in ids),
-        "class_count": len(ids),
         "input_std": round(float(input_pixels.std()), 4),
         "target_mean": round(float(target.mean()), 4),
         "target_std": round(float(target.std()), 4),
+        "target_entropy_bits": round(float(-(shares * np.log2(shares)).sum()), 4),
+        "target_sharpness": round(float(ndimage.laplace(light.astype(np.float32)).std()), 4),
+        "target_phash": perceptual_hash(target, HASH_SIDE),
     }
 
 

@@ -1,16 +1,28 @@
 """Validate: hold the manifest against its limits before anything is trained on it."""
 
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
+from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
-from pix2street.pairs import SPLITS, Dataset, read_manifest
-from pix2street.validation.suite import build_checks, with_derived_columns
+from pix2street.images import read_ids, read_rgb
+from pix2street.pairs import SPLITS, Dataset, Pair, read_manifest, read_pairs
+from pix2street.validation.derived import with_derived_columns
+from pix2street.validation.fit import block_fit, blocks, edge_map
+from pix2street.validation.suite import build_checks
 from pix2street.validation.verdict import run_checks
 
 OFFENDERS_SHOWN = 20
+COLUMNS_SHOWN = {"leak": ["target_splits"], "near_duplicate": ["near"], "group": ["group"], "class_ids": ["unknown"]}
+COLUMNS_SHOWN |= {"equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")]}
 
 
 def validate_split(
@@ -18,54 +30,110 @@ def validate_split(
     *,
     height_px: int,
     width_px: int,
-    min_train_pairs: int,
-    min_val_pairs: int,
-    min_target_std: float,
-    min_classes_in_input: int,
+    waive: dict[str, list[str]],
     data_docs: Path | None = None,
-) -> dict:
-    """The verdict on the manifest in the folder `split`: pairs by split, and each check's result."""
+    **limits: float,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The verdict on the folder `split`, and the manifest with the columns it was derived from.
+
+    Args:
+        height_px, width_px: the working size.
+        waive: the keys of `checks` and the ids of `pairs` that may fail all the same.
+        data_docs: where Great Expectations' own pages go; None for nowhere.
+        limits: those of `build_checks`.
+
+    Raises:
+        UserError: a waiver names no check or no pair.
+    """
+    dataset = Dataset.read(split)
     manifest = read_manifest(split)
-    classes = Dataset.read(split).classes
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
-    known_ids = [entry.id for entry in classes.entries] if classes else []
-    checks = build_checks(
-        classes=classes is not None,
-        height_px=height_px,
-        width_px=width_px,
-        min_pairs={"train": min_train_pairs, "val": min_val_pairs},
-        min_target_std=min_target_std,
-        min_classes_in_input=min_classes_in_input,
-    )
-    results = run_checks(with_derived_columns(manifest, known_ids, files), checks, data_docs)
-    counts = manifest["split"].value_counts()
-    return {
-        "success": all(result["success"] for result in results),
+    checks = build_checks(dataset, height_px=height_px, width_px=width_px, **limits)
+    _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
+    known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
+    table = with_derived_columns(manifest, known_ids, files, _fit(split, manifest, files, dataset.classes))
+    results = run_checks(table, checks, waive["checks"], waive["pairs"], data_docs)
+    failing = {pair_id for result in results if not result["waived"] for pair_id in result["offending"]}
+    failed = table["pair_id"].isin(failing)
+    counts = table["pair_of"].value_counts()
+    verdict = {
+        "success": all(result["success"] or result["waived"] for result in results),
         "pairs": {name: int(counts[name]) for name in SPLITS if name in counts},
+        "files": {
+            "checked": int(table["files"].sum()),
+            "passed": int(table.loc[~failed, "files"].sum()),
+            "failed": int(table.loc[failed, "files"].sum()),
+        },
+        "waived": waive,
         "checks": results,
     }
+    return verdict, table
 
 
-def refuse_failures(verdict: dict, split: Path) -> None:
-    """Raise UserError with a table of the offending rows where a check failed."""
+def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
+    """Raise UserError with the offending rows where a check failed and is not waived."""
     if verdict["success"]:
         return
-    failed = [check for check in verdict["checks"] if not check["success"]]
-    manifest = read_manifest(split).set_index("pair_id", drop=False)
-    lines = [f"{len(failed)} of {len(verdict['checks'])} checks failed; mend or remove these pairs and run again:"]
+    failed = [check for check in verdict["checks"] if not check["success"] and not check["waived"]]
+    lines = [
+        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, mend or remove these "
+        "pairs and run again, or waive a check or a pair in validate.waive:"
+    ]
     for check in failed:
-        lines.append(f"\n  {check['name']}: {check['offending_count'] or 'the whole table'} of {check['checked']} fail")
-        offenders = manifest.loc[manifest["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
-        if len(offenders):
-            columns = ["pair_id", "split", "height_px", "width_px", "input_channels", "class_ids", "target_std"]
-            lines.append(pd.DataFrame(offenders)[columns].to_string(index=False))
-        if check["offending_count"] > OFFENDERS_SHOWN:
-            lines.append(
-                f"  ... and {check['offending_count'] - OFFENDERS_SHOWN} more in reports/validate/verdict.json"
-            )
+        lines.append(f"\n  {check['key']}: {check['rule']}{limits_of(check)}: {_extent(check)}")
+        rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
+        if len(rows):
+            columns = dict.fromkeys(["pair_id", "split", check["column"], *COLUMNS_SHOWN.get(check["key"], [])])
+            lines.append(rows[list(columns)].to_string(index=False, max_colwidth=120))
+        if len(check["offending"]) > OFFENDERS_SHOWN:
+            more = len(check["offending"]) - OFFENDERS_SHOWN
+            lines.append(f"  ... and {more} more in reports/validate/verdict.json")
     raise UserError("\n".join(lines))
 
 
-def passed(split: Path) -> dict:
+def limits_of(check: dict[str, Any]) -> str:
+    """`, at least 3` and the like; empty for a check without limits."""
+    words = {"least": "at least", "most": "at most"}
+    return "".join(f", {word} {check[limit]:g}" for limit, word in words.items() if check[limit] is not None)
+
+
+def _extent(check: dict[str, Any]) -> str:
+    if check["offending"]:
+        return f"{len(check['offending'])} of {check['checked']} fail"
+    return f"it is {check['observed']:g}" if check["observed"] is not None else "there is nothing to check"
+
+
+def passed(split: Path) -> dict[str, str]:
     """What later stages wait for: it changes with the data, not with a limit or a check's name."""
     return {"manifest_sha256": sha256_of(split / "manifest.csv")}
+
+
+def _refuse_unknown_waivers(waive: dict[str, list[str]], keys: list[str], pair_ids: set[str]) -> None:
+    for name, known in (("checks", set(keys)), ("pairs", pair_ids)):
+        unknown = sorted(set(waive[name]) - known)
+        if unknown:
+            way_out = f"the checks are {', '.join(keys)}" if name == "checks" else "mend or remove it"
+            raise UserError(f"validate.waive.{name}: there is no {', '.join(unknown)}; {way_out}")
+
+
+def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTable | None) -> np.ndarray:
+    """How well each row's input and target belong together; NaN where there is no pair on disk."""
+    fit = np.full(len(manifest), np.nan)
+    there = manifest["input_path"].isin(files) & manifest["target_path"].isin(files)
+    with (
+        ProcessPoolExecutor(os.cpu_count()) as pool,
+        tqdm(desc="fit", total=int(there.sum()), unit=" pairs") as bar,
+    ):
+        for name in SPLITS:
+            rows = np.flatnonzero(there & (manifest["split"] == name))
+            pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
+            for block in blocks(len(rows)) if len(rows) else []:
+                maps = np.array(list(pool.map(partial(_edge_maps, classes), [pairs[i] for i in block], chunksize=16)))
+                fit[rows[block]] = np.round(block_fit(maps[:, 0], maps[:, 1]), 6)
+                bar.update(len(block))
+    return fit
+
+
+def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
+    return edge_map(drawing), edge_map(read_rgb(pair.target_path))

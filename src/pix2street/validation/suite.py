@@ -1,95 +1,122 @@
-"""The suite of checks, as Great Expectations run it over the manifest."""
+"""The suite of checks, as Great Expectations run it over the manifest with its derived columns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import great_expectations.expectations as gxe
-import pandas as pd
 from great_expectations.expectations.expectation import Expectation
+
+from pix2street.pairs import SPLITS, Dataset
+
+PHOTO_MODES = ("RGB",)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must be true of the manifest, in words and as an expectation."""
+    """One thing that must be true of the manifest.
 
-    name: str
+    Args:
+        key: the name by which it can be waived.
+        rule: in words.
+    """
+
+    key: str
+    rule: str
     expectation: Expectation
 
 
-def with_derived_columns(manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str]) -> pd.DataFrame:
-    """The manifest and, row by row, what its checks need besides.
-
-    `missing`: the names of columns without a value (`class_ids` may lack one where the set has no classes);
-    `unknown_ids`: class ids that the table does not have, as text; `target_splits`: in how many splits the same target
-    stands; `files_there`: whether input and target are among `files`.
-    """
-    needed = manifest if known_ids else manifest.drop(columns="class_ids")
-    missing = [" ".join(needed.columns[row]) for row in needed.isna().to_numpy()]
-    known = {str(class_id) for class_id in known_ids}
-    unknown = [" ".join(i for i in ids.split() if i not in known) for ids in manifest["class_ids"].fillna("")]
-    return manifest.assign(
-        missing=missing,
-        unknown_ids=unknown,
-        target_splits=manifest.groupby("target_sha256")["split"].transform("nunique"),
-        files_there=manifest["input_path"].isin(files) & manifest["target_path"].isin(files),
-    )
-
-
 def build_checks(
+    dataset: Dataset,
     *,
-    classes: bool,
     height_px: int,
     width_px: int,
-    min_pairs: dict[str, int],
-    min_target_std: float,
+    min_train_pairs: int,
+    min_val_pairs: int,
+    max_size_ratio: float,
+    max_aspect_ratio: float,
+    max_unknown_share: float,
     min_classes_in_input: int,
+    min_input_std: float,
+    min_target_mean: float,
+    max_target_mean: float,
+    min_target_std: float,
+    min_target_entropy_bits: float,
+    min_target_sharpness: float,
+    min_hash_distance: int,
+    max_class_distance: float,
+    min_fit: float,
+    min_best_fit_share: float,
 ) -> list[Check]:
-    """The checks of a manifest with its derived columns, in the order in which they are shown.
-
-    Args:
-        classes: whether inputs are class ids (one channel) or RGB.
-        height_px, width_px: the working size that every image must have.
-        min_pairs: rows each split must have at least; other splits may be empty.
-    """
-    checks = [
-        Check("no value is missing", gxe.ExpectColumnValuesToBeInSet(column="missing", value_set=[""])),
-    ]
-    checks += [
+    """The checks of a set's manifest in the order in which they are shown; the arguments are those of `validate`."""
+    return [
+        Check("readable", "every file can be read and is half or whole of a pair", _among("fault", "")),
+        Check("complete", "no value is missing", _among("missing", "")),
+        _count("train", min_train_pairs),
+        _count("val", min_val_pairs),
+        Check("split", "a pair is in train, val or test", _among("split", *SPLITS)),
+        Check("unique_id", "every pair_id is unique", gxe.ExpectColumnValuesToBeUnique(column="pair_id")),
+        Check("on_disk", "input and target are on disk", _among("files_there", True)),
+        Check("height", f"images are {height_px} px high", _among("height_px", height_px)),
+        Check("width", f"images are {width_px} px wide", _among("width_px", width_px)),
+        Check("input_channels", "inputs have the right channels", _among("input_channels", 1 if dataset.classes else 3)),
+        Check("target_channels", "targets have three channels", _among("target_channels", 3)),
+        Check("input_mode", "inputs are stored in a mode that fits", _among("input_mode", *_input_modes(dataset))),
+        Check("target_mode", "targets are stored in 8-bit colour", _among("target_mode", *PHOTO_MODES)),
+        Check("equal_sizes", "input and target are equally large", _among("sizes_equal", True)),
+        Check("size", "a pair is about as large as the others", _at_most("size_ratio", max_size_ratio)),
+        Check("aspect", "a pair is shaped like the others", _at_most("aspect_ratio", max_aspect_ratio)),
+        *(_class_checks(max_unknown_share, min_classes_in_input, max_class_distance) if dataset.classes else ()),
+        *(() if dataset.classes else [Check("input_uniform", "inputs show something", _at_least("input_std", min_input_std))]),
+        Check("dark", "photos are not too dark", _at_least("target_mean", min_target_mean)),
+        Check("light", "photos are not too light", _at_most("target_mean", max_target_mean)),
+        Check("uniform", "photos are not uniform", _at_least("target_std", min_target_std)),
+        Check("information", "photos hold information", _at_least("target_entropy_bits", min_target_entropy_bits)),
+        Check("sharp", "photos are not blurred", _at_least("target_sharpness", min_target_sharpness)),
+        Check("unique_pair", "no pair stands twice", _among("copies", 1)),
+        Check("leak", "no target stands in two splits", _among("target_splits", 1)),
+        Check("near_duplicate", "no target nearly stands in two splits", _at_least("hash_distance", min_hash_distance)),
+        Check("group", "no group (city, sequence) stands in two splits", _among("group_splits", 1)),
+        Check("fit", "input and target belong together", _at_least("fit", min_fit)),
         Check(
-            f"{split} has at least {count} pairs",
-            gxe.ExpectTableRowCountToBeBetween(
-                min_value=count, row_condition=f'split=="{split}"', condition_parser="pandas"
-            ),
-        )
-        for split, count in min_pairs.items()
-    ]
-    checks += [
-        Check(
-            "a pair is in train, val or test",
-            gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "val", "test"]),
+            "shifted",
+            "inputs and targets are not shifted against each other",
+            gxe.ExpectColumnMeanToBeBetween(column="best_fit", min_value=min_best_fit_share),
         ),
-        Check("every pair_id is unique", gxe.ExpectColumnValuesToBeUnique(column="pair_id")),
-        Check("input and target are on disk", gxe.ExpectColumnValuesToBeInSet(column="files_there", value_set=[True])),
-        Check(f"images are {height_px} px high", _is("height_px", height_px)),
-        Check(f"images are {width_px} px wide", _is("width_px", width_px)),
-        Check("inputs have the right channels", _is("input_channels", 1 if classes else 3)),
-        Check("targets have three channels", _is("target_channels", 3)),
-        Check("no target stands in two splits", _is("target_splits", 1)),
+    ]
+
+
+def _class_checks(max_unknown_share: float, min_classes_in_input: int, max_class_distance: float) -> list[Check]:
+    return [
+        Check("class_ids", "class ids are in the table", _among("unknown", "")),
+        Check("colors", "drawings have the table's colours", _at_most("unknown_share", max_unknown_share)),
+        Check("class_count", "drawings have several classes", _at_least("class_count", min_classes_in_input)),
         Check(
-            f"photos are not blank (standard deviation at least {min_target_std:g})",
-            gxe.ExpectColumnValuesToBeBetween(column="target_std", min_value=min_target_std),
+            "class_balance",
+            "classes are shared out alike in train and held-out splits",
+            gxe.ExpectColumnMaxToBeBetween(column="class_distance", max_value=max_class_distance),
         ),
     ]
-    if classes:
-        checks += [
-            Check("class ids are in the table", gxe.ExpectColumnValuesToBeInSet(column="unknown_ids", value_set=[""])),
-            Check(
-                f"a drawing has at least {min_classes_in_input} classes",
-                gxe.ExpectColumnValuesToBeBetween(column="class_count", min_value=min_classes_in_input),
-            ),
-        ]
-    return checks
 
 
-def _is(column: str, value: int) -> Expectation:
-    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[value])
+def _input_modes(dataset: Dataset) -> tuple[str, ...]:
+    if dataset.classes is None:
+        return ("RGB", "L")
+    return ("L", "P") if dataset.label_pixels == "ids" else ("RGB", "P")
+
+
+def _count(split: str, least: int) -> Check:
+    rows = gxe.ExpectTableRowCountToBeBetween(
+        min_value=least, row_condition=f'pair_of=="{split}"', condition_parser="pandas"
+    )
+    return Check(f"{split}_pairs", f"{split} has pairs", rows)
+
+
+def _among(column: str, *values) -> Expectation:
+    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values))
+
+
+def _at_least(column: str, least: float) -> Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=least)
+
+
+def _at_most(column: str, most: float) -> Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, max_value=most)

@@ -1,7 +1,7 @@
 """Run the checks and say what came out, without a time or an id."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import great_expectations as gx
@@ -13,8 +13,16 @@ from pix2street.validation.suite import Check
 SITE = "pix2street"
 
 
-def run_checks(manifest: pd.DataFrame, checks: Sequence[Check], data_docs: Path | None = None) -> list[dict]:
-    """Each check's result: name, expectation, success, rows checked, and the pair_ids that offend.
+def run_checks(
+    manifest: pd.DataFrame,
+    checks: Sequence[Check],
+    waived_checks: Collection[str] = (),
+    waived_pairs: Collection[str] = (),
+    data_docs: Path | None = None,
+) -> list[dict]:
+    """Each check's result: key, rule, limits, success, rows checked, offending pair_ids, and what of it is waived.
+
+    A check that found nothing to look at has failed, whatever Great Expectations say.
 
     Args:
         manifest: with the derived columns.
@@ -35,7 +43,10 @@ def run_checks(manifest: pd.DataFrame, checks: Sequence[Check], data_docs: Path 
     )
     if data_docs is not None:
         context.build_data_docs()
-    return [_describe(check, found) for check, found in _in_order(checks, result.results)]
+    return [
+        _describe(check, found, check.key in waived_checks, waived_pairs)
+        for check, found in _in_order(checks, result.results)
+    ]
 
 
 def _in_order(checks: Sequence[Check], results) -> list[tuple[Check, object]]:
@@ -51,14 +62,26 @@ def _key(configuration) -> str:
     return json.dumps([configuration.type, kwargs], sort_keys=True, default=str)
 
 
-def _describe(check: Check, found) -> dict:
-    offending = [str(row["pair_id"]) for row in found.result.get("unexpected_index_list") or []]
+def _describe(check: Check, found, waived: bool, waived_pairs: Collection[str]) -> dict:
+    kwargs = check.expectation.configuration.kwargs
+    offending = sorted({str(row["pair_id"]) for row in found.result.get("unexpected_index_list") or []})
+    excused = [pair_id for pair_id in offending if pair_id in waived_pairs]
+    observed = found.result.get("observed_value")
+    rows = found.result.get("element_count")
+    # Of rows with a value; what is null has not been looked at.
+    checked = rows - found.result.get("missing_count", 0) if rows is not None else None
+    success = bool(found.success) or (bool(offending) and len(excused) == len(offending))
     return {
-        "name": check.name,
+        "key": check.key,
+        "rule": check.rule,
         "expectation": type(check.expectation).__name__,
-        "success": bool(found.success),
-        # A check of the whole table observes a value; one that broke (no such column) has looked at no row.
-        "checked": int(found.result.get("element_count", found.result.get("observed_value", 0))),
-        "offending_count": len(offending),
-        "offending": sorted(offending),
+        "column": kwargs.get("column"),
+        "least": kwargs.get("min_value"),
+        "most": kwargs.get("max_value"),
+        "success": success and checked != 0,
+        "waived": waived,
+        "observed": round(float(observed), 6) if observed is not None else None,
+        "checked": checked,
+        "offending": [pair_id for pair_id in offending if pair_id not in waived_pairs],
+        "waived_pairs": excused,
     }

@@ -1,0 +1,97 @@
+"""The sets that the authors of pix2pix publish: side-by-side JPEGs in a tar (Isola et al. 2017, section 4)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pix2street.archives import Limits, open_source
+from pix2street.datasets.own_images import copy_images, images_of, pair_ids, split_in
+from pix2street.errors import UserError
+from pix2street.fetching import cache_folder, fetch_file, fetched_sha256
+from pix2street.pairs import Dataset, InputFrom
+
+
+@dataclass(frozen=True)
+class Task:
+    """One archive and its usual direction; `back` swaps input and target."""
+
+    title: str
+    forth: str
+    back: str
+    input_from: InputFrom
+    licence: str
+    home_page: str
+
+
+TASKS = {
+    "facades": Task(
+        "CMP facades",
+        "labels to facade",
+        "facade to labels",
+        "right",
+        "CMP Facade Database, research use (Tylecek and Sara 2013)",
+        "https://cmp.felk.cvut.cz/~tylecr1/facade/",
+    ),
+    "maps": Task(
+        "Aerial photos and maps",
+        "aerial to map",
+        "map to aerial",
+        "left",
+        "Google Maps imagery, research use",
+        "https://phillipi.github.io/pix2pix/",
+    ),
+    "night2day": Task(
+        "Day and night",
+        "day to night",
+        "night to day",
+        "right",
+        "Transient Attributes, research use (Laffont et al. 2014)",
+        "http://transattr.cs.brown.edu/",
+    ),
+    "edges2shoes": Task(
+        "Edges and shoes",
+        "sketch to photo",
+        "photo to sketch",
+        "left",
+        "UT Zappos50K, non-commercial research (Yu and Grauman 2014)",
+        "https://vision.cs.utexas.edu/projects/finegrained/utzap50k/",
+    ),
+    "edges2handbags": Task(
+        "Edges and handbags",
+        "sketch to photo",
+        "photo to sketch",
+        "left",
+        "Amazon product images, research use (Zhu et al. 2016)",
+        "https://github.com/junyanz/iGAN",
+    ),
+}
+
+
+def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth", "back"], limits: Limits) -> Dataset:
+    """Copy the images of `<base_url>/<name>.tar.gz` into their splits; the archive is kept in the cache.
+
+    The authors number the images of each split from 1: a pair_id begins with its split there. They publish no checksums:
+    the archive's SHA-256 goes into `dataset.json`, so that `dvc.lock` tells when the server has another one.
+
+    Raises:
+        UserError: the archive cannot be fetched, is refused, or holds an image outside train/, val/ and test/.
+    """
+    task = TASKS[name]
+    archive = fetch_file(f"{base_url.rstrip('/')}/{name}.tar.gz", cache_folder() / "pix2pix" / f"{name}.tar.gz")
+    with open_source(archive, limits) as source:
+        images = images_of(source)
+        outside = [image for image in images if split_in(image) is None]
+        if outside:
+            raise UserError(f"{archive}: {outside[0]} and {len(outside) - 1} more stand in no train/, val/ or test/")
+        places = {image: f"{split_in(image)}/{pair_id}" for image, pair_id in pair_ids(archive, images).items()}
+        copy_images(source, folder, places)
+    swapped = {"left": "right", "right": "left"}[task.input_from]
+    return Dataset(
+        name=name,
+        title=task.title,
+        direction=getattr(task, direction),
+        licence=task.licence,
+        home_page=task.home_page,
+        input_from=task.input_from if direction == "forth" else swapped,
+        archives={archive.name: fetched_sha256(archive)},
+    )

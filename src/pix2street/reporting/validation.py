@@ -1,0 +1,77 @@
+"""The page on what validation found: the checks, the files that make no pair, the worst offenders in pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pix2street.images import data_uri, jpeg_bytes, read_ids, read_rgb, thumbnail
+from pix2street.pairs import Dataset
+
+SHOWN = 6
+FAULTS_SHOWN = 100
+THUMBNAIL_PX = 144
+
+
+def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame) -> str:
+    """The page as HTML without anything from elsewhere; equal values give equal text.
+
+    Args:
+        table: the manifest with its derived columns, as `validate_split` returns it.
+    """
+    dataset = Dataset.read(split)
+    faults = table[table["fault"] != ""]
+    pairs = table[(table["fault"] == "") & (table["files_there"] == True)]  # noqa: E712
+    sheets = [sheet for check in verdict["checks"] if (sheet := _sheet(split, dataset, check, pairs))]
+    environment = Environment(
+        loader=PackageLoader("pix2street", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("validation.html.jinja").render(
+        dataset=dataset,
+        verdict=verdict,
+        faults=faults[["pair_id", "source", "fault"]].head(FAULTS_SHOWN).to_dict("records"),
+        more_faults=max(0, len(faults) - FAULTS_SHOWN),
+        sheets=sorted(sheets, key=lambda sheet: not sheet["offends"]),
+    )
+
+
+def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataFrame) -> dict[str, Any] | None:
+    """The worst offenders of a failed check, or the pairs nearest to the limit; None where there is nothing to see."""
+    column = check["column"]
+    offenders = pairs[pairs["pair_id"].isin([*check["offending"], *check["waived_pairs"]])]
+    per_row = check["observed"] is None and column is not None
+    if len(offenders):
+        rows = offenders
+    elif per_row and (check["least"] is not None or check["most"] is not None) and pairs[column].nunique() > 1:
+        rows = pairs
+    else:
+        return None
+    if check["least"] is not None or check["most"] is not None:
+        rows = rows.sort_values([column, "pair_id"], ascending=[check["most"] is None, True])
+    pictures = [
+        {
+            "pair_id": row["pair_id"],
+            "split": row["split"],
+            "input": _uri(_drawing(split / row["input_path"], dataset)),
+            "target": _uri(read_rgb(split / row["target_path"])),
+            "value": _words(row, column),
+        }
+        for row in rows.head(SHOWN).to_dict("records")
+    ]
+    return {"check": check, "offends": bool(len(offenders)), "pictures": pictures} if pictures else None
+
+
+def _words(row: dict[str, Any], column: str) -> str:
+    value = row[column]
+    words = f"{column} {value:g}" if isinstance(value, (int, float)) else f"{column} {value}"
+    return f"{words} from {row['near']}" if column == "hash_distance" and row["near"] else words
+
+
+def _drawing(path: Path, dataset: Dataset) -> np.ndarray:
+    return dataset.classes.to_colors(read_ids(path)) if dataset.classes else read_rgb(path)
+
+
+def _uri(pixels: np.ndarray) -> str:
+    return data_uri(jpeg_bytes(thumbnail(pixels, THUMBNAIL_PX)), "jpeg")
