@@ -17,7 +17,7 @@ def import_closure(script: Path, source: Path) -> set[Path]:
         for path in _imported_files(waiting.pop(), source) - found:
             found.add(path)
             waiting.append(path)
-    folders = {path.parent for path in found if path.parent != source / PACKAGE}
+    folders = {path.parent for path in {script, *found} if path.parent != source / PACKAGE}
     templates = {file for folder in folders for file in folder.iterdir() if file.suffix == ".jinja"}
     return found | templates
 

@@ -38,5 +38,5 @@ def road_and_sky(tmp_path_factory):
             write_png(folder / row[f"{kind}_path"], pixels)
         rows.append(row)
     write_manifest(folder, rows)
-    Dataset("d", "D", "", "", "right", None, cityscapes_classes()).write(folder)
+    Dataset("d", "D", "labels to photo", "", "", "right", None, cityscapes_classes()).write(folder)
     return folder

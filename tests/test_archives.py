@@ -47,7 +47,13 @@ def refusal(path, limits: Limits = LIMITS) -> str:
 
 @pytest.mark.parametrize("form", ["folder", "zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_every_form_gives_the_same_files(tmp_path, form):
-    files = {"train/b.png": b"bb", "train/a.png": b"a", "notes.txt": b"n", ".hidden/c.png": b"c", "__MACOSX/a.png": b"d"}
+    files = {
+        "train/b.png": b"bb",
+        "train/a.png": b"a",
+        "notes.txt": b"n",
+        ".hidden/c.png": b"c",
+        "__MACOSX/a.png": b"d",
+    }
     path = tmp_path / f"source.{form}"
     if form == "folder":
         for name, content in files.items():
@@ -86,7 +92,9 @@ def test_links_and_devices_in_a_tar_are_refused_by_name(tmp_path):
     kinds = {tarfile.SYMTYPE: "symbolic link", tarfile.LNKTYPE: "hard link", tarfile.CHRTYPE: "no regular file"}
     kinds |= {tarfile.BLKTYPE: "no regular file", tarfile.FIFOTYPE: "no regular file"}
     for kind, why in kinds.items():
-        build(tmp_path / "bad", "tar", member("tar", "a.png"), member("tar", "odd.png", b"", type=kind, linkname="a.png"))
+        build(
+            tmp_path / "bad", "tar", member("tar", "a.png"), member("tar", "odd.png", b"", type=kind, linkname="a.png")
+        )
         message = refusal(tmp_path / "bad")
         assert "'odd.png'" in message
         assert why in message
@@ -101,7 +109,9 @@ def test_links_and_devices_in_a_zip_are_refused_by_name(tmp_path):
 
 
 @KIND
-@pytest.mark.parametrize("names", [("train/A.png", "train/a.png"), ("stra\u00dfe.png", "STRASSE.png"), ("e\u0301.png", "\u00e9.png")])
+@pytest.mark.parametrize(
+    "names", [("train/A.png", "train/a.png"), ("stra\u00dfe.png", "STRASSE.png"), ("e\u0301.png", "\u00e9.png")]
+)
 def test_names_that_are_one_file_on_other_systems_are_refused(tmp_path, kind, names):
     build(tmp_path / "bad", kind, *(member(kind, name) for name in names))
     message = refusal(tmp_path / "bad")

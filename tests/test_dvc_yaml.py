@@ -66,7 +66,7 @@ def params_read(script: Path) -> set[str]:
     paths = [chain.replace("validate_", "validate").split(".")[1:] for chain in chains if chain.startswith("params.")]
     if ["model_dump"] in paths:
         return set(read_params(ROOT / "params.yaml").model_dump(by_alias=True))
-    whole = {path[0] for path in paths if path[-1] in ("model_dump", "dataset")}
+    whole = {path[0] for path in paths if path[-1] in ("model_dump", "settings", "dataset")}
     return whole | {".".join(path) for path in paths if len(path) > 1 and path[0] not in whole}
 
 

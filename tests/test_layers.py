@@ -6,7 +6,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
 
-BOTTOM = {"archives", "errors", "fetching", "files", "layout", "images", "classes", "pairs", "params", "seeds", "networks"}
+BOTTOM = {
+    "archives",
+    "errors",
+    "fetching",
+    "files",
+    "layout",
+    "images",
+    "classes",
+    "pairs",
+    "params",
+    "seeds",
+    "networks",
+}
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
 SECOND = {"tracking", "reporting", "steps", "stage"}
 # Named in one place each, so that another could take its place.

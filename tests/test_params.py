@@ -39,12 +39,35 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v.pop("evaluate"), "evaluate: missing; add it"),
         (lambda v: v.update(serve={}), "serve: unknown key"),
         (
-            lambda v: v["download"]["paired_folder"].update(group_pattern="("),
-            "download.paired_folder.group_pattern: must be a regular expression",
+            lambda v: v["download"]["own_images"].update(group_pattern="("),
+            "download.own_images.group_pattern: must be a regular expression",
         ),
         (
-            lambda v: v["download"]["paired_folder"]["split_shares"].update(train=0.5),
-            "download.paired_folder.split_shares: train + val + test must be 1, they are 0.7",
+            lambda v: v["download"]["own_images"]["split_shares"].update(train=0.5),
+            "download.own_images.split_shares: train + val + test must be 1, they are 0.7",
+        ),
+        (
+            lambda v: (
+                v["download"]["sketches"].update(sigma=0.0),
+                v["download"]["own_images"]["split_shares"].update(val=0.3),
+            ),
+            "download.sketches.sigma: should be greater than 0; it is 0.0",
+        ),
+        (
+            lambda v: v["download"]["paired_folder"].update(label_pixels="ids"),
+            "download.paired_folder: label_pixels: ids needs form: folders, it is right",
+        ),
+        (
+            lambda v: v["download"]["sketches"].update(low_share=0.95),
+            "download.sketches: low_share 0.95 must not be above high_share 0.92",
+        ),
+        (
+            lambda v: v["download"]["pix2pix_sets"].update(base_url="ftp://there"),
+            "download.pix2pix_sets.base_url: String should match pattern",
+        ),
+        (
+            lambda v: (v["download"].update(dataset="cityscapes"), v["evaluate"].update(split="test")),
+            "evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val",
         ),
     ],
 )

@@ -11,6 +11,9 @@ import mlflow
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from sources import PASSWORD, USERNAME, cityscapes_site, frames
+
+from pix2street.images import png_bytes
 
 ROOT = Path(__file__).parents[1]
 TINY = {
@@ -49,7 +52,7 @@ class Project:
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        paths = {"PATH": path, "PYTHONPATH": str(self.root / "src")}
+        paths = {"PATH": path, "PYTHONPATH": str(self.root / "src"), "PIX2STREET_CACHE": f"{self.root}_cache"}
         return subprocess.run(
             command, cwd=self.root, env={**clean, **paths, **environment}, capture_output=True, text=True, timeout=600
         )
@@ -153,13 +156,51 @@ def test_a_failed_validation_stops_the_pipeline_with_the_rows(tmp_path):
     project.change_params({"validate": {"min_target_std": 128.0}})
     failed = project.repro()
     assert failed.returncode != 0
-    assert "photos are not blank" in failed.stderr
+    assert "uniform: photos are not uniform, at least 128: 16 of 16 fail" in failed.stderr
     assert "street_0000000" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "Running stage 'segment'" not in failed.stdout
     assert "Running stage 'train'" not in failed.stdout
     assert not json.loads((tmp_path / "reports/validate/verdict.json").read_text())["success"]
+    assert "Failed" in (tmp_path / "reports/validate/index.html").read_text()
     assert not (tmp_path / "reports/validate/passed.json").exists()
+
+
+def test_credentials_reach_no_file_no_log_and_no_record(tmp_path):
+    root, home = tmp_path / "project", tmp_path / "home"
+    root.mkdir()
+    home.mkdir()
+    project = Project(root)
+    canaries = {"CITYSCAPES_USERNAME": USERNAME, "CITYSCAPES_PASSWORD": PASSWORD, "HOME": str(home)}
+    with cityscapes_site() as (url, site):
+        small = {"height_px": 64, "width_px": 128, "train_pairs": 12, "val_pairs": 4, "site": url}
+        project.change_params({"download": {"dataset": "cityscapes", "cityscapes": small}})
+        done = project.repro(**canaries)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "POST /login" in site.asked
+    assert json.loads((root / "reports/evaluate/metrics.json").read_text())["judge"]
+    logs = (done.stdout + done.stderr).encode()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"mlflow.db", "dvc.lock", "params.yaml", "gtFine_trainvaltest.zip"} <= {path.name for path in files}
+    for canary in (USERNAME.encode(), PASSWORD.encode(), b"s3ss10n"):
+        assert canary not in logs
+        assert [path for path in files if canary in path.read_bytes()] == []
+
+
+def test_a_set_without_classes_runs_to_the_report(tmp_path):
+    project = Project(tmp_path)
+    for split, pair_id, photo, _ in frames(12, 4):
+        path = tmp_path / f"photos/{split}/{pair_id}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png_bytes(photo))
+    project.change_params({"download": {"dataset": "colorization", "path": "photos"}})
+    done = project.repro()
+    assert done.returncode == 0, done.stdout + done.stderr
+    metrics = json.loads((tmp_path / "reports/evaluate/metrics.json").read_text())
+    assert metrics["judge"] is None
+    assert metrics["generated"]["l1"] > 0
+    assert "This data set has no classes" in (tmp_path / "reports/report/index.html").read_text()
+    assert "what needs a judge is left out" in (tmp_path / "reports/report/summary.md").read_text()
 
 
 def test_missing_data_is_one_clear_message_and_leaves_nothing(tmp_path):

@@ -137,17 +137,21 @@ class _Guard:
             self.refuse(name, "has an absolute path")
         if ".." in (*place.parts, *PureWindowsPath(name).parts):
             self.refuse(name, "leads out of its folder")
-        if "\0" in name or not place.parts and not folder:
+        if "\0" in name or (not place.parts and not folder):
             self.refuse(name, "has no usable name")
         if folder:
             return
         # Two such names are one file on the disks of macOS and Windows.
         key = unicodedata.normalize("NFC", place.as_posix()).casefold()
         if key in self._seen:
-            self.refuse(name, f"differs from {self._seen[key]!r} only by case" if self._seen[key] != name else "is there twice")
+            self.refuse(
+                name, f"differs from {self._seen[key]!r} only by case" if self._seen[key] != name else "is there twice"
+            )
         self._seen[key] = name
         if len(self._seen) > self._limits.max_files:
-            self.refuse(name, f"is file {len(self._seen):,}, at most {self._limits.max_files:,} may be (download.max_files)")
+            self.refuse(
+                name, f"is file {len(self._seen):,}, at most {self._limits.max_files:,} may be (download.max_files)"
+            )
         self._bytes_left -= size
         if self._bytes_left < 0:
             self.refuse(name, _too_large(self._path, self._limits))
@@ -194,7 +198,9 @@ class _Metered(io.RawIOBase):
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
-            raise UserError(f"{self._path}: refused, nothing was unpacked: a member {_too_large(self._path, self._limits)}")
+            raise UserError(
+                f"{self._path}: refused, nothing was unpacked: a member {_too_large(self._path, self._limits)}"
+            )
         return data
 
 

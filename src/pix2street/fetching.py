@@ -38,8 +38,8 @@ def fetch_file(
 ) -> Path:
     """Make `path` hold what `url` serves, and return it; a file that is there already is not fetched again.
 
-    A broken connection is taken up where it ended, as long as the server still has the same file (`If-Range`). 408, 425,
-    429 and 5xx are tried again after the server's `Retry-After`, else after `back_off_s` doubled each time.
+    A broken connection is taken up where it ended, as long as the server still has the same file (`If-Range`). 408,
+    425, 429 and 5xx are tried again after the server's `Retry-After`, else after `back_off_s` doubled each time.
 
     Args:
         size_bytes: of the whole file; None takes the server's word.
@@ -154,7 +154,9 @@ def _fetch_rest(
         if response.status_code in PASSING_STATUS:
             raise _TryAgain(f"HTTP {response.status_code}", _retry_after_s(response))
         if response.status_code != 200 and not resumed:
-            raise UserError(f"{url}: the server answers {response.status_code} {response.reason}; mend the address or log in")
+            raise UserError(
+                f"{url}: the server answers {response.status_code} {response.reason}; mend the address or log in"
+            )
         if url.startswith("https:") and not response.url.startswith("https:"):
             raise UserError(f"{url}: leads to {response.url}, which is not encrypted; nothing was fetched from there")
         if "text/html" in response.headers.get("Content-Type", ""):
@@ -221,4 +223,3 @@ def _reason(error: Exception) -> str:
     if "timed out" in str(error):
         return "the server is silent"
     return str(error).splitlines()[0]
-

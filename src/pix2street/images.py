@@ -38,11 +38,12 @@ def read_ids(path: Path) -> np.ndarray:
 
 
 def read_stored(path: Path, ids: bool) -> tuple[np.ndarray, str]:
-    """The image at `path`, fully decoded, and the mode it is stored in (Pillow's name: `RGB`, `L`, `P`, `I;16`, ...; `RGB;16` for
-    16 bits a channel).
+    """The image at `path`, fully decoded, and the mode it is stored in.
+
+    The mode is Pillow's name: `RGB`, `L`, `P`, `I;16`, ...; and `RGB;16` for 16 bits a channel.
 
     Args:
-        ids: read `L` and `P` as `[H, W]` uint8 class ids; everything else, and all images otherwise, as `[H, W, 3]` RGB.
+        ids: read `L` and `P` as `[H, W]` uint8 class ids; all else, and all images otherwise, as `[H, W, 3]` RGB.
 
     Raises:
         UserError: the file is missing, truncated or no image.
@@ -136,7 +137,7 @@ def luma(photo: np.ndarray) -> np.ndarray:
 
 
 def perceptual_hash(photo: np.ndarray, side: int) -> str:
-    """`[H, W, 3]` uint8 -> the signs of the lowest `side` x `side` DCT coefficients against their median, as hex digits.
+    """`[H, W, 3]` uint8 -> whether each of the lowest `side` x `side` DCT coefficients is above their median, as hex.
 
     Of two photos that look alike few bits differ (Zauner, "Implementation and benchmarking of perceptual image hash
     functions", 2010, section 3.2.1).
@@ -157,8 +158,8 @@ class EdgeSettings:
 
     Args:
         sigma: of the Gaussian that smooths first, in pixels of the working size.
-        low_share, high_share: quantiles of the gradient's magnitude; an edge begins above the higher one and goes on above
-            the lower one.
+        low_share, high_share: quantiles of the gradient's magnitude; an edge begins above the higher one and goes on
+            above the lower one.
     """
 
     sigma: float
@@ -170,7 +171,9 @@ def edges(photo: np.ndarray, settings: EdgeSettings) -> np.ndarray:
     """`[H, W, 3]` uint8 -> its edges, black on white in all three channels, `[H, W, 3]` uint8."""
     from skimage.feature import canny
 
-    found = canny(luma(photo) / np.float32(255), settings.sigma, settings.low_share, settings.high_share, use_quantiles=True)
+    found = canny(
+        luma(photo) / np.float32(255), settings.sigma, settings.low_share, settings.high_share, use_quantiles=True
+    )
     return np.repeat(np.where(found, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 

@@ -17,8 +17,13 @@ from pix2street.images import EdgeSettings
 SPLITS = ("train", "val", "test")
 HELD_OUT_SPLITS = ("val", "test")
 TEXT_COLUMNS = (
-    "pair_id", "group", "source", "fault", "input_path", "target_path", "input_mode", "target_mode",
-    "class_ids", "class_shares", "unknown_ids", "target_phash",
+    "pair_id", "split", "group", "source", "fault", "input_path", "target_path", "source_sha256", "input_sha256",
+    "target_sha256", "input_mode", "target_mode", "class_ids", "class_shares", "unknown_ids", "target_phash",
+)  # fmt: skip
+NUMBER_COLUMNS = (
+    "files", "input_source_height_px", "input_source_width_px", "target_source_height_px", "target_source_width_px",
+    "height_px", "width_px", "input_channels", "target_channels", "changed_share", "unknown_share", "class_count",
+    "input_std", "target_mean", "target_std", "target_entropy_bits", "target_sharpness",
 )  # fmt: skip
 
 InputFrom = Literal["left", "right", "file", "grey", "edges"]
@@ -31,7 +36,7 @@ class Dataset:
     Args:
         direction: the usual task in words, e.g. `labels to street`.
         input_from: where a pair's input comes from. `left`, `right`: that half of a side-by-side image
-            `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, its target stands in `<split>/targets/`;
+            `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, with its target in `<split>/targets/`;
             `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target.
         group_pattern: a regular expression whose first group, searched in a pair_id, names what must stay in one split
             (a city, a video sequence); None makes every pair its own group.
@@ -75,7 +80,11 @@ class Pair:
 
 
 def group_of(pair_id: str, group_pattern: str | None) -> str:
-    """The group a pair belongs to, itself where there is no pattern; raises UserError where the pattern does not match."""
+    """The group a pair belongs to, itself where there is no pattern.
+
+    Raises:
+        UserError: the pattern does not match.
+    """
     if group_pattern is None:
         return pair_id
     match = re.search(group_pattern, pair_id)
@@ -101,11 +110,9 @@ def split_side_by_side(image: np.ndarray, input_half: Literal["left", "right"]) 
 
 
 def write_manifest(folder: Path, rows: list[dict]) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; every row needs these two."""
-    table = pd.DataFrame(rows).sort_values(["split", "pair_id"], kind="stable")
-    for column in TEXT_COLUMNS:
-        if column not in table:
-            table[column] = ""
+    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty."""
+    table = pd.DataFrame(rows, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS])
+    table = table.sort_values(["split", "pair_id"], kind="stable")
     table.to_csv(folder / "manifest.csv", index=False, lineterminator="\n")
 
 
@@ -114,7 +121,9 @@ def read_manifest(folder: Path) -> pd.DataFrame:
 
     A row with a `fault` is a file that could not become a pair: it has no images.
     """
-    return pd.read_csv(folder / "manifest.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values="")
+    return pd.read_csv(
+        folder / "manifest.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=""
+    )
 
 
 def read_pairs(folder: Path, split: str) -> list[Pair]:

@@ -113,7 +113,9 @@ class PairedFolder(Section):
     @model_validator(mode="after")
     def _ids_have_files_of_their_own(self) -> Self:
         if self.label_pixels == "ids" and self.form != "folders":
-            raise ValueError(f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours")
+            raise ValueError(
+                f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours"
+            )
         return self
 
 
@@ -291,7 +293,9 @@ class Params(Section):
     @model_validator(mode="after")
     def _blank_labels_score_nothing(self) -> Self:
         if self.download.dataset == "cityscapes" and self.evaluate.split == "test":
-            raise ValueError("evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val")
+            raise ValueError(
+                "evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val"
+            )
         return self
 
 

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sources import LIMITS
 
-from pix2street.datasets.paired_folder import divide_groups, fetch
+from pix2street.datasets.own_images import divide_groups
+from pix2street.datasets.paired_folder import fetch
 from pix2street.errors import UserError
 from pix2street.images import png_bytes
 
 SETTINGS = {
-    "title": "Mine", "licence": "own", "home_page": "", "input_half": "right", "classes": "cityscapes",
-    "group_pattern": None, "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
+    "limits": LIMITS, "title": "Mine", "licence": "own", "home_page": "", "form": "right", "input_folder": "inputs",
+    "target_folder": "targets", "classes": "cityscapes", "label_pixels": "colors", "group_pattern": None,
+    "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
 }  # fmt: skip
 CLASSES = "id,name,red,green,blue,evaluated\n0,void,0,0,0,0\n7,road,128,64,128,1\n"
 
@@ -131,8 +134,43 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
     assert "no class table classes.csv in it" in message(source, classes="classes.csv")
     assert "group_pattern" in message(flat, group_pattern="(city)")
     assert "1 groups cannot fill 2 splits" in message(flat, group_pattern="^(t)")
-    (source / "val/town_0.png").write_bytes(image(9))
-    assert "train/town_0.PNG\n  val/town_0.png" in message(source)
-    (source / "val/town_0.png").unlink()
+    (source / "train/deep").mkdir()
+    (source / "train/deep/town_0.png").write_bytes(image(9))
+    assert "train/deep/town_0.png\n  train/town_0.PNG" in message(source)
+    (source / "train/deep/town_0.png").unlink()
+    assert "no image in a folder named 'inputs'; mend download.paired_folder.input_folder" in message(
+        source, form="folders"
+    )
     (source / "stray.png").write_bytes(image(9))
     assert "these do not:\n  stray.png" in message(source)
+
+
+def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path):
+    (source / "val/town_0.png").write_bytes(image(9))
+    _, files = run(source, tmp_path)
+    assert sorted(files) == [
+        "train/train_town_0.png", "train/train_town_1.png", "train/train_town_2.png", "val/val_town_0.png",
+        "val/val_town_3.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["{side}/{split}/{name}", "{split}/{side}/{name}", "{side}/{name}"])
+def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
+    for side, ending in (("labels", "png"), ("photos", "JPG")):
+        for index in range(10):
+            split = "train" if index < 7 else "val"
+            path = tmp_path / "source" / place.format(side=side, split=split, name=f"p{index}.{ending}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(image(index))
+    changes = {"form": "folders", "input_folder": "labels", "target_folder": "photos", "label_pixels": "ids"}
+    dataset, files = run(tmp_path / "source", tmp_path, **changes)
+    assert (dataset.input_from, dataset.label_pixels) == ("file", "ids")
+    assert len(files) == 20
+    for name, content in files.items():
+        split, side, stem = name.split("/")
+        index = int(stem[1])
+        assert content == image(index)
+        other = f"{split}/{'targets' if side == 'inputs' else 'inputs'}/p{index}.{'jpg' if side == 'inputs' else 'png'}"
+        assert other in files
+    if "{split}" in place:
+        assert {name for name in files if name.startswith("val/inputs")} == {f"val/inputs/p{i}.png" for i in (7, 8, 9)}

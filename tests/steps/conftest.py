@@ -30,13 +30,18 @@ def values() -> dict:
             "split": {"height_px": 32, "width_px": 64},
             "train": {"epochs": 3, "batch": 1, "l1_weight": 100.0, "disc_loss_weight": 1.0, "input_encoding": "color"},
         },
-        "dataset": Dataset("d", "My <streets> & more", "own", "", "right", None, cityscapes_classes()),
+        "dataset": Dataset(
+            "d", "My <streets> & more", "labels to photo", "own", "", "right", None, cityscapes_classes()
+        ),
         "verdict": {
             "success": True,
             "pairs": {"train": 40, "val": 8},
+            "files": {"checked": 48, "passed": 48, "failed": 0},
+            "waived": {"checks": ["sharp"], "pairs": []},
             "checks": [
-                {"name": "every pair_id is unique", "expectation": "ExpectColumnValuesToBeUnique", "success": True,
-                 "checked": 48, "offending_count": 0, "offending": []},
+                {"key": "sharp", "rule": "photos are not blurred", "expectation": "ExpectColumnValuesToBeBetween",
+                 "column": "target_sharpness", "least": 8.0, "most": None, "success": True, "waived": True,
+                 "observed": None, "checked": 48, "offending": [], "waived_pairs": []},
             ],
         },
         "history": pd.DataFrame({

@@ -56,6 +56,12 @@ def test_a_set_without_classes_says_what_is_left_out(classless):
     assert "what needs a judge is left out" in summary
 
 
+def test_a_waiver_is_seen(values):
+    page, summary = render_report(**values)
+    assert "checks sharp" in page
+    assert "1 checks on 48 files; waived: checks sharp." in summary
+
+
 def test_the_summary_fits_a_comment(values):
     _, summary = render_report(**values)
     assert len(summary.splitlines()) < 40
@@ -64,7 +70,7 @@ def test_the_summary_fits_a_comment(values):
 
 
 def test_a_failed_check_is_seen(values):
-    check = {**values["verdict"]["checks"][0], "success": False, "offending_count": 2}
+    check = {**values["verdict"]["checks"][0], "success": False, "waived": False, "offending": ["p1", "p2"]}
     page, summary = render_report(**{**values, "verdict": {**values["verdict"], "success": False, "checks": [check]}})
     assert "Failed" in page
     assert "Validation failed" in summary

@@ -4,16 +4,17 @@ import pytest
 
 from pix2street.classes import cityscapes_classes
 from pix2street.errors import UserError
-from pix2street.images import read_ids, read_rgb, write_png
+from pix2street.images import EdgeSettings, read_ids, read_rgb, write_png
 from pix2street.pairs import Dataset, read_manifest, read_pairs
 from pix2street.steps.split import split_pairs
 
-SETTINGS = {"height_px": 32, "width_px": 48, "snap_tolerance": 32.0, "max_snapped_share": 0.05}
+SETTINGS = {"height_px": 32, "width_px": 48, "snap_tolerance": 32.0}
 
 
 def dataset(**changes) -> Dataset:
     fields = {
-        "name": "test", "title": "Test", "licence": "none", "home_page": "", "input_half": "right",
+        "name": "test", "title": "Test", "direction": "labels to photo", "licence": "none", "home_page": "",
+        "input_from": "right",
         "group_pattern": r"^(\w+)_", "classes": cityscapes_classes(),
     }  # fmt: skip
     return Dataset(**{**fields, **changes})
@@ -59,8 +60,8 @@ def test_every_pair_is_there_once_in_its_split_and_size(downloaded, out):
         assert ids.shape == target.shape[:2] == (32, 48)
         assert set(np.unique(ids)) == {7, 23, 26}
     row = manifest.iloc[0]
-    assert (row["source_height_px"], row["source_width_px"], row["class_ids"]) == (64, 96, "7 23 26")
-    assert row["changed_share"] == row["snapped_share"] == 0
+    assert (row["input_source_height_px"], row["target_source_width_px"], row["class_ids"]) == (64, 96, "7 23 26")
+    assert row["changed_share"] == row["unknown_share"] == 0
 
 
 def test_labels_are_nearest_and_photos_antialiased(downloaded, out):
@@ -85,7 +86,7 @@ def test_running_twice_gives_equal_bytes(downloaded, out, tmp_path):
 
 
 def test_left_half_as_input_and_no_classes(downloaded, out):
-    dataset(input_half="left", classes=None, group_pattern=None).write(downloaded)
+    dataset(input_from="left", classes=None, group_pattern=None).write(downloaded)
     split_pairs(downloaded, out, **SETTINGS)
     manifest = pd.read_csv(out / "manifest.csv")
     assert set(manifest["input_channels"]) == {3}
@@ -104,29 +105,59 @@ def test_slightly_wrong_colours_are_snapped_and_recorded(downloaded, out):
     split_pairs(downloaded, out, **SETTINGS)
     row = read_manifest(out).set_index("pair_id").loc["town_0"]
     assert row["changed_share"] > 0.9
-    assert row["snapped_share"] == 0
+    assert row["unknown_share"] == 0
     assert row["class_ids"] == "7 23 26"
 
 
-def test_all_bad_files_are_named_at_once(downloaded, out):
-    write_png(downloaded / "train/town_4.png", np.concatenate([draw(4)[:, 96:], draw(4)[:, :96]], 1))
+def test_every_file_is_in_one_row_and_what_is_no_pair_says_why(downloaded, out):
     write_png(downloaded / "train/town_5.png", draw(5)[:, :191])
     (downloaded / "train/town_6.png").write_bytes((downloaded / "train/town_0.png").read_bytes()[:900])
     (downloaded / "val/town_0.jpg").write_bytes(b"")
     (downloaded / "extra.png").write_bytes(b"")
     write_png(downloaded / "val/village.png", draw(1))
-    with pytest.raises(UserError) as error:
+    assert split_pairs(downloaded, out, **SETTINGS) == (9, 6)
+    manifest = read_manifest(out)
+    assert manifest["files"].sum() == 9
+    faults = manifest.dropna(subset="fault").set_index("source")["fault"]
+    for source, fault in {
+        "extra.png": "no image where a pair belongs",
+        "train/town_0.png": "the pair_id stands more than once",
+        "val/town_0.jpg": "the pair_id stands more than once",
+        "train/town_5.png": "train/town_5.png is 191 px wide, two equal halves need an even width; crop or replace it",
+        "train/town_6.png": "train/town_6.png: not a readable image",
+        "val/village.png": "village: group_pattern",
+    }.items():
+        assert faults[source].startswith(fault)
+    assert [pair.pair_id for name in ("train", "val") for pair in read_pairs(out, name)] == [
+        "town_1",
+        "town_2",
+        "town_3",
+    ]
+
+
+def test_drawings_without_the_tables_colours_are_recorded(downloaded, out):
+    write_png(downloaded / "train/town_0.png", np.concatenate([draw(4)[:, 96:], draw(4)[:, :96]], 1))
+    split_pairs(downloaded, out, **SETTINGS)
+    assert read_manifest(out).set_index("pair_id").loc["town_0", "unknown_share"] > 0.3
+
+
+def test_grey_and_edge_inputs_are_drawn_at_the_working_size(downloaded, out, tmp_path):
+    dataset(input_from="grey", classes=None, group_pattern=None).write(downloaded)
+    split_pairs(downloaded, out, **SETTINGS)
+    pair = read_pairs(out, "val")[0]
+    drawn, target = read_rgb(pair.input_path), read_rgb(pair.target_path)
+    assert np.abs(drawn[..., 0] - target @ [0.299, 0.587, 0.114]).max() <= 1
+    (tmp_path / "edges").mkdir()
+    edges = EdgeSettings(1.0, 0.8, 0.9)
+    dataset(input_from="edges", classes=None, group_pattern=None, edges=edges).write(downloaded)
+    split_pairs(downloaded, tmp_path / "edges", **SETTINGS)
+    drawn = read_rgb(read_pairs(tmp_path / "edges", "val")[0].input_path)
+    assert set(np.unique(drawn)) == {0, 255}
+    assert 0.01 < (drawn == 0).mean() < 0.3
+
+
+def test_nothing_downloaded_is_an_error(downloaded, out):
+    for path in downloaded.glob("*/*.png"):
+        path.unlink()
+    with pytest.raises(UserError, match="no images; run the download stage again"):
         split_pairs(downloaded, out, **SETTINGS)
-    message = str(error.value)
-    for expected in (
-        "extra.png: an orphan",
-        "train/town_0.png: pair_id stands 2 times",
-        "val/town_0.jpg: pair_id stands 2 times",
-        "town_4.png: ",
-        "of the input's pixels are further than 32 from every class colour, at most 5.0% may be",
-        "train/town_5.png: is 191 px wide, two equal halves need an even width",
-        "town_6.png: not a readable image",
-        "village: group_pattern",
-    ):
-        assert expected in message
-    assert message.startswith("7 of the downloaded files cannot be used")

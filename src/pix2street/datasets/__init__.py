@@ -4,9 +4,9 @@ To add one, write `datasets/<name>.py` with
 
     fetch(folder, **settings) -> Dataset
 
-which fills `folder/{train,val,test}/` as `Dataset.input_from` says and returns what the set says of itself; then add a line to
-`DATASETS`, and the name and its settings to `Download` in `params.py`. The shared tests in `tests/datasets/test_datasets.py`
-then run on it unchanged.
+which fills `folder/{train,val,test}/` as `Dataset.input_from` says and returns what the set says of itself; then add a
+line to `DATASETS`, the name and its settings to `Download` in `params.py`, and a small edition to `tests/sources.py`:
+the shared tests in `tests/datasets/test_datasets.py` run on it unchanged.
 """
 
 from functools import partial

@@ -41,14 +41,14 @@ def fetch(
     val_pairs: int,
     site: str,
 ) -> Dataset:
-    """Write every frame of train and val, reduced to `height_px` x `width_px`, to `<split>/{inputs,targets}/<pair_id>.png`.
+    """Write every frame of train and val, reduced to `height_px` x `width_px`, to `<split>/{inputs,targets}/`.
 
     Frames are read where they lie, on all cores, and nothing else is unpacked. Labels are the ids of `*_labelIds.png`,
     resized by nearest neighbour; photos are antialiased. The pair_id is `<city>_<sequence>_<frame>`.
 
     Args:
-        path: a folder with the two official archives or with the extracted `gtFine/` and `leftImg8bit/`; the cache is looked
-            through next, and the site asked last.
+        path: a folder with the two official archives or with the extracted `gtFine/` and `leftImg8bit/`; the cache is
+            looked through next, and the site asked last.
         train_pairs, val_pairs: how many there must be: 2,975 and 500 in the official set.
         site: the address of the Cityscapes site.
 

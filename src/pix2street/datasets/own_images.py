@@ -23,8 +23,8 @@ def images_of(source: Source, others_wanted: Collection[str] = ()) -> list[str]:
     images = [name for name in source.names if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise UserError(
-            f"{source.path}: no images found ({', '.join(IMAGE_SUFFIXES)}); put yours there, mend download.path, or choose "
-            "download.dataset: synthetic_streets"
+            f"{source.path}: no images found ({', '.join(IMAGE_SUFFIXES)}); put yours there, mend download.path, or "
+            "choose download.dataset: synthetic_streets"
         )
     others = sorted({*source.names} - {*images, *others_wanted})
     if others:
@@ -94,8 +94,8 @@ def divide_groups(sizes: dict[str, int], split_shares: dict[str, float], seed: i
     wanted = {split: share * sum(sizes.values()) for split, share in split_shares.items() if share > 0}
     if len(sizes) < len(wanted):
         raise UserError(
-            f"{len(sizes)} groups cannot fill {len(wanted)} splits; set download.own_images.group_pattern to null or make "
-            "it match shorter parts of the pair_id"
+            f"{len(sizes)} groups cannot fill {len(wanted)} splits; set download.own_images.group_pattern to null or "
+            "make it match shorter parts of the pair_id"
         )
     names = sorted(sizes)
     dealt: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A user's own pairs, in a folder, a zip or a tar: side-by-side images, or inputs and targets in two parallel folders."""
+"""A user's own pairs, in a folder, a zip or a tar: side-by-side images, or inputs and targets in parallel folders."""
 
 import io
 from pathlib import Path, PurePosixPath
@@ -30,7 +30,7 @@ def fetch(
     classes: str,
     label_pixels: Literal["colors", "ids"],
 ) -> Dataset:
-    """Copy the images, byte for byte, into the splits they stand in; a source without splits is divided by share and seed.
+    """Copy the images, byte for byte, into the splits they stand in; one without splits is divided by share and seed.
 
     Args:
         form: the half of a side-by-side image that is the input, or `folders` for two parallel ones.

@@ -70,8 +70,8 @@ TASKS = {
 def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth", "back"], limits: Limits) -> Dataset:
     """Copy the images of `<base_url>/<name>.tar.gz` into their splits; the archive is kept in the cache.
 
-    The authors number the images of each split from 1: a pair_id begins with its split there. They publish no checksums:
-    the archive's SHA-256 goes into `dataset.json`, so that `dvc.lock` tells when the server has another one.
+    The authors number the images of each split from 1: a pair_id begins with its split there. They publish no
+    checksums: the archive's SHA-256 goes into `dataset.json`, so that `dvc.lock` tells when the server has another one.
 
     Raises:
         UserError: the archive cannot be fetched, is refused, or holds an image outside train/, val/ and test/.

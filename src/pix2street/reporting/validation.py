@@ -44,7 +44,11 @@ def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataF
     per_row = check["observed"] is None and column is not None
     if len(offenders):
         rows = offenders
-    elif per_row and (check["least"] is not None or check["most"] is not None) and pairs[column].nunique() > 1:
+    elif (
+        per_row
+        and (check["least"] is not None or check["most"] is not None)
+        and pairs[column].min() < pairs[column].max()
+    ):
         rows = pairs
     else:
         return None

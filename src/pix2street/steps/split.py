@@ -1,4 +1,4 @@
-"""Split: make an input and a target of the working size of every downloaded pair, and list all files with what they hold."""
+"""Split: make input and target of the working size of every downloaded pair, and list all files in a manifest."""
 
 import hashlib
 import os
@@ -197,9 +197,9 @@ def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
         "width_px": target.shape[1],
         "input_channels": 1 if input_pixels.ndim == 2 else input_pixels.shape[2],
         "target_channels": target.shape[2],
-        "input_std": round(float(input_pixels.std()), 4),
-        "target_mean": round(float(target.mean()), 4),
-        "target_std": round(float(target.std()), 4),
+        "input_std": round(float((input_pixels if input_pixels.ndim == 2 else luma(input_pixels)).std()), 4),
+        "target_mean": round(float(light.mean()), 4),
+        "target_std": round(float(light.std()), 4),
         "target_entropy_bits": round(float(-(shares * np.log2(shares)).sum()), 4),
         "target_sharpness": round(float(ndimage.laplace(light.astype(np.float32)).std()), 4),
         "target_phash": perceptual_hash(target, HASH_SIDE),

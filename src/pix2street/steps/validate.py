@@ -22,7 +22,9 @@ from pix2street.validation.verdict import run_checks
 
 OFFENDERS_SHOWN = 20
 COLUMNS_SHOWN = {"leak": ["target_splits"], "near_duplicate": ["near"], "group": ["group"], "class_ids": ["unknown"]}
-COLUMNS_SHOWN |= {"equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")]}
+COLUMNS_SHOWN |= {
+    "equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")]
+}
 
 
 def validate_split(
@@ -76,15 +78,15 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
         return
     failed = [check for check in verdict["checks"] if not check["success"] and not check["waived"]]
     lines = [
-        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, mend or remove these "
-        "pairs and run again, or waive a check or a pair in validate.waive:"
+        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, mend or remove "
+        "these pairs and run again, or waive a check or a pair in validate.waive:"
     ]
     for check in failed:
         lines.append(f"\n  {check['key']}: {check['rule']}{limits_of(check)}: {_extent(check)}")
         rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
         if len(rows):
             columns = dict.fromkeys(["pair_id", "split", check["column"], *COLUMNS_SHOWN.get(check["key"], [])])
-            lines.append(rows[list(columns)].to_string(index=False, max_colwidth=120))
+            lines.append(rows[list(columns)].to_string(index=False, max_colwidth=200))
         if len(check["offending"]) > OFFENDERS_SHOWN:
             more = len(check["offending"]) - OFFENDERS_SHOWN
             lines.append(f"  ... and {more} more in reports/validate/verdict.json")

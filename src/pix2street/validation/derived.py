@@ -19,10 +19,11 @@ def with_derived_columns(
         files: the images on disk, as the manifest names them.
         fit: of each row, NaN for faulty ones.
 
-    Adds `pair_of`, the split of a sound pair; `missing`, columns without a value; `unknown`, class ids that the table has
-    not; `files_there`; `sizes_equal`; `size_ratio` and `aspect_ratio` to the median; `copies`, rows with the same pixels;
-    `target_splits` and `group_splits`, in how many splits they stand; `hash_distance` to the nearest photo of another split
-    and `near`, its pair_id; `fit` and `best_fit`, 1 where it is positive; `class_distance` of a held-out split to train.
+    Adds `pair_of`, the split of a sound pair; `missing`, columns without a value; `unknown`, class ids that the table
+    has not; `files_there`; `sizes_equal`; `size_ratio` and `aspect_ratio` to the median; `copies`, rows with the same
+    pixels; `target_splits` and `group_splits`, in how many splits they stand; `hash_distance` to the nearest photo of
+    another split and `near`, its pair_id; `fit` and `best_fit`, 1 where it is positive; `class_distance` of a held-out
+    split to train.
     """
     sound = manifest["fault"].isna()
     pairs = manifest[sound]

@@ -1,8 +1,8 @@
 """Do an input and a target belong together? Edges of the one lie where edges of the other do.
 
-A pair's fit is by how much its own edges agree better than those of the best other pair of its block, over both ways: the
-correlation of input i with target i, less the mean of the highest correlation of input i with another target and of target i
-with another input. It is positive where each fits the other best, between -2 and 2.
+A pair's fit is by how much its own edges agree better than those of the best other pair of its block, over both ways:
+the correlation of input i with target i, less the mean of the highest correlation of input i with another target and of
+target i with another input. It is positive where each fits the other best, and between -2 and 2.
 """
 
 import numpy as np

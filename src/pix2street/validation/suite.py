@@ -57,7 +57,9 @@ def build_checks(
         Check("on_disk", "input and target are on disk", _among("files_there", True)),
         Check("height", f"images are {height_px} px high", _among("height_px", height_px)),
         Check("width", f"images are {width_px} px wide", _among("width_px", width_px)),
-        Check("input_channels", "inputs have the right channels", _among("input_channels", 1 if dataset.classes else 3)),
+        Check(
+            "input_channels", "inputs have the right channels", _among("input_channels", 1 if dataset.classes else 3)
+        ),
         Check("target_channels", "targets have three channels", _among("target_channels", 3)),
         Check("input_mode", "inputs are stored in a mode that fits", _among("input_mode", *_input_modes(dataset))),
         Check("target_mode", "targets are stored in 8-bit colour", _among("target_mode", *PHOTO_MODES)),
@@ -65,7 +67,11 @@ def build_checks(
         Check("size", "a pair is about as large as the others", _at_most("size_ratio", max_size_ratio)),
         Check("aspect", "a pair is shaped like the others", _at_most("aspect_ratio", max_aspect_ratio)),
         *(_class_checks(max_unknown_share, min_classes_in_input, max_class_distance) if dataset.classes else ()),
-        *(() if dataset.classes else [Check("input_uniform", "inputs show something", _at_least("input_std", min_input_std))]),
+        *(
+            ()
+            if dataset.classes
+            else [Check("input_uniform", "inputs show something", _at_least("input_std", min_input_std))]
+        ),
         Check("dark", "photos are not too dark", _at_least("target_mean", min_target_mean)),
         Check("light", "photos are not too light", _at_most("target_mean", max_target_mean)),
         Check("uniform", "photos are not uniform", _at_least("target_std", min_target_std)),
