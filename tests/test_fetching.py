@@ -76,6 +76,21 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(tmp_path):
     assert ranges == ["bytes=1234-"]
 
 
+def test_a_file_that_had_come_whole_is_not_fetched_again(tmp_path):
+    path = tmp_path / "set.zip"
+    (tmp_path / "set.zip.partial").write_bytes(CONTENT)
+    (tmp_path / "set.zip.partial.etag").write_text('"1"')
+    sent = []
+
+    def answer(request):
+        sent.append(request.headers["Range"])
+        request.send_file(CONTENT)
+
+    with serving(answer) as url:
+        assert fetch(url, path, checksum=SHA256).read_bytes() == CONTENT
+    assert sent == [f"bytes={len(CONTENT)}-"]
+
+
 def test_a_file_that_changed_on_the_server_is_begun_again(tmp_path):
     versions = iter([(b"old" * 2000, '"1"', 1234), (CONTENT, '"2"', None)])
 

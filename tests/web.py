@@ -27,6 +27,9 @@ class Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range")
         if wanted and self.headers.get("If-Range") in (None, etag):
             begin = int(wanted.removeprefix("bytes=").split("-")[0])
+        if begin and begin >= len(content):
+            self.send(416, Content_Range=f"bytes */{len(content)}")
+            return
         rest = content[begin:]
         self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(rest)))

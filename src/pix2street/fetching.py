@@ -149,6 +149,9 @@ def _fetch_rest(
     with session.get(url, headers=headers, stream=True, timeout=(CONNECT_S, silence_s)) as response:
         resumed = response.status_code == 206 and "Range" in headers
         if response.status_code == 416:
+            # An earlier run may have got all of it and ended before it could say so.
+            if response.headers.get("Content-Range") == f"bytes */{partial.size}":
+                return
             partial.remove()
             raise _TryAgain("the server does not have the rest of what came before")
         if response.status_code in PASSING_STATUS:

@@ -49,6 +49,18 @@ def test_the_authors_numbers_become_unique(tmp_path):
     assert sorted(path.stem for path in tmp_path.glob("forth/*/*")) == ["train_1", "train_2", "val_1"]
 
 
+def test_a_missing_archive_is_one_message_with_every_way_out(tmp_path, cache):
+    with serving(lambda request: request.send(404)) as url, pytest.raises(UserError) as refused:
+        fetch(tmp_path, name="maps", base_url=url, direction="forth", limits=LIMITS)
+    for expected in (
+        f"{url}/maps.tar.gz: the server answers 404",
+        f"maps.tar.gz (239 MB) is not there. Put it into {cache}/pix2pix",
+        "download.pix2pix_sets.base_url",
+        "dvc exp run -S download.dataset=synthetic_streets",
+    ):
+        assert expected in str(refused.value)
+
+
 def test_an_image_outside_the_splits_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"maps/odd\.jpg and 0 more stand in no train/, val/ or test/"):
         run(tmp_path, "maps", tarred({"maps/odd.jpg": b"x", "maps/train/1.jpg": b"x"}))

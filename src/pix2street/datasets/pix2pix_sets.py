@@ -16,6 +16,7 @@ class Task:
     """One archive and its usual direction; `back` swaps input and target."""
 
     title: str
+    size: str
     forth: str
     back: str
     input_from: InputFrom
@@ -26,6 +27,7 @@ class Task:
 TASKS = {
     "facades": Task(
         "CMP facades",
+        "29 MB",
         "labels to facade",
         "facade to labels",
         "right",
@@ -34,6 +36,7 @@ TASKS = {
     ),
     "maps": Task(
         "Aerial photos and maps",
+        "239 MB",
         "aerial to map",
         "map to aerial",
         "left",
@@ -42,6 +45,7 @@ TASKS = {
     ),
     "night2day": Task(
         "Day and night",
+        "1.9 GB",
         "day to night",
         "night to day",
         "right",
@@ -50,6 +54,7 @@ TASKS = {
     ),
     "edges2shoes": Task(
         "Edges and shoes",
+        "2.0 GB",
         "sketch to photo",
         "photo to sketch",
         "left",
@@ -58,6 +63,7 @@ TASKS = {
     ),
     "edges2handbags": Task(
         "Edges and handbags",
+        "8.0 GB",
         "sketch to photo",
         "photo to sketch",
         "left",
@@ -77,7 +83,15 @@ def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth",
         UserError: the archive cannot be fetched, is refused, or holds an image outside train/, val/ and test/.
     """
     task = TASKS[name]
-    archive = fetch_file(f"{base_url.rstrip('/')}/{name}.tar.gz", cache_folder() / "pix2pix" / f"{name}.tar.gz")
+    archive = cache_folder() / "pix2pix" / f"{name}.tar.gz"
+    try:
+        fetch_file(f"{base_url.rstrip('/')}/{archive.name}", archive)
+    except UserError as error:
+        raise UserError(
+            f"{error}\n{archive.name} ({task.size}) is not there. Put it into {archive.parent}, or name a mirror in "
+            "download.pix2pix_sets.base_url. To try the pipeline without it:\n"
+            "  dvc exp run -S download.dataset=synthetic_streets"
+        ) from error
     with open_source(archive, limits) as source:
         images = images_of(source)
         outside = [image for image in images if split_in(image) is None]
