@@ -1,15 +1,24 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from pix2street.datasets.scene import draw_scene
 from pix2street.errors import UserError
 from pix2street.images import (
+    EdgeSettings,
     contact_sheet,
+    edges,
+    perceptual_hash,
     png_bytes,
     read_ids,
     read_rgb,
+    read_stored,
     resize_labels,
     resize_photo,
+    thumbnail,
     to_pixels,
     to_unit,
     write_png,
@@ -73,3 +82,44 @@ def test_contact_sheet_puts_rows_and_columns_in_place():
     assert (sheet[:4, 8:] == 50).all()
     assert (sheet[6:, :6] == 100).all()
     assert (sheet[4:6] == 255).all()
+
+
+def test_the_mode_of_a_file_is_told_even_where_pillow_hides_it(tmp_path):
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    deep = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(13))) + chunk(b"IEND", b"")
+    )
+    (tmp_path / "deep.png").write_bytes(deep)
+    pixels, mode = read_stored(tmp_path / "deep.png", ids=False)
+    assert (pixels.shape, mode) == ((1, 2, 3), "RGB;16")
+    for mode in ("RGB", "L", "P", "RGBA", "CMYK", "I;16"):
+        path = tmp_path / f"image.{'tif' if mode == 'CMYK' else 'png'}"
+        Image.new(mode, (2, 1)).save(path)
+        assert read_stored(path, ids=False)[1] == mode
+        assert read_stored(path, ids=False)[0].shape == (1, 2, 3)
+        assert read_stored(path, ids=True)[0].ndim == (2 if mode in ("L", "P") else 3)
+
+
+def test_edges_are_black_lines_on_white():
+    photo = np.full((32, 32, 3), 50, np.uint8)
+    photo[:, 16:] = 200
+    drawn = edges(photo, EdgeSettings(1.0, 0.8, 0.9))
+    assert set(np.unique(drawn)) == {0, 255}
+    assert (drawn[5:-5, 14:18] == 0).any(axis=1).all()
+    assert (drawn[:, :12] == 255).all()
+
+
+def test_a_hash_stays_near_for_an_altered_photo_and_far_for_another():
+    photos = [draw_scene(0, index, 128, 128)[0] for index in range(2)]
+    brighter = np.clip(photos[0] * 1.1 + 5, 0, 255).astype(np.uint8)
+    bits = [int(perceptual_hash(photo, 16), 16) for photo in (photos[0], brighter, photos[1])]
+    assert (bits[0] ^ bits[1]).bit_count() < 20
+    assert (bits[0] ^ bits[2]).bit_count() > 60
+
+
+def test_a_thumbnail_keeps_its_shape_and_is_never_enlarged():
+    assert thumbnail(np.zeros((100, 400, 3), np.uint8), 144).shape == (36, 144, 3)
+    assert thumbnail(np.zeros((10, 20, 3), np.uint8), 144).shape == (10, 20, 3)

@@ -16,6 +16,7 @@ SETTINGS = {
     "target_folder": "targets", "classes": "cityscapes", "label_pixels": "colors", "group_pattern": None,
     "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
 }  # fmt: skip
+APART = {"form": "folders", "input_folder": "labels", "target_folder": "photos", "label_pixels": "ids"}
 CLASSES = "id,name,red,green,blue,evaluated\n0,void,0,0,0,0\n7,road,128,64,128,1\n"
 
 
@@ -162,8 +163,7 @@ def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
             path = tmp_path / "source" / place.format(side=side, split=split, name=f"p{index}.{ending}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(image(index))
-    changes = {"form": "folders", "input_folder": "labels", "target_folder": "photos", "label_pixels": "ids"}
-    dataset, files = run(tmp_path / "source", tmp_path, **changes)
+    dataset, files = run(tmp_path / "source", tmp_path, **APART)
     assert (dataset.input_from, dataset.label_pixels) == ("file", "ids")
     assert len(files) == 20
     for name, content in files.items():
@@ -174,3 +174,11 @@ def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
         assert other in files
     if "{split}" in place:
         assert {name for name in files if name.startswith("val/inputs")} == {f"val/inputs/p{i}.png" for i in (7, 8, 9)}
+
+
+def test_halves_keep_one_pair_id_where_one_of_them_is_missing(tmp_path):
+    for name in ("train/labels/1.png", "val/labels/1.png", "train/photos/1.png"):
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).write_bytes(image(1))
+    _, files = run(tmp_path / "source", tmp_path, **APART)
+    assert sorted(files) == ["train/inputs/train_1.png", "train/targets/train_1.png", "val/inputs/val_1.png"]

@@ -8,8 +8,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import appdirs
 import requests
+from platformdirs import user_data_path
 from tqdm import tqdm
 
 from pix2street.archives import Limits, open_source, random_reader
@@ -169,7 +169,7 @@ def _credentials() -> tuple[str, str] | None:
     names = ("CITYSCAPES_USERNAME", "CITYSCAPES_PASSWORD")
     if all(os.environ.get(name) for name in names):
         return tuple(os.environ[name] for name in names)
-    stored = Path(appdirs.user_data_dir("cityscapesscripts", "cityscapes")) / "credentials.json"
+    stored = user_data_path("cityscapesscripts", "cityscapes") / "credentials.json"
     if not stored.exists():
         return None
     if stored.stat().st_mode & 0o077:

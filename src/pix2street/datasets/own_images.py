@@ -33,20 +33,25 @@ def images_of(source: Source, others_wanted: Collection[str] = ()) -> list[str]:
     return images
 
 
-def pair_ids(path: Path, images: list[str]) -> dict[str, str]:
+def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
     """Each image's pair_id: its name without the ending, behind its split where the same name stands in two splits.
 
+    Args:
+        sides: all images, or inputs and targets apart.
+
     Raises:
-        UserError: a pair_id that stands twice in one split.
+        UserError: a pair_id that stands twice in one split and side.
     """
     places = pd.DataFrame(
-        {"name": images, "stem": [PurePosixPath(n).stem for n in images], "split": [split_in(n) or "" for n in images]}
+        [(name, side) for side, names in enumerate(sides) for name in names], columns=["name", "side"]
     )
-    doubles = places[places.duplicated(["stem", "split"], keep=False)]
+    places["stem"] = [PurePosixPath(name).stem for name in places["name"]]
+    places["split"] = [split_in(name) or "" for name in places["name"]]
+    doubles = places[places.duplicated(["stem", "split", "side"], keep=False)]
     if len(doubles):
         listed = "\n".join(f"  {name}" for name in doubles["name"])
         raise UserError(f"{path}: a pair_id (the name without its ending) must stand once; rename or remove:\n{listed}")
-    if places["stem"].duplicated().any():
+    if places.duplicated(["stem", "side"]).any():
         places["stem"] = places["split"] + "_" + places["stem"]
     return dict(zip(places["name"], places["stem"], strict=True))
 

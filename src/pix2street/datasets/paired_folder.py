@@ -51,9 +51,7 @@ def fetch(
         else:
             sides = {"": images}
         # An input and its target share one split, since they share one pair_id.
-        ids = {}
-        for side in sides.values():
-            ids |= pair_ids(path, side)
+        ids = pair_ids(path, *sides.values())
         splits = divide(path, ids, group_pattern, split_shares, seed)
         places = {
             name: str(PurePosixPath(splits[name], kind, ids[name])) for kind, side in sides.items() for name in side
