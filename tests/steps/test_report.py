@@ -1,25 +1,10 @@
-import json
 import re
-import shutil
-import subprocess
 
 import pandas as pd
 import pytest
+from browser import CHROMIUM, look_at
 
 from pix2street.steps.report import read_examples, render_report
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--virtual-time-budget=3000", "--dump-dom"),
-]
-PROBE = """<script>addEventListener('load', () => { document.title = JSON.stringify({
-  images: document.images.length,
-  broken: [...document.images].filter(image => !image.naturalWidth).length,
-  figures: document.querySelectorAll('figure svg').length,
-  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  requests: performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !name.startsWith('data:')),
-}) })</script>"""
 
 
 def test_equal_values_give_equal_bytes(values, page):
@@ -82,13 +67,7 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
     page, _ = render_report(**request.getfixturevalue(kind))
-    (tmp_path / "index.html").write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
-    done = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width_px},900",
-         (tmp_path / "index.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    seen = json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout).group(1))
+    seen = look_at(page, tmp_path, width_px)
     assert seen["images"] == 2 * 5 + 2
     assert seen["broken"] == 0
     assert seen["figures"] == (2 if kind == "values" else 1)

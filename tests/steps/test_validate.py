@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser import CHROMIUM, look_at
 from PIL import Image, ImageFilter
 
 from pix2street.classes import cityscapes_classes
@@ -341,6 +342,17 @@ def test_the_page_needs_nothing_from_elsewhere(sound):
     assert "http" not in page
     assert "Mine &amp; &lt;yours&gt;" in page
     assert page.count("data:image/jpeg") > 40
+
+
+@pytest.mark.parametrize("width_px", [500, 1200])
+def test_the_page_in_a_real_browser(sound, tmp_path, width_px):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
+    seen = look_at(render_validation(sound, *validate_split(sound, **LIMITS)), tmp_path, width_px)
+    assert seen["images"] > 40
+    assert seen["broken"] == 0
+    assert seen["overflow"] <= 0
+    assert seen["requests"] == []
 
 
 def test_great_expectations_pages_are_built_beside_it(sound, tmp_path):
