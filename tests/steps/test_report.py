@@ -50,7 +50,7 @@ def test_a_waiver_is_seen(values):
 def test_the_summary_fits_a_comment(values):
     _, summary = render_report(**values)
     assert len(summary.splitlines()) < 40
-    assert summary.startswith("## pix2street: My <streets> & more")
+    assert summary.startswith("## pix2street: My <streets> & more\n\nLabels to photo: 3 epochs on 40 pairs")
     assert "| mean IoU | 0.456 | 0.600 | 0.200 | 0.050 |" in summary
 
 

@@ -139,7 +139,7 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
     lines = [
         f"## pix2street: {dataset.title}",
         "",
-        f"{params['train']['epochs']} epochs on {verdict['pairs']['train']} pairs at {params['split']['height_px']} × "
+        f"{dataset.direction.capitalize()}: {params['train']['epochs']} epochs on {verdict['pairs']['train']} pairs at {params['split']['height_px']} × "
         f"{params['split']['width_px']} px; scored on {metrics['pairs']} pairs of `{metrics['split']}`.",
         "",
         f"**{headline[0]['label']}: {headline[0]['value']}**, "
