@@ -139,8 +139,9 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
     lines = [
         f"## pix2street: {dataset.title}",
         "",
-        f"{dataset.direction.capitalize()}: {params['train']['epochs']} epochs on {verdict['pairs']['train']} pairs at {params['split']['height_px']} × "
-        f"{params['split']['width_px']} px; scored on {metrics['pairs']} pairs of `{metrics['split']}`.",
+        f"{dataset.direction.capitalize()}: {params['train']['epochs']} epochs on {verdict['pairs']['train']} pairs at "
+        f"{params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} pairs of "
+        f"`{metrics['split']}`.",
         "",
         f"**{headline[0]['label']}: {headline[0]['value']}**, "
         + ", ".join(f"{figure['label']}: {figure['value']}" for figure in headline[1:])
