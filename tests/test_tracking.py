@@ -76,7 +76,7 @@ def test_other_parameters_or_weights_are_another_run(layout):
 
 
 def test_a_failed_training_is_a_failed_run(layout):
-    with pytest.raises(RuntimeError, match="stop"), Run.start(layout, PARAMS):
+    with pytest.raises(RuntimeError, match="stop"), Run.start(layout, PARAMS, "key"):
         raise RuntimeError("stop")
     assert runs_of(layout)[1][0].info.status == "FAILED"
 
@@ -86,7 +86,7 @@ def test_trouble_with_the_store_is_told_once_and_stops_nothing(layout, monkeypat
         raise ConnectionError
 
     monkeypatch.setattr(mlflow, "start_run", refuse)
-    with Run.start(layout, PARAMS) as run:
+    with Run.start(layout, PARAMS, "key") as run:
         run.record_epoch(1, {"gen_l1": 0.4}, None)
     expected = "tracking: not recorded: the run, epoch 1, the end of the run (ConnectionError: )"
     assert capsys.readouterr().out.strip() == expected

@@ -59,14 +59,27 @@ class InputEncoding:
         return tf.gather(to_unit(self.classes.colors.astype(np.float32)), ids)
 
 
+def epoch_order(pairs: int, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch sees so many pairs."""
+    return np.random.default_rng([seed, epoch]).permutation(pairs)
+
+
 def training_batches(
-    pairs: Sequence[Pair], encoding: InputEncoding, seed: int, epoch: int, batch: int, jitter: bool, mirror: bool
+    pairs: Sequence[Pair],
+    encoding: InputEncoding,
+    seed: int,
+    epoch: int,
+    batch: int,
+    jitter: bool,
+    mirror: bool,
+    skip: int = 0,
 ) -> tf.data.Dataset:
     """One epoch for pix2pix: `([B, H, W, C], [B, H, W, 3])` float32, inputs encoded, targets in [-1, 1].
 
-    The last batch holds what is left.
+    The last batch holds what is left; the first `skip` batches are left out.
     """
-    epoch_pairs = _augmented(pairs, encoding.classes is not None, seed, epoch, jitter, mirror)
+    order = epoch_order(len(pairs), seed, epoch)[skip * batch :]
+    epoch_pairs = _augmented(pairs, order, encoding.classes is not None, seed, epoch, jitter, mirror)
     return _batched(epoch_pairs, lambda pixels, target: (encoding.encode(pixels), to_unit(target)), batch)
 
 
@@ -88,7 +101,7 @@ def segmentation_batches(
     """
     places = classes.evaluated.astype(np.int32)
     return _batched(
-        _augmented(pairs, True, seed, epoch, jitter=True, mirror=True),
+        _augmented(pairs, epoch_order(len(pairs), seed, epoch), True, seed, epoch, jitter=True, mirror=True),
         lambda ids, target: (to_unit(target), tf.gather(places, tf.cast(ids[..., 0], tf.int32))),
         batch,
     )
@@ -113,10 +126,9 @@ def _stored(pairs: Sequence[Pair], order: Sequence[int], class_ids: bool) -> tf.
 
 
 def _augmented(
-    pairs: Sequence[Pair], class_ids: bool, seed: int, epoch: int, jitter: bool, mirror: bool
+    pairs: Sequence[Pair], order: np.ndarray, class_ids: bool, seed: int, epoch: int, jitter: bool, mirror: bool
 ) -> tf.data.Dataset:
-    """(input, target) of one epoch in its own order; see `_stored` for shapes."""
-    order = np.random.default_rng([seed, epoch]).permutation(len(pairs))
+    """(input, target) of an epoch in its order; see `_stored` for shapes."""
     epoch_seed = derive_seed(seed, epoch)
 
     def augment(index, pixels, target):

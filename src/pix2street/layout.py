@@ -1,5 +1,6 @@
 """Every path of the pipeline, as a function of the repository's root: one verb, one place."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class Layout:
     def segmenter(self) -> Path:
         """The judge: `segmenter.json`, `segmenter.weights.h5`, `score.json`."""
         return self.root / "models/segmenter"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Of trainings that are not done: no out. DVC's temporary workspaces share those of the repository."""
+        return Path(os.environ.get("DVC_ROOT") or self.root) / ".checkpoints"
 
     @property
     def generator(self) -> Path:

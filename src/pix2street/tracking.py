@@ -34,6 +34,7 @@ from pix2street.layout import Layout
 EXPERIMENT = "pix2street"
 WEIGHTS_TAG = "pix2street.weights"
 PARAMS_TAG = "pix2street.params"
+TRAINING_TAG = "pix2street.training"
 
 
 class Run:
@@ -47,10 +48,14 @@ class Run:
         self._reason = ""
 
     @classmethod
-    def start(cls, layout: Layout, params: dict[str, Any]) -> Self:
-        """A new run, for a training that begins."""
+    def start(cls, layout: Layout, params: dict[str, Any], training: str) -> Self:
+        """A new run, for a training that begins or goes on; `training` is the key of its checkpoints.
+
+        What an interrupted process left running is closed: the new run gets the epochs that it had.
+        """
         run = cls(layout, params)
-        run._try("the run", run._create)
+        run._try("the interrupted run", lambda: run._close_interrupted(training))
+        run._try("the run", lambda: run._create({TRAINING_TAG: training}))
         return run
 
     @classmethod
@@ -126,7 +131,16 @@ class Run:
     def _run_id(self) -> str:
         return mlflow.active_run().info.run_id
 
-    def _create(self) -> None:
+    def _close_interrupted(self, training: str) -> None:
+        left = mlflow.search_runs(
+            [_experiment_id(self._layout)],
+            filter_string=f"tags.`{TRAINING_TAG}` = '{training}' and attributes.status = 'RUNNING'",
+            output_format="list",
+        )
+        for run in left:
+            mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
+
+    def _create(self, more_tags: dict[str, str] | None = None) -> None:
         git = ["git", "-C", str(self._layout.root)]
         written_by_dvc = [":!dvc.lock", ":!reports", ":(exclude,glob)**/.gitignore"]
         dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", *written_by_dvc])
@@ -135,6 +149,7 @@ class Run:
             "git.commit": _output_of([*git, "rev-parse", "HEAD"]),
             "git.dirty": str(bool(dirty)).lower(),
             "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
+            **(more_tags or {}),
         }
         run = mlflow.start_run(
             experiment_id=_experiment_id(self._layout),

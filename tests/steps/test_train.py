@@ -12,8 +12,8 @@ from pix2street.steps.train import train_pix2pix
 SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
     "epochs": 3, "batch": 1, "learning_rate": 2e-3, "beta_1": 0.5, "l1_weight": 100.0, "disc_loss_weight": 1.0,
-    "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "inference_norm": "batch",
-    "inference_dropout": True, "inference_seed": 0,
+    "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3,
+    "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0,
 }  # fmt: skip
 
 

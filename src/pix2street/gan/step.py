@@ -28,7 +28,8 @@ def build_step(
         replicas: how many devices run the step side by side; gradients are summed over them.
 
     Returns:
-        `(inputs [B, H, W, C], targets [B, H, W, 3]) -> losses [6]` float32 in the order of `LOSS_NAMES`.
+        `(inputs [B, H, W, C], targets [B, H, W, 3]) -> [7]` float32: losses in the order of `LOSS_NAMES`, and the sum
+        of all gradients, which is finite where each of them is.
     """
 
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -40,8 +41,9 @@ def build_step(
             gen_loss, disc_loss = losses["gen_total"] / replicas, losses["disc_total"] / replicas
         gen_gradients = tape.gradient(gen_loss, generator.trainable_variables)
         disc_gradients = tape.gradient(disc_loss, discriminator.trainable_variables)
+        total = tf.add_n([tf.reduce_sum(gradient) for gradient in [*gen_gradients, *disc_gradients]])
         gen_optimizer.apply(gen_gradients, generator.trainable_variables)
         disc_optimizer.apply(disc_gradients, discriminator.trainable_variables)
-        return tf.stack([losses[name] for name in LOSS_NAMES])
+        return tf.stack([*(losses[name] for name in LOSS_NAMES), total])
 
     return step

@@ -1,19 +1,22 @@
 """Train: pix2pix on the train split."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pix2street.batches import InputEncoding, plain_batches, training_batches
+from pix2street.batches import InputEncoding, epoch_order, plain_batches, training_batches
 from pix2street.errors import UserError
-from pix2street.files import write_json
+from pix2street.files import sha256_of, write_bytes, write_json
+from pix2street.gan.checkpoint import Checkpoints, training_key
 from pix2street.gan.loop import train_epochs
 from pix2street.gan.patchgan import build_patchgan
 from pix2street.generators import GENERATORS
 from pix2street.generators.inference import as_inference, copy_weights, translate
-from pix2street.images import contact_sheet, read_ids, read_rgb, write_png
+from pix2street.images import contact_sheet, png_bytes, read_ids, read_rgb
 from pix2street.networks import save_network
 from pix2street.pairs import Dataset, Pair, read_pairs
 
@@ -41,9 +44,11 @@ def train_pix2pix(
     mirror: bool,
     sample_every_epochs: int,
     sample_pairs: int,
+    checkpoint_every_steps: int,
     inference_norm: str,
     inference_dropout: bool,
     inference_seed: int,
+    checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
     """Train and write `generator.json`, `generator.weights.h5` and `input.json` (how it wants its input encoded).
 
@@ -51,7 +56,9 @@ def train_pix2pix(
     `sample_every_epochs` and after the last epoch, in the mode that `inference_...` say.
 
     Args:
-        on_epoch: called after each epoch with its number from 1, its losses and the path of its contact sheet.
+        on_epoch: called after each epoch with its number from 1, its losses and the path of its contact sheet; also for
+            the epochs before the checkpoint that an interrupted training goes on from.
+        checkpoints: of this very training, see `open_checkpoints`; None for none.
 
     Returns:
         The history: a row an epoch, its number and its losses.
@@ -70,28 +77,41 @@ def train_pix2pix(
     losses_of_epochs = train_epochs(
         gen,
         disc,
-        lambda epoch: training_batches(pairs, encoding, seed, epoch, batch, jitter, mirror),
-        len(pairs),
+        lambda epoch, skip: training_batches(pairs, encoding, seed, epoch, batch, jitter, mirror, skip),
+        lambda epoch: [pairs[i].pair_id for i in epoch_order(len(pairs), seed, epoch)],
         epochs=epochs,
+        batch=batch,
         seed=seed,
         learning_rate=learning_rate,
         beta_1=beta_1,
         l1_weight=l1_weight,
         disc_loss_weight=disc_loss_weight,
+        checkpoints=checkpoints,
+        checkpoint_every_steps=checkpoint_every_steps,
     )
+    # Sheets must outlive an interruption as the checkpoints do.
+    sheets = checkpoints.samples if checkpoints else samples_folder
     history = []
     for epoch, losses in enumerate(losses_of_epochs, start=1):
         sheet = None
         if epoch % sample_every_epochs == 0 or epoch == epochs:
-            copy_weights(gen, inference)
-            sheet = samples_folder / f"epoch_{epoch:04d}.png"
-            write_png(sheet, _draw_sheet(shown, encoding, inference, inference_seed))
+            sheet = sheets / f"epoch_{epoch:04d}.png"
+            if not sheet.exists():
+                copy_weights(gen, inference)
+                write_bytes(sheet, png_bytes(_draw_sheet(shown, encoding, inference, inference_seed)))
         history.append({"epoch": epoch, **losses})
         on_epoch(epoch, losses, sheet)
 
+    if checkpoints:
+        shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
     save_network(gen, generator_folder, "generator")
     write_json(generator_folder / "input.json", encoding.to_json())
     return pd.DataFrame(history)
+
+
+def open_checkpoints(root: Path, split: Path, settings: dict[str, Any], max_gib: float) -> Checkpoints:
+    """The checkpoints of the training with these settings, these data and this code; those of no other are used."""
+    return Checkpoints(root, training_key(settings, sha256_of(split / "manifest.csv")), max_gib)
 
 
 def _draw_sheet(pairs: list[Pair], encoding: InputEncoding, inference, seed: int) -> np.ndarray:
