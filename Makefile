@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint fresh ui lock
+.PHONY: help setup repro test lint fresh bench ui lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ lint: setup
 fresh: setup  ## Does dvc.lock belong to the code and the parameters as they are?
 	@dvc repro --dry --allow-missing | grep 'up to date' || \
 		{ echo "dvc.lock does not belong to the code or params.yaml: run make repro and commit dvc.lock"; exit 1; }
+
+bench: setup  ## Time a training step beside the TensorFlow tutorial's (TORCH=script.py: and beside PyTorch's)
+	python benchmarks/step.py $(if $(TORCH),--torch $(TORCH))
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \

@@ -25,7 +25,7 @@ SECOND = {"tracking", "reporting", "steps", "stage"}
 ONLY_IN = {
     "mlflow": {"tracking.py"},
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
-    "tensorflow": {"batches.py", "runtime.py", "gan/step.py", "gan/loop.py"},
+    "tensorflow": {"batches.py", "runtime.py", "gan/step.py", "gan/loop.py", "gan/adam.py"},
     "matplotlib": {"reporting/figures.py"},
     "jinja2": {"steps/report.py", "reporting/validation.py"},
     "requests": {"fetching.py", "datasets/cityscapes.py"},

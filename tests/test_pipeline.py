@@ -20,7 +20,13 @@ TINY = {
     "download": {"synthetic_streets": {"height_px": 64, "width_px": 64, "train_pairs": 12, "val_pairs": 4}},
     "split": {"height_px": 32, "width_px": 64},
     "segment": {"filters": 4, "epochs": 1},
-    "train": {"generator_filters": 4, "discriminator_filters": 4, "epochs": 2, "sample_every_epochs": 1},
+    "train": {
+        "generator_filters": 4,
+        "discriminator_filters": 4,
+        "epochs": 2,
+        "sample_every_epochs": 1,
+        "checkpoint_every_steps": 5,
+    },
     "report": {"sample_pairs": 2},
 }
 
@@ -49,13 +55,20 @@ class Project:
     def change_params(self, changes: dict) -> None:
         self.set_params(merge(YAML(typ="safe").load((self.root / "params.yaml").read_text()), changes))
 
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
+    def _environment(self, **more: str) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         paths = {"PATH": path, "PYTHONPATH": str(self.root / "src"), "PIX2STREET_CACHE": f"{self.root}_cache"}
-        return subprocess.run(
-            command, cwd=self.root, env={**clean, **paths, **environment}, capture_output=True, text=True, timeout=600
-        )
+        return {**clean, **paths, **more}
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
+        environment = self._environment(**environment)
+        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=600)
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+        """As `run`, without waiting for its end."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, cwd=self.root, env=self._environment(**environment), **pipes)
 
     def repro(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         return self.run("dvc", "repro", *arguments, **environment)
@@ -224,6 +237,34 @@ def test_a_gpu_that_is_not_there_is_an_error(project):
     assert "train.device: gpu, but TensorFlow sees none" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert (project.root / "models/generator/generator.weights.h5").exists()
+
+
+def test_a_training_killed_again_and_again_ends_with_the_same_bytes(project):
+    outs = ["models/generator/generator.weights.h5", "reports/train/history.csv"]
+    outs += [f"reports/train/samples/epoch_{epoch:04d}.png" for epoch in (1, 2)]
+    before = {out: (project.root / out).read_bytes() for out in outs}
+    # 24 images in all, one a batch: killed within the first epoch, at the start of the second, within the second.
+    for images in (8, 13, 19):
+        process = project.start("python", "pipeline/train.py", TQDM_MININTERVAL="0", TQDM_MINITERS="1")
+        seen = ""
+        while f" {images}/24 " not in seen:
+            piece = process.stderr.read(1)
+            assert piece, seen
+            seen += piece
+        process.kill()
+        process.communicate()
+    newest = sorted((project.root / ".checkpoints").glob("*/*.npz"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-1])
+    done = project.run("python", "pipeline/train.py")
+    assert done.returncode == 0, done.stderr
+    assert "a broken checkpoint (its content does not match its name); removed" in done.stdout
+    assert "training goes on after epoch 1" in done.stdout
+    assert {out: (project.root / out).read_bytes() for out in outs} == before
+    assert list((project.root / ".checkpoints").iterdir()) == []
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id], max_results=4)
+    assert [run.info.status for run in runs] == ["FINISHED", "KILLED", "KILLED", "KILLED"]
+    assert [p.step for p in client.get_metric_history(runs[0].info.run_id, "train/gen_l1")] == [1, 2]
 
 
 def test_a_full_disk_is_one_clear_message_and_leaves_nothing(tmp_path):

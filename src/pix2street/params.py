@@ -253,6 +253,8 @@ class Train(Section):
     mirror: bool
     sample_every_epochs: Count
     sample_pairs: Count
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    product_side_px: Annotated[int, Field(ge=0)]
     checkpoint_every_steps: Annotated[int, Field(ge=0)]
     max_checkpoint_gib: Annotated[float, Field(gt=0)]
 

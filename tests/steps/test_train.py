@@ -13,6 +13,7 @@ SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
     "epochs": 3, "batch": 1, "learning_rate": 2e-3, "beta_1": 0.5, "l1_weight": 100.0, "disc_loss_weight": 1.0,
     "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3,
+    "precision": "float32", "product_side_px": 8,
     "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0,
 }  # fmt: skip
 
@@ -72,3 +73,21 @@ def test_each_setting_changes_the_weights(road_and_sky, tmp_path, change):
     train(road_and_sky, tmp_path / "b", epochs=1, **change)
     a, b = ((tmp_path / name / "generator/generator.weights.h5").read_bytes() for name in ("a", "b"))
     assert a != b
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sky, tmp_path, precision):
+    slow = {"epochs": 16, "learning_rate": 5e-4}
+    exact, _ = train(road_and_sky, tmp_path / "exact", **slow)
+    mixed, _ = train(road_and_sky, tmp_path / "mixed", **slow, precision=precision)
+    assert np.isfinite(mixed.to_numpy()).all()
+    assert mixed["gen_l1"].tail(4).mean() == pytest.approx(exact["gen_l1"].tail(4).mean(), rel=0.05)
+    assert (mixed["gen_l1"] != exact["gen_l1"]).all()
+    network = load_network(tmp_path / "mixed/generator", "generator")
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+
+
+def test_products_train_as_plain_layers_do(road_and_sky, tmp_path):
+    plain, _ = train(road_and_sky, tmp_path / "plain", epochs=1, product_side_px=0)
+    products, _ = train(road_and_sky, tmp_path / "products", epochs=1, product_side_px=16)
+    np.testing.assert_allclose(plain.to_numpy(), products.to_numpy(), rtol=1e-3)

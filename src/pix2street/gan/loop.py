@@ -8,6 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pix2street.errors import UserError
+from pix2street.gan.adam import OnePassAdam
 from pix2street.gan.checkpoint import Checkpoints, State
 from pix2street.gan.losses import LOSS_NAMES
 from pix2street.gan.step import build_step
@@ -29,6 +30,7 @@ def train_epochs(
     beta_1: float,
     l1_weight: float,
     disc_loss_weight: float,
+    scale_losses: bool = False,
     checkpoints: Checkpoints | None = None,
     checkpoint_every_steps: int = 0,
 ) -> Iterator[dict[str, float]]:
@@ -44,14 +46,16 @@ def train_epochs(
         batch: images in a batch.
         seed: with the epoch's number it decides every dropout mask.
         learning_rate, beta_1: of both Adams (Kingma & Ba 2015).
+        scale_losses: multiply both losses while gradients are taken, as float16 needs (Micikevicius et al. 2018,
+            section 3.2); a step whose scaled gradients are not finite is left out then and the factor halved.
         checkpoint_every_steps: batches between two checkpoints within an epoch, 0 for none; each epoch ends with one.
 
     Raises:
         UserError: a loss or a gradient is no longer finite.
     """
     strategy = tf.distribute.get_strategy()
-    gen_optimizer = _adam(generator, learning_rate, beta_1)
-    disc_optimizer = _adam(discriminator, learning_rate, beta_1)
+    gen_optimizer = _adam(generator, learning_rate, beta_1, scale_losses)
+    disc_optimizer = _adam(discriminator, learning_rate, beta_1, scale_losses)
     replicas = strategy.num_replicas_in_sync
     step = build_step(generator, discriminator, gen_optimizer, disc_optimizer, l1_weight, disc_loss_weight, replicas)
     variables = [v for part in (generator, discriminator, gen_optimizer, disc_optimizer) for v in part.variables]
@@ -79,14 +83,14 @@ def train_epochs(
 
     pairs = len(pair_ids_of(0))
     done = state.epoch * pairs + state.step * batch
-    with tqdm(total=epochs * pairs, initial=done, unit=" images", desc="train", mininterval=1) as progress:
+    with tqdm(total=epochs * pairs, initial=done, unit=" images", desc="train") as progress:
         for epoch in range(state.epoch, epochs):
             if state.step == 0:
                 _seed_dropout(generator, seed, epoch)
                 state.sums[:] = 0
             for inputs, targets in strategy.experimental_distribute_dataset(batches_of(epoch, state.step)):
                 losses = distributed_step(inputs, targets).numpy()
-                if not np.isfinite(losses).all():
+                if not np.isfinite(losses[: len(LOSS_NAMES)] if scale_losses else losses).all():
                     first = state.step * batch
                     _stop(epoch, state.step, losses, pair_ids_of(epoch)[first : first + batch])
                 images = targets.shape[0]
@@ -113,8 +117,11 @@ def _stop(epoch: int, step: int, losses: np.ndarray, pair_ids: Sequence[str]) ->
     )
 
 
-def _adam(network: keras.Model, learning_rate: float, beta_1: float) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+def _adam(network: keras.Model, learning_rate: float, beta_1: float, scale_losses: bool) -> keras.optimizers.Optimizer:
+    optimizer = OnePassAdam(learning_rate, beta_1=beta_1)
+    if scale_losses:
+        # Keras begins at 2^15, where lambda = 100 overflows and the first steps are lost.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**10)
     optimizer.build(network.trainable_variables)
     return optimizer
 

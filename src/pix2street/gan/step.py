@@ -38,7 +38,9 @@ def build_step(
             real_logits = discriminator({"input": inputs, "target": targets}, training=True)
             generated_logits = discriminator({"input": inputs, "target": generated}, training=True)
             losses = pix2pix_losses(real_logits, generated_logits, generated, targets, l1_weight, disc_loss_weight)
-            gen_loss, disc_loss = losses["gen_total"] / replicas, losses["disc_total"] / replicas
+            # Scaled only where an optimizer says so, for float16, whose small gradients would vanish.
+            gen_loss = gen_optimizer.scale_loss(losses["gen_total"] / replicas)
+            disc_loss = disc_optimizer.scale_loss(losses["disc_total"] / replicas)
         gen_gradients = tape.gradient(gen_loss, generator.trainable_variables)
         disc_gradients = tape.gradient(disc_loss, discriminator.trainable_variables)
         total = tf.add_n([tf.reduce_sum(gradient) for gradient in [*gen_gradients, *disc_gradients]])

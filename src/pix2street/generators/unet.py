@@ -23,6 +23,7 @@ def build_unet(
     seed: int,
     dropout_share: float = 0.5,
     activation: str | None = "tanh",
+    product_side_px: int = 0,
 ) -> keras.Model:
     """An encoder down to the smallest size, a decoder back up, and a skip between equal sizes.
 
@@ -42,6 +43,8 @@ def build_unet(
         filters: of the first level; each level doubles them, up to eight times.
         seed: of the initial weights and dropout masks.
         dropout_share: of the decoder's first three blocks; 0 for none.
+        product_side_px: levels whose smaller image has at most this side are computed as matrix products, see
+            `generators/products.py`; 0 for none. The function and the weights stay the same.
         activation: of the output: "tanh" for [-1, 1], None for logits.
 
     Returns:
@@ -55,13 +58,15 @@ def build_unet(
     inputs = x = keras.Input(input_shape, name="input")
     skips = []
     for level, width in enumerate(widths):
-        x = encode(x, width, seeds, f"encode_{level + 1}", norm=0 < level < levels - 1)
+        product = max(x.shape[1:3]) <= 2 * product_side_px
+        x = encode(x, width, seeds, f"encode_{level + 1}", 0 < level < levels - 1, product)
         skips.append(x)
 
     # Decoder
     skips.pop()
     for step, width in enumerate(reversed(widths[:-1])):
-        x = decode(x, width, seeds, f"decode_{step + 1}", dropout_share if step < 3 else 0.0)
+        product = max(x.shape[1:3]) <= product_side_px
+        x = decode(x, width, seeds, f"decode_{step + 1}", dropout_share if step < 3 else 0.0, product)
         x = layers.Concatenate(name=f"skip_{step + 1}")([x, skips.pop()])
     x = layers.Conv2DTranspose(
         output_channels, 4, 2, padding="same", kernel_initializer=weights(seeds), name="output_conv"

@@ -1,10 +1,13 @@
 """Train: pix2pix on the train split."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -44,6 +47,8 @@ def train_pix2pix(
     mirror: bool,
     sample_every_epochs: int,
     sample_pairs: int,
+    precision: str,
+    product_side_px: int,
     checkpoint_every_steps: int,
     inference_norm: str,
     inference_dropout: bool,
@@ -69,11 +74,15 @@ def train_pix2pix(
         raise UserError(f"{split}: no pairs in train; run the split stage again")
     height, width = read_rgb(pairs[0].target_path).shape[:2]
     input_shape = (height, width, encoding.channels)
-    gen = GENERATORS[generator](input_shape, 3, generator_filters, seed)
-    disc = build_patchgan(input_shape, (height, width, 3), discriminator_filters, seed)
+    build = partial(GENERATORS[generator], input_shape, 3, generator_filters, seed, product_side_px=product_side_px)
+    # What is saved and drawn with computes in float32, whatever it was trained in.
+    saved = build()
+    with _precision(precision):
+        gen = build()
+        disc = build_patchgan(input_shape, (height, width, 3), discriminator_filters, seed)
 
     shown = [val_pairs[i] for i in np.unique(np.linspace(0, len(val_pairs) - 1, sample_pairs, dtype=int))]
-    inference = as_inference(gen, inference_norm, inference_dropout)
+    inference = as_inference(saved, inference_norm, inference_dropout)
     losses_of_epochs = train_epochs(
         gen,
         disc,
@@ -86,6 +95,7 @@ def train_pix2pix(
         beta_1=beta_1,
         l1_weight=l1_weight,
         disc_loss_weight=disc_loss_weight,
+        scale_losses=precision == "mixed_float16",
         checkpoints=checkpoints,
         checkpoint_every_steps=checkpoint_every_steps,
     )
@@ -104,9 +114,21 @@ def train_pix2pix(
 
     if checkpoints:
         shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
-    save_network(gen, generator_folder, "generator")
+    copy_weights(gen, saved)
+    save_network(saved, generator_folder, "generator")
     write_json(generator_folder / "input.json", encoding.to_json())
     return pd.DataFrame(history)
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Networks built in this block compute as Keras' dtype policy says."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def open_checkpoints(root: Path, split: Path, settings: dict[str, Any], max_gib: float) -> Checkpoints:
