@@ -200,7 +200,7 @@ def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
         "input_std": round(float((input_pixels if input_pixels.ndim == 2 else luma(input_pixels)).std()), 4),
         "target_mean": round(float(light.mean()), 4),
         "target_std": round(float(light.std()), 4),
-        "target_entropy_bits": round(float(-(shares * np.log2(shares)).sum()), 4),
+        "target_entropy_bits": round(float((shares * np.log2(1 / shares)).sum()), 4),
         # Of the contrast, so that a night is not taken for a blur.
         "target_sharpness": round(float(ndimage.laplace(light.astype(np.float32)).std() / max(light.std(), 1e-6)), 4),
         "target_phash": perceptual_hash(target, HASH_SIDE),
