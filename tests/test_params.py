@@ -66,6 +66,10 @@ def test_the_shipped_parameters_are_valid():
             "download.pix2pix_sets.base_url: String should match pattern",
         ),
         (
+            lambda v: (v["download"].update(dataset="cityscapes"), v["split"].update(width_px=512)),
+            "download.cityscapes.width_px: 256 is less than split.width_px: 512, frames would be enlarged again",
+        ),
+        (
             lambda v: (v["download"].update(dataset="cityscapes"), v["evaluate"].update(split="test")),
             "evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val",
         ),

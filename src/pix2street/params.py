@@ -295,6 +295,18 @@ class Params(Section):
     report: Report
 
     @model_validator(mode="after")
+    def _frames_are_never_enlarged(self) -> Self:
+        frames = self.download.cityscapes
+        for side in ("height_px", "width_px"):
+            reduced, wanted = getattr(frames, side), getattr(self.split, side)
+            if self.download.dataset == "cityscapes" and reduced < wanted:
+                raise ValueError(
+                    f"download.cityscapes.{side}: {reduced} is less than split.{side}: {wanted}, frames would be "
+                    "enlarged again; raise it"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _blank_labels_score_nothing(self) -> Self:
         if self.download.dataset == "cityscapes" and self.evaluate.split == "test":
             raise ValueError(
