@@ -190,6 +190,16 @@ def test_what_is_no_archive_is_named(tmp_path):
     assert "no such folder or archive" in refusal(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize("packing", [gzip, bz2, lzma])
+def test_a_damaged_stream_is_named(tmp_path, packing):
+    build(tmp_path / "whole", "tar", member("tar", "a.png", bytes(range(256)) * 400))
+    packed = bytearray(packing.compress((tmp_path / "whole").read_bytes()))
+    packed[len(packed) // 2] ^= 255
+    (tmp_path / "damaged").write_bytes(packed)
+    with pytest.raises(UserError, match="a broken archive"), open_source(tmp_path / "damaged", LIMITS) as source:
+        list(source.read(source.names))
+
+
 @KIND
 def test_a_cut_archive_is_named(tmp_path, kind):
     whole = tmp_path / "whole"

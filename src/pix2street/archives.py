@@ -18,7 +18,7 @@ from pix2street.errors import UserError
 
 GIB = 1 << 30
 DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
             yield _tar(path, limits)
         else:
             raise UserError(f"{path}: neither a folder nor a zip nor a tar; mend its path in params.yaml")
-    except BROKEN as error:
+    except (*BROKEN, OSError) as error:
+        # bz2 and gzip report broken data as errors of the system, but without a number of its.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise UserError(f"{path}: a broken archive ({error}); get it again") from error
 
 

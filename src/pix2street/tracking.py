@@ -54,8 +54,12 @@ class Run:
         What an interrupted process left running is closed: the new run gets the epochs that it had.
         """
         run = cls(layout, params)
-        run._try("the interrupted run", lambda: run._close_interrupted(training))
-        run._try("the run", lambda: run._create({TRAINING_TAG: training}))
+
+        def begin():
+            run._close_interrupted(training)
+            run._create({TRAINING_TAG: training})
+
+        run._try("the run", begin)
         return run
 
     @classmethod

@@ -167,7 +167,12 @@ def test_credentials_stored_by_csdownload_are_used_if_nobody_else_may_read_them(
         assert f"{stored}: others may read this password; run chmod 600 on it" in message
         assert PASSWORD not in message
         stored.chmod(0o600)
-        fetch(out, path=source, **{**SETTINGS, "site": url})
+        fetch(out, path=source, **{**SETTINGS, "site": f"{url}/"})
+    (tmp_path / "cache").rename(tmp_path / "gone")
+    stored.write_text(f'{{"password": "{PASSWORD}"')
+    message = refusal(source, out)
+    assert "no username and password in it" in message
+    assert PASSWORD not in message
 
 
 def test_a_refused_login_is_said_without_the_password(source, out, monkeypatch):

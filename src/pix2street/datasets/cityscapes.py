@@ -55,7 +55,7 @@ def fetch(
     Raises:
         UserError: data are missing, a label map or photo stands alone, the numbers are others, or a frame is broken.
     """
-    sources = _locate(path, site)
+    sources = _locate(path, site.rstrip("/"))
     names = {part: _frames(part, source, limits) for part, source in sources.items()}
     frames = _pair_up(names, {"train": train_pairs, "val": val_pairs})
     for split in ("train", "val"):
@@ -174,8 +174,14 @@ def _credentials() -> tuple[str, str] | None:
         return None
     if stored.stat().st_mode & 0o077:
         raise UserError(f"{stored}: others may read this password; run chmod 600 on it")
-    fields = json.loads(stored.read_text(encoding="utf-8"))
-    return fields["username"], fields["password"]
+    try:
+        fields = json.loads(stored.read_text(encoding="utf-8"))
+        return fields["username"], fields["password"]
+    except (ValueError, KeyError, TypeError) as error:
+        # The error's own words could quote the password.
+        raise UserError(
+            f"{stored}: no username and password in it; remove it or let csDownload write it again"
+        ) from error
 
 
 class _Session(requests.Session):
@@ -183,7 +189,7 @@ class _Session(requests.Session):
 
     def __init__(self, site: str):
         super().__init__()
-        self._site = site.rstrip("/")
+        self._site = site
 
     def request(self, method, url, **arguments):
         if url.startswith(SITE):
