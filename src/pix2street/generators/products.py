@@ -1,8 +1,8 @@
 """The strided convolutions of the deep levels as one matrix product: the functions and weights of the plain layers.
 
 Where an image is only a few pixels wide, a CPU spends more on arranging a convolution than on computing it. Both layers
-are 4x4, stride 2, "same"; the kernel is used as it is stored, so that weights can be exchanged with Conv2D and
-Conv2DTranspose. Pure Keras 3.
+are 4x4, stride 2, "same". The kernel is used as it is stored, 8 million numbers in the largest; what is rearranged is the
+image, which is small. Pure Keras 3.
 """
 
 import keras
@@ -11,55 +11,58 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("pix2street")
 class ProductConv2D(layers.Conv2D):
-    """`[N, H, W, C] -> [N, H/2, W/2, F]`: every output pixel is one row of patches times the kernel."""
+    """`[N, H, W, C] -> [N, H/2, W/2, F]`: the 4x4 patch around every output pixel times the kernel."""
 
     def convolution_op(self, inputs, kernel):
         _, height, width, channels = inputs.shape
-        if (height, width) == (2, 2):
-            # Around one output pixel all but the kernel's middle meets padding.
-            rows = ops.reshape(inputs, (-1, 4 * channels))
-            matrix = ops.reshape(kernel[1:3, 1:3], (4 * channels, self.filters))
-        else:
-            rows = ops.reshape(_patches(inputs), (-1, 16 * channels))
-            matrix = ops.reshape(_by_cell(kernel), (16 * channels, self.filters))
-        return ops.reshape(ops.matmul(rows, matrix), (-1, height // 2, width // 2, self.filters))
+        rows, columns = height // 2, width // 2
+        padded = ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        # Two neighbours, each two pixels high, make the four rows of a patch; the same again makes its columns.
+        pixels = ops.reshape(padded, (-1, rows + 1, 2, 2 * columns + 2, channels))
+        pixels = ops.concatenate(_all_but_one(pixels, axis=1), axis=2)
+        pixels = ops.reshape(pixels, (-1, rows, 4, columns + 1, 2 * channels))
+        pixels = ops.concatenate(_all_but_one(pixels, axis=3), axis=4)
+        patches = ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4)), (-1, 16 * channels))
+        outputs = ops.matmul(patches, ops.reshape(kernel, (16 * channels, self.filters)))
+        return ops.reshape(outputs, (-1, rows, columns, self.filters))
 
 
 @keras.saving.register_keras_serializable("pix2street")
 class ProductConv2DTranspose(layers.Conv2DTranspose):
-    """`[N, H, W, C] -> [N, 2H, 2W, F]`: every input pixel times the kernel, added up where the results overlap."""
+    """`[N, H, W, C] -> [N, 2H, 2W, F]`: every input pixel times the kernel, added up where the 4x4 results overlap."""
 
     def call(self, inputs):
         _, height, width, channels = inputs.shape
-        rows = ops.reshape(inputs, (-1, channels))
-        if (height, width) == (1, 1):
-            matrix = ops.reshape(self.kernel[1:3, 1:3], (4 * self.filters, channels))
-            outputs = ops.reshape(ops.matmul(rows, ops.transpose(matrix)), (-1, 2, 2, self.filters))
-        else:
-            matrix = ops.reshape(_by_cell(self.kernel), (16 * self.filters, channels))
-            parts = ops.reshape(ops.matmul(rows, ops.transpose(matrix)), (-1, height, width, 4, 4 * self.filters))
-            cells = sum(
-                ops.pad(parts[:, :, :, 2 * below + right], ((0, 0), (below, 1 - below), (right, 1 - right), (0, 0)))
-                for below in (0, 1)
-                for right in (0, 1)
-            )
-            cells = ops.reshape(cells, (-1, height + 1, width + 1, 2, 2, self.filters))
-            cells = ops.transpose(cells, (0, 1, 3, 2, 4, 5))
-            outputs = ops.reshape(cells, (-1, 2 * height + 2, 2 * width + 2, self.filters))[:, 1:-1, 1:-1]
+        matrix = ops.reshape(self.kernel, (16 * self.filters, channels))
+        # The kernel on the left: on the right it would be transposed, and so would its gradient.
+        patches = ops.matmul(matrix, ops.transpose(ops.reshape(inputs, (-1, channels))))
+        patches = ops.reshape(ops.transpose(patches), (-1, height, width, 4, 4 * self.filters))
+        pixels = ops.reshape(ops.transpose(patches, (0, 1, 3, 2, 4)), (-1, height, 2, 2, width, 4 * self.filters))
+        pixels = _overlap(pixels, places=1, parts=2)
+        pixels = ops.reshape(pixels, (-1, 2 * height + 2, width, 2, 2 * self.filters))
+        pixels = _overlap(pixels, places=2, parts=3)
+        outputs = ops.reshape(pixels, (-1, 2 * height + 2, 2 * width + 2, self.filters))
+        for axis, side in ((1, 2 * height), (2, 2 * width)):
+            outputs = ops.split(outputs, [1, side + 1], axis)[1]
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs)
 
 
-def _patches(inputs):
-    """`[N, H, W, C] -> [N, H/2, W/2, 16 C]`: the padded 4x4 around each output pixel, cell by cell of 2x2."""
-    _, height, width, channels = inputs.shape
-    padded = ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    cells = ops.reshape(padded, (-1, height // 2 + 1, 2, width // 2 + 1, 2, channels))
-    cells = ops.reshape(ops.transpose(cells, (0, 1, 3, 2, 4, 5)), (-1, height // 2 + 1, width // 2 + 1, 4 * channels))
-    return ops.concatenate([cells[:, :-1, :-1], cells[:, :-1, 1:], cells[:, 1:, :-1], cells[:, 1:, 1:]], axis=-1)
+# By splitting, whose gradient is a concatenation; that of a slice takes several times as long.
 
 
-def _by_cell(kernel):
-    """`[4, 4, A, B] -> [2, 2, 2, 2, A, B]`: cells of 2x2, their places before the places within."""
-    return ops.transpose(ops.reshape(kernel, (2, 2, 2, 2, *kernel.shape[2:])), (0, 2, 1, 3, 4, 5))
+def _all_but_one(x, axis: int) -> list:
+    """`x` without its last and without its first place along `axis`."""
+    return [ops.split(x, [x.shape[axis] - 1], axis)[0], ops.split(x, [1], axis)[1]]
+
+
+def _overlap(x, places: int, parts: int):
+    """The two halves along axis `parts`, the second moved on by one along axis `places`, added up: one place more."""
+    halves = ops.split(x, 2, parts)
+    moved = []
+    for half, room in zip(halves, ((0, 1), (1, 0)), strict=True):
+        margins = [(0, 0)] * len(x.shape)
+        margins[places] = room
+        moved.append(ops.squeeze(ops.pad(half, margins), parts))
+    return moved[0] + moved[1]
