@@ -7,6 +7,8 @@ from pathlib import Path
 
 import keras
 
+from pix2street.norms import NORMS
+
 
 def save_network(network: keras.Model, folder: Path, name: str) -> None:
     """Write `<name>.json` and `<name>.weights.h5` into `folder`."""
@@ -26,4 +28,5 @@ def load_untrained(folder: Path, name: str) -> keras.Model:
 
     That holds for networks whose initializers carry seeds, as all of this project do.
     """
-    return keras.models.model_from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
+    text = (folder / f"{name}.json").read_text(encoding="utf-8")
+    return keras.models.model_from_json(text, {norm.__name__: norm for norm in NORMS.values()})

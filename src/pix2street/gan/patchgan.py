@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import keras
 from keras import KerasTensor, initializers, layers
 
+from pix2street.norms import NORMS
+
 
 def build_patchgan(
-    input_shape: tuple[int, int, int], target_shape: tuple[int, int, int], filters: int, seed: int
+    input_shape: tuple[int, int, int], target_shape: tuple[int, int, int], filters: int, seed: int, norm: str = "batch"
 ) -> keras.Model:
     """C64-C128-C256-C512 and one more convolution: a logit for every 70x70 patch of [input, target].
 
@@ -22,20 +24,20 @@ def build_patchgan(
     seeds = itertools.count(seed * 1000 + 500)
     inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}
     x = layers.Concatenate(name="pair")([inputs["input"], inputs["target"]])
-    x = _block(x, filters, 2, seeds, "block_1", norm=False)
-    x = _block(x, 2 * filters, 2, seeds, "block_2")
-    x = _block(x, 4 * filters, 2, seeds, "block_3")
-    x = _block(x, 8 * filters, 1, seeds, "block_4")
+    x = _block(x, filters, 2, seeds, "block_1", None)
+    x = _block(x, 2 * filters, 2, seeds, "block_2", norm)
+    x = _block(x, 4 * filters, 2, seeds, "block_3", norm)
+    x = _block(x, 8 * filters, 1, seeds, "block_4", norm)
     x = _conv(x, 1, 1, seeds, "logits_conv", use_bias=True)
     outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model(inputs, outputs, name="patchgan")
 
 
-def _block(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, norm: bool = True):
-    """Conv 4x4 -> BatchNorm -> LeakyReLU(0.2)."""
-    x = _conv(x, filters, stride, seeds, f"{name}_conv", use_bias=not norm)
+def _block(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, norm: str | None):
+    """Conv 4x4 -> norm -> LeakyReLU(0.2)."""
+    x = _conv(x, filters, stride, seeds, f"{name}_conv", use_bias=norm is None)
     if norm:
-        x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_norm")(x)
+        x = NORMS[norm](name=f"{name}_norm")(x)
     return layers.LeakyReLU(0.2, name=name)(x)
 
 

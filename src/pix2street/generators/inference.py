@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from pix2street.images import to_pixels
+from pix2street.norms import ImageNorm
 from pix2street.seeds import derive_seed
 
 
@@ -17,18 +18,6 @@ class AlwaysDropout(layers.Dropout):
 
     def call(self, inputs, training=None):
         return super().call(inputs, training=True)
-
-
-@keras.saving.register_keras_serializable("pix2street")
-class ImageNorm(layers.GroupNormalization):
-    """Each channel of each image with its own mean and variance; takes the place of a BatchNormalization."""
-
-    def __init__(self, epsilon=1e-5, **kwargs):
-        kwargs.pop("groups", None)
-        super().__init__(groups=-1, epsilon=epsilon, **kwargs)
-
-    def call(self, inputs, mask=None):
-        return super().call(inputs)
 
 
 def as_inference(generator: keras.Model, norm: str, dropout: bool) -> keras.Model:

@@ -5,7 +5,7 @@ import itertools
 import keras
 from keras import layers
 
-from pix2street.generators.blocks import decode, encode, weights
+from pix2street.generators.blocks import decode, encode, enlarge
 
 WIDEST = 8
 """A level has at most this many times the filters of the first."""
@@ -23,6 +23,9 @@ def build_unet(
     seed: int,
     dropout_share: float = 0.5,
     activation: str | None = "tanh",
+    *,
+    norm: str = "batch",
+    upsample: str = "transpose",
     product_side_px: int = 0,
 ) -> keras.Model:
     """An encoder down to the smallest size, a decoder back up, and a skip between equal sizes.
@@ -43,9 +46,11 @@ def build_unet(
         filters: of the first level; each level doubles them, up to eight times.
         seed: of the initial weights and dropout masks.
         dropout_share: of the decoder's first three blocks; 0 for none.
+        activation: of the output: "tanh" for [-1, 1], None for logits.
+        norm: "batch" or "instance", see `norms.py`.
+        upsample: "transpose" or "resize", see `blocks.enlarge`.
         product_side_px: levels whose smaller image has at most this side are computed as matrix products, see
             `generators/products.py`; 0 for none. The function and the weights stay the same.
-        activation: of the output: "tanh" for [-1, 1], None for logits.
 
     Returns:
         `[N, H, W, C] -> [N, H, W, output_channels]` float32.
@@ -59,18 +64,17 @@ def build_unet(
     skips = []
     for level, width in enumerate(widths):
         product = max(x.shape[1:3]) <= 2 * product_side_px
-        x = encode(x, width, seeds, f"encode_{level + 1}", 0 < level < levels - 1, product)
+        x = encode(x, width, seeds, f"encode_{level + 1}", norm if 0 < level < levels - 1 else None, product)
         skips.append(x)
 
     # Decoder
     skips.pop()
     for step, width in enumerate(reversed(widths[:-1])):
         product = max(x.shape[1:3]) <= product_side_px
-        x = decode(x, width, seeds, f"decode_{step + 1}", dropout_share if step < 3 else 0.0, product)
+        dropout = dropout_share if step < 3 else 0.0
+        x = decode(x, width, seeds, f"decode_{step + 1}", norm, upsample, dropout, product)
         x = layers.Concatenate(name=f"skip_{step + 1}")([x, skips.pop()])
-    x = layers.Conv2DTranspose(
-        output_channels, 4, 2, padding="same", kernel_initializer=weights(seeds), name="output_conv"
-    )(x)
+    x = enlarge(x, output_channels, seeds, "output_conv", upsample, use_bias=True)
     # Float32 whatever the precision of the rest: losses are taken from it.
     outputs = layers.Activation(activation or "linear", dtype="float32", name="output")(x)
     return keras.Model(inputs, outputs, name="unet")
