@@ -1,5 +1,8 @@
 """train: pix2pix, recorded epoch by epoch; an interrupted training goes on from its last checkpoint."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from pix2street.files import fresh_folder, write_text
 from pix2street.layout import Layout
 from pix2street.params import Params
@@ -7,29 +10,56 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.runtime import prepare
+    from pix2street.runtime import STRATEGIES, prepare, worker_of
     from pix2street.steps.train import open_checkpoints, train_pix2pix
     from pix2street.tracking import Run
 
-    prepare("train.device", params.train.device, params.train.seed, **params.compute.model_dump())
+    train = params.train
+    prepare("train.device", train.device, train.seed, **params.compute.model_dump(), deterministic=train.deterministic)
+    strategy = STRATEGIES[train.strategy]()
+    worker = worker_of(strategy)
     settings = {
-        **params.train.model_dump(exclude={"device", "max_checkpoint_gib"}),
+        **train.model_dump(exclude={"device", "strategy", "deterministic", "max_checkpoint_gib"}),
         "inference_norm": params.generate.norm,
         "inference_dropout": params.generate.dropout,
         "inference_seed": params.generate.seed,
     }
-    key = {**settings, **params.compute.model_dump()}
-    with open_checkpoints(layout.checkpoints, layout.split, key, params.train.max_checkpoint_gib) as checkpoints:
-        with (
-            fresh_folder(layout.generator) as generator_folder,
-            fresh_folder(layout.samples) as samples_folder,
-            Run.start(layout, params.model_dump(by_alias=True), checkpoints.key) as run,
-        ):
-            history = train_pix2pix(
-                layout.split, generator_folder, samples_folder, run.record_epoch, checkpoints=checkpoints, **settings
-            )
-            run.record_training(generator_folder)
-        write_text(layout.history, history.to_csv(index=False, lineterminator="\n"))
+    key = {
+        **settings,
+        **params.compute.model_dump(),
+        "deterministic": train.deterministic,
+        "devices": strategy.num_replicas_in_sync,
+    }
+    with open_checkpoints(layout.checkpoints, layout.split, key, train.max_checkpoint_gib, worker) as checkpoints:
+        if worker:
+            # The first worker alone writes outs and records; the others compute the same and keep checkpoints of their own.
+            with TemporaryDirectory() as folder:
+                train_pix2pix(
+                    layout.split,
+                    Path(folder),
+                    Path(folder),
+                    lambda *_: None,
+                    strategy,
+                    checkpoints=checkpoints,
+                    **settings,
+                )
+        else:
+            with (
+                fresh_folder(layout.generator) as generator_folder,
+                fresh_folder(layout.samples) as samples_folder,
+                Run.start(layout, params.model_dump(by_alias=True), checkpoints.key) as run,
+            ):
+                history = train_pix2pix(
+                    layout.split,
+                    generator_folder,
+                    samples_folder,
+                    run.record_epoch,
+                    strategy,
+                    checkpoints=checkpoints,
+                    **settings,
+                )
+                run.record_training(generator_folder)
+            write_text(layout.history, history.to_csv(index=False, lineterminator="\n"))
         checkpoints.remove()
 
 

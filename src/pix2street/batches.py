@@ -4,7 +4,7 @@ Order, crop and mirroring are a function of (seed, epoch, index in the manifest)
 threads nor an interruption changes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -59,36 +59,59 @@ class InputEncoding:
         return tf.gather(to_unit(self.classes.colors.astype(np.float32)), ids)
 
 
+Reader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+MIB = 1 << 20
+
+
 def epoch_order(pairs: int, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch sees so many pairs."""
     return np.random.default_rng([seed, epoch]).permutation(pairs)
 
 
+def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0) -> Reader:
+    """A function for tf.data: place in `pairs` -> input `[H, W, 1 or 3]`, target `[H, W, 3]`, both uint8.
+
+    Where all pairs, decoded, take at most `cache_mib`, they are read once and kept in memory.
+    """
+    paths = tf.constant([(str(pair.input_path), str(pair.target_path)) for pair in pairs])
+
+    def read(place):
+        files = tf.gather(paths, place)
+        inputs = tf.io.decode_png(tf.io.read_file(files[0]), channels=1 if class_ids else 3)
+        return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=3)
+
+    taken = sum(tf.size(image).numpy() for image in read(0)) * len(pairs)
+    if taken > cache_mib * MIB:
+        return read
+    everything = tf.data.Dataset.range(len(pairs)).map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(pairs))
+    inputs, targets = everything.get_single_element()
+    return lambda place: (tf.gather(inputs, place), tf.gather(targets, place))
+
+
 def training_batches(
-    pairs: Sequence[Pair],
+    read: Reader,
     encoding: InputEncoding,
+    order: np.ndarray,
     seed: int,
     epoch: int,
     batch: int,
     jitter: bool,
     mirror: bool,
-    skip: int = 0,
 ) -> tf.data.Dataset:
-    """One epoch for pix2pix: `([B, H, W, C], [B, H, W, 3])` float32, inputs encoded, targets in [-1, 1].
+    """The pairs at the places in `order` as pix2pix sees them in an epoch, in batches of exactly `batch`.
 
-    The last batch holds what is left; the first `skip` batches are left out.
+    `([B, H, W, C], [B, H, W, 3])` float32, inputs encoded, targets in [-1, 1]. Pairs that fill no batch are left out.
     """
-    order = epoch_order(len(pairs), seed, epoch)[skip * batch :]
-    epoch_pairs = _augmented(pairs, order, encoding.classes is not None, seed, epoch, jitter, mirror)
-    return _batched(epoch_pairs, lambda pixels, target: (encoding.encode(pixels), to_unit(target)), batch)
+    augmented = _augmented(read, order, encoding.classes is not None, seed, epoch, jitter, mirror)
+    return _batched(augmented, lambda pixels, target: (encoding.encode(pixels), to_unit(target)), batch, True)
 
 
 def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) -> tf.data.Dataset:
-    """All pairs in their order, as they are on disk; shapes and ranges as in `training_batches`."""
+    """All pairs in their order, as they are on disk; shapes and ranges as in `training_batches`, the last may be smaller."""
+    stored = _mapped(tf.data.Dataset.range(len(pairs)), open_pairs(pairs, encoding.classes is not None))
     return _batched(
-        _stored(pairs, range(len(pairs)), encoding.classes is not None),
-        lambda _, pixels, target: (encoding.encode(pixels), to_unit(target)),
-        batch,
+        stored, lambda pixels, target: (encoding.encode(pixels), to_unit(tf.cast(target, "float32"))), batch
     )
 
 
@@ -100,39 +123,32 @@ def segmentation_batches(
     Targets `[B, H, W, 3]` float32 in [-1, 1], and evaluated classes `[B, H, W]` int32, `VOID` elsewhere.
     """
     places = classes.evaluated.astype(np.int32)
+    order = epoch_order(len(pairs), seed, epoch)
     return _batched(
-        _augmented(pairs, epoch_order(len(pairs), seed, epoch), True, seed, epoch, jitter=True, mirror=True),
+        _augmented(open_pairs(pairs, class_ids=True), order, True, seed, epoch, jitter=True, mirror=True),
         lambda ids, target: (to_unit(target), tf.gather(places, tf.cast(ids[..., 0], tf.int32))),
         batch,
     )
 
 
-def _batched(dataset: tf.data.Dataset, convert, batch: int) -> tf.data.Dataset:
-    return dataset.map(convert, num_parallel_calls=tf.data.AUTOTUNE).batch(batch).prefetch(tf.data.AUTOTUNE)
+def _mapped(dataset: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
+    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _stored(pairs: Sequence[Pair], order: Sequence[int], class_ids: bool) -> tf.data.Dataset:
-    """(index, input `[H, W, 1 or 3]` uint8, target `[H, W, 3]` float32 in [0, 255]) in the given order."""
-    input_paths = [str(pairs[i].input_path) for i in order]
-    target_paths = [str(pairs[i].target_path) for i in order]
-
-    def read(index, input_path, target_path):
-        pixels = tf.io.decode_png(tf.io.read_file(input_path), channels=1 if class_ids else 3)
-        target = tf.io.decode_png(tf.io.read_file(target_path), channels=3)
-        return index, pixels, tf.cast(target, tf.float32)
-
-    dataset = tf.data.Dataset.from_tensor_slices((np.asarray(order, np.int32), input_paths, target_paths))
-    return dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+def _batched(dataset: tf.data.Dataset, convert: Callable, batch: int, whole: bool = False) -> tf.data.Dataset:
+    return _mapped(dataset, convert).batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
 
 
 def _augmented(
-    pairs: Sequence[Pair], order: np.ndarray, class_ids: bool, seed: int, epoch: int, jitter: bool, mirror: bool
+    read: Reader, order: np.ndarray, class_ids: bool, seed: int, epoch: int, jitter: bool, mirror: bool
 ) -> tf.data.Dataset:
-    """(input, target) of an epoch in its order; see `_stored` for shapes."""
+    """(input uint8, target float32 in [0, 255]) of an epoch in its order."""
     epoch_seed = derive_seed(seed, epoch)
 
-    def augment(index, pixels, target):
-        crop_seed, mirror_seed = tf.stack([epoch_seed, 2 * index]), tf.stack([epoch_seed, 2 * index + 1])
+    def augment(place):
+        pixels, target = read(place)
+        target = tf.cast(target, tf.float32)
+        crop_seed, mirror_seed = tf.stack([epoch_seed, 2 * place]), tf.stack([epoch_seed, 2 * place + 1])
         if jitter:
             pixels, target = _jitter(pixels, target, crop_seed, class_ids)
         if mirror:
@@ -140,7 +156,7 @@ def _augmented(
             pixels, target = (tf.where(flip, tf.reverse(image, [1]), image) for image in (pixels, target))
         return pixels, target
 
-    return _stored(pairs, order, class_ids).map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+    return _mapped(tf.data.Dataset.from_tensor_slices(order.astype(np.int32)), augment)
 
 
 def _jitter(pixels: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, class_ids: bool) -> tuple[tf.Tensor, tf.Tensor]:

@@ -238,25 +238,48 @@ class Train(Section):
     """pix2pix and how it is trained."""
 
     device: Device
+    strategy: Literal["one_device", "mirrored", "multi_worker"]
+    deterministic: bool
     seed: Seed
     generator: Literal["unet"]
+    norm: Literal["batch", "instance"]
+    upsample: Literal["transpose", "resize"]
     input_encoding: Literal["color", "onehot"]
     generator_filters: Count
     discriminator_filters: Count
     epochs: Count
     batch: Count
     learning_rate: Annotated[float, Field(gt=0, le=1)]
+    schedule: Literal["constant", "linear"]
     beta_1: Annotated[float, Field(ge=0, lt=1)]
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
     l1_weight: Annotated[float, Field(ge=0)]
     disc_loss_weight: Annotated[float, Field(gt=0, le=1)]
     jitter: bool
     mirror: bool
+    holdout_pairs: Annotated[int, Field(ge=0)]
+    checkpoint: Literal["last", "best"]
     sample_every_epochs: Count
     sample_pairs: Count
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     product_side_px: Annotated[int, Field(ge=0)]
+    jit_compile: bool
+    steps_per_call: Count
+    cache_mib: Annotated[int, Field(ge=0)]
     checkpoint_every_steps: Annotated[int, Field(ge=0)]
     max_checkpoint_gib: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _the_best_needs_a_measure(self) -> Self:
+        if self.checkpoint == "best" and not self.holdout_pairs:
+            raise ValueError("checkpoint: best needs holdout_pairs of at least 1; val and test are never looked at")
+        return self
+
+    @model_validator(mode="after")
+    def _compiled_for_one_device(self) -> Self:
+        if self.jit_compile and self.strategy != "one_device":
+            raise ValueError(f"jit_compile needs strategy: one_device, it is {self.strategy}; choose false")
+        return self
 
 
 class Generate(Section):

@@ -1,4 +1,7 @@
-"""Which device TensorFlow computes on, with how many threads, and that it does so deterministically."""
+"""Which devices TensorFlow computes on, with how many threads, and whether it does so deterministically."""
+
+import os
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -6,8 +9,10 @@ import tensorflow as tf
 from pix2street.errors import UserError
 
 
-def prepare(key: str, device: str, seed: int, intra_op_threads: int, inter_op_threads: int) -> str:
-    """Set TensorFlow up for a whole process, before it computes anything; returns "cpu" or "gpu".
+def prepare(
+    key: str, device: str, seed: int, intra_op_threads: int, inter_op_threads: int, deterministic: bool = True
+) -> None:
+    """Set TensorFlow up for a whole process, before it computes anything.
 
     Args:
         key: where `device` stands in `params.yaml`, for the error message.
@@ -15,6 +20,7 @@ def prepare(key: str, device: str, seed: int, intra_op_threads: int, inter_op_th
         seed: of Python, NumPy and TensorFlow.
         intra_op_threads: CPU threads within an operation; the results' last bits depend on them.
         inter_op_threads: operations that may run side by side.
+        deterministic: insist on kernels that give the same bits in every run.
 
     Raises:
         UserError: `device` is "gpu" and TensorFlow sees none.
@@ -32,5 +38,31 @@ def prepare(key: str, device: str, seed: int, intra_op_threads: int, inter_op_th
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-    return "gpu" if gpus and device != "cpu" else "cpu"
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    if "TF_CONFIG" not in os.environ:
+        raise UserError(
+            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker, see docs/training.md; for one "
+            "machine choose one_device or mirrored"
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
+    "one_device": tf.distribute.get_strategy,
+    "mirrored": tf.distribute.MirroredStrategy,
+    "multi_worker": _multi_worker,
+}
+"""How a training is spread over devices. Called before TensorFlow computes anything, after `prepare`."""
+
+
+def worker_of(strategy: tf.distribute.Strategy) -> int:
+    """This process' number among those that train together; 0 writes the outs."""
+    resolver = strategy.cluster_resolver
+    if not resolver or not resolver.task_type or resolver.task_type == "chief":
+        return 0
+    workers_before = 1 if "chief" in resolver.cluster_spec().jobs else 0
+    return workers_before + resolver.task_id

@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from pix2street.gan.losses import LOSS_NAMES
+from pix2street.gan.step import STEP_NAMES
 from pix2street.images import read_rgb
 from pix2street.networks import load_network
 from pix2street.steps.generate import generate_photos
@@ -13,7 +14,8 @@ SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
     "epochs": 3, "batch": 1, "learning_rate": 2e-3, "beta_1": 0.5, "l1_weight": 100.0, "disc_loss_weight": 1.0,
     "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3,
-    "precision": "float32", "product_side_px": 8,
+    "precision": "float32", "product_side_px": 8, "norm": "batch", "upsample": "transpose", "schedule": "constant",
+    "ema_decay": 0.0, "holdout_pairs": 0, "checkpoint": "last", "jit_compile": False, "steps_per_call": 1, "cache_mib": 64,
     "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0,
 }  # fmt: skip
 
@@ -23,20 +25,26 @@ def train(split, folder, **changes):
     for name in ("generator", "samples"):
         (folder / name).mkdir(parents=True)
     history = train_pix2pix(
-        split, folder / "generator", folder / "samples", lambda *epoch: seen.append(epoch), **{**SETTINGS, **changes}
+        split,
+        folder / "generator",
+        folder / "samples",
+        lambda *epoch: seen.append(epoch),
+        tf.distribute.get_strategy(),
+        **{**SETTINGS, **changes},
     )
     return history, seen
 
 
 def test_history_samples_and_callbacks(road_and_sky, tmp_path):
     history, seen = train(road_and_sky, tmp_path)
-    assert list(history.columns) == ["epoch", *LOSS_NAMES]
+    measures = ["diversity", "sensitivity", "saturated_share", "checkerboard"]
+    assert list(history.columns) == ["epoch", "learning_rate", *STEP_NAMES[:-1], *measures]
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["gen_l1"].iloc[-1] < history["gen_l1"].iloc[0]
     assert [(epoch, sheet and sheet.name) for epoch, _, sheet in seen] == [
         (1, None), (2, "epoch_0002.png"), (3, "epoch_0003.png"),
     ]  # fmt: skip
-    assert seen[1][1] == {name: history[name].iloc[1] for name in LOSS_NAMES}
+    assert seen[1][1] == history.iloc[1].drop("epoch").to_dict()
 
 
 def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, tmp_path):

@@ -29,8 +29,9 @@ class State:
     Args:
         epoch, step: the epoch it is in, from 0, and how many of that epoch's batches are done.
         sums: of that epoch's losses so far, weighted with the images of each batch.
-        history: the mean losses of every epoch before.
+        history: a row for every epoch before.
         variables: of both networks and both optimizers, in the order in which Keras lists them.
+        best: the weights to keep so far, where not the last ones are kept.
     """
 
     epoch: int
@@ -38,6 +39,7 @@ class State:
     sums: np.ndarray
     history: list[dict[str, float]]
     variables: list[np.ndarray]
+    best: list[np.ndarray]
 
 
 def training_key(settings: dict[str, Any], data_sha256: str) -> str:
@@ -90,16 +92,21 @@ class Checkpoints:
     def __exit__(self, *_) -> None:
         self._lock.close()
 
-    def newest(self) -> State | None:
-        """The newest state whose file is sound; None for a training that begins."""
+    def newest(self, not_after: tuple[int, int] | None = None) -> State | None:
+        """The newest state whose file is sound, up to an epoch and step; None for a training that begins."""
         for path in reversed(self._files()):
+            if not_after and tuple(map(int, path.stem.split("_")[:2])) > not_after:
+                continue
             try:
                 if sha256_of(path)[:16] != path.stem.split("_")[2]:
                     raise ValueError("its content does not match its name")
                 with np.load(path) as arrays:
                     head = json.loads(str(arrays["head"]))
-                    count = len(arrays.files) - 2
-                    return State(**head, sums=arrays["sums"], variables=[arrays[f"v{i}"] for i in range(count)])
+                    lists = {
+                        name: [arrays[f"{name}_{i}"] for i in range(count)]
+                        for name, count in head.pop("counts").items()
+                    }
+                    return State(**head, sums=arrays["sums"], **lists)
             except BROKEN as error:
                 print(f"{path}: a broken checkpoint ({error}); removed, the one before is tried")
                 path.unlink()
@@ -108,8 +115,10 @@ class Checkpoints:
     def save(self, state: State) -> None:
         """Write `state` down. Where the disk is full the training goes on, and would begin further back if killed."""
         partial = self._folder / "newest.partial"
-        head = {"epoch": state.epoch, "step": state.step, "history": state.history}
-        arrays = {f"v{i}": value for i, value in enumerate(state.variables)}
+        lists = {"variables": state.variables, "best": state.best}
+        counts = {name: len(values) for name, values in lists.items()}
+        head = {"epoch": state.epoch, "step": state.step, "history": state.history, "counts": counts}
+        arrays = {f"{name}_{i}": value for name, values in lists.items() for i, value in enumerate(values)}
         try:
             with partial.open("wb") as file:
                 np.savez(file, head=np.array(json.dumps(head)), sums=state.sums, **arrays)

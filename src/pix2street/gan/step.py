@@ -5,9 +5,13 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from pix2street.gan.diagnostics import discriminator_accuracy
 from pix2street.gan.losses import LOSS_NAMES, pix2pix_losses
 
 Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+STEP_NAMES = (*LOSS_NAMES, "disc_real_accuracy", "disc_generated_accuracy", "gradient_sum")
+"""What a step returns, in this order; the last is finite where every gradient is."""
 
 
 def build_step(
@@ -19,7 +23,7 @@ def build_step(
     disc_loss_weight: float,
     replicas: int = 1,
 ) -> Step:
-    """A function of one batch that updates both networks and returns the losses it met.
+    """A function of one batch that updates both networks and returns what it met on the way.
 
     Both updates follow from the same weights and share one pass of D(x, G(x)), as in the tutorial; the PyTorch
     reference updates the discriminator first and passes G(x) through the new one.
@@ -28,8 +32,7 @@ def build_step(
         replicas: how many devices run the step side by side; gradients are summed over them.
 
     Returns:
-        `(inputs [B, H, W, C], targets [B, H, W, 3]) -> [7]` float32: losses in the order of `LOSS_NAMES`, and the sum
-        of all gradients, which is finite where each of them is.
+        `(inputs [B, H, W, C], targets [B, H, W, 3]) -> [9]` float32 in the order of `STEP_NAMES`.
     """
 
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -46,6 +49,7 @@ def build_step(
         total = tf.add_n([tf.reduce_sum(gradient) for gradient in [*gen_gradients, *disc_gradients]])
         gen_optimizer.apply(gen_gradients, generator.trainable_variables)
         disc_optimizer.apply(disc_gradients, discriminator.trainable_variables)
-        return tf.stack([*(losses[name] for name in LOSS_NAMES), total])
+        accuracies = discriminator_accuracy(real_logits, generated_logits)
+        return tf.stack([*(losses[name] for name in LOSS_NAMES), *accuracies, total])
 
     return step

@@ -60,14 +60,21 @@ def reseed(inference: keras.Model, *key: int) -> None:
             layer.seed_generator.state.assign([derive_seed(*key, place), 0])
 
 
-def translate(
+def predict(
     inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
-    """The generated photo of each pair, `[H, W, 3]` uint8: a function of its input, its pair_id and `seed` alone.
+    """The generated photo of each pair, `[H, W, 3]` float32 in [-1, 1]: a function of its input, its pair_id and `seed`.
 
     Args:
         batches: `(input [1, H, W, C], target)` in the order of `pair_ids`; the target is not looked at.
     """
     for (pixels, _), pair_id in zip(batches, pair_ids, strict=True):
         reseed(inference, seed, zlib.crc32(pair_id.encode()))
-        yield to_pixels(inference.predict_on_batch(pixels)[0])
+        yield inference.predict_on_batch(pixels)[0]
+
+
+def translate(
+    inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
+) -> Iterator[np.ndarray]:
+    """As `predict`, in 8 bits: `[H, W, 3]` uint8."""
+    return map(to_pixels, predict(inference, batches, pair_ids, seed))

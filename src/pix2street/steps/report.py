@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pix2street.gan.diagnostics import who_has_won
+from pix2street.gan.verdict import verdict as verdict_on
 from pix2street.images import data_uri, png_bytes, read_ids, read_rgb
 from pix2street.pairs import Dataset, read_pairs
 from pix2street.reporting import figures
@@ -74,8 +74,7 @@ def render_report(
     """
     names = [name for name in ("generated", "ceiling") if name in metrics]
     scores = {name: metrics[name] for name in names} | metrics["baselines"]
-    last = history.iloc[-1]
-    game = who_has_won(last["gen_gan"], last["disc_real"], last["disc_generated"])
+    game = verdict_on(history.iloc[-1])
     shared = {
         "headline": _headline(metrics),
         "scores": _score_rows(scores),
