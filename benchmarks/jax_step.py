@@ -152,8 +152,8 @@ def measure(
     return {
         "ms": round(1e3 * step_s, 3),
         "images_per_s": round(batch / step_s, 2),
-        "share_of_matrix_peak": round(work / step_s / peak, 3),
-        "epoch_s": round(EPOCH_PAIRS * step_s / batch, 2),
+        "share_of_matrix_peak": round(work / step_s / peak, 4),
+        "epoch_s": round(EPOCH_PAIRS * step_s / batch, 3),
         "compile_s": round(compile_s, 1),
         "gigaflop": round(work, 1),
         "matrix_peak_gflops": round(peak),

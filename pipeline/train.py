@@ -32,17 +32,10 @@ def main(params: Params, layout: Layout) -> None:
     }
     with open_checkpoints(layout.checkpoints, layout.split, key, train.max_checkpoint_gib, worker) as checkpoints:
         if worker:
-            # The first worker alone writes outs and records; the others compute the same and keep checkpoints of their own.
+            # The first worker alone writes outs and records; the others compute the same, with checkpoints of their own.
             with TemporaryDirectory() as folder:
-                train_pix2pix(
-                    layout.split,
-                    Path(folder),
-                    Path(folder),
-                    lambda *_: None,
-                    strategy,
-                    checkpoints=checkpoints,
-                    **settings,
-                )
+                out = Path(folder)
+                train_pix2pix(layout.split, out, out, lambda *_: None, strategy, checkpoints=checkpoints, **settings)
         else:
             with (
                 fresh_folder(layout.generator) as generator_folder,

@@ -108,7 +108,7 @@ def training_batches(
 
 
 def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) -> tf.data.Dataset:
-    """All pairs in their order, as they are on disk; shapes and ranges as in `training_batches`, the last may be smaller."""
+    """All pairs in their order, as on disk; shapes and ranges as in `training_batches`, the last may be smaller."""
     stored = _mapped(tf.data.Dataset.range(len(pairs)), open_pairs(pairs, encoding.classes is not None))
     return _batched(
         stored, lambda pixels, target: (encoding.encode(pixels), to_unit(tf.cast(target, "float32"))), batch

@@ -6,13 +6,14 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("pix2street")
 class BatchNorm(layers.BatchNormalization):
-    """Batch normalisation (Ioffe & Szegedy 2015): Keras' own, trained by a fused kernel where TensorFlow is the backend.
+    """Batch normalisation (Ioffe & Szegedy 2015): Keras' own, trained by a fused kernel where TensorFlow is the
+    backend.
 
     The kernel passes over the image once where Keras' operations pass over it eight times. Statistics are float32 in
     every precision. Under a strategy with several devices they are those of the whole batch, whichever device holds it.
 
-    Epsilon 1e-5 and the averages' momentum 0.9 are the PyTorch reference's; the tutorial keeps Keras' 1e-3 and 0.99, and
-    the pix2pix paper names neither.
+    Epsilon 1e-5 and the averages' momentum 0.9 are the PyTorch reference's; the tutorial keeps Keras' 1e-3 and 0.99,
+    and the pix2pix paper names neither.
     """
 
     def __init__(self, epsilon=1e-5, momentum=0.9, **kwargs):

@@ -45,7 +45,7 @@ def prepare(
 def _multi_worker() -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         raise UserError(
-            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker, see docs/training.md; for one "
+            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker (docs/training.md); for one "
             "machine choose one_device or mirrored"
         )
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -1,62 +1,12 @@
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from training import PAIR_IDS, noise, train
 
 from pix2street.batches import epoch_order
 from pix2street.errors import UserError
 from pix2street.gan.checkpoint import Checkpoints
-from pix2street.gan.loop import train_epochs
-from pix2street.gan.losses import LOSS_NAMES
-from pix2street.gan.patchgan import build_patchgan
-from pix2street.generators.unet import build_unet
-
-SHAPE = (32, 32, 3)
-IMAGES = np.random.default_rng(0).uniform(-1, 1, (5, *SHAPE)).astype("float32")
-PAIR_IDS = [f"p{i}" for i in range(5)]
-
-
-class Killed(BaseException):
-    """Takes the place of a kill: nothing catches it on its way out."""
-
-
-def train(seed: int, images=IMAGES, epochs: int = 2, kill_after: int | None = None, **checkpoints):
-    """Losses by epoch, and all weights. `kill_after`: so many batches of this call."""
-    generator, discriminator = build_unet(SHAPE, 3, 4, 0), build_patchgan(SHAPE, SHAPE, 4, 0)
-    served = 0
-
-    def batches_of(epoch, skip):
-        order = epoch_order(len(images), seed, epoch)[2 * skip :]
-
-        def batches():
-            nonlocal served
-            for first in range(0, len(order), 2):
-                if served == kill_after:
-                    raise Killed
-                served += 1
-                yield images[order[first : first + 2]]
-
-        # A plain iterable: an error in it comes out as it is.
-        return SimpleNamespace(batches=batches)
-
-    with pytest.MonkeyPatch.context() as patch:
-        strategy = tf.distribute.get_strategy()
-        patch.setattr(
-            type(strategy),
-            "experimental_distribute_dataset",
-            lambda _, dataset: ((tf.constant(b), tf.constant(b)) for b in dataset.batches()),
-            raising=False,
-        )
-        losses = list(
-            train_epochs(
-                generator, discriminator, batches_of, lambda epoch: [PAIR_IDS[i] for i in epoch_order(5, seed, epoch)],
-                epochs=epochs, batch=2, seed=seed, learning_rate=1e-3, beta_1=0.5, l1_weight=100.0,
-                disc_loss_weight=1.0, **checkpoints,
-            )
-        )  # fmt: skip
-    return losses, generator.get_weights() + discriminator.get_weights()
+from pix2street.gan.step import STEP_NAMES
 
 
 def equal(one: list, other: list) -> bool:
@@ -65,42 +15,85 @@ def equal(one: list, other: list) -> bool:
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     keras.utils.set_random_seed(0)
-    losses, weights = train(0)
+    rows, weights, _ = train(0)
     keras.utils.set_random_seed(1)
-    again, same = train(0)
-    assert losses == again
+    again, same, _ = train(0)
+    assert rows == again
     assert equal(weights, same)
     assert not equal(weights, train(1)[1])
 
 
-def test_losses_are_named_and_fall():
-    losses, _ = train(0, epochs=6)
-    assert [tuple(epoch) for epoch in losses] == [LOSS_NAMES] * 6
-    assert losses[-1]["gen_l1"] < losses[0]["gen_l1"]
+def test_rows_are_named_and_l1_falls():
+    rows, _, _ = train(epochs=6)
+    assert [tuple(row) for row in rows] == [("learning_rate", *STEP_NAMES[:-1], "snapshot_sum")] * 6
+    assert rows[-1]["gen_l1"] < rows[0]["gen_l1"]
+    assert all(0 <= row[f"disc_{kind}_accuracy"] <= 1 for row in rows for kind in ("real", "generated"))
 
 
-def test_interrupted_at_random_points_it_ends_with_the_same_bits(tmp_path):
-    losses, weights = train(3, epochs=4)
-    rng = np.random.default_rng(0)
-    key = {"checkpoint_every_steps": 2}
-    for _ in range(20):
+@pytest.mark.parametrize("steps_per_call", [2, 3, 100])
+def test_several_steps_a_call_give_the_same_bits(steps_per_call):
+    rows, weights, _ = train(3)
+    again, same, _ = train(3, steps_per_call=steps_per_call)
+    assert rows == again
+    assert equal(weights, same)
+
+
+def test_a_run_that_goes_on_from_any_checkpoint_ends_with_the_same_bits(tmp_path):
+    changes = {"epochs": 3, "schedule": "linear", "ema_decay": 0.9, "best_of": "snapshot_sum"}
+    rows, weights, kept = train(3, **changes)
+    for _ in range(3):
+        # Each time a training that is done loses its newest checkpoint.
         with Checkpoints(tmp_path, "k" * 64, 1.0) as checkpoints:
-            try:
-                again = train(3, epochs=4, kill_after=int(rng.integers(0, 4)), checkpoints=checkpoints, **key)
-                break
-            except Killed:
-                continue
-    else:
-        with Checkpoints(tmp_path, "k" * 64, 1.0) as checkpoints:
-            again = train(3, epochs=4, checkpoints=checkpoints, **key)
-    assert again[0] == losses
-    assert equal(weights, again[1])
+            again = train(3, checkpoints=checkpoints, checkpoint_every_steps=2, steps_per_call=2, **changes)
+        assert again[0] == rows
+        assert equal(weights, again[1])
+        assert equal(kept, again[2])
+        sorted(tmp_path.rglob("*.npz"))[-1].unlink()
 
 
+def test_the_rate_falls_to_zero_over_the_second_half():
+    rows, weights, _ = train(epochs=4, schedule="linear")
+    assert [row["learning_rate"] for row in rows] == pytest.approx([1e-3, 1e-3, 1e-3 * 2 / 3, 1e-3 / 3])
+    assert not equal(weights, train(epochs=4)[1])
+
+
+def test_what_is_kept_is_the_last_the_average_or_the_best():
+    rows, weights, last = train(epochs=3)
+    assert equal(last, weights[: len(last)])
+    assert rows[-1]["snapshot_sum"] == float(sum(np.abs(weight).sum() for weight in last))
+    _, same, average = train(epochs=3, ema_decay=0.9)
+    assert equal(weights, same)
+    assert not equal(average, last)
+    # The mean distance to the last weights: that of an average of the way to them is small, and not zero.
+    moved = [np.abs(a - b).mean() for a, b in zip(average, last, strict=True) if a.ndim == 4]
+    assert 0 < max(moved) < 5e-3
+    _, _, best = train(epochs=3, best_of="snapshot_sum")
+    least = min(range(3), key=lambda epoch: rows[epoch]["snapshot_sum"])
+    assert rows[least]["snapshot_sum"] == float(sum(np.abs(weight).sum() for weight in best))
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 3])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_value_that_is_not_finite_stops_the_run_at_once_with_its_pairs(value):
-    images = IMAGES.copy()
+def test_a_value_that_is_not_finite_stops_the_run_at_once_with_its_pairs(value, steps_per_call):
+    images = noise()
     images[3, 0, 0, 0] = value
     place = int(np.flatnonzero(epoch_order(5, 0, 0) == 3)[0])
     with pytest.raises(UserError, match=f"epoch 1, step {place // 2 + 1}: a gradient is not finite; losses: .*p3"):
-        train(0, images)
+        train(0, images, steps_per_call=steps_per_call)
+
+
+def test_the_last_good_checkpoint_outlives_a_value_that_is_not_finite(tmp_path):
+    images = noise()
+    images[3] = np.nan
+    place = int(np.flatnonzero(epoch_order(5, 0, 0) == 3)[0]) // 2
+    assert place > 0
+    with Checkpoints(tmp_path, "k" * 64, 1.0) as checkpoints:
+        with pytest.raises(UserError, match="The last good checkpoint is kept"):
+            train(0, images, checkpoints=checkpoints, checkpoint_every_steps=1)
+        state = checkpoints.newest()
+    assert (state.epoch, state.step) == (0, place)
+    assert all(np.isfinite(value).all() for value in state.variables)
+
+
+def test_pair_ids_follow_the_order():
+    assert len(PAIR_IDS) == len(noise())

@@ -15,7 +15,8 @@ SETTINGS = {
     "epochs": 3, "batch": 1, "learning_rate": 2e-3, "beta_1": 0.5, "l1_weight": 100.0, "disc_loss_weight": 1.0,
     "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3,
     "precision": "float32", "product_side_px": 8, "norm": "batch", "upsample": "transpose", "schedule": "constant",
-    "ema_decay": 0.0, "holdout_pairs": 0, "checkpoint": "last", "jit_compile": False, "steps_per_call": 1, "cache_mib": 64,
+    "ema_decay": 0.0, "holdout_pairs": 0, "checkpoint": "last", "jit_compile": False, "steps_per_call": 1,
+    "cache_mib": 64,
     "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0,
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The optimizer of both networks: Adam in one pass over memory, its schedule, and the average of the weights it makes."""
+"""The optimizer of both networks: Adam in one pass over memory, its schedule, and the average of its weights."""
 
 import keras
 import tensorflow as tf

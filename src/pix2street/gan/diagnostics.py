@@ -1,8 +1,8 @@
 """What training does to the generator, measured after every epoch; the verdict on it stands in `verdict.py`.
 
 Losses alone do not show it: a generator may fool the discriminator with one photo for every input, with noise that has
-nothing to do with the input, or with a pattern of its own. All measures but the accuracy are relative to the real targets,
-so that a night scene is not taken for saturated nor a chequered floor for an artefact.
+nothing to do with the input, or with a pattern of its own. All measures but the accuracy are relative to the real
+targets, so that a night scene is not taken for saturated nor a chequered floor for an artefact.
 """
 
 import numpy as np
@@ -50,8 +50,8 @@ def diversity(generated: np.ndarray, targets: np.ndarray) -> float:
 def sensitivity(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) -> float:
     """How far a photo moves when its input is exchanged and its noise kept, by the distance of the two targets.
 
-    0 for a generator that does not look at its input, however its photos differ (the paper's unconditional GAN, Isola et
-    al. 2017, table 2, is one that may not).
+    0 for a generator that does not look at its input, however its photos differ (the paper's unconditional GAN, Isola
+    et al. 2017, table 2, is one that may not).
     """
     return _ratio(_distance(generated, exchanged), _distance(targets, np.roll(targets, -1, 0)))
 
@@ -64,8 +64,8 @@ def saturated_share(generated: np.ndarray, targets: np.ndarray) -> float:
 def checkerboard(generated: np.ndarray, targets: np.ndarray) -> float:
     """Height of the spectral peaks that up-sampling leaves, in decibels above the targets' own; 0 where there are none.
 
-    Transposed convolutions repeat a pattern every two pixels, and the layer before the last every four (Odena et al. 2016,
-    "Deconvolution and checkerboard artifacts"); both stand out of the power spectrum as lines (Zhang et al. 2019,
+    Transposed convolutions repeat a pattern every two pixels, and the layer before the last every four (Odena et al.
+    2016, "Deconvolution and checkerboard artifacts"); both stand out of the power spectrum as lines (Zhang et al. 2019,
     "Detecting and simulating artifacts in GAN fake images", section 3.2; Durall et al. 2020, section 3). The highest
     line counts.
     """

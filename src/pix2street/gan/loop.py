@@ -53,16 +53,17 @@ def train_epochs(
     """Train both networks in place; after each epoch yield its row of the history.
 
     A row holds the epoch's learning rate, the means of what `build_step` returns, and what `inspect` found. With
-    checkpoints the training goes on from the newest: the epochs before it are yielded as they were, without being trained
-    again, and everything after it comes out bit for bit as without the interruption.
+    checkpoints the training goes on from the newest: the epochs before it are yielded as they were, without being
+    trained again, and everything after it comes out bit for bit as without the interruption.
 
     With several devices a batch is shared out equally; the pairs at an epoch's end that cannot be, fewer than there are
     devices and others in every epoch, are left out of it.
 
     Args:
         strategy: under whose scope both networks were built.
-        snapshot: a generator of the same form in float32. It holds what one would use: the generator's weights, or their
-            running average, as they were after the epoch that is being inspected or yielded; at the end, those to keep.
+        snapshot: a generator of the same form in float32. It holds what one would use: the generator's weights, or
+            their running average, as they were after the epoch that is being inspected or yielded; at the end, those to
+            keep.
         batches_of: of an epoch, numbered from 0, the pairs at these places of its order, in batches of this size.
         pair_ids_of: the pair_ids of an epoch in its order.
         inspect: called after each epoch with `snapshot` up to date.
@@ -118,8 +119,8 @@ def train_epochs(
             rate = learning_rate * learning_rate_share(schedule, epoch, epochs)
             for optimizer in (gen_optimizer, disc_optimizer):
                 optimizer.learning_rate = rate
+            _seed_dropout(strategy, generator, seed, epoch, begin=state.step == 0)
             if state.step == 0:
-                _seed_dropout(generator, seed, epoch)
                 state.sums[:] = 0
             while state.step < steps:
                 # A size of batch has a graph of its own: one that is relaxed on meeting a second size makes the bits of
@@ -160,7 +161,7 @@ def train_epochs(
 
 
 def _build_run(strategy: tf.distribute.Strategy, step: Callable, steps_per_call: int, watched: int) -> Callable:
-    """`(batches, count) -> [count, N]`: rows of `count` steps, fewer where a watched value of the last is not finite."""
+    """`(batches, count) -> [count, N]`: rows of `count` steps; none follows a row with a watched value not finite."""
 
     def one_step(batches):
         rows = strategy.run(step, args=next(batches))
@@ -217,8 +218,8 @@ def _lost_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> 
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return error
     return UserError(
-        f"another worker has ended or cannot be reached ({error.message.splitlines()[0]}); start all workers again: the "
-        "training goes on from the last checkpoint"
+        f"another worker has ended or cannot be reached ({type(error).__name__}); start all workers again: the training "
+        "goes on from the last checkpoint"
     )
 
 
@@ -239,8 +240,13 @@ def _stop(epoch: int, step: int, row: np.ndarray, pair_ids: Sequence[str]) -> No
     )
 
 
-def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
-    """Make the epoch's dropout masks a function of (seed, epoch)."""
+def _seed_dropout(strategy: tf.distribute.Strategy, network: keras.Model, seed: int, epoch: int, begin: bool) -> None:
+    """Make the epoch's dropout masks a function of (seed, epoch, device); go on counting them unless it begins."""
+    number = strategy.run(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
+    devices = strategy.experimental_local_results(number)
     for place, layer in enumerate(network.layers):
         if isinstance(layer, keras.layers.Dropout):
-            layer.seed_generator.state.assign([derive_seed(seed, epoch, place), 0])
+            state = layer.seed_generator.state
+            count = 0 if begin else int(np.asarray(state)[1])
+            for device, copy in zip(devices, strategy.experimental_local_results(state.value), strict=True):
+                copy.assign([derive_seed(seed, epoch, place, int(device)), count])

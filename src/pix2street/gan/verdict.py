@@ -17,8 +17,8 @@ FAULTS = {
     "saturated_share": (lambda value: value > 0.25, "Many more pixels are black or white than in real photos"),
     "checkerboard": (lambda value: value > 10, "Up-sampling leaves a checkerboard"),
 }
-"""When a measure of `diagnostics.py` is a fault: a tenth of the real photos' differences, a quarter more of all pixels, ten
-times the power of real photos at the frequency of up-sampling (10 dB)."""
+"""When a measure of `diagnostics.py` is a fault: a tenth of the real photos' differences, a quarter more of all pixels,
+ten times the power of real photos at the frequency of up-sampling (10 dB)."""
 
 
 def verdict(row: Mapping[str, float]) -> str:

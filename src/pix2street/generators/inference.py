@@ -63,7 +63,8 @@ def reseed(inference: keras.Model, *key: int) -> None:
 def predict(
     inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
-    """The generated photo of each pair, `[H, W, 3]` float32 in [-1, 1]: a function of its input, its pair_id and `seed`.
+    """The generated photo of each pair, `[H, W, 3]` float32 in [-1, 1]: a function of its input, its pair_id and
+    `seed`.
 
     Args:
         batches: `(input [1, H, W, C], target)` in the order of `pair_ids`; the target is not looked at.

@@ -1,8 +1,8 @@
 """The strided convolutions of the deep levels as one matrix product: the functions and weights of the plain layers.
 
 Where an image is only a few pixels wide, a CPU spends more on arranging a convolution than on computing it. Both layers
-are 4x4, stride 2, "same". The kernel is used as it is stored, 8 million numbers in the largest; what is rearranged is the
-image, which is small. Pure Keras 3.
+are 4x4, stride 2, "same". The kernel is used as it is stored, 8 million numbers in the largest; what is rearranged is
+the image, which is small. Pure Keras 3.
 """
 
 import keras

@@ -77,13 +77,14 @@ def train_pix2pix(
     kept apart: L1 and the diagnostics of each epoch are measured on them, or on pairs of train where there are none.
 
     Args:
-        on_epoch: called after each epoch with its number from 1, its row of the history and the path of its contact sheet;
-            also for the epochs before the checkpoint that an interrupted training goes on from.
+        on_epoch: called after each epoch with its number from 1, its row of the history and the path of its contact
+            sheet; also for the epochs before the checkpoint that an interrupted training goes on from.
         strategy: see `runtime.STRATEGIES`.
         checkpoints: of this very training, see `open_checkpoints`; None for none.
 
     Returns:
-        The history: a row an epoch, its number and what `train_epochs` yields, with `holdout_l1` where pairs are kept apart.
+        The history: a row an epoch, its number and what `train_epochs` yields, with `holdout_l1` where pairs are kept
+        apart.
     """
     encoding = InputEncoding(input_encoding, Dataset.read(split).classes)
     pairs, held_out = hold_out(split, holdout_pairs, seed)
@@ -184,8 +185,8 @@ def open_checkpoints(root: Path, split: Path, settings: dict[str, Any], max_gib:
 def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]]:
     """The pairs of train to train on, and at most `count` kept apart from them, both in the manifest's order.
 
-    Frames of one group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit; where not
-    even one fits, single pairs are.
+    Frames of one group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit; where
+    not even one fits, single pairs are.
 
     Raises:
         UserError: fewer than two pairs would be left to train on.
@@ -193,8 +194,8 @@ def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]
     pairs = read_pairs(split, "train")
     if len(pairs) < count + 2:
         raise UserError(
-            f"{split}: {len(pairs)} pairs in train, train.holdout_pairs: {count} leaves fewer than two to train on; choose "
-            "less or add pairs"
+            f"{split}: {len(pairs)} pairs in train, train.holdout_pairs: {count} leaves fewer than two to train on; "
+            "choose less or add pairs"
         )
     manifest = read_manifest(split).set_index("pair_id")
     groups = manifest.loc[[pair.pair_id for pair in pairs], "group"].to_numpy()
