@@ -14,25 +14,26 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.train import open_checkpoints, train_pix2pix
     from pix2street.tracking import Run
 
-    train = params.train
-    prepare("train.device", train.device, train.seed, **params.compute.model_dump(), deterministic=train.deterministic)
-    strategy = STRATEGIES[train.strategy]()
+    prepare(
+        "train.device",
+        params.train.device,
+        params.train.seed,
+        params.train.deterministic,
+        **params.compute.model_dump(),
+    )
+    strategy = STRATEGIES[params.train.strategy]()
     worker = worker_of(strategy)
     settings = {
-        **train.model_dump(exclude={"device", "strategy", "deterministic", "max_checkpoint_gib"}),
+        **params.train.model_dump(exclude={"device", "strategy", "deterministic", "max_checkpoint_gib"}),
         "inference_norm": params.generate.norm,
         "inference_dropout": params.generate.dropout,
         "inference_seed": params.generate.seed,
     }
-    key = {
-        **settings,
-        **params.compute.model_dump(),
-        "deterministic": train.deterministic,
-        "devices": strategy.num_replicas_in_sync,
-    }
-    with open_checkpoints(layout.checkpoints, layout.split, key, train.max_checkpoint_gib, worker) as checkpoints:
+    key = {**settings, **params.compute.model_dump(), "deterministic": params.train.deterministic}
+    key |= {"devices": strategy.num_replicas_in_sync, "worker": worker}
+    with open_checkpoints(layout.checkpoints, layout.split, key, params.train.max_checkpoint_gib) as checkpoints:
         if worker:
-            # The first worker alone writes outs and records; the others compute the same, with checkpoints of their own.
+            # The first worker alone writes outs and records; the others compute the same and keep checkpoints.
             with TemporaryDirectory() as folder:
                 out = Path(folder)
                 train_pix2pix(layout.split, out, out, lambda *_: None, strategy, checkpoints=checkpoints, **settings)

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from pix2street.batches import InputEncoding, plain_batches, segmentation_batches, training_batches
+from pix2street.batches import (
+    InputEncoding,
+    epoch_order,
+    open_pairs,
+    plain_batches,
+    segmentation_batches,
+    training_batches,
+)
 from pix2street.classes import VOID, cityscapes_classes
 from pix2street.errors import UserError
 from pix2street.images import to_unit, write_png
@@ -11,8 +19,10 @@ CLASSES = cityscapes_classes()
 COLOR = InputEncoding("color", CLASSES)
 
 
-def epoch(pairs, encoding=COLOR, number=0, seed=0, batch=1, jitter=True, mirror=True):
-    batches = list(training_batches(pairs, encoding, seed, number, batch, jitter, mirror).as_numpy_iterator())
+def epoch(pairs, encoding=COLOR, number=0, seed=0, batch=1, jitter=True, mirror=True, cache_mib=0):
+    read = open_pairs(pairs, encoding.classes is not None, cache_mib)
+    order = epoch_order(len(pairs), seed, number)
+    batches = list(training_batches(read, encoding, order, seed, number, batch, jitter, mirror).as_numpy_iterator())
     return [np.concatenate(part) for part in zip(*batches, strict=True)]
 
 
@@ -24,8 +34,33 @@ def test_an_epoch_is_a_function_of_seed_and_number(tiny_pairs):
 
 
 def test_the_batch_size_changes_no_image(tiny_pairs):
+    for one, three in zip(epoch(tiny_pairs), epoch(tiny_pairs, batch=3), strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_pairs_that_fill_no_batch_are_left_out(tiny_pairs):
     for one, four in zip(epoch(tiny_pairs), epoch(tiny_pairs, batch=4), strict=True):
-        np.testing.assert_array_equal(one, four)
+        np.testing.assert_array_equal(one[:4], four)
+
+
+def test_part_of_an_order_is_that_part_of_the_epoch(tiny_pairs):
+    read, order = open_pairs(tiny_pairs, True), epoch_order(6, 0, 0)
+    part = training_batches(read, COLOR, order[2:5], 0, 0, 3, True, True)
+    for images, whole in zip(next(part.as_numpy_iterator()), epoch(tiny_pairs), strict=True):
+        np.testing.assert_array_equal(images, whole[2:5])
+
+
+def test_pairs_kept_in_memory_are_the_same_and_are_not_read_again(tiny_pairs):
+    read = epoch(tiny_pairs)
+    cached = open_pairs(tiny_pairs, True, cache_mib=1)
+    too_small = open_pairs(tiny_pairs * 100, True, cache_mib=1)
+    for pair in tiny_pairs:
+        pair.target_path.unlink()
+    batches = training_batches(cached, COLOR, epoch_order(6, 0, 0), 0, 0, 1, True, True).as_numpy_iterator()
+    for (_, target), expected in zip(batches, read[1], strict=True):
+        np.testing.assert_array_equal(target[0], expected)
+    with pytest.raises(tf.errors.NotFoundError):
+        too_small(0)
 
 
 def test_every_pair_is_seen_once_in_an_order_of_the_epoch(tiny_pairs):

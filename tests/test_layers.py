@@ -12,6 +12,7 @@ BOTTOM = {
     "fetching",
     "files",
     "layout",
+    "norms",
     "images",
     "classes",
     "pairs",
@@ -25,7 +26,14 @@ SECOND = {"tracking", "reporting", "steps", "stage"}
 ONLY_IN = {
     "mlflow": {"tracking.py"},
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
-    "tensorflow": {"batches.py", "runtime.py", "gan/step.py", "gan/loop.py", "gan/adam.py"},
+    "tensorflow": {
+        "batches.py",
+        "runtime.py",
+        "norms.py",
+        "gan/step.py",
+        "gan/loop.py",
+        "gan/adam.py",
+    },
     "matplotlib": {"reporting/figures.py"},
     "jinja2": {"steps/report.py", "reporting/validation.py"},
     "requests": {"fetching.py", "datasets/cityscapes.py"},

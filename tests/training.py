@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-
 from tqdm import tqdm
 
 from pix2street.batches import epoch_order
@@ -115,7 +114,7 @@ def main() -> None:
     parser.add_argument("--ema-decay", type=float, default=0.0)
     parser.add_argument("--announce", action="store_true", help="print a line when an epoch is done")
     arguments = parser.parse_args()
-    prepare("train.device", "cpu", 0, 1, 2)
+    prepare("train.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * arguments.devices)
     if arguments.strategy == "mirrored":

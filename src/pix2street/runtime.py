@@ -10,7 +10,7 @@ from pix2street.errors import UserError
 
 
 def prepare(
-    key: str, device: str, seed: int, intra_op_threads: int, inter_op_threads: int, deterministic: bool = True
+    key: str, device: str, seed: int, deterministic: bool = True, *, intra_op_threads: int, inter_op_threads: int
 ) -> None:
     """Set TensorFlow up for a whole process, before it computes anything.
 
@@ -18,9 +18,9 @@ def prepare(
         key: where `device` stands in `params.yaml`, for the error message.
         device: "gpu" insists on one, "auto" takes one when there is one, "cpu" leaves it alone.
         seed: of Python, NumPy and TensorFlow.
+        deterministic: insist on kernels that give the same bits in every run.
         intra_op_threads: CPU threads within an operation; the results' last bits depend on them.
         inter_op_threads: operations that may run side by side.
-        deterministic: insist on kernels that give the same bits in every run.
 
     Raises:
         UserError: `device` is "gpu" and TensorFlow sees none.
@@ -42,16 +42,19 @@ def prepare(
         tf.config.experimental.enable_op_determinism()
 
 
-def _multi_worker() -> tf.distribute.Strategy:
+Strategy = tf.distribute.Strategy
+
+
+def _multi_worker() -> Strategy:
     if "TF_CONFIG" not in os.environ:
         raise UserError(
-            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker (docs/training.md); for one "
-            "machine choose one_device or mirrored"
+            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker (docs/training.md); for "
+            "one machine choose one_device or mirrored"
         )
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
+STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "one_device": tf.distribute.get_strategy,
     "mirrored": tf.distribute.MirroredStrategy,
     "multi_worker": _multi_worker,
@@ -59,7 +62,7 @@ STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
 """How a training is spread over devices. Called before TensorFlow computes anything, after `prepare`."""
 
 
-def worker_of(strategy: tf.distribute.Strategy) -> int:
+def worker_of(strategy: Strategy) -> int:
     """This process' number among those that train together; 0 writes the outs."""
     resolver = strategy.cluster_resolver
     if not resolver or not resolver.task_type or resolver.task_type == "chief":

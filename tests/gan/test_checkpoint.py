@@ -10,7 +10,7 @@ from pix2street.gan.checkpoint import Checkpoints, State, training_key
 
 def state(epoch: int, step: int = 0) -> State:
     values = [np.full((3, 4), epoch, np.float32), np.array(7, np.int64), np.array([2**63, step], np.uint64)]
-    return State(epoch, step, np.arange(6.0), [{"gen_l1": 0.1 + epoch}] * epoch, values)
+    return State(epoch, step, np.arange(6.0), [{"gen_l1": 0.1 + epoch}] * epoch, values, best=values[:epoch])
 
 
 def same(a: State, b: State) -> bool:
@@ -18,6 +18,7 @@ def same(a: State, b: State) -> bool:
         (a.epoch, a.step, a.history) == (b.epoch, b.step, b.history)
         and (a.sums == b.sums).all()
         and all((x == y).all() and x.dtype == y.dtype for x, y in zip(a.variables, b.variables, strict=True))
+        and all((x == y).all() for x, y in zip(a.best, b.best, strict=True))
     )
 
 
@@ -36,6 +37,15 @@ def test_the_newest_state_comes_back_and_two_are_kept(tmp_path):
         assert same(checkpoints.newest(), state(2))
         checkpoints.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_up_to_a_place_can_be_asked_for(tmp_path):
+    with Checkpoints(tmp_path, "a" * 64, 1.0) as checkpoints:
+        for epoch, step in ((1, 50), (2, 0)):
+            checkpoints.save(state(epoch, step))
+        assert same(checkpoints.newest((2, 0)), state(2))
+        assert same(checkpoints.newest((1, 99)), state(1, 50))
+        assert checkpoints.newest((1, 49)) is None
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])

@@ -218,7 +218,7 @@ def _lost_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> 
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return error
     return UserError(
-        f"another worker has ended or cannot be reached ({type(error).__name__}); start all workers again: the training "
+        f"another worker has ended or cannot be reached ({type(error).__name__}); start all workers again: training "
         "goes on from the last checkpoint"
     )
 

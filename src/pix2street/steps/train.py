@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from pix2street.batches import InputEncoding, epoch_order, open_pairs, plain_batches, training_batches
 from pix2street.errors import UserError
@@ -24,6 +23,7 @@ from pix2street.generators.inference import as_inference, copy_weights, predict,
 from pix2street.images import contact_sheet, png_bytes, read_ids, read_rgb
 from pix2street.networks import save_network
 from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.runtime import Strategy
 
 OnEpoch = Callable[[int, dict[str, float], Path | None], None]
 
@@ -36,7 +36,7 @@ def train_pix2pix(
     generator_folder: Path,
     samples_folder: Path,
     on_epoch: OnEpoch,
-    strategy: tf.distribute.Strategy,
+    strategy: Strategy,
     *,
     seed: int,
     generator: str,
@@ -174,12 +174,9 @@ def _precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def open_checkpoints(root: Path, split: Path, settings: dict[str, Any], max_gib: float, worker: int) -> Checkpoints:
-    """The checkpoints of the training with these settings, these data and this code; those of no other are used.
-
-    Every worker of several keeps its own.
-    """
-    return Checkpoints(root, training_key({**settings, "worker": worker}, sha256_of(split / "manifest.csv")), max_gib)
+def open_checkpoints(root: Path, split: Path, settings: dict[str, Any], max_gib: float) -> Checkpoints:
+    """The checkpoints of the training with these settings, these data and this code; those of no other are used."""
+    return Checkpoints(root, training_key(settings, sha256_of(split / "manifest.csv")), max_gib)
 
 
 def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]]:
