@@ -11,23 +11,31 @@ WON = 0.1 * EVEN
 # Between the two a network is ahead, which is the usual state of pix2pix.
 AHEAD = 0.5 * EVEN
 
+FAULT_LIMITS = {"diversity": 0.1, "sensitivity": 0.1, "saturated_share": 0.25, "checkerboard": 10.0}
+"""Where a measure of `diagnostics.py` becomes a fault: a tenth of the real photos' differences, a quarter more of all
+pixels, ten times the power of real photos at the frequency of up-sampling (10 dB)."""
 FAULTS = {
-    "diversity": (lambda value: value < 0.1, "Different inputs give nearly the same photo"),
-    "sensitivity": (lambda value: value < 0.1, "The photo hardly depends on the input"),
-    "saturated_share": (lambda value: value > 0.25, "Many more pixels are black or white than in real photos"),
-    "checkerboard": (lambda value: value > 10, "Up-sampling leaves a checkerboard"),
+    "diversity": "Different inputs give nearly the same photo",
+    "sensitivity": "The photo hardly depends on the input",
+    "saturated_share": "Many more pixels are black or white than in real photos",
+    "checkerboard": "Up-sampling leaves a checkerboard",
 }
-"""When a measure of `diagnostics.py` is a fault: a tenth of the real photos' differences, a quarter more of all pixels,
-ten times the power of real photos at the frequency of up-sampling (10 dB)."""
+LESS_IS_A_FAULT = {"diversity", "sensitivity"}
+
+
+def faults_of(row: Mapping[str, float]) -> list[str]:
+    """The measures in a row of the history that are beyond their limit."""
+    return [
+        name
+        for name, limit in FAULT_LIMITS.items()
+        if name in row and (row[name] < limit if name in LESS_IS_A_FAULT else row[name] > limit)
+    ]
 
 
 def verdict(row: Mapping[str, float]) -> str:
-    """A sentence or more on one epoch: whether a network has won, and every fault that `FAULTS` finds in its row."""
-    sentences = [who_has_won(row)]
-    for name, (is_fault, sentence) in FAULTS.items():
-        if name in row and is_fault(row[name]):
-            sentences.append(f"{sentence} ({name} {row[name]:.2f}).")
-    return " ".join(sentences)
+    """A sentence or more on one epoch: whether a network has won, and every fault in its row."""
+    faults = [f"{FAULTS[name]} ({name} {row[name]:.2f})." for name in faults_of(row)]
+    return " ".join([who_has_won(row), *(faults or ["No fault was found in the photos."])])
 
 
 def who_has_won(row: Mapping[str, float]) -> str:

@@ -7,6 +7,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pix2street.gan.verdict import FAULT_LIMITS
+
 COLORS = {"generated": "#c2410c", "ceiling": "#0f766e", "mean_color": "#64748b", "untrained": "#a1a1aa"}
 STYLE = {
     "svg.hashsalt": "pix2street",  # ids within the file would be random
@@ -42,10 +44,38 @@ def losses(history: pd.DataFrame, disc_loss_weight: float) -> str:
         total.axhline(reference, color="#94a3b8", linestyle="--", linewidth=1, label=label)
         total.set_title("the discriminator's sum")
         total.legend(fontsize=8)
-        l1.plot(history["epoch"], history["gen_l1"], color="#c2410c", marker=".")
-        l1.set_title("L1 of training, 0 to 2")
+        l1.plot(history["epoch"], history["gen_l1"], color="#c2410c", marker=".", label="in training")
+        if "holdout_l1" in history:
+            l1.plot(history["epoch"], history["holdout_l1"], color="#0f766e", marker=".", label="pairs kept apart")
+        l1.set_title("L1, 0 to 2")
+        l1.legend(fontsize=8)
         for axes in (terms, total, l1):
             axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        return _svg(figure)
+
+
+def diagnostics(history: pd.DataFrame) -> str:
+    """What `gan/diagnostics.py` measures after every epoch: four panels, each beside what a fault would be."""
+    panels = {
+        "patches told right": {"disc_real_accuracy": "real", "disc_generated_accuracy": "generated"},
+        "photos differ, as real ones do: 1": {"diversity": "diversity", "sensitivity": "sensitivity"},
+        "saturated pixels, less real ones": {"saturated_share": None},
+        "checkerboard, dB above real": {"checkerboard": None},
+    }
+    colors = ("#0f766e", "#c2410c")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 2.6), layout="constrained")
+        for axes, (title, lines) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+            for color, (column, label) in zip(colors, lines.items(), strict=False):
+                axes.plot(history["epoch"], history[column], color=color, marker=".", label=label)
+                if column in FAULT_LIMITS:
+                    axes.axhline(FAULT_LIMITS[column], color="#94a3b8", linestyle="--", linewidth=1)
+            if len(lines) > 1:
+                axes.set_ylim(0, max(1.05, 1.05 * axes.get_ylim()[1]))
+                axes.legend(fontsize=8)
+            axes.set_title(title, fontsize=9)
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
         return _svg(figure)

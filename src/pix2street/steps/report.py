@@ -95,6 +95,7 @@ def render_report(
         sheets=[(epoch, data_uri(sheets[epoch], "png")) for epoch in sorted(sheets, reverse=True)],
         game=game,
         losses_svg=figures.losses(history, params["train"]["disc_loss_weight"]),
+        diagnostics_svg=figures.diagnostics(history),
         class_iou_svg="" if class_iou.empty else figures.class_iou(class_iou),
         iou_columns=[_title(name) for name in class_iou.columns],
         iou_rows=[[row[0], *map(_number, row[1:])] for row in class_iou.itertuples(index=False)],
