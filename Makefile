@@ -32,8 +32,8 @@ fresh: setup  ## Does dvc.lock belong to the code and the parameters as they are
 	@dvc repro --dry --allow-missing | grep 'up to date' || \
 		{ echo "dvc.lock does not belong to the code or params.yaml: run make repro and commit dvc.lock"; exit 1; }
 
-bench: setup  ## Time a training step beside the TensorFlow tutorial's (TORCH=script.py: and beside PyTorch's)
-	python benchmarks/step.py $(if $(TORCH),--torch $(TORCH))
+bench: setup  ## Time a training step beside the tutorial's (TORCH=step.py TORCH_PYTHON=python: and PyTorch's)
+	python benchmarks/step.py $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \

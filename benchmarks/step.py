@@ -2,10 +2,11 @@
 
     python benchmarks/step.py [--sizes 256:1:64 128:4:32 64:8:32] [--rounds 5] [--torch path/to/step.py]
 
-Every variant runs in a process of its own; the processes take turns (A B C A B C ...), so that what else the machine
-does falls on all alike. A burst that took half as long again as the variant's median is repeated. Medians, ratios to
-the tutorial's loop and shares of the matrix peak are printed and written to `benchmarks/results.json`. The PyTorch
-script is started with --size, --batch and --filters and must answer as `benchmarks/worker.py` does.
+Every variant runs in a process of its own; the processes of a group take turns (A B C A B C ...), so that what else the
+machine does falls on all alike. A burst that took half as long again as the variant's median is repeated. Medians,
+ratios to the group's first, shares of the matrix peak in the variant's own precision, peak memory and the time of an
+epoch are printed and written to `benchmarks/results.json`. The PyTorch script is started with --size, --batch and
+--filters, and with --bf16 --fused for its fastest; it must answer as `benchmarks/worker.py` does.
 """
 
 import argparse
@@ -15,21 +16,43 @@ import platform
 import statistics
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-OURS = ["--kind", "ours", "--threads", "1", "2", "--product-side", "16"]
+EPOCHS_OF = (400, 2975)
+"""Pairs of the facades set that the tutorial trains on, and of Cityscapes."""
+
+OURS = ["--kind", "ours", "--threads", "1", "2", "--product-side", "8", "--deterministic"]
+BF16 = [*OURS, "--precision", "mixed_bfloat16"]
+TUTORIAL = {"tutorial": ["--kind", "tutorial"]}
 # A later option overrides an earlier one.
-VARIANTS = {
-    "tutorial": ["--kind", "tutorial"],
-    "ours": OURS,
-    "ours, Keras' Adam": [*OURS, "--adam", "keras"],
-    "ours, no products": [*OURS, "--product-side", "0"],
-    "ours, products to 8 px": [*OURS, "--product-side", "8"],
-    "ours, products to 32 px": [*OURS, "--product-side", "32"],
-    "ours, 2 intra-op threads": [*OURS, "--threads", "2", "2"],
-    "ours, mixed_bfloat16": [*OURS, "--precision", "mixed_bfloat16"],
+GROUPS = {
+    "references": {
+        **TUTORIAL,
+        "ours": OURS,
+        "ours, products to 16 px": [*OURS, "--product-side", "16"],
+        "ours, mixed_bfloat16": BF16,
+        "ours, mixed_bfloat16, products to 16 px": [*BF16, "--product-side", "16"],
+    },
+    "what pays": {
+        "ours": OURS,
+        "without products": [*OURS, "--product-side", "0"],
+        "with Keras' Adam": [*OURS, "--adam", "keras"],
+        "with Keras' batch norm": [*OURS, "--norm", "keras"],
+        "2 intra-op threads": [*OURS, "--threads", "2", "2"],
+    },
+    "modes": {
+        "ours": OURS,
+        "deterministic: false": [option for option in OURS if option != "--deterministic"],
+        "steps_per_call: 8": [*OURS, "--steps-per-call", "8"],
+        "pairs on disk": [*OURS, "--data", "disk"],
+        "pairs in memory": [*OURS, "--data", "cached"],
+        "jit_compile: true": [*(option for option in OURS if option != "--deterministic"), "--jit-compile"],
+        "mixed_float16": [*OURS, "--precision", "mixed_float16"],
+    },
 }
+TORCH = {"PyTorch": [], "PyTorch, bf16 autocast, fused Adam": ["--bf16", "--fused"]}
 
 
 class Variant:
@@ -48,79 +71,118 @@ class Variant:
             raise SystemExit(f"{' '.join(self._process.args)} ended without an answer; run it by hand to see why")
         return json.loads(line)
 
-    def run(self, steps: int) -> list[float]:
-        print(steps, file=self._process.stdin, flush=True)
+    def run(self, calls: int) -> list[float]:
+        print(calls, file=self._process.stdin, flush=True)
         return self._answer()
 
-    def measure(self, steps: int) -> None:
-        burst = self.run(steps)
+    def measure(self, calls: int) -> None:
+        burst = self.run(calls)
         if self.times_ms and statistics.median(burst) > 1.5 * statistics.median(self.times_ms):
-            burst = self.run(steps)
+            burst = self.run(calls)
         self.times_ms += burst
 
-    def finish(self) -> int | None:
-        """Peak memory in MiB, where the process tells."""
+    def finish(self) -> int:
+        """End it; its peak memory in MiB."""
         print("quit", file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        self._process.wait()
-        return json.loads(line)["peak_mib"] if line else None
+        _, _, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = 0
+        return round(usage.ru_maxrss / 1024)
 
 
-def cpu_name() -> str:
+def machine() -> dict:
+    """What the figures depend on."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.processor())
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    gpus = subprocess.run(
+        "nvidia-smi --query-gpu=name --format=csv,noheader", shell=True, capture_output=True, text=True, check=False
+    )
+    return {
+        "cpu": f"{told.get('model name', platform.processor())} (family {told.get('cpu family')}, {told.get('model')})",
+        "cores": os.cpu_count(),
+        "matrix_units": [flag for flag in ("avx512_bf16", "amx_bf16") if flag in told.get("flags", "").split()],
+        "gpus": gpus.stdout.split("\n")[:-1],
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": platform.system(),
+        **{name: version(name) for name in ("tensorflow", "keras")},
+    }
 
 
-def measure(size: int, batch: int, filters: int, names: list[str], torch: str | None, rounds: int, steps: int) -> dict:
-    """The variants' figures at one size."""
-    sizes = ["--size", str(size), "--batch", str(batch), "--filters", str(filters)]
-    variants = {name: Variant([sys.executable, str(HERE / "worker.py"), *VARIANTS[name], *sizes]) for name in names}
-    if torch:
-        variants["PyTorch"] = Variant([sys.executable, torch, *sizes])
+def measure(commands: dict[str, list[str]], batch: int, rounds: int, calls: int) -> dict:
+    """The figures of variants that take turns, by name; ratios are to the first of them."""
+    variants = {name: Variant(command) for name, command in commands.items()}
     for variant in variants.values():
         variant.run(3)  # traced, compiled and warm
     for _ in range(rounds):
         for variant in variants.values():
-            variant.measure(steps)
-    tutorial_ms = statistics.median(variants["tutorial"].times_ms)
-    gigaflop = variants["tutorial"].about["gigaflop"]
-    peak = max(variant.about.get("peak", 0) for variant in variants.values())
+            variant.measure(calls)
+    first_ms, work = (
+        statistics.median(next(iter(variants.values())).times_ms),
+        next(v.about["gigaflop"] for v in variants.values() if "gigaflop" in v.about),
+    )
+    peaks = {}
+    for name, variant in variants.items():
+        peaks[precision_of(name)] = max(peaks.get(precision_of(name), 0), variant.about.get("peak", 0))
     rows = {}
     for name, variant in variants.items():
         median_ms = statistics.median(variant.times_ms)
+        peak = peaks[precision_of(name)]
         rows[name] = {
             "ms": round(median_ms, 1),
             "images_per_s": round(1e3 * batch / median_ms, 2),
-            "ratio_to_tutorial": round(tutorial_ms / median_ms, 3),
-            "share_of_matrix_peak": round(gigaflop / median_ms * 1e3 / peak, 3),
+            "ratio": round(first_ms / median_ms, 3),
+            "share_of_matrix_peak": round(work / median_ms * 1e3 / peak, 3) if peak else None,
             "peak_mib": variant.finish(),
+            "epoch_s": {str(pairs): round(pairs / batch * median_ms / 1e3, 1) for pairs in EPOCHS_OF},
         }
-    return {"gigaflop": round(gigaflop, 1), "matrix_peak_gflops": round(peak), "variants": rows}
+    return {
+        "gigaflop": round(work, 1),
+        "matrix_peak_gflops": {name: round(peak) for name, peak in peaks.items()},
+        "variants": rows,
+    }
+
+
+def precision_of(name: str) -> str:
+    """In which the peak that a variant is held against is measured."""
+    return "bfloat16" if "bf16" in name or "bfloat16" in name else "float32"
+
+
+def show(title: str, found: dict) -> None:
+    peaks = ", ".join(f"{peak} GFLOP/s in {name}" for name, peak in found["matrix_peak_gflops"].items())
+    print(f"\n{title}: {found['gigaflop']} GFLOP a step; matrix peak {peaks}")
+    for name, row in found["variants"].items():
+        share = f"{row['share_of_matrix_peak']:4.0%} of peak" if row["share_of_matrix_peak"] else ""
+        epochs = " / ".join(f"{seconds:.0f}" for seconds in row["epoch_s"].values())
+        print(
+            f"  {name:41}{row['ms']:8.1f} ms {row['images_per_s']:8.2f} images/s {row['ratio']:5.2f}x {share:12} "
+            f"{row['peak_mib']:6} MiB, epoch of {' / '.join(map(str, EPOCHS_OF))}: {epochs} s",
+            flush=True,
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=["256:1:64", "128:4:32", "64:8:32"], metavar="SIDE:BATCH:FILTERS")
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
+    parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=GROUPS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--calls", type=int, default=4)
     parser.add_argument("--torch", help="a script that times a PyTorch step in the same way")
+    parser.add_argument("--torch-python", default=sys.executable, help="the Python that has torch")
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     arguments = parser.parse_args()
-    results = {"machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "system": platform.system()}}
+    results = {"machine": machine()}
     for setting in arguments.sizes:
-        size, batch, filters = map(int, setting.split(":"))
-        found = measure(size, batch, filters, arguments.variants, arguments.torch, arguments.rounds, arguments.steps)
-        title = f"{size}x{size}, batch {batch}, {filters} filters"
-        results[title] = found
-        print(f"\n{title}: {found['gigaflop']} GFLOP a step, matrix peak {found['matrix_peak_gflops']} GFLOP/s")
-        for name, row in found["variants"].items():
-            print(
-                f"  {name:28}{row['ms']:8.1f} ms {row['images_per_s']:8.2f} images/s {row['ratio_to_tutorial']:6.2f}x "
-                f"{row['share_of_matrix_peak']:6.0%} of the peak {row['peak_mib'] or 0:6} MiB",
-                flush=True,
-            )
-    arguments.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        size, batch, filters = setting.split(":")
+        sizes = ["--size", size, "--batch", batch, "--filters", filters]
+        for group in arguments.groups:
+            worker = [sys.executable, str(HERE / "worker.py")]
+            commands = {name: [*worker, *options, *sizes] for name, options in GROUPS[group].items()}
+            if arguments.torch and group == "references":
+                for name, options in TORCH.items():
+                    commands[name] = [arguments.torch_python, arguments.torch, *sizes, *options]
+            title = f"{size}x{size}, batch {batch}, {filters} filters: {group}"
+            results[title] = measure(commands, int(batch), arguments.rounds, arguments.calls)
+            show(title, results[title])
+            arguments.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,30 +1,42 @@
 """One training step, timed on demand: a process that `benchmarks/step.py` interleaves with others.
 
-It prints a line of JSON when it is ready. Then, for every number N on standard input, it runs N steps and prints their
-times in milliseconds as a JSON list; `quit` ends it with a line of JSON on its memory. Weights are random and data is
-noise: it measures speed alone.
+It prints a line of JSON when it is ready. Then, for every number N on standard input, it runs N calls of the step and
+prints the times of a step in milliseconds as a JSON list; `quit` ends it. Weights are random and data is noise, unless
+`--data disk` or `cached` asks for pairs of drawn streets behind the real input pipeline: it measures speed alone.
 """
 
 import argparse
 import json
 import os
-import resource
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import tensorflow as tf
+from counting import step_gigaflop
 
-from pix2street.gan.adam import OnePassAdam
+from pix2street import norms
+from pix2street.batches import InputEncoding, epoch_order, open_pairs, training_batches
+from pix2street.classes import cityscapes_classes
+from pix2street.datasets.scene import draw_scene
+from pix2street.gan.adam import OnePassAdam, build_adam
+from pix2street.gan.loop import build_run
 from pix2street.gan.patchgan import build_patchgan
-from pix2street.gan.step import build_step
+from pix2street.gan.step import STEP_NAMES, build_step
 from pix2street.generators.unet import build_unet
+from pix2street.images import write_png
+from pix2street.pairs import Pair
+
+L1_WEIGHT = 100.0
 
 
-def tutorial_step(generator, discriminator, l1_weight: float):
+def tutorial_step(generator, discriminator):
     """The tutorial's loop: two tapes, stock Adam, one `tf.function`."""
     gen_adam, disc_adam = (keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -37,7 +49,7 @@ def tutorial_step(generator, discriminator, l1_weight: float):
             photo = generator(inputs, training=True)
             real = discriminator({"input": inputs, "target": targets}, training=True)
             made = discriminator({"input": inputs, "target": photo}, training=True)
-            gen_loss = entropy(tf.ones_like(made), made) + l1_weight * tf.reduce_mean(tf.abs(targets - photo))
+            gen_loss = entropy(tf.ones_like(made), made) + L1_WEIGHT * tf.reduce_mean(tf.abs(targets - photo))
             disc_loss = entropy(tf.ones_like(real), real) + entropy(tf.zeros_like(made), made)
         gen_gradients = gen_tape.gradient(gen_loss, generator.trainable_variables)
         disc_gradients = disc_tape.gradient(disc_loss, discriminator.trainable_variables)
@@ -48,33 +60,43 @@ def tutorial_step(generator, discriminator, l1_weight: float):
     return step
 
 
-def our_step(generator, discriminator, l1_weight: float, adam):
-    optimizers = [adam(2e-4, beta_1=0.5) for _ in range(2)]
-    for network, optimizer in zip((generator, discriminator), optimizers, strict=True):
-        optimizer.build(network.trainable_variables)
-    return tf.function(build_step(generator, discriminator, *optimizers, l1_weight, 1.0))
+def our_run(generator, discriminator, scale_losses: bool, jit_compile: bool, steps_per_call: int) -> Callable:
+    """What the training loop calls: `(batches, count) -> rows`."""
+    optimizers = [build_adam(network, 2e-4, 0.5, scale_losses=scale_losses) for network in (generator, discriminator)]
+    step = build_step(generator, discriminator, *optimizers, L1_WEIGHT, 1.0)
+    if jit_compile:
+        step = tf.function(step, jit_compile=True)
+    return build_run(tf.distribute.get_strategy(), step, steps_per_call, len(STEP_NAMES))
 
 
-def gigaflop(network: keras.Model) -> float:
-    """Of one forward pass over one image: multiplications and additions of its convolutions."""
-    total = 0
-    for layer in network.layers:
-        if hasattr(layer, "kernel"):
-            transposed = isinstance(layer, keras.layers.Conv2DTranspose)
-            height, width = (layer.input if transposed else layer.output).shape[1:3]
-            total += 2 * height * width * int(np.prod(layer.kernel.shape))
-    return total / 1e9
+def noise_batches(size: int, batch: int) -> tf.data.Dataset:
+    """One batch again and again: no pipeline to speak of."""
+    images = np.random.default_rng(0).uniform(-1, 1, (2, batch, size, size, 3)).astype("float32")
+    return tf.data.Dataset.from_tensors(tuple(images)).repeat()
 
 
-def matrix_peak() -> float:
-    """GFLOP/s of a float32 matrix product on all cores, the best of several."""
-    a = tf.random.normal((2048, 2048))
+def street_batches(folder: Path, size: int, batch: int, cache_mib: int) -> tf.data.Dataset:
+    """Drawn streets behind the pipeline of the training, endlessly."""
+    pairs = []
+    for index in range(16):
+        photo, ids = draw_scene(0, index, size, size)
+        pairs.append(Pair(f"s{index}", folder / f"i{index}.png", folder / f"t{index}.png"))
+        write_png(pairs[-1].input_path, ids)
+        write_png(pairs[-1].target_path, photo)
+    order = np.concatenate([epoch_order(len(pairs), 0, epoch) for epoch in range(2000)])
+    read, encoding = open_pairs(pairs, True, cache_mib), InputEncoding("color", cityscapes_classes())
+    return training_batches(read, encoding, order, 0, 0, batch, jitter=True, mirror=True)
+
+
+def matrix_peak(dtype: str) -> float:
+    """GFLOP/s of a matrix product on all cores, the best of several."""
+    a = tf.cast(tf.random.normal((2048, 2048)), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)))
     best = min(_timed(product) for _ in range(8))
     return 2 * 2048**3 / best / 1e9
 
 
-def _timed(work) -> float:
+def _timed(work: Callable) -> float:
     start = time.perf_counter()
     work().numpy()
     return time.perf_counter() - start
@@ -87,34 +109,52 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--filters", type=int, default=64)
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--product-side", type=int, default=16)
+    parser.add_argument("--product-side", type=int, default=0)
     parser.add_argument("--adam", choices=("keras", "one_pass"), default="one_pass")
+    parser.add_argument("--norm", choices=("keras", "fused"), default="fused")
+    parser.add_argument("--data", choices=("noise", "disk", "cached"), default="noise")
     parser.add_argument("--threads", type=int, nargs=2, metavar=("INTRA", "INTER"))
+    parser.add_argument("--deterministic", action="store_true")
+    parser.add_argument("--jit-compile", action="store_true")
+    parser.add_argument("--steps-per-call", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads[0])
         tf.config.threading.set_inter_op_parallelism_threads(arguments.threads[1])
-    keras.config.set_dtype_policy(arguments.precision)
     keras.utils.set_random_seed(0)
+    if arguments.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    peak = matrix_peak("bfloat16" if arguments.precision == "mixed_bfloat16" else "float32")
+    keras.config.set_dtype_policy(arguments.precision)
+    if arguments.kind == "tutorial" or arguments.norm == "keras":
+        norms.NORMS["batch"] = keras.layers.BatchNormalization
+    if arguments.adam == "keras":
+        OnePassAdam.update_step = keras.optimizers.Adam.update_step
     shape = (arguments.size, arguments.size, 3)
-    ours = arguments.kind == "ours"
-    generator = build_unet(shape, 3, arguments.filters, 0, product_side_px=arguments.product_side if ours else 0)
+    generator = build_unet(shape, 3, arguments.filters, 0, product_side_px=arguments.product_side)
     discriminator = build_patchgan(shape, shape, arguments.filters, 0)
-    if ours:
-        adam = OnePassAdam if arguments.adam == "one_pass" else keras.optimizers.Adam
-        step = our_step(generator, discriminator, 100.0, adam)
-    else:
-        step = tutorial_step(generator, discriminator, 100.0)
-    batch = tf.constant(np.random.default_rng(0).uniform(-1, 1, (2, arguments.batch, *shape)).astype("float32"))
-    # Forward and twice backward of G and of D on real; of D on generated forward, twice backward and once to its input.
-    work = arguments.batch * (3 * gigaflop(generator) + 7 * gigaflop(discriminator))
-    print(json.dumps({"ready": arguments.kind, "gigaflop": work, "peak": matrix_peak()}), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "quit":
-            break
-        print(json.dumps([1e3 * _timed(lambda: step(batch[0], batch[1])) for _ in range(int(line))]), flush=True)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"peak_mib": round(peak_mib)}), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.data == "noise":
+            dataset = noise_batches(arguments.size, arguments.batch)
+        else:
+            cache_mib = 1024 if arguments.data == "cached" else 0
+            dataset = street_batches(Path(folder), arguments.size, arguments.batch, cache_mib)
+        batches = iter(dataset)
+        if arguments.kind == "tutorial":
+            step = tutorial_step(generator, discriminator)
+            inputs, targets = next(batches)
+            call = lambda: step(inputs, targets)  # noqa: E731
+        else:
+            scale_losses = arguments.precision == "mixed_float16"
+            run = our_run(generator, discriminator, scale_losses, arguments.jit_compile, arguments.steps_per_call)
+            call = lambda: run(batches, arguments.steps_per_call)  # noqa: E731
+        work = arguments.batch * step_gigaflop(generator, discriminator)
+        print(json.dumps({"ready": arguments.kind, "gigaflop": work, "peak": peak}), flush=True)
+        for line in sys.stdin:
+            if line.strip() == "quit":
+                break
+            times = [1e3 * _timed(call) / arguments.steps_per_call for _ in range(int(line))]
+            print(json.dumps(times), flush=True)
 
 
 if __name__ == "__main__":

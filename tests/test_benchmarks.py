@@ -5,20 +5,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def test_training_steps_are_timed_in_turn(tmp_path):
-    command = ["--sizes", "32:1:2", "--rounds", "1", "--steps", "2", "--variants", "tutorial", "ours"]
+    out = tmp_path / "results.json"
+    command = ["--sizes", "32:2:2", "--rounds", "1", "--calls", "2", "--groups", "references", "modes", "--out", out]
     done = subprocess.run(
-        [sys.executable, BENCHMARKS / "step.py", *command, "--out", tmp_path / "results.json"],
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
-    assert "32x32, batch 1, 2 filters" in done.stdout
-    results = json.loads((tmp_path / "results.json").read_text())
-    rows = results["32x32, batch 1, 2 filters"]["variants"]
-    assert rows["tutorial"]["ratio_to_tutorial"] == 1
+        [sys.executable, BENCHMARKS / "step.py", *command], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert "32x32, batch 2, 2 filters: references" in done.stdout
+    results = json.loads(out.read_text())
+    rows = results["32x32, batch 2, 2 filters: references"]["variants"]
+    assert rows["tutorial"]["ratio"] == 1
     assert rows["ours"]["ms"] > 0
+    assert rows["ours"]["epoch_s"]["400"] == pytest.approx(400 / 2 * rows["ours"]["ms"] / 1e3, abs=0.1)
+    modes = results["32x32, batch 2, 2 filters: modes"]["variants"]
+    assert {"pairs on disk", "pairs in memory", "steps_per_call: 8", "jit_compile: true"} < set(modes)
+    assert all(row["peak_mib"] > 100 for row in modes.values())
     assert results["machine"]["cores"] >= 1
 
 

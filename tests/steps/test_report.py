@@ -28,6 +28,12 @@ def test_numbers_are_those_of_the_metrics(values):
             assert expected in text
 
 
+def test_the_verdict_names_the_last_epochs_faults(values):
+    for text in render_report(**values):
+        assert "Up-sampling leaves a checkerboard (checkerboard 11.00)." in text
+        assert "hardly depends on the input" not in text
+
+
 def test_absent_classes_are_listed(page):
     assert "out of the mean: train." in page
 
@@ -70,7 +76,7 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
     seen = look_at(page, tmp_path, width_px)
     assert seen["images"] == 2 * 5 + 2
     assert seen["broken"] == 0
-    assert seen["figures"] == (2 if kind == "values" else 1)
+    assert seen["figures"] == (3 if kind == "values" else 2)
     assert seen["overflow"] <= 0
     assert seen["requests"] == []
 

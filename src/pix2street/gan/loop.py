@@ -88,7 +88,7 @@ def train_epochs(
     step = build_step(generator, discriminator, gen_optimizer, disc_optimizer, l1_weight, disc_loss_weight, replicas)
     if jit_compile:
         step = tf.function(step, jit_compile=True)
-    run_steps = _build_run(strategy, step, steps_per_call, len(LOSS_NAMES) if scale_losses else len(STEP_NAMES))
+    run_steps = build_run(strategy, step, steps_per_call, len(LOSS_NAMES) if scale_losses else len(STEP_NAMES))
     variables = [v for part in (generator, discriminator, gen_optimizer, disc_optimizer) for v in part.variables]
 
     state = checkpoints and _agreed_state(strategy, checkpoints)
@@ -160,7 +160,7 @@ def train_epochs(
         snapshot.set_weights(state.best)
 
 
-def _build_run(strategy: tf.distribute.Strategy, step: Callable, steps_per_call: int, watched: int) -> Callable:
+def build_run(strategy: tf.distribute.Strategy, step: Callable, steps_per_call: int, watched: int) -> Callable:
     """`(batches, count) -> [count, N]`: rows of `count` steps; none follows a row with a watched value not finite."""
 
     def one_step(batches):
