@@ -63,6 +63,13 @@ def test_pairs_kept_in_memory_are_the_same_and_are_not_read_again(tiny_pairs):
         too_small(0)
 
 
+@pytest.mark.parametrize("cache_mib", [0, 1])
+def test_a_graph_knows_the_shape_of_a_batch(tiny_pairs, cache_mib):
+    read = open_pairs(tiny_pairs, True, cache_mib)
+    inputs, targets = training_batches(read, COLOR, epoch_order(6, 0, 0), 0, 0, 2, True, True).element_spec
+    assert inputs.shape == targets.shape == (2, 32, 32, 3)
+
+
 def test_every_pair_is_seen_once_in_an_order_of_the_epoch(tiny_pairs):
     def order(number):
         _, targets = epoch(tiny_pairs, number=number, jitter=False, mirror=False)

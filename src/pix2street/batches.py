@@ -81,9 +81,12 @@ def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0) -> Re
         inputs = tf.io.decode_png(tf.io.read_file(files[0]), channels=1 if class_ids else 3)
         return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=3)
 
-    taken = sum(tf.size(image).numpy() for image in read(0)) * len(pairs)
-    if taken > cache_mib * MIB:
-        return read
+    first = read(0)
+    if sum(tf.size(image).numpy() for image in first) * len(pairs) > cache_mib * MIB:
+        # A graph must know how large its images are; the decoder cannot.
+        return lambda place: tuple(
+            tf.ensure_shape(image, like.shape) for image, like in zip(read(place), first, strict=True)
+        )
     everything = tf.data.Dataset.range(len(pairs)).map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(pairs))
     inputs, targets = everything.get_single_element()
     return lambda place: (tf.gather(inputs, place), tf.gather(targets, place))
