@@ -36,6 +36,12 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v["train"].update(jitter="yes"), "train.jitter: should be a valid boolean; it is 'yes'"),
         (lambda v: v["split"].update(height_px=100), "split.height_px: must be a multiple of 16"),
         (lambda v: v["generate"].update(norm="none"), "generate.norm: should be 'batch' or 'moving'; it is 'none'"),
+        (
+            lambda v: v["train"].update(checkpoint="best", holdout_pairs=0),
+            "checkpoint: best needs holdout_pairs",
+        ),
+        (lambda v: v["train"].update(jit_compile=True, strategy="mirrored"), "jit_compile needs strategy: one_device"),
+        (lambda v: v["train"].update(strategy="tpu"), "train.strategy: should be 'one_device', 'mirrored' or"),
         (lambda v: v.pop("evaluate"), "evaluate: missing; add it"),
         (lambda v: v.update(serve={}), "serve: unknown key"),
         (

@@ -24,6 +24,7 @@ TINY = {
         "generator_filters": 4,
         "discriminator_filters": 4,
         "epochs": 2,
+        "holdout_pairs": 2,
         "sample_every_epochs": 1,
         "checkpoint_every_steps": 5,
     },
@@ -130,6 +131,8 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     assert [point.step for point in history] == [1, 2]
     written = pd.read_csv(project.root / "reports/train/history.csv")
     assert [point.value for point in history] == pytest.approx(written["gen_l1"].tolist())
+    for column in ("holdout_l1", "diversity", "sensitivity", "saturated_share", "checkerboard", "disc_real_accuracy"):
+        assert run.data.metrics[f"train/{column}"] == pytest.approx(written[column].iloc[-1])
     metrics = json.loads((project.root / "reports/evaluate/metrics.json").read_text())
     assert run.data.metrics["generated/l1"] == pytest.approx(metrics["generated"]["l1"])
     artifacts = {folder.path for folder in client.list_artifacts(run.info.run_id)}
@@ -243,11 +246,11 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(project):
     outs = ["models/generator/generator.weights.h5", "reports/train/history.csv"]
     outs += [f"reports/train/samples/epoch_{epoch:04d}.png" for epoch in (1, 2)]
     before = {out: (project.root / out).read_bytes() for out in outs}
-    # 24 images in all, one a batch: killed within the first epoch, at the start of the second, within the second.
-    for images in (8, 13, 19):
+    # 20 images in all, one a batch: killed within the first epoch, at the start of the second, within the second.
+    for images in (7, 11, 16):
         process = project.start("python", "pipeline/train.py", TQDM_MININTERVAL="0", TQDM_MINITERS="1")
         seen = ""
-        while f" {images}/24 " not in seen:
+        while f" {images}/20 " not in seen:
             piece = process.stderr.read(1)
             assert piece, seen
             seen += piece

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pix2street.errors import UserError
 from pix2street.gan.step import STEP_NAMES
 from pix2street.images import read_rgb
 from pix2street.networks import load_network
+from pix2street.pairs import write_manifest
 from pix2street.steps.generate import generate_photos
-from pix2street.steps.train import train_pix2pix
+from pix2street.steps.train import hold_out, train_pix2pix
 
 SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
@@ -100,3 +102,41 @@ def test_products_train_as_plain_layers_do(road_and_sky, tmp_path):
     plain, _ = train(road_and_sky, tmp_path / "plain", epochs=1, product_side_px=0)
     products, _ = train(road_and_sky, tmp_path / "products", epochs=1, product_side_px=16)
     np.testing.assert_allclose(plain.to_numpy(), products.to_numpy(), rtol=1e-3)
+
+
+def test_pairs_are_kept_apart_by_whole_groups(tmp_path):
+    rows = [
+        {"pair_id": f"{city}_{i}", "split": "train", "group": city, "input_path": "i", "target_path": "t"}
+        for city, count in (("a", 3), ("b", 2), ("c", 5))
+        for i in range(count)
+    ]
+    write_manifest(tmp_path, rows)
+    for seed in range(4):
+        trained, apart = hold_out(tmp_path, 5, seed)
+        assert sorted(pair.pair_id for pair in trained + apart) == sorted(row["pair_id"] for row in rows)
+        cities = {pair.pair_id[0] for pair in apart}
+        assert cities in ({"a", "b"}, {"c"})
+        assert not cities & {pair.pair_id[0] for pair in trained}
+    assert hold_out(tmp_path, 0, 0)[1] == []
+    with pytest.raises(UserError, match="holdout_pairs: 9 leaves fewer than two to train on"):
+        hold_out(tmp_path, 9, 0)
+
+
+def test_groups_that_are_too_large_are_said(tmp_path, capsys):
+    row = {"split": "train", "group": "all", "input_path": "i", "target_path": "t"}
+    write_manifest(tmp_path, [{"pair_id": f"p{i}", **row} for i in range(9)])
+    trained, apart = hold_out(tmp_path, 2, 0)
+    assert (len(trained), len(apart)) == (7, 2)
+    assert "every group of train has more than 2 pairs" in capsys.readouterr().out
+
+
+def test_the_best_epoch_is_kept_by_the_pairs_apart_alone(road_and_sky, tmp_path):
+    slow = {"holdout_pairs": 2, "epochs": 4, "learning_rate": 5e-3}
+    history, _ = train(road_and_sky, tmp_path / "best", checkpoint="best", **slow)
+    best = int(history["holdout_l1"].idxmin())
+    assert history["holdout_l1"].nunique() == 4
+    # The same training that ends with that epoch.
+    shorter, _ = train(road_and_sky, tmp_path / "last", **{**slow, "epochs": best + 1})
+    assert shorter["holdout_l1"].tolist() == history["holdout_l1"].tolist()[: best + 1]
+    kept, last = (load_network(tmp_path / name / "generator", "generator").get_weights() for name in ("best", "last"))
+    assert all((a == b).all() for a, b in zip(kept, last, strict=True))
