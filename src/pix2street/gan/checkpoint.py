@@ -83,7 +83,10 @@ class Checkpoints:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._lock.close()
-            raise UserError(f"{self._folder}: the same training runs already; wait for it or stop it") from error
+            raise UserError(
+                f"{self._folder}: the same training runs already (where DVC alone was killed, its stage lives on); "
+                "wait for it or stop it"
+            ) from error
         for partial in self._folder.glob("*.partial"):
             partial.unlink()
         self._make_room()

@@ -242,7 +242,7 @@ def _stop(epoch: int, step: int, row: np.ndarray, pair_ids: Sequence[str]) -> No
 
 def _seed_dropout(strategy: tf.distribute.Strategy, network: keras.Model, seed: int, epoch: int, begin: bool) -> None:
     """Make the epoch's dropout masks a function of (seed, epoch, device); go on counting them unless it begins."""
-    number = strategy.run(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
+    number = tf.function(strategy.run)(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
     devices = strategy.experimental_local_results(number)
     for place, layer in enumerate(network.layers):
         if isinstance(layer, keras.layers.Dropout):
