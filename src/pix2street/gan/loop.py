@@ -88,6 +88,8 @@ def train_epochs(
     step = build_step(generator, discriminator, gen_optimizer, disc_optimizer, l1_weight, disc_loss_weight, replicas)
     if jit_compile:
         step = tf.function(step, jit_compile=True)
+    numbers = tf.function(strategy.run)(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
+    devices = [int(number) for number in strategy.experimental_local_results(numbers)]
     run_steps = build_run(strategy, step, steps_per_call, len(LOSS_NAMES) if scale_losses else len(STEP_NAMES))
     variables = [v for part in (generator, discriminator, gen_optimizer, disc_optimizer) for v in part.variables]
 
@@ -119,7 +121,7 @@ def train_epochs(
             rate = learning_rate * learning_rate_share(schedule, epoch, epochs)
             for optimizer in (gen_optimizer, disc_optimizer):
                 optimizer.learning_rate = rate
-            _seed_dropout(strategy, generator, seed, epoch, begin=state.step == 0)
+            _seed_dropout(strategy, devices, generator, seed, epoch, begin=state.step == 0)
             if state.step == 0:
                 state.sums[:] = 0
             while state.step < steps:
@@ -240,13 +242,13 @@ def _stop(epoch: int, step: int, row: np.ndarray, pair_ids: Sequence[str]) -> No
     )
 
 
-def _seed_dropout(strategy: tf.distribute.Strategy, network: keras.Model, seed: int, epoch: int, begin: bool) -> None:
+def _seed_dropout(
+    strategy: tf.distribute.Strategy, devices: Sequence[int], network: keras.Model, seed: int, epoch: int, begin: bool
+) -> None:
     """Make the epoch's dropout masks a function of (seed, epoch, device); go on counting them unless it begins."""
-    number = tf.function(strategy.run)(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
-    devices = strategy.experimental_local_results(number)
     for place, layer in enumerate(network.layers):
         if isinstance(layer, keras.layers.Dropout):
             state = layer.seed_generator.state
             count = 0 if begin else int(np.asarray(state)[1])
             for device, copy in zip(devices, strategy.experimental_local_results(state.value), strict=True):
-                copy.assign([derive_seed(seed, epoch, place, int(device)), count])
+                copy.assign([derive_seed(seed, epoch, place, device), count])
