@@ -1,7 +1,9 @@
+import subprocess
+
 import keras
 import numpy as np
 import pytest
-from training import PAIR_IDS, noise, train
+from training import noise, train
 
 from pix2street.batches import epoch_order
 from pix2street.errors import UserError
@@ -95,5 +97,21 @@ def test_the_last_good_checkpoint_outlives_a_value_that_is_not_finite(tmp_path):
     assert all(np.isfinite(value).all() for value in state.variables)
 
 
-def test_pair_ids_follow_the_order():
-    assert len(PAIR_IDS) == len(noise())
+def test_on_a_full_disk_it_ends_with_the_same_bits(tmp_path, capsys):
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        rows, weights, _ = train(3)
+        with Checkpoints(tmp_path, "k" * 64, 1.0) as checkpoints:
+            filler = tmp_path / "filler"
+            filler.write_bytes(bytes((2 << 20) - (64 << 10)))
+            again = train(3, checkpoints=checkpoints, checkpoint_every_steps=1)
+            filler.unlink()
+        assert "no checkpoint after epoch 0, step 1" in capsys.readouterr().out
+        assert again[0] == rows
+        assert equal(weights, again[1])
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
