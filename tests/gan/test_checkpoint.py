@@ -1,8 +1,8 @@
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from disk import small_disk
 
 from pix2street.errors import UserError
 from pix2street.gan.checkpoint import Checkpoints, State, training_key
@@ -94,12 +94,7 @@ def test_the_same_training_does_not_run_twice_at_once(tmp_path):
 
 
 def test_a_full_disk_costs_a_checkpoint_and_nothing_else(tmp_path, capsys):
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system can only be mounted by root")
-    try:
+    with small_disk(tmp_path, "256k"):
         with Checkpoints(tmp_path, "a" * 64, 1.0) as checkpoints:
             checkpoints.save(state(1))
             large = state(2)
@@ -108,8 +103,6 @@ def test_a_full_disk_costs_a_checkpoint_and_nothing_else(tmp_path, capsys):
             assert same(checkpoints.newest(), state(1))
         assert "training goes on" in capsys.readouterr().out
         assert list(tmp_path.rglob("*.partial")) == []
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_the_key_follows_settings_data_and_code():

@@ -1,8 +1,7 @@
-import subprocess
-
 import keras
 import numpy as np
 import pytest
+from disk import small_disk
 from training import noise, train
 
 from pix2street.batches import epoch_order
@@ -98,12 +97,7 @@ def test_the_last_good_checkpoint_outlives_a_value_that_is_not_finite(tmp_path):
 
 
 def test_on_a_full_disk_it_ends_with_the_same_bits(tmp_path, capsys):
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system can only be mounted by root")
-    try:
+    with small_disk(tmp_path, "2m"):
         rows, weights, _ = train(3)
         with Checkpoints(tmp_path, "k" * 64, 1.0) as checkpoints:
             filler = tmp_path / "filler"
@@ -113,5 +107,3 @@ def test_on_a_full_disk_it_ends_with_the_same_bits(tmp_path, capsys):
         assert "no checkpoint after epoch 0, step 1" in capsys.readouterr().out
         assert again[0] == rows
         assert equal(weights, again[1])
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
