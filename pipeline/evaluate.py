@@ -2,7 +2,7 @@
 
 import json
 
-from pix2street.files import write_json, write_text
+from pix2street.files import fresh_folder, write_json, write_text
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
@@ -14,16 +14,27 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.tracking import Run
 
     prepare("evaluate.device", params.evaluate.device, 0, **params.compute.model_dump())
-    metrics, class_iou = evaluate_photos(
-        layout.split,
-        layout.segmenter,
-        layout.generated,
-        layout.baselines,
-        judge_score=json.loads((layout.segmenter / "score.json").read_text(encoding="utf-8")),
-        **params.evaluate.model_dump(exclude={"device"}),
-    )
+    inception = params.evaluate.inception
+    with fresh_folder(layout.judged) as judged:
+        metrics, tables = evaluate_photos(
+            layout.split,
+            layout.segmenter,
+            layout.generated,
+            layout.baselines,
+            judged,
+            inception=layout.root / inception if inception else None,
+            judge_score=json.loads((layout.segmenter / "score.json").read_text(encoding="utf-8")),
+            generator={
+                "norm": params.generate.norm,
+                "dropout": params.generate.dropout,
+                "seed": params.generate.seed,
+                "checkpoint": params.train.checkpoint,
+            },
+            **params.evaluate.model_dump(exclude={"device", "inception"}),
+        )
+    for name, table in tables.items():
+        write_text(layout.evaluated / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     write_json(layout.metrics, metrics)
-    write_text(layout.class_iou, class_iou.to_csv(index=False, lineterminator="\n"))
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from pix2street.files import write_text
+from pix2street.files import fresh_folder, write_bytes, write_text
 from pix2street.layout import Layout
 from pix2street.pairs import Dataset
 from pix2street.params import Params
@@ -16,10 +16,14 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.steps.report import read_examples, render_report
+    from pix2street.reporting.examples import Folders, read_examples, read_extremes
+    from pix2street.steps.report import render_report
     from pix2street.tracking import Run
 
     metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
+    examples = read_examples(folders, metrics["split"], params.report.sample_pairs)
+    images = pd.read_csv(layout.evaluated / "images.csv", dtype={"pair_id": str})
     page, summary = render_report(
         params=params.model_dump(by_alias=True),
         dataset=Dataset.read(layout.split),
@@ -27,12 +31,16 @@ def main(params: Params, layout: Layout) -> None:
         history=pd.read_csv(layout.history),
         sheets={int(path.stem.removeprefix("epoch_")): path.read_bytes() for path in layout.samples.glob("*.png")},
         metrics=metrics,
-        class_iou=pd.read_csv(layout.class_iou),
-        examples=read_examples(
-            layout.split, layout.generated, layout.baselines, metrics["split"], params.report.sample_pairs
-        ),
+        class_iou=pd.read_csv(layout.evaluated / "class_iou.csv"),
+        confusion=pd.read_csv(layout.evaluated / "confusion.csv"),
+        examples=examples,
+        extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     )
+    with fresh_folder(layout.report_samples) as folder:
+        for example in examples:
+            for caption, png in example.images.items():
+                write_bytes(folder / example.pair_id / f"{caption}.png", png)
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:

@@ -1,4 +1,4 @@
-"""segment: train the judge on real photos."""
+"""segment: get the judge, a network that says what can be seen in a photo."""
 
 from pix2street.files import fresh_folder
 from pix2street.layout import Layout
@@ -8,11 +8,12 @@ from pix2street.stage import run_stage
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.runtime import prepare
-    from pix2street.steps.segment import train_judge
+    from pix2street.steps.segment import make_judge
 
     prepare("segment.device", params.segment.device, params.segment.seed, **params.compute.model_dump())
     with fresh_folder(layout.segmenter) as folder:
-        train_judge(layout.split, folder, **params.segment.model_dump(exclude={"device"}))
+        settings = params.segment.model_dump(exclude={"device", "path"})
+        make_judge(layout.split, folder, path=layout.root / params.segment.path, **settings)
 
 
 if __name__ == "__main__":

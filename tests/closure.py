@@ -7,7 +7,7 @@ PACKAGE = "pix2street"
 
 
 def import_closure(script: Path, source: Path) -> set[Path]:
-    """All files below `source` that running `script` may import, with the data files of their packages.
+    """All files below `source` that running `script` may import, with the templates of their packages and their own tables.
 
     Imports inside functions count too. `source` is the folder that holds the package.
     """
@@ -19,7 +19,8 @@ def import_closure(script: Path, source: Path) -> set[Path]:
             waiting.append(path)
     folders = {path.parent for path in {script, *found} if path.parent != source / PACKAGE}
     templates = {file for folder in folders for file in folder.iterdir() if file.suffix == ".jinja"}
-    return found | templates
+    tables = {table for path in found if (table := path.with_suffix(".csv")).is_file()}
+    return found | templates | tables
 
 
 def _imported_files(path: Path, source: Path) -> set[Path]:

@@ -39,7 +39,7 @@ def declared_code(stage: str) -> set[Path]:
     for dep in STAGES[stage]["deps"]:
         path = ROOT / dep
         if dep.startswith(("src/", "pipeline/")):
-            files |= {p for p in path.rglob("*") if p.suffix in (".py", ".jinja")} if path.is_dir() else {path}
+            files |= {p for p in path.rglob("*") if p.suffix in (".py", ".jinja", ".csv")} if path.is_dir() else {path}
     return files
 
 

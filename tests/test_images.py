@@ -16,6 +16,7 @@ from pix2street.images import (
     read_ids,
     read_rgb,
     read_stored,
+    resize_clean,
     resize_labels,
     resize_photo,
     thumbnail,
@@ -55,6 +56,17 @@ def test_class_ids_have_one_channel(tmp_path):
     write_png(tmp_path / "rgb.png", NOISE)
     with pytest.raises(UserError, match="one 8-bit channel, this is mode RGB"):
         read_ids(tmp_path / "rgb.png")
+
+
+@pytest.mark.parametrize("side", [20, 40, 299])
+def test_the_clean_resize_is_pillows_on_unrounded_channels(side):
+    clean = resize_clean(NOISE, side)
+    assert clean.shape == (side, side, 3)
+    assert clean.dtype == np.float32
+    for channel in range(3):
+        resized = Image.fromarray(NOISE[..., channel]).convert("F").resize((side, side), Image.Resampling.BICUBIC)
+        assert (clean[..., channel] == np.clip(np.asarray(resized), 0, 255)).all()
+    assert (clean % 1 != 0).any()
 
 
 def test_labels_get_no_new_ids_and_photos_are_antialiased():

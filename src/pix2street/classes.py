@@ -12,12 +12,13 @@ VOID = 255
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """One class: the id its pixels hold, its colour in a drawing, and whether scores count it."""
+    """One class: the id its pixels hold, its colour in a drawing, whether scores count it, and its kind of thing."""
 
     id: int
     name: str
     color: tuple[int, int, int]
     evaluated: bool
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def cityscapes_classes(evaluated_only: bool = False) -> ClassTable:
 
     return ClassTable(
         tuple(
-            ClassEntry(label.id, label.name, tuple(label.color), evaluated=not label.ignoreInEval)
+            ClassEntry(label.id, label.name, tuple(label.color), not label.ignoreInEval, label.category)
             for label in labels
             if label.id >= 0 and (not evaluated_only or not label.ignoreInEval or label.id == 0)
         )

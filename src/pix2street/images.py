@@ -129,6 +129,16 @@ def resize_box(pixels: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     return _resize(pixels, height_px, width_px, Image.Resampling.BOX)
 
 
+def resize_clean(pixels: np.ndarray, side_px: int) -> np.ndarray:
+    """`[H, W, 3]` uint8 -> `[side_px, side_px, 3]` float32 in [0, 255]: bicubic, antialiased, not rounded.
+
+    The resize of clean-fid (Parmar et al., "On aliased resizing and surprising subtleties in GAN evaluation", 2022).
+    """
+    channels = [Image.fromarray(pixels[..., channel].astype(np.float32)) for channel in range(3)]
+    resized = [channel.resize((side_px, side_px), Image.Resampling.BICUBIC) for channel in channels]
+    return np.stack(resized, axis=-1).clip(0, 255)
+
+
 def _resize(pixels: np.ndarray, height_px: int, width_px: int, filter: Image.Resampling) -> np.ndarray:
     if pixels.shape[:2] == (height_px, width_px):
         return pixels

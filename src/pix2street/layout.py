@@ -47,7 +47,7 @@ class Layout:
 
     @property
     def segmenter(self) -> Path:
-        """The judge: `segmenter.json`, `segmenter.weights.h5`, `score.json`."""
+        """The judge: `segmenter.json`, `segmenter.weights.h5`, `judge.json`, `score.json`."""
         return self.root / "models/segmenter"
 
     @property
@@ -81,16 +81,27 @@ class Layout:
         return self.root / "data/baselines"
 
     @property
-    def metrics(self) -> Path:
-        return self.root / "reports/evaluate/metrics.json"
+    def judged(self) -> Path:
+        """`{generated,ceiling,mean_color,untrained}/<pair_id>.png`: the class ids that the judge sees in each photo."""
+        return self.root / "data/judged"
 
     @property
-    def class_iou(self) -> Path:
-        return self.root / "reports/evaluate/class_iou.csv"
+    def evaluated(self) -> Path:
+        """`metrics.json`, and a table each: `images`, `class_iou`, `class_pixels`, `confusion`."""
+        return self.root / "reports/evaluate"
+
+    @property
+    def metrics(self) -> Path:
+        return self.evaluated / "metrics.json"
 
     @property
     def report_page(self) -> Path:
         return self.root / "reports/report/index.html"
+
+    @property
+    def report_samples(self) -> Path:
+        """`<pair_id>/<caption>.png`: the pictures on the page."""
+        return self.root / "reports/report/samples"
 
     @property
     def report_summary(self) -> Path:

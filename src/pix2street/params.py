@@ -223,10 +223,28 @@ class Compute(Section):
     inter_op_threads: Count
 
 
+class Pretrained(Section):
+    """What photos a judge that was not trained here is shown."""
+
+    height_px: Annotated[int, Field(ge=32, le=4096)]
+    width_px: Annotated[int, Field(ge=32, le=4096)]
+    black: float
+    white: float
+
+    @model_validator(mode="after")
+    def _black_is_not_white(self) -> Self:
+        if self.black == self.white:
+            raise ValueError(f"black and white must differ, both are {self.black:g}")
+        return self
+
+
 class Segment(Section):
-    """The judge: a segmentation U-Net trained on the real targets of `train`."""
+    """The judge: a segmentation U-Net trained on the real targets of `train`, or a network from elsewhere."""
 
     device: Device
+    judge: Annotated[str, Field(pattern=r"^(trained|keras|segformer_b[0-5]_cityscapes_1024)$")]
+    path: Annotated[str, Field(min_length=1)]
+    pretrained: Pretrained
     seed: Seed
     filters: Count
     epochs: Count
@@ -296,12 +314,16 @@ class Evaluate(Section):
 
     device: Device
     split: Literal["val", "test"]
+    min_ceiling: Share
+    fid: list[Literal["tf", "clean"]]
+    inception: Annotated[str, Field(min_length=1)] | None
 
 
 class Report(Section):
     """What the page shows."""
 
     sample_pairs: Count
+    extreme_pairs: Annotated[int, Field(ge=0)]
 
 
 class Params(Section):

@@ -5,7 +5,8 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pix2street.errors import UserError
@@ -34,25 +35,31 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
     Args:
         tensorflow: load it first, without the lines it prints while loading.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
     layout = Layout(Path.cwd())
-    stage = Path(sys.argv[0]).stem
-    try:
+    with with_clear_errors(Path(sys.argv[0]).stem, layout.root):
         params = read_params(layout.params)
         if tensorflow:
             _load_quietly("tensorflow")
         main(params, layout)
+
+
+@contextmanager
+def with_clear_errors(name: str, root: Path) -> Iterator[None]:
+    """Keep libraries quiet, and end the process with 1 and one message, begun with `name`, on what a user can mend."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
+    try:
+        yield
     except UserError as error:
-        sys.exit(f"{stage}: {error}")
+        sys.exit(f"{name}: {error}")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
-        sys.exit(f"{stage}: {error.strerror}: {error.filename or layout.root}; make room or give access, and run again")
+        sys.exit(f"{name}: {error.strerror}: {error.filename or root}; make room or give access, and run again")
     except KeyboardInterrupt:
-        sys.exit(f"{stage}: interrupted; nothing half-written stays, run again")
+        sys.exit(f"{name}: interrupted; nothing half-written stays, run again")
 
 
 def _load_quietly(library: str) -> None:

@@ -27,6 +27,7 @@ from mlflow.entities import Metric, RunStatus
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from pix2street.errors import UserError
 from pix2street.files import sha256_of
 from pix2street.images import read_rgb
 from pix2street.layout import Layout
@@ -192,6 +193,33 @@ class Run:
                 pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
                 save_exported_model=True,
             )
+
+
+def fetch_run(layout: Layout, run: str, folder: Path) -> None:
+    """Copy what a run recorded of its evaluation and its report to `folder/{evaluate,report}`.
+
+    Args:
+        run: its id, the beginning of its id, or its name; of several runs of one name the newest.
+
+    Raises:
+        UserError: no run or several are meant, or it was never evaluated.
+    """
+    experiment = _experiment_id(layout)
+    runs = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
+    found = [one for one in runs if one.info.run_name == run][:1]
+    found = found or [one for one in runs if one.info.run_id.startswith(run)]
+    if len(found) != 1:
+        fault = "no run" if not found else f"{len(found)} runs"
+        names = ", ".join(f"{one.info.run_id[:8]} ({one.info.run_name})" for one in runs[:5]) or "none"
+        raise UserError(
+            f"{run}: {fault} of experiment {EXPERIMENT} has this name or an id that begins so; the newest are {names}"
+        )
+    run_id = found[0].info.run_id
+    there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
+    for part in ("evaluate", "report"):
+        if part not in there:
+            raise UserError(f"{run}: has recorded no {part}; run `dvc repro` to its end")
+        mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
 
 
 def _flatten(values: dict[str, Any]) -> dict[str, Any]:

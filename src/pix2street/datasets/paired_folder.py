@@ -95,8 +95,10 @@ def _class_table(source: Source, classes: str) -> ClassTable | None:
     columns = ["id", "name", "red", "green", "blue", "evaluated"]
     ((_, content),) = source.read([classes])
     try:
-        rows = pd.read_csv(io.BytesIO(content), usecols=columns)[columns].to_dict("records")
-    except ValueError as error:
+        table = pd.read_csv(io.BytesIO(content), usecols=lambda name: name in [*columns, "category"])
+        table = table[[*columns, *table.columns.intersection(["category"])]].fillna({"category": ""})
+        rows = table.to_dict("records")
+    except (ValueError, KeyError) as error:
         raise UserError(f"{classes}: a class table has the columns {', '.join(columns)} ({error})") from error
     entries = []
     for row in rows:
@@ -104,7 +106,8 @@ def _class_table(source: Source, classes: str) -> ClassTable | None:
         if any(number not in range(256) for number in numbers) or row["evaluated"] not in (0, 1):
             raise UserError(f"{classes}: ids and colours are 0 to 255, evaluated is 0 or 1; mend {row}")
         class_id, *color = (int(number) for number in numbers)
-        entries.append(ClassEntry(class_id, str(row["name"]), tuple(color), bool(row["evaluated"])))
+        category = str(row.get("category", ""))
+        entries.append(ClassEntry(class_id, str(row["name"]), tuple(color), bool(row["evaluated"]), category))
     if len({entry.id for entry in entries}) < len(entries) or any(entry.id == VOID for entry in entries):
         raise UserError(f"{classes}: every class needs an id of its own below {VOID}")
     return ClassTable(tuple(entries))

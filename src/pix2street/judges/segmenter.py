@@ -1,20 +1,27 @@
 """A segmentation network as a judge: what classes does it see in a photo? Pure Keras 3.
 
-The network itself is handed in: `[N, H, W, 3]` in [-1, 1] -> logits `[N, H, W, evaluated classes]`.
+A network takes photos `[N, H, W, 3]` and gives a score for each of its classes, `[N, h, w, classes]`; where h and w are
+not the photo's, the classes are resized by nearest neighbour.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import keras
 import numpy as np
 
-from pix2street.classes import VOID
-from pix2street.images import read_rgb, to_unit
+from pix2street.classes import VOID, ClassTable
+from pix2street.errors import UserError
+from pix2street.files import sha256_of, write_json
+from pix2street.images import read_rgb, resize_labels, resize_photo, write_png
+from pix2street.networks import load_network, save_network
 
+TRAINED = "trained"
 FEATURE_LAYER = "encode_4"
-"""The U-Net block whose output, averaged over the image, is an image's feature vector."""
+"""The trained U-Net's block whose output, averaged over the image, is an image's feature vector."""
 
 
 def train_segmenter(
@@ -39,31 +46,102 @@ def train_segmenter(
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the judge saw in a list of photos.
+class Card:
+    """What a judge says of itself, `judge.json` beside its weights: part of the protocol of every score it gives.
 
-    Attributes:
-        classes: places among the evaluated classes, `[N, H, W]` uint8.
-        features: mean activations of `FEATURE_LAYER`, `[N, D]` float32.
+    Args:
+        channels: the classes of its output, in order.
+        height_px, width_px: of the photos it is shown; those of another size are resampled bicubically.
+        black, white: the values it is shown for 0 and for 255.
+        weights_sha256: of `segmenter.weights.h5`; empty until `write` has seen the file.
     """
 
-    classes: np.ndarray
-    features: np.ndarray
+    name: str
+    channels: list[str]
+    height_px: int
+    width_px: int
+    black: float = -1.0
+    white: float = 1.0
+    weights_sha256: str = ""
+
+    def write(self, folder: Path, network: keras.Model) -> None:
+        """Make `folder` hold the network and this card with its weights' SHA-256."""
+        save_network(network, folder, "segmenter")
+        sha256 = sha256_of(folder / "segmenter.weights.h5")
+        write_json(folder / "judge.json", {**asdict(self), "weights_sha256": sha256})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The card in `folder`.
+
+        Raises:
+            UserError: the weights beside it are not those it names.
+        """
+        card = cls(**json.loads((folder / "judge.json").read_text(encoding="utf-8")))
+        weights = folder / "segmenter.weights.h5"
+        if (found := sha256_of(weights)) != card.weights_sha256:
+            raise UserError(
+                f"{weights}: its SHA-256 must be {card.weights_sha256[:12]}..., as judge.json says, it is "
+                f"{found[:12]}...; run `segment` again"
+            )
+        return card
+
+    def protocol(self) -> dict:
+        """What makes two judges the same; the channels follow from the weights."""
+        fields = {key: value for key, value in asdict(self).items() if key != "channels"}
+        return {**fields, "photos_resized": "bicubic, antialiased", "classes_resized": "nearest"}
 
 
 class Segmenter:
-    """A trained network that looks at photos on disk."""
+    """A network that looks at photos on disk and names the class of every pixel."""
 
-    def __init__(self, network: keras.Model):
-        features = keras.layers.GlobalAveragePooling2D()(network.get_layer(FEATURE_LAYER).output)
-        self._network = keras.Model(network.input, [network.output, features])
+    def __init__(self, network: keras.Model, card: Card, classes: ClassTable):
+        """Args: classes, of the data set; what else the network knows is left out before the best class is taken.
 
-    def judge(self, photos: Sequence[Path], batch: int = 16) -> Judgement:
-        """Look at every photo; `batch` changes the speed and at most the last bits of the features."""
-        classes, features = [], []
+        Raises:
+            UserError: the network does not know an evaluated class.
+        """
+        missing = [name for name in classes.evaluated_names if name not in card.channels]
+        if missing:
+            raise UserError(
+                f"segment.judge: {card.name} does not know the evaluated classes {', '.join(missing)}; choose "
+                "`trained` or mend the class table"
+            )
+        self._card = card
+        self._places = [card.channels.index(name) for name in classes.evaluated_names]
+        self._ids = np.array([entry.id for entry in classes.entries if entry.evaluated], np.uint8)
+        outputs = [network.output]
+        if card.name == TRAINED:
+            outputs.append(keras.layers.GlobalAveragePooling2D()(network.get_layer(FEATURE_LAYER).output))
+        self._network = keras.Model(network.inputs, outputs)
+
+    @classmethod
+    def load(cls, folder: Path, classes: ClassTable) -> Self:
+        """The judge in `folder`.
+
+        Raises:
+            UserError: its weights are not those its card names.
+        """
+        return cls(load_network(folder, "segmenter"), Card.read(folder), classes)
+
+    def judge(self, photos: Sequence[Path], folder: Path, batch: int = 16) -> np.ndarray | None:
+        """Write what it sees, `<folder>/<photo's name>`: class ids of the photo's size, and return its features.
+
+        `batch` changes the speed and at most the last bits of the features.
+
+        Returns:
+            Mean activations of `FEATURE_LAYER`, `[N, D]` float32; None for a judge that was not trained here.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        card, features = self._card, []
         for start in range(0, len(photos), batch):
-            pixels = np.stack([read_rgb(path) for path in photos[start : start + batch]])
-            logits, pooled = self._network.predict_on_batch(to_unit(pixels.astype(np.float32)))
-            classes.append(logits.argmax(axis=-1).astype(np.uint8))
-            features.append(pooled)
-        return Judgement(np.concatenate(classes), np.concatenate(features))
+            paths = photos[start : start + batch]
+            images = [read_rgb(path) for path in paths]
+            shown = np.stack([resize_photo(image, card.height_px, card.width_px) for image in images])
+            scale = (card.white - card.black) / 255
+            scores, *pooled = self._network.predict_on_batch(shown.astype(np.float32) * scale + card.black)
+            best = self._ids[scores[..., self._places].argmax(axis=-1)]
+            for path, image, ids in zip(paths, images, best, strict=True):
+                write_png(folder / path.name, resize_labels(ids, *image.shape[:2]))
+            features += pooled
+        return np.concatenate(features) if features else None

@@ -1,23 +1,22 @@
-"""Metrics: photos on disk and what a judge saw in them -> numbers. NumPy and SciPy only.
+"""Metrics: what was measured on each photo of a set -> numbers. NumPy, SciPy and scikit-image only.
 
-To add one, write `metrics/<name>.py` with
+Photos on disk -> measures or features of each -> statistics -> number: every arrow can be tested alone. To add one,
+write `metrics/<name>.py` with
 
+    PROTOCOL: what has to be known to compare its numbers, its version among it
     score(samples) -> dict[str, value]
 
-whose keys carry the protocol, and a line in `METRICS`; name it in `NEED_CLASSES` where it reads what a
-judge saw. Its test has a closed form, identical sets and the order of arguments.
+and a line in `METRICS`. Its test has a closed form, identical sets and the order of arguments.
 """
 
-from pix2street.metrics import frechet, l1, segmentation
-from pix2street.metrics.samples import Samples
+from pix2street.metrics import frechet, kid, pixels, segmentation
+from pix2street.metrics.samples import Features, Samples
 
 METRICS = {
-    "l1": l1.score,
-    "frechet_segmenter": frechet.score,
-    "segmentation": segmentation.score,
+    "pixels": pixels,
+    "segmentation": segmentation,
+    "frechet": frechet,
+    "kid": kid,
 }
 
-NEED_CLASSES = ("frechet_segmenter", "segmentation")
-"""Metrics that read what a judge saw; a data set without classes has no judge."""
-
-__all__ = ["METRICS", "NEED_CLASSES", "Samples"]
+__all__ = ["METRICS", "Features", "Samples"]

@@ -1,31 +1,81 @@
-"""The Fréchet distance between two sets of features (Heusel et al. 2017, equation 6)."""
+"""The Fréchet distance between two sets of features, each taken as a Gaussian.
+
+Features -> statistics -> distance. Over the pool_3 features of the Inception network of 2015 it is the FID (Heusel et
+al. 2017, equation 6, from Dowson and Landau 1982); over any other network's it is no FID and is never called so.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from pix2street.metrics.samples import Samples
 
+PROTOCOL = {"version": 2, "covariance": "unbiased (N - 1)", "root": "symmetric eigendecomposition, float64"}
+BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of N feature vectors: their number, mean `[D]` and covariance `[D, D]`, float64."""
+
+    count: int
+    mean: np.ndarray
+    covariance: np.ndarray
+
 
 def score(samples: Samples) -> dict[str, float | None]:
-    """`frechet_segmenter`: over the judge's features, so not an FID and only comparable under the same judge.
+    """The distance of photos to targets over every network's features; None where a side has fewer than two."""
+    return {
+        features.distances["frechet"]: distance_of(features.photos, features.targets) for features in samples.features
+    }
 
-    None for fewer than two photos, which have no covariance.
+
+def distance_of(photos: np.ndarray, targets: np.ndarray) -> float | None:
+    """The distance between two feature sets `[N, D]`; None where one has fewer than two images."""
+    if min(len(photos), len(targets)) < 2:
+        return None
+    return frechet_distance(*(statistics_of(blocks_of(features)) for features in (photos, targets)))
+
+
+def blocks_of(features: np.ndarray) -> Iterator[np.ndarray]:
+    """`[N, D]`, perhaps on disk, in blocks of rows."""
+    return (features[start : start + BLOCK] for start in range(0, len(features), BLOCK))
+
+
+def statistics_of(blocks: Iterable[np.ndarray]) -> Statistics:
+    """The statistics of all rows of `[n, D]` blocks, one block in memory at a time (Chan et al. 1979, equation 2.1).
+
+    Raises:
+        ValueError: fewer than two rows, which have no covariance.
     """
-    if len(samples.photos) < 2:
-        return {"frechet_segmenter": None}
-    return {"frechet_segmenter": frechet_distance(samples.features, samples.target_features)}
+    count, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
+    for block in blocks:
+        block = np.asarray(block, np.float64)
+        own = block.mean(axis=0)
+        centred = block - own
+        if count == 0:
+            count, mean, scatter = len(block), own, centred.T @ centred
+            continue
+        total, step = count + len(block), own - mean
+        scatter += centred.T @ centred
+        scatter += np.outer(step, step) * (count * len(block) / total)
+        mean = mean + step * (len(block) / total)
+        count = total
+    if count < 2:
+        raise ValueError(f"a covariance needs two rows at least, there are {count}")
+    return Statistics(count, mean, scatter / (count - 1))
 
 
-def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """|mu_a - mu_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) of two feature sets `[N, D]`, each with N >= 2.
+def frechet_distance(a: Statistics, b: Statistics) -> float:
+    """|mu_a - mu_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), never below zero.
 
     The trace of the root is taken as the sum of the roots of the eigenvalues of C_a^(1/2) C_b C_a^(1/2), which is
     symmetric: the result is real, also where there are fewer images than features.
     """
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    values, vectors = np.linalg.eigh(cov_a)
+    values, vectors = np.linalg.eigh(a.covariance)
     root_a = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    root_trace = np.sqrt(np.linalg.eigvalsh(root_a @ cov_b @ root_a).clip(0)).sum()
-    distance = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * root_trace
+    root_trace = np.sqrt(np.linalg.eigvalsh(root_a @ b.covariance @ root_a).clip(0)).sum()
+    distance = ((a.mean - b.mean) ** 2).sum() + np.trace(a.covariance) + np.trace(b.covariance) - 2 * root_trace
     # Rounding may take the distance of equal sets below zero.
     return float(max(distance, 0.0))

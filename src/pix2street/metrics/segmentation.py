@@ -1,56 +1,153 @@
-"""Segmentation scores from one confusion matrix over all images (Long et al. 2015, section 5).
+"""Segmentation scores from confusion matrices, as Cityscapes' own evaluation defines them.
 
-Void pixels are left out of every score. A class that is absent from truth and prediction has no IoU: it is listed and
-left out of the mean.
+Pixels whose true class is not evaluated (void) count in no score but `pixel_accuracy_with_void`. A class that is absent
+from truth and judgement has no IoU: it is null, listed, and left out of the mean.
 """
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
-from pix2street.classes import VOID
+from pix2street.classes import ClassTable
+from pix2street.errors import UserError
+from pix2street.images import read_ids
+from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.samples import Samples
+
+PROTOCOL = {
+    "version": 2,
+    "scores": [
+        "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
+        "category_mean_iou", "iou", "category_iou",
+    ],
+    "void": "left out; pixel_accuracy_with_void counts it as wrong",
+    "absent_classes": "no IoU, out of the mean",
+}  # fmt: skip
 
 
 def score(samples: Samples) -> dict:
-    """Pixel accuracy, class accuracy, mean IoU and IoU by class of what the judge sees against the input's classes."""
-    matrix = confusion_matrix(samples.truth, samples.judged, len(samples.class_names))
-    void = int(samples.truth.size - matrix.sum())
-    return {**scores_of(matrix, samples.class_names), "evaluated_pixels": int(matrix.sum()), "void_pixels": void}
+    """All scores of a set, those of `PROTOCOL`, with intervals of pixel accuracy and mean IoU."""
+    matrices = samples.confusions
+    weights = resamples(len(matrices))
+    pixel_accuracy, mean_iou = resampled(counts_of(matrices), weights)
+    return {
+        **scores_of(matrices.sum(axis=0, dtype=np.int64), samples.classes),
+        "pixel_accuracy_interval": interval_of(pixel_accuracy),
+        "mean_iou_interval": interval_of(mean_iou),
+    }
 
 
-def confusion_matrix(truth: np.ndarray, judged: np.ndarray, classes: int) -> np.ndarray:
-    """Pixels of each true class (rows) by the class they were judged to be (columns): `[classes, classes]` int64.
+def measure(truths: Sequence[Path], judged: Sequence[Path], classes: ClassTable) -> np.ndarray:
+    """One confusion matrix a photo, as `confusion_matrix` gives them: `[N, C + 1, C + 1]` int32.
 
     Args:
-        truth: class places, uint8, `VOID` where a pixel does not count.
-        judged: class places below `classes`, of the same shape.
+        truths, judged: paths of class-id images, one channel.
 
     Raises:
-        ValueError: shapes differ, or a place is out of range.
+        UserError: names the file of unlike size or with an id that no class has.
+    """
+
+    def matrix(truth: Path, seen: Path) -> np.ndarray:
+        try:
+            return confusion_matrix(read_ids(truth), read_ids(seen), classes).astype(np.int32)
+        except ValueError as error:
+            raise UserError(f"{seen}: against {truth}, {error}") from error
+
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(matrix, truths, judged)))
+
+
+def confusion_matrix(truth: np.ndarray, judged: np.ndarray, classes: ClassTable) -> np.ndarray:
+    """Pixels by true class (rows) and by the class they are judged to be (columns): `[C + 1, C + 1]` int64.
+
+    The evaluated classes in the table's order; the last row and column are what is not evaluated.
+
+    Args:
+        truth, judged: class ids of one shape, uint8.
+
+    Raises:
+        ValueError: shapes differ, or an id has no class.
     """
     if truth.shape != judged.shape:
-        raise ValueError(f"truth is {truth.shape}, judged is {judged.shape}: they must be equal")
-    counted = truth != VOID
-    truth, judged = truth[counted].astype(np.int64), judged[counted]
-    if max(truth.max(initial=0), judged.max(initial=0)) >= classes:
-        raise ValueError(f"class places must be below {classes}, met {max(truth.max(), judged.max())}")
-    return np.bincount(truth * classes + judged, minlength=classes**2).reshape(classes, classes)
+        raise ValueError(f"it is {judged.shape} px, the truth {truth.shape}: sizes must be equal; make both again")
+    count = len(classes.evaluated_names)
+    bins = count + 2  # the last is for ids without a class
+    places = np.where(classes.known, np.minimum(classes.evaluated, count), count + 1).astype(np.int64)
+    joint = np.bincount((places * bins)[truth].ravel() + places[judged].ravel(), minlength=bins**2)
+    joint = joint.reshape(bins, bins)
+    if joint[-1].any() or joint[:, -1].any():
+        name, ids = ("the truth", truth) if joint[-1].any() else ("it", judged)
+        unknown = np.unique(ids[~classes.known[ids]]).tolist()
+        raise ValueError(f"{name} holds ids that no class has: {unknown}; mend the class table or make it again")
+    return joint[:-1, :-1]
 
 
-def scores_of(matrix: np.ndarray, class_names) -> dict:
-    """The scores of a confusion matrix as `confusion_matrix` gives it (n_ij = `matrix[i, j]`).
+def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
+    """The scores of a confusion matrix as `confusion_matrix` gives it; None where nothing is to be scored.
 
-    pixel accuracy = sum_i n_ii / sum_ij n_ij; class accuracy = mean_i n_ii / sum_j n_ij over classes with truth;
-    IoU_i = n_ii / (sum_j n_ij + sum_j n_ji - n_ii); mean IoU = mean over classes that have one. None where nothing is.
+    With n_ij pixels of evaluated class i judged as j, t_i = sum_j n_ij (all columns) and v void pixels (Long et al.
+    2015, section 5): pixel accuracy = sum_i n_ii / sum_i t_i, with void / (sum_i t_i + v); class accuracy = mean of
+    n_ii / t_i over classes with truth; IoU_i = n_ii / (t_i + sum_j n_ji - n_ii), columns over evaluated rows alone;
+    frequency-weighted IoU = sum_i t_i IoU_i / sum_i t_i. A category's IoU is that of its classes taken as one.
     """
-    hit, truth, judged = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
-    union = truth + judged - hit
-    there, has_truth = union > 0, truth > 0
-    iou = hit[there] / union[there]
-    names = np.array(class_names)
+    names = np.array(classes.evaluated_names)
+    hit, truth, judged = _marginals(matrix)
+    has_truth = truth > 0
+    iou = _share(hit, truth + judged - hit)
+    there = np.isfinite(iou)
+    categories = np.array([entry.category for entry in classes.entries if entry.evaluated])
+    by_category = {name: _category_iou(matrix, categories == name) for name in dict.fromkeys(categories.tolist())}
+    present = [value for value in by_category.values() if value is not None]
+    counted, void = int(truth.sum()), int(matrix[-1].sum())
     return {
-        "pixel_accuracy": float(hit.sum() / matrix.sum()) if matrix.sum() else None,
-        "class_accuracy": float((hit[has_truth] / truth[has_truth]).mean()) if has_truth.any() else None,
-        "mean_iou": float(iou.mean()) if there.any() else None,
-        "iou": dict(zip(names[there].tolist(), iou.tolist(), strict=True)),
+        "pixel_accuracy": hit.sum() / counted if counted else None,
+        "pixel_accuracy_with_void": hit.sum() / (counted + void) if counted else None,
+        "class_accuracy": float((hit[has_truth] / truth[has_truth]).mean()) if counted else None,
+        "mean_iou": float(iou[there].mean()) if there.any() else None,
+        "frequency_weighted_iou": float((truth * np.nan_to_num(iou)).sum() / counted) if counted else None,
+        "category_mean_iou": float(np.mean(present)) if present else None,
+        "iou": dict(zip(names.tolist(), [float(x) if np.isfinite(x) else None for x in iou], strict=True)),
         "absent_classes": names[~there].tolist(),
+        "category_iou": by_category,
+        "evaluated_pixels": counted,
+        "void_pixels": void,
     }
+
+
+def counts_of(matrices: np.ndarray) -> np.ndarray:
+    """`[..., C + 1, C + 1]` -> right, true and judged pixels of each class, `[3, ..., C]`; void is left out."""
+    return np.stack(_marginals(matrices))
+
+
+def resampled(counts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel accuracy and mean IoU of every resample, `[R]` each.
+
+    Args:
+        counts: as `counts_of` gives them for N photos, `[3, N, C]`.
+        weights: `[R, N]`, as `bootstrap.resamples` gives them.
+    """
+    hit, truth, judged = (weights @ part for part in counts)
+    iou = _share(hit, truth + judged - hit)
+    there = np.isfinite(iou)
+    return _share(hit.sum(axis=1), truth.sum(axis=1)), _share(np.nansum(iou, axis=1), there.sum(axis=1))
+
+
+def _marginals(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    evaluated = matrices[..., :-1, :].astype(np.int64)
+    hit = np.diagonal(evaluated[..., :-1], axis1=-2, axis2=-1)
+    return hit, evaluated.sum(axis=-1), evaluated[..., :-1].sum(axis=-2)
+
+
+def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
+    matrix = matrix[:-1]
+    truth, judged = matrix[inside].sum(), matrix[:, :-1][:, inside].sum()
+    hit = matrix[:, :-1][np.ix_(inside, inside)].sum()
+    union = truth + judged - hit
+    return float(hit / union) if union else None
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, NaN where the whole is nothing."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)

@@ -83,7 +83,7 @@ def diagnostics(history: pd.DataFrame) -> str:
 
 def class_iou(table: pd.DataFrame) -> str:
     """IoU by class: a bar for the generated photos, a mark each for the ceiling and the baselines."""
-    table = table.dropna(subset=["ceiling"]).sort_values("ceiling")
+    table = table.dropna(subset=["ceiling"]).sort_values("ceiling", kind="stable")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 0.6 + 0.27 * len(table)), layout="constrained")
         axes = figure.subplots()
@@ -97,6 +97,52 @@ def class_iou(table: pd.DataFrame) -> str:
         axes.set_xlim(0, 1)
         axes.set_xlabel("intersection over union")
         axes.legend(loc="lower right", fontsize=9)
+        return _svg(figure)
+
+
+def intervals(scores: dict[str, dict]) -> str:
+    """Scores that have one with their 95 % intervals as error bars, a panel a score; sets of photos side by side."""
+    titles = {"mean_iou": "mean IoU", "pixel_accuracy": "per-pixel accuracy", "l1": "L1, less is better"}
+    shown = {
+        key: title for key, title in titles.items() if any(score.get(f"{key}_interval") for score in scores.values())
+    }
+    if not shown:
+        return ""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.3 * len(shown), 2.4), layout="constrained")
+        for axes, (key, title) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
+            there = {name: score for name, score in scores.items() if score.get(f"{key}_interval")}
+            for place, (name, score) in enumerate(there.items()):
+                low, high = (score[f"{key}_interval"][end] for end in ("low", "high"))
+                value, color = score[key], COLORS.get(name, "#64748b")
+                # A mean over resamples need not lie within its own quantiles.
+                reach = [[max(0, value - low)], [max(0, high - value)]]
+                axes.bar(place, value, color=color, alpha=0.75, width=0.6)
+                axes.errorbar(place, value, yerr=reach, color="#64748b", capsize=5, linewidth=1.4)
+            axes.set_xticks(range(len(there)), [name.replace("_", " ") for name in there], fontsize=8, rotation=15)
+            axes.set_title(title)
+        return _svg(figure)
+
+
+def confusion(table: pd.DataFrame, photos: str) -> str:
+    """What each true class is judged to be in a set of photos, as shares of its pixels; classes without truth left out.
+
+    Args:
+        table: `truth`, `judged` and pixels in a column a set of photos.
+        photos: the set, a column of `table`.
+    """
+    pixels = table.pivot_table(index="truth", columns="judged", values=photos, sort=False).drop(index="void")
+    pixels = pixels.loc[pixels.sum(axis=1) > 0, (pixels.sum(axis=0) > 0) | (pixels.columns != "void")]
+    shares = pixels.div(pixels.sum(axis=1), axis=0)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5, 0.9 + 0.2 * len(shares)), layout="constrained")
+        axes = figure.subplots()
+        mesh = axes.pcolormesh(shares.to_numpy(), cmap="Oranges", vmin=0, vmax=1, edgecolors="#e7e5e4", linewidth=0.4)
+        axes.set_yticks([place + 0.5 for place in range(len(shares))], shares.index, fontsize=7)
+        axes.set_xticks([place + 0.5 for place in range(shares.shape[1])], shares.columns, fontsize=7, rotation=90)
+        axes.invert_yaxis()
+        axes.set_title(photos)
+        figure.colorbar(mesh, ax=axes, shrink=0.6)
         return _svg(figure)
 
 

@@ -1,21 +1,30 @@
-"""Evaluate: score the generated photos, the real ones (the ceiling) and the baselines under one judge."""
+"""Evaluate: score the generated photos, the real ones (the ceiling) and the baselines under one protocol."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
-from pix2street.classes import ClassTable
 from pix2street.errors import UserError
-from pix2street.files import sha256_of
-from pix2street.images import read_ids
-from pix2street.judges.segmenter import Segmenter
-from pix2street.metrics import METRICS, NEED_CLASSES, Samples
-from pix2street.metrics.l1 import RANGE as L1_RANGE
-from pix2street.networks import load_network
-from pix2street.pairs import Dataset, read_pairs
+from pix2street.judges.feature_files import real_features, write_features
+from pix2street.judges.inception import Inception, fetch_inception
+from pix2street.judges.segmenter import Card, Segmenter
+from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
+from pix2street.pairs import Dataset, read_manifest, read_pairs
 
-WEIGHTS = "segmenter.weights.h5"
+RESIZED = {
+    "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
+    "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
+}
+SHARES = (
+    "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
+    "category_mean_iou",
+)  # fmt: skip
+"""Scores that are also given as a share of the ceiling."""
 
 
 def evaluate_photos(
@@ -23,65 +32,204 @@ def evaluate_photos(
     segmenter_folder: Path,
     generated: Path,
     baselines: Path,
+    judged: Path,
     *,
     split: str,
+    min_ceiling: float,
+    fid: Sequence[str],
+    inception: Path | None,
     judge_score: dict | None,
-) -> tuple[dict, pd.DataFrame]:
+    generator: Mapping,
+) -> tuple[dict, dict[str, pd.DataFrame]]:
     """Score all photos of one held-out split.
 
     Args:
         generated: `<split>/<pair_id>.png` of the trained generator.
         baselines: a folder a baseline, each like `generated`.
-        judge_score: the judge's own score on real photos; None for a set without classes, which only has L1.
+        judged: gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
+        min_ceiling: mean IoU of real photos below which the judge is too weak to judge.
+        fid: how photos are resized for Inception's features, `tf` and `clean`; empty for no FID.
+        inception: its file; None fetches it.
+        judge_score: the judge's own score on real photos; None for a set without classes, which has no judge.
+        generator: how the photos were made, for the protocol.
 
     Returns:
-        The content of `metrics.json`, and each class's IoU in a column a set of photos (empty without classes).
+        The content of `metrics.json`, and the tables beside it by name.
+
+    Raises:
+        UserError: no pairs, photos missing or too many or of another size, weights or ids that are not what they must
+            be, a judge too weak to judge.
     """
     pairs = read_pairs(split_folder, split)
     if not pairs:
         raise UserError(f"evaluate.split: {split}, but the data set has no pairs there; choose the other split")
-    classes = Dataset.read(split_folder).classes
+    dataset = Dataset.read(split_folder)
+    classes = dataset.classes
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    photos = {name: [folder / split / path.name for path in targets] for name, folder in folders.items()}
-    if classes is None:
-        scores = {name: _score(Samples(paths, targets)) for name, paths in photos.items()}
-    else:
-        judge = Segmenter(load_network(segmenter_folder, "segmenter"))
-        truth = np.stack([classes.to_evaluated(read_ids(pair.input_path)) for pair in pairs])
+    photos = {name: _photos(folder / split, targets) for name, folder in folders.items()}
+    measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
+
+    confusions: dict[str, np.ndarray] = {}
+    features: dict[str, list[Features]] = {name: [] for name in [*photos, "ceiling"]}
+    protocol = {
+        "shared": _shared_protocol(split_folder, dataset.name, split, generator),
+        "intervals": bootstrap.PROTOCOL,
+        "pixels": pixels.PROTOCOL,
+    }
+    if classes:
+        photos = {"ceiling": targets, **photos}
+        measures["ceiling"] = pixels.measure(targets, targets)
+        card = Card.read(segmenter_folder)
         names = classes.evaluated_names
-        real = judge.judge(targets)
-        scores = {
-            "ceiling": _score(Samples(targets, targets, names, truth, real.classes, real.features, real.features))
-        }
-        for name, paths in photos.items():
-            seen = judge.judge(paths)
-            scores[name] = _score(Samples(paths, targets, names, truth, seen.classes, seen.features, real.features))
-    return _metrics(scores, split, len(pairs), segmenter_folder, judge_score), _class_iou(scores, classes)
+        protocol["segmentation"] = {**segmentation.PROTOCOL, "classes": names, "judge": card.protocol()}
+        judge = Segmenter.load(segmenter_folder, classes)
+        truths = [pair.input_path for pair in pairs]
+        seen: dict[str, np.ndarray | None] = {}
+        for name in tqdm(photos, desc="judge", unit=" sets"):
+            seen[name] = judge.judge(photos[name], judged / name)
+            confusions[name] = segmentation.measure(truths, [judged / name / path.name for path in targets], classes)
+            if name == "ceiling":
+                _refuse_a_weak_judge(segmentation.scores_of(confusions[name].sum(axis=0), classes), split, min_ceiling)
+        if seen["ceiling"] is not None:
+            key = "frechet_segmenter"
+            protocol[key] = {**frechet.PROTOCOL, "scores": [key], "judge": card.protocol(), "images": len(pairs)}
+            for name, of_photos in seen.items():
+                features[name].append(Features({"frechet": key}, of_photos, seen["ceiling"]))
+
+    with TemporaryDirectory() as scratch:
+        if fid:
+            network = Inception(fetch_inception(inception))
+            for resize in fid:
+                keys = _inception_keys(network, resize, f"{split}{len(pairs)}")
+                details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize], "images": len(pairs)}
+                for metric in (frechet, kid):
+                    key = keys[metric.__name__.rpartition(".")[2]]
+                    protocol[key] = {**metric.PROTOCOL, "scores": [key], **details}
+                real = real_features(network, resize, targets)
+                features["ceiling"].append(Features(keys, real, real))
+                for name in features.keys() - {"ceiling"}:
+                    blocks = network.features(photos[name], resize)
+                    blocks = tqdm(blocks, desc=f"inception, {resize}: {name}", unit=" batches")
+                    made = write_features(Path(scratch) / f"{name}_{resize}.npy", blocks, len(pairs))
+                    features[name].append(Features(keys, made, real))
+        samples = {name: Samples(measures[name], confusions.get(name), classes, features[name]) for name in photos}
+        scores = {name: _score(of_set) for name, of_set in samples.items()}
+        floor = _floor(features["ceiling"], len(pairs))
+    return (
+        _metrics(scores, floor, split, len(pairs), protocol, judge_score),
+        _tables(scores, samples, [pair.pair_id for pair in pairs]),
+    )
+
+
+def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
+    there, wanted = {path.name for path in folder.iterdir()} if folder.is_dir() else set(), {t.name for t in targets}
+    if there != wanted:
+        faults = [
+            f"{len(names)} {what} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
+            for what, names in {"missing": wanted - there, "too many": there - wanted}.items()
+            if names
+        ]
+        raise UserError(
+            f"{folder}: must hold one photo for each of the {len(wanted)} pairs; {', '.join(faults)}; run `generate` "
+            "again"
+        )
+    return [folder / target.name for target in targets]
+
+
+def _refuse_a_weak_judge(ceiling: dict, split: str, min_ceiling: float) -> None:
+    reached = ceiling["mean_iou"]
+    if reached is None or reached < min_ceiling:
+        said = "no evaluated class at all" if reached is None else f"mean IoU {reached:.3f}"
+        raise UserError(
+            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {split}, it must reach "
+            f"{min_ceiling:g}: what it says of generated ones would mean nothing; train it longer or larger "
+            "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
+        )
+
+
+def _shared_protocol(split_folder: Path, dataset: str, split: str, generator: Mapping) -> dict:
+    rows = read_manifest(split_folder)
+    rows = rows[(rows["split"] == split) & rows["fault"].isna()]
+    columns = rows[["pair_id", "input_sha256", "target_sha256"]]
+    return {
+        "dataset": dataset,
+        "split": split,
+        "pairs": len(rows),
+        "pairs_sha256": hashlib.sha256(columns.to_csv(index=False).encode()).hexdigest(),
+        "height_px": int(rows["height_px"].iloc[0]),
+        "width_px": int(rows["width_px"].iloc[0]),
+        "photos_resized": "bicubic, antialiased",
+        "classes_resized": "nearest",
+        "generator": dict(generator),
+    }
+
+
+def _inception_keys(network: Inception, resize: str, images: str) -> dict[str, str]:
+    """FID and KID are named so over the published network alone."""
+    names = {"frechet": "fid", "kid": "kid"}
+    if not network.published:
+        names = {"frechet": f"frechet_{network.sha256[:8]}", "kid": f"mmd_{network.sha256[:8]}"}
+    return {metric: f"{name}_{resize}_{images}" for metric, name in names.items()}
 
 
 def _score(samples: Samples) -> dict:
-    scores = {"images": len(samples.photos)}
-    for name, score in METRICS.items():
-        if samples.truth is not None or name not in NEED_CLASSES:
-            scores.update(score(samples))
+    scores: dict = {"images": len(samples.pixels["l1"])}
+    for name, metric in METRICS.items():
+        if samples.confusions is not None or name != "segmentation":
+            scores.update(metric.score(samples))
     return scores
 
 
-def _metrics(scores: dict[str, dict], split: str, pairs: int, segmenter_folder: Path, judge_score: dict | None) -> dict:
-    judge = judge_score and {
-        "name": "segmenter",
-        "weights_sha256": sha256_of(segmenter_folder / WEIGHTS),
-        **{key: judge_score[key] for key in ("pixel_accuracy", "class_accuracy", "mean_iou")},
-    }
+def _floor(real: Sequence[Features], count: int) -> dict:
+    """What two random halves of the real photos score against each other."""
+    first, second = np.array_split(np.random.default_rng(0).permutation(count), 2)
+    halves = [Features(f.distances, f.targets[np.sort(first)], f.targets[np.sort(second)]) for f in real]
+    halves = Samples(features=halves)
+    return {"images": len(first), **frechet.score(halves), **kid.score(halves)} if real else {}
+
+
+def _metrics(scores: dict, floor: dict, split: str, pairs: int, protocol: dict, judge_score: dict | None) -> dict:
+    ceiling = scores.get("ceiling", {})
+    for score in scores.values():
+        if ceiling and score is not ceiling:
+            score["of_ceiling"] = {name: score[name] / ceiling[name] for name in SHARES if ceiling[name]}
     main = {name: scores[name] for name in ("generated", "ceiling") if name in scores}
-    baselines = {name: score for name, score in scores.items() if name not in main}
-    return {"split": split, "pairs": pairs, "l1_range": L1_RANGE, "judge": judge, **main, "baselines": baselines}
+    return {
+        "split": split,
+        "pairs": pairs,
+        **main,
+        "floor": floor,
+        "baselines": {name: score for name, score in scores.items() if name not in main},
+        "judge": judge_score,
+        "protocol": protocol,
+    }
 
 
-def _class_iou(scores: dict[str, dict], classes: ClassTable | None) -> pd.DataFrame:
+def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:
+    """`images`: the generated photo of each pair; and what a judge gives: `class_iou`, `class_pixels`, `confusion`.
+
+    `class_pixels` are the right, true and judged pixels of each class in each generated photo.
+    """
+    generated, classes = samples["generated"], samples["generated"].classes
+    images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
     names = classes.evaluated_names if classes else []
     order = [name for name in ("generated", "ceiling", "mean_color", "untrained") if "iou" in scores.get(name, {})]
-    return pd.DataFrame(
-        {"class": names, **{name: [scores[name]["iou"].get(label) for label in names] for name in order}}
-    )
+    class_iou = pd.DataFrame({"class": names, **{name: list(scores[name]["iou"].values()) for name in order}})
+    if not classes:
+        columns = {"class_pixels": ["pair_id", "class", "right", "true", "judged"], "confusion": ["truth", "judged"]}
+        empty = {name: pd.DataFrame(columns=header) for name, header in columns.items()}
+        return {"images": images, "class_iou": class_iou, **empty}
+    counts = segmentation.counts_of(generated.confusions)
+    images["pixel_accuracy"], images["mean_iou"] = _of_each(counts)
+    index = pd.MultiIndex.from_product([pair_ids, names], names=["pair_id", "class"])
+    columns = dict(zip(("right", "true", "judged"), counts.reshape(3, -1), strict=True))
+    class_pixels = pd.DataFrame(columns, index=index).reset_index()
+    cells = pd.MultiIndex.from_product([[*names, "void"], [*names, "void"]], names=["truth", "judged"])
+    sums = {name: samples[name].confusions.sum(axis=0).ravel() for name in ("generated", "ceiling")}
+    confusion = pd.DataFrame(sums, index=cells).reset_index()
+    return {"images": images, "class_iou": class_iou, "class_pixels": class_pixels, "confusion": confusion}
+
+
+def _of_each(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return segmentation.resampled(counts, np.eye(counts.shape[1]))

@@ -1,56 +1,20 @@
 """Report: one page a person reads, and a summary for a pull request."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.gan.verdict import verdict as verdict_on
-from pix2street.images import data_uri, png_bytes, read_ids, read_rgb
-from pix2street.pairs import Dataset, read_pairs
+from pix2street.images import data_uri
+from pix2street.pairs import Dataset
 from pix2street.reporting import figures
+from pix2street.reporting.examples import Example, title_of
+from pix2street.reporting.published import published_rows
+from pix2street.reporting.scores import fid_warning, formatted, score_rows
 
-METRICS = {
-    "mean_iou": ("mean IoU", "0 to 1"),
-    "pixel_accuracy": ("per-pixel accuracy", "0 to 1"),
-    "class_accuracy": ("class accuracy", "0 to 1"),
-    "l1": ("L1", "0 to 2, less is better"),
-    "frechet_segmenter": ("Fréchet distance, judge's features", "less is better"),
-    "images": ("images", ""),
-    "evaluated_pixels": ("evaluated pixels", ""),
-    "void_pixels": ("void pixels", ""),
-}
-BASELINES = ("mean_color", "untrained")
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
-
-
-@dataclass(frozen=True)
-class Example:
-    """One held-out pair: its pictures, PNG by caption, in the order in which they are shown."""
-
-    pair_id: str
-    images: dict[str, bytes]
-
-
-def read_examples(split: Path, generated: Path, baselines: Path, held_out: str, count: int) -> list[Example]:
-    """`count` pairs spread evenly over a held-out split: input, target, generated and each baseline."""
-    pairs = read_pairs(split, held_out)
-    classes = Dataset.read(split).classes
-    photos = {"generated": generated}
-    photos |= {_title(name): baselines / name for name in BASELINES if (baselines / name).exists()}
-    examples = []
-    for index in np.unique(np.linspace(0, len(pairs) - 1, count, dtype=int)):
-        pair = pairs[index]
-        drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-        paths = {"target": pair.target_path}
-        paths |= {caption: folder / held_out / f"{pair.pair_id}.png" for caption, folder in photos.items()}
-        images = {"input": png_bytes(drawing), **{caption: path.read_bytes() for caption, path in paths.items()}}
-        examples.append(Example(pair.pair_id, images))
-    return examples
 
 
 def render_report(
@@ -62,23 +26,28 @@ def render_report(
     sheets: dict[int, bytes],
     metrics: dict[str, Any],
     class_iou: pd.DataFrame,
+    confusion: pd.DataFrame,
     examples: Sequence[Example],
+    extremes: Mapping[str, Sequence[Example]],
     versions: dict[str, str],
 ) -> tuple[str, str]:
-    """The page as HTML and the summary as Markdown; equal values give equal text.
+    """The page as HTML and the summary as Markdown; equal values give equal text. Whatever metrics lack is left out.
 
     Args:
         params: all of `params.yaml`.
         sheets: contact sheets as PNG by epoch.
         class_iou: a row a class, a column a set of photos; empty for a set without classes.
+        confusion: pixels by `truth` and `judged`, a column a set of photos; empty for a set without classes.
+        extremes: examples under a title, e.g. `best`, `worst`.
     """
     names = [name for name in ("generated", "ceiling") if name in metrics]
     scores = {name: metrics[name] for name in names} | metrics["baselines"]
     game = verdict_on(history.iloc[-1])
     shared = {
         "headline": _headline(metrics),
-        "scores": _score_rows(scores),
-        "scored": [_title(name) for name in scores],
+        "scores": score_rows(scores, metrics.get("floor", {})),
+        "scored": [*map(title_of, scores), *(["floor"] if metrics.get("floor") else [])],
+        "fid_warning": fid_warning(metrics),
     }
     environment = Environment(
         loader=PackageLoader("pix2street", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -90,16 +59,24 @@ def render_report(
         pairs=verdict["pairs"],
         encoding=ENCODINGS[params["train"]["input_encoding"]],
         metrics=metrics,
-        captions=list(examples[0].images) if examples else [],
-        examples=[Example(e.pair_id, {c: data_uri(png, "png") for c, png in e.images.items()}) for e in examples],
+        judge=metrics.get("protocol", {}).get("segmentation", {}).get("judge"),
+        protocol=pd.json_normalize(metrics.get("protocol", {}), sep=".").to_dict("records"),
+        examples=_embedded(examples),
+        extremes={title: _embedded(some) for title, some in extremes.items() if some},
         sheets=[(epoch, data_uri(sheets[epoch], "png")) for epoch in sorted(sheets, reverse=True)],
         game=game,
         losses_svg=figures.losses(history, params["train"]["disc_loss_weight"]),
         diagnostics_svg=figures.diagnostics(history),
+        intervals_svg=figures.intervals(scores),
         class_iou_svg="" if class_iou.empty else figures.class_iou(class_iou),
-        iou_columns=[_title(name) for name in class_iou.columns],
-        iou_rows=[[row[0], *map(_number, row[1:])] for row in class_iou.itertuples(index=False)],
+        confusion_svgs={} if confusion.empty else {n: figures.confusion(confusion, n) for n in names},
+        iou_columns=[title_of(name) for name in class_iou.columns],
+        iou_rows=[[row[0], *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)],
         absent=metrics["generated"].get("absent_classes", []),
+        published=[
+            {**row, **{key: formatted(row[key]) for key in ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")}}
+            for row in published_rows(metrics, dataset.classes)
+        ],
         verdict=verdict,
         parameters={
             section: pd.json_normalize(values, sep=".").to_dict("records")[0] for section, values in params.items()
@@ -110,32 +87,38 @@ def render_report(
     return page, summary
 
 
-def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
-    generated = metrics["generated"]
-    l1 = {"value": _number(generated["l1"]), "label": "L1, of 0 to 2"}
-    if not metrics["judge"]:
-        return [l1, {"value": _number(metrics["baselines"]["untrained"]["l1"]), "label": "L1 before training"}]
-    ceiling, baselines = metrics["ceiling"]["mean_iou"], metrics["baselines"]
-    share = f"{generated['mean_iou'] / ceiling:.0%}" if ceiling else "none"
+def _embedded(examples: Sequence[Example]) -> list[Example]:
     return [
-        {"value": _number(generated["mean_iou"]), "label": "mean IoU of the generated photos"},
-        {"value": _number(ceiling), "label": "mean IoU of real photos, the ceiling"},
-        {"value": share, "label": "of the ceiling"},
-        {"value": _number(baselines["mean_color"]["mean_iou"]), "label": "mean IoU of mean colours"},
-        {"value": _number(baselines["untrained"]["mean_iou"]), "label": "mean IoU before training"},
+        Example(e.pair_id, {caption: data_uri(png, "png") for caption, png in e.images.items()}, e.note)
+        for e in examples
+    ]
+
+
+def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    generated, baselines = metrics["generated"], metrics["baselines"]
+    l1 = {"value": formatted(generated.get("l1")), "label": "L1, of 0 to 2"}
+    if "mean_iou" not in generated:
+        return [l1, {"value": formatted(baselines.get("untrained", {}).get("l1")), "label": "L1 before training"}]
+    share = generated.get("of_ceiling", {}).get("mean_iou")
+    interval = generated.get("mean_iou_interval")
+    within = f" ({formatted(interval['low'])} to {formatted(interval['high'])})" if interval else ""
+    return [
+        {"value": formatted(generated["mean_iou"]), "label": f"mean IoU of the generated photos{within}"},
+        {
+            "value": formatted(metrics.get("ceiling", {}).get("mean_iou")),
+            "label": "mean IoU of real photos, the ceiling",
+        },
+        {"value": "none" if share is None else f"{share:.0%}", "label": "of the ceiling"},
+        {
+            "value": formatted(baselines.get("mean_color", {}).get("mean_iou")),
+            "label": "mean IoU of mean colours",
+        },
+        {"value": formatted(baselines.get("untrained", {}).get("mean_iou")), "label": "mean IoU before training"},
         l1,
     ]
 
 
-def _score_rows(scores: dict[str, dict]) -> list[dict[str, Any]]:
-    return [
-        {"name": title, "note": note, "cells": [_number(score.get(key)) for score in scores.values()]}
-        for key, (title, note) in METRICS.items()
-        if any(key in score for score in scores.values())
-    ]
-
-
-def _summary(dataset, metrics, verdict, params, game, *, headline, scores, scored) -> str:
+def _summary(dataset, metrics, verdict, params, game, *, headline, scores, scored, fid_warning) -> str:
     lines = [
         f"## pix2street: {dataset.title}",
         "",
@@ -151,12 +134,13 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
         f"|---|{'---:|' * len(scored)}",
         *(f"| {row['name']} | {' | '.join(row['cells'])} |" for row in scores),
         "",
+        *([fid_warning, ""] if fid_warning else []),
         game,
         "",
         f"Validation {'passed' if verdict['success'] else 'failed'}: {len(verdict['checks'])} checks on "
         f"{verdict['files']['checked']} files{_waived(verdict['waived'])}.",
     ]
-    if not metrics["judge"]:
+    if dataset.classes is None:
         lines += ["", "The data set has no classes: what needs a judge is left out."]
     return "\n".join(lines) + "\n"
 
@@ -164,14 +148,3 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
 def _waived(waived: dict[str, list[str]]) -> str:
     names = [f"{kind} {', '.join(waived[kind])}" for kind in ("checks", "pairs") if waived[kind]]
     return f"; waived: {'; '.join(names)}" if names else ""
-
-
-def _title(name: str) -> str:
-    return {"mean_color": "mean colour"}.get(name, name)
-
-
-def _number(value: float | None) -> str:
-    """Three decimals for a score, none for a count, a dash for what is not there."""
-    if value is None or value != value:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

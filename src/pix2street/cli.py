@@ -1,0 +1,52 @@
+"""The command line: what is done with runs of the pipeline."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from pix2street.errors import UserError
+from pix2street.files import write_text
+from pix2street.layout import Layout
+from pix2street.stage import with_clear_errors
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `pix2street <command>`; ends the process with 1 and one message on what a user can mend."""
+    parser = argparse.ArgumentParser(prog="pix2street", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    comparing = commands.add_parser(
+        "compare",
+        help="two runs side by side: scores, differences, intervals, samples",
+        description="A run is an MLflow run (its id, the beginning of its id, or its name) or a folder in which the "
+        "pipeline has run, e.g. `.`; the newest of several runs of one name.",
+    )
+    comparing.add_argument("run_a", metavar="RUN_A")
+    comparing.add_argument("run_b", metavar="RUN_B")
+    comparing.add_argument("--force", action="store_true", help="compare although the protocols differ")
+    comparing.add_argument("--page", type=Path, default=Path("comparison.html"), help="default: %(default)s")
+    comparing.set_defaults(run=compare_runs)
+    options = parser.parse_args(arguments)
+    with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
+        options.run(options)
+
+
+def compare_runs(options: argparse.Namespace) -> None:
+    """Print how two runs compare and write the same as a page."""
+    from pix2street.reporting.comparison import Result, as_page, as_text, compare
+    from pix2street.tracking import fetch_run
+
+    results = []
+    for run in (options.run_a, options.run_b):
+        if Path(run).is_dir():
+            layout = Layout(Path(run))
+            results.append(Result.read(run, layout.evaluated, layout.report_samples))
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            fetch_run(Layout(Path.cwd()), run, Path(folder))
+            results.append(Result.read(run, Path(folder) / "evaluate", Path(folder) / "report/samples"))
+    if options.page.is_dir():
+        raise UserError(f"--page: {options.page} is a folder, it must be a file's name")
+    comparison = compare(*results, force=options.force)
+    print(as_text(comparison))
+    write_text(options.page, as_page(comparison))
+    print(f"\npage: {options.page}")

@@ -1,0 +1,128 @@
+"""Judges that were trained elsewhere, as networks that take this project's photos. Pure Keras 3.
+
+A SegFormer (Xie et al. 2021) comes by way of KerasHub, whose code is Apache-2.0. The weights began as NVIDIA's, whose
+licence allows research and evaluation only: https://github.com/NVlabs/SegFormer/blob/master/LICENSE, section 3.3.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from zipfile import BadZipFile
+
+import keras
+from keras import layers
+
+from pix2street.classes import cityscapes_classes
+from pix2street.errors import UserError
+
+SEGFORMERS = tuple(f"segformer_b{size}_cityscapes_1024" for size in range(6))
+"""KerasHub's presets trained on Cityscapes, from the fastest to the most accurate."""
+
+PRESET_FILES = ("config.json", "task.json", "model.weights.h5", "task.weights.h5")
+
+# Of colours in [0, 1] over ImageNet: NVIDIA trained every SegFormer on photos normalised by them.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: int) -> tuple[keras.Model, list[str]]:
+    """A SegFormer that sees photos of one size, and the names of Cityscapes' 19 evaluated classes in channel order.
+
+    The network: photos `[N, height_px, width_px, 3]` float32 in [-1, 1] -> logits `[N, height_px, width_px, 19]`.
+    KerasHub's takes squares alone, so a longer photo is seen through as few square windows as cover it, each pixel
+    through the one whose centre is nearest; Xie et al. test on Cityscapes with sliding windows too (section 4.1).
+    Saved, it has the same bytes in every process: Keras' counters, which name layers, are set back.
+
+    Args:
+        preset: one of `SEGFORMERS`.
+        weights: the preset's folder, where the machine has no network; else KerasHub downloads it once.
+
+    Raises:
+        UserError: no KerasHub, no weights, weights for other classes, or a size that no SegFormer takes.
+    """
+    side_px = min(height_px, width_px)
+    if side_px % 32:
+        raise UserError(
+            f"segment.judge: {preset} needs photos whose shorter side is a multiple of 32 px, these are "
+            f"{height_px}x{width_px}; change split.height_px and split.width_px"
+        )
+    keras.utils.clear_session()
+    square = _square_segformer(preset, weights, side_px)
+    photos = keras.Input((height_px, width_px, 3), name="photos")
+    scale = [0.5 / std for std in IMAGENET_STD]
+    offset = [(0.5 - mean) / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)]
+    normalised = layers.Rescaling(scale, offset, name="normalised")(photos)
+    upright, length_px = height_px > width_px, max(height_px, width_px)
+    seen = []
+    for index, (start, first, last) in enumerate(_windows(length_px, side_px)):
+        crops = (start, length_px - start - side_px), (first, side_px - last)
+        outer, inner = [(crop, (0, 0)) if upright else ((0, 0), crop) for crop in crops]
+        window = layers.Cropping2D(outer, name=f"window_{index}")(normalised)
+        seen.append(layers.Cropping2D(inner, name=f"seen_{index}")(square(window)))
+    logits = layers.Concatenate(axis=1 if upright else 2, name="logits")(seen)
+    return keras.Model(photos, logits, name=preset), cityscapes_classes().evaluated_names
+
+
+def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.Model:
+    try:
+        from keras_hub.models import SegFormerImageSegmenter
+    except ImportError as error:
+        raise UserError(f"segment.judge: {preset} needs the extra `judges`: pip install -e '.[judges]'") from error
+    for name in PRESET_FILES if weights else ():
+        if not (weights / name).is_file():
+            raise UserError(f"segment.weights: {weights} has no {name}; name the folder of {preset}")
+    # An absolute path, for KerasHub takes a preset's bare name for its own.
+    source = str(weights.resolve()) if weights else preset
+    unreadable = (OSError, ValueError) if weights else OSError
+    try:
+        trained = SegFormerImageSegmenter.from_preset(source, preprocessor=None, dtype="float32")
+    except unreadable as error:
+        raise UserError(
+            f"segment.judge: {preset} cannot be read from {weights or 'the network'} ({_first_line(error)}); download "
+            "its folder from https://www.kaggle.com/models/keras/segformer and set segment.weights: <folder>"
+        ) from error
+    expected = len(cityscapes_classes().evaluated_names)
+    if trained.num_classes != expected:
+        raise UserError(
+            f"segment.judge: what comes as {preset} sees {trained.num_classes} classes, Cityscapes has {expected}; "
+            "name another preset, or set segment.weights to a folder that holds this one"
+        )
+    config = trained.get_config()
+    config["backbone"]["config"]["image_encoder"]["config"]["image_shape"] = (side_px, side_px, 3)
+    square = SegFormerImageSegmenter.from_config(config)
+    square.set_weights(trained.get_weights())
+    return keras.Model(square.input, square.output, name="segformer")
+
+
+def load_keras_model(path: Path) -> keras.Model:
+    """The model in a `.keras` file: `[N, H, W, 3] -> [N, h, w, classes]`; one that holds Python code is refused.
+
+    Raises:
+        UserError: the file is missing or no such model.
+    """
+    if path.suffix != ".keras" or not path.is_file():
+        raise UserError(f"{path}: no such file, or its name does not end in .keras; save the judge by model.save(...)")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
+        raise UserError(
+            f"{path}: not a model that Keras {keras.__version__} reads ({_first_line(error)}); "
+            "save it again, without layers of your own and without Lambda layers"
+        ) from error
+    for end, rule in (("input", "[N, H, W, 3]"), ("output", "[N, h, w, classes]")):
+        shapes = [tuple(tensor.shape) for tensor in getattr(model, f"{end}s", None) or ()]
+        if len(shapes) != 1 or len(shapes[0]) != 4 or (end == "input" and shapes[0][-1] != 3):
+            met = ", ".join(map(str, shapes)) or "unknown"
+            raise UserError(f"{path}: a judge has one {end} {rule}, this one's is {met}; save a model of that form")
+    return model
+
+
+def _windows(length_px: int, side_px: int) -> list[tuple[int, int, int]]:
+    """Where each window starts, and from where up to where, counted from there, its pixels are used."""
+    count = -(-length_px // side_px)
+    starts = [round(index * (length_px - side_px) / max(count - 1, 1)) for index in range(count)]
+    seams = [0, *((left + right + side_px) // 2 for left, right in pairwise(starts)), length_px]
+    return [(start, seam - start, end - start) for start, (seam, end) in zip(starts, pairwise(seams), strict=True)]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

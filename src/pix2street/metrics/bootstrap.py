@@ -1,0 +1,28 @@
+"""Percentile bootstrap over images (Efron and Tibshirani 1993, section 13.3)."""
+
+from functools import lru_cache
+
+import numpy as np
+
+RESAMPLES, SHARE, SEED = 1000, 0.95, 0
+PROTOCOL = f"{SHARE:.0%} percentile bootstrap over images, {RESAMPLES} resamples, seed {SEED}"
+
+
+@lru_cache
+def resamples(images: int) -> np.ndarray:
+    """How often each image stands in each resample: `[RESAMPLES, images]` float64, rows sum to `images`.
+
+    A function of the number of images alone: two sets of the same pairs are resampled alike, so that the differences
+    of their scores are those of pairs.
+    """
+    rng = np.random.default_rng(SEED)
+    return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES).astype(np.float64)
+
+
+def interval_of(scores: np.ndarray) -> dict[str, float] | None:
+    """The middle `SHARE` of a score's values over the resamples; None where no resample has one."""
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        return None
+    low, high = np.quantile(scores, [(1 - SHARE) / 2, (1 + SHARE) / 2])
+    return {"low": float(low), "high": float(high)}

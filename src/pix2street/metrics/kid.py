@@ -1,0 +1,52 @@
+"""The kernel Inception distance: an unbiased MMD^2 with a cubic kernel (Bińkowski et al. 2018, section 4)."""
+
+import numpy as np
+
+from pix2street.metrics.samples import Samples
+
+SUBSETS, MAX_SUBSET, SEED = 100, 1000, 0
+PROTOCOL = {
+    "version": 1,
+    "kernel": "(x . y / D + 1)^3",
+    "subsets": SUBSETS,
+    "subset_size": f"half the smaller set, at most {MAX_SUBSET}; without replacement",
+    "seed": SEED,
+}
+
+
+def score(samples: Samples) -> dict[str, float | None]:
+    """Mean and standard deviation over the subsets, where a network's features ask for it; None below 4 images."""
+    scores = {}
+    for features in samples.features:
+        if "kid" in features.distances:
+            key = features.distances["kid"]
+            scores[key], scores[f"{key}_std"] = kernel_distance(features.photos, features.targets)
+    return scores
+
+
+def kernel_distance(photos: np.ndarray, targets: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """Mean and standard deviation of `polynomial_mmd` over random subsets of two feature sets `[N, D]`, `[M, D]`.
+
+    A subset is half the smaller set, so that subsets differ, also where there are few images.
+    """
+    size = min(len(photos) // 2, len(targets) // 2, MAX_SUBSET)
+    if size < 2:
+        return None, None
+    rng = np.random.default_rng(SEED)
+
+    def some(features: np.ndarray) -> np.ndarray:
+        return np.asarray(features[np.sort(rng.choice(len(features), size, replace=False))], np.float64)
+
+    distances = [polynomial_mmd(some(photos), some(targets)) for _ in range(SUBSETS)]
+    return float(np.mean(distances)), float(np.std(distances))
+
+
+def polynomial_mmd(a: np.ndarray, b: np.ndarray) -> float:
+    """The unbiased estimate of MMD^2 of two sets `[m, D]` of one size (Gretton et al. 2012, equation 4)."""
+    m, dimensions = a.shape
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (x @ y.T / dimensions + 1) ** 3
+
+    within = [(gram.sum() - np.trace(gram)) / (m * (m - 1)) for gram in (kernel(a, a), kernel(b, b))]
+    return float(sum(within) - 2 * kernel(a, b).mean())

@@ -1,0 +1,76 @@
+"""Photos against their targets, pixel by pixel: L1, PSNR and SSIM, each the mean over the photos of a set."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from pix2street.errors import UserError
+from pix2street.images import read_rgb
+from pix2street.metrics.bootstrap import interval_of, resamples
+from pix2street.metrics.samples import Samples
+
+PROTOCOL = {
+    "version": 1,
+    "scores": ["l1", "psnr", "ssim"],
+    "l1": "mean absolute difference of images in [-1, 1]: 0 to 2",
+    "psnr": "dB, peak 255, mean over images",
+    "ssim": "Wang et al. 2004: Gaussian window, sigma 1.5; mean over channels and images",
+}
+
+
+def score(samples: Samples) -> dict:
+    """`l1` with its interval, `psnr` (None where a photo equals its target: it is infinite) and `ssim`."""
+    l1, psnr, ssim = (samples.pixels[name] for name in PROTOCOL["scores"])
+    return {
+        "l1": float(l1.mean()),
+        "l1_interval": interval_of(resamples(len(l1)) @ l1 / len(l1)),
+        "psnr": float(psnr.mean()) if np.isfinite(psnr).all() else None,
+        "ssim": float(ssim.mean()),
+    }
+
+
+def measure(photos: Sequence[Path], targets: Sequence[Path]) -> dict[str, np.ndarray]:
+    """`l1`, `psnr` and `ssim` of each photo against its target, `[N]` float64.
+
+    Raises:
+        UserError: a photo is missing or has another size than its target.
+    """
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(_measure, photos, targets))
+    return dict(zip(PROTOCOL["scores"], np.array(rows).T, strict=True))
+
+
+def _measure(photo_path: Path, target_path: Path) -> tuple[float, float, float]:
+    photo, target = read_rgb(photo_path), read_rgb(target_path)
+    if photo.shape != target.shape:
+        sizes = [f"{image.shape[0]}x{image.shape[1]}" for image in (photo, target)]
+        raise UserError(
+            f"{photo_path}: is {sizes[0]} px, its target {sizes[1]}; both must be of one size, run `generate` again"
+        )
+    return l1(photo, target), psnr(photo, target), ssim(photo, target)
+
+
+def l1(photo: np.ndarray, target: np.ndarray) -> float:
+    """Mean |photo - target| over pixels and channels, both in [-1, 1], as the training loss has it.
+
+    Of two `[H, W, 3]` uint8 images of one size.
+    """
+    return float(np.abs(photo.astype(np.int16) - target).mean() / 127.5)
+
+
+def psnr(photo: np.ndarray, target: np.ndarray) -> float:
+    """10 log10(255^2 / MSE) in dB, infinite for equal images, of two `[H, W, 3]` uint8 images of one size."""
+    squared = np.square(photo.astype(np.float64) - target).mean()
+    return float(10 * np.log10(255**2 / squared)) if squared else float("inf")
+
+
+def ssim(photo: np.ndarray, target: np.ndarray) -> float:
+    """Structural similarity with the window and the constants of Wang et al. 2004, section III-C.
+
+    Of two `[H, W, 3]` uint8 images of one size, at least 11 pixels high and wide.
+    """
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    return float(structural_similarity(photo, target, channel_axis=2, **settings))

@@ -1,0 +1,43 @@
+"""Published results for Cityscapes, each with what its protocol differs in from the one at hand."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from pix2street.classes import ClassTable, cityscapes_classes
+
+SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")
+
+
+def published_rows(metrics: Mapping[str, Any], classes: ClassTable | None) -> list[dict[str, Any]]:
+    """Method, scores, source and `differs`: what would have to be equal for a row to stand beside ours.
+
+    Empty for data whose evaluated classes are not Cityscapes'. Pixel accuracies of 0 to 1, IoU too.
+    """
+    if classes is None or classes.evaluated_names != cityscapes_classes().evaluated_names:
+        return []
+    with files("pix2street.reporting").joinpath("published.csv").open(encoding="utf-8") as file:
+        table = pd.read_csv(file, keep_default_na=False, na_values="")
+    protocol = metrics.get("protocol", {})
+    shared, judge = protocol.get("shared", {}), protocol.get("segmentation", {}).get("judge", {})
+    ours = {
+        "data": f"{shared.get('dataset', 'unknown')} {shared.get('split', '')}, {metrics['pairs']} photos",
+        "judge": judge.get("name", "none"),
+        "judged at": f"{judge['height_px']}x{judge['width_px']}" if judge else "none",
+        "void": "left out",
+    }
+    rows = []
+    for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+        theirs = {
+            "data": "cityscapes val, 500 photos",
+            "judge": row["judge"],
+            "judged at": row["judged_px"],
+            "void": row["void"],
+        }
+        differs = [f"{what} {theirs[what]} (here {ours[what]})" for what in ours if theirs[what] != ours[what]]
+        if row["fid"] is not None:
+            differs.append("FID by PyTorch's port of the network and PIL's resizing")
+        rows.append({**{key: row[key] for key in ("method", *SCORES, "source")}, "differs": differs})
+    return rows

@@ -1,0 +1,77 @@
+"""Scores as rows of a table that people read."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+TITLES = {
+    "mean_iou": ("mean IoU", "0 to 1"),
+    "frequency_weighted_iou": ("frequency-weighted IoU", "0 to 1"),
+    "category_mean_iou": ("mean IoU of categories", "0 to 1"),
+    "pixel_accuracy": ("per-pixel accuracy", "0 to 1, void left out"),
+    "pixel_accuracy_with_void": ("per-pixel accuracy, void counted as wrong", "0 to 1"),
+    "class_accuracy": ("class accuracy", "0 to 1"),
+    "l1": ("L1", "0 to 2, less is better"),
+    "psnr": ("PSNR", "dB"),
+    "ssim": ("SSIM", "-1 to 1"),
+    "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
+}
+COUNTS = {
+    "images": ("images", ""),
+    "evaluated_pixels": ("evaluated pixels", ""),
+    "void_pixels": ("void pixels", ""),
+}
+DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
+ENOUGH_IMAGES = 2048
+
+
+def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a score: `name`, `note` and a cell a set of photos with its 95 % interval; the last is the floor's."""
+    keys = {key for score in scores.values() for key in score}
+    distances = {key: (title_of_score(key), "less is better") for key in sorted(keys) if DISTANCE.match(key)}
+    rows = []
+    for key, (title, note) in (TITLES | distances | COUNTS).items():
+        if key not in keys:
+            continue
+        cells = [_cell(score, key) for score in scores.values()]
+        rows.append({"name": title, "note": note, "cells": [*cells, *([formatted(floor.get(key))] if floor else [])]})
+    return rows
+
+
+def title_of_score(key: str) -> str:
+    """A score's key as people read it; an unknown key stays itself."""
+    if match := DISTANCE.match(key):
+        name, resize, split, count, deviation = match.groups()
+        words = {"frechet": "Fréchet distance", "mmd": "kernel distance"}
+        name = f"{words[name[:-9]]}, network {name[-8:]}" if name[:-9] in words else name.upper()
+        return f"{name}, {resize} resizing, {count} of {split}{', standard deviation' if deviation else ''}"
+    return (TITLES | COUNTS).get(key, (key, ""))[0]
+
+
+def fid_warning(metrics: Mapping[str, Any]) -> str:
+    """What few images do to an FID, where there is one of fewer than 2,048 images."""
+    found = [match for key in metrics["generated"] if (match := DISTANCE.match(key))]
+    if not found or (count := int(found[0][4])) >= ENOUGH_IMAGES:
+        return ""
+    return (
+        f"Over {count} images, fewer than Inception's {ENOUGH_IMAGES:,} features, covariances are singular and a "
+        "Fréchet distance is biased upwards: it can be compared at equal numbers of images alone, never with values "
+        "over thousands. The floor (two halves of the real photos, each of half the images) shows the size of that "
+        "bias; the kernel distance has none."
+    )
+
+
+def formatted(value: float | None) -> str:
+    """Three decimals for a score, none for a count, a dash for what is not there."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _cell(score: Mapping[str, Any], key: str) -> str:
+    text = formatted(score.get(key))
+    if interval := score.get(f"{key}_interval"):
+        text += f" ({formatted(interval['low'])}–{formatted(interval['high'])})"
+    if share := score.get("of_ceiling", {}).get(key):
+        text += f", {share:.0%}"
+    return text
