@@ -7,7 +7,7 @@ PACKAGE = "pix2street"
 
 
 def import_closure(script: Path, source: Path) -> set[Path]:
-    """All files below `source` that running `script` may import, with the templates of their packages and their own tables.
+    """All files below `source` that running `script` may import, with their packages' templates and their own tables.
 
     Imports inside functions count too. `source` is the folder that holds the package.
     """

@@ -29,6 +29,7 @@ TINY = {
         "sample_every_epochs": 1,
         "checkpoint_every_steps": 5,
     },
+    "evaluate": {"min_ceiling": 0.0},
     "report": {"sample_pairs": 2},
 }
 
@@ -42,7 +43,16 @@ class Project:
 
     def __init__(self, root: Path):
         self.root = root
-        for name in ("pipeline", "src", "data/source", ".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml"):
+        for name in (
+            "pipeline",
+            "src",
+            "data/source",
+            "data/judge",
+            ".dvc/config",
+            ".dvcignore",
+            ".gitignore",
+            "dvc.yaml",
+        ):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / name, root / name)

@@ -197,7 +197,7 @@ def test_the_network_is_fetched_once_and_used_offline(cache):
     assert path.read_bytes() == CONTENT
     assert fetch_inception(url=f"{url}/inception.tgz", sha256=SHA256) == path
     assert asked == ["/inception.tgz"]
-    assert left_over(cache) == [path.name]
+    assert left_over(cache) == [path.name, "inception.tgz"]
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,37 @@
-"""The judge, from its training to the scores it gives."""
+"""The judge, from its training to the scores it gives, and what evaluation refuses."""
 
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
+from inception_graph import write_graph
 
 from pix2street.errors import UserError
-from pix2street.images import read_ids, write_png
+from pix2street.images import read_ids, read_rgb, write_png
+from pix2street.judges import inception
 from pix2street.pairs import Dataset, read_pairs
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import mean_colors
-from pix2street.steps.segment import train_judge
+from pix2street.steps.segment import make_judge
 
-SEGMENT = {"seed": 0, "filters": 8, "epochs": 15, "batch": 2, "learning_rate": 0.01}
-EVALUATE = {"split": "val"}
+PRETRAINED = {"height_px": 32, "width_px": 32, "black": 0.0, "white": 1.0}
+SEGMENT = {"judge": "trained", "pretrained": PRETRAINED, "seed": 0, "filters": 8, "epochs": 15, "batch": 2,
+           "learning_rate": 0.01}  # fmt: skip
+GENERATOR = {"norm": "batch", "dropout": True, "seed": 0, "checkpoint": "last"}
+EVALUATE = {"split": "val", "min_ceiling": 0.2, "fid": [], "inception": None, "generator": GENERATOR}
 
 
 @pytest.fixture(scope="module")
 def judge(road_and_sky, tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    train_judge(road_and_sky, folder, **SEGMENT)
+    make_judge(road_and_sky, folder, path=folder, **SEGMENT)
     return folder
 
 
 @pytest.fixture(scope="module")
-def photos(road_and_sky, tmp_path_factory):
+def made_once(road_and_sky, tmp_path_factory):
     """Generated: road and sky in their mean colours; a baseline with the two swapped."""
     folder = tmp_path_factory.mktemp("photos")
     colors = mean_colors(read_pairs(road_and_sky, "train"))
@@ -38,32 +44,146 @@ def photos(road_and_sky, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def photos(made_once, tmp_path):
+    return shutil.copytree(made_once, tmp_path / "photos")
+
+
 def evaluate(pairs, judge, photos, **changes):
     score = json.loads((judge / "score.json").read_text())
     settings = {**EVALUATE, "judge_score": score, **changes}
-    return evaluate_photos(pairs, judge, photos / "generated", photos / "baselines", **settings)
+    return evaluate_photos(
+        pairs, judge, photos / "generated", photos / "baselines", photos / "judged", **settings
+    )  # fmt: skip
 
 
 def test_the_judge_learns_and_says_how_well(judge):
     score = json.loads((judge / "score.json").read_text())
     assert score["images"] == 2
     assert score["mean_iou"] > 0.8
-    assert set(score["iou"]) >= {"road", "sky"}
+    assert score["iou"]["road"] > 0.8
     assert "car" in score["absent_classes"]
 
 
 def test_good_photos_score_near_the_ceiling_and_bad_ones_do_not(road_and_sky, judge, photos):
-    metrics, class_iou = evaluate(road_and_sky, judge, photos)
+    metrics, tables = evaluate(road_and_sky, judge, photos)
     score = json.loads((judge / "score.json").read_text())
-    assert metrics["ceiling"]["mean_iou"] == metrics["judge"]["mean_iou"] == score["mean_iou"]
-    assert metrics["ceiling"]["l1"] == metrics["ceiling"]["frechet_segmenter"] == 0.0
-    assert metrics["generated"]["mean_iou"] > 0.7
-    assert metrics["baselines"]["swapped"]["mean_iou"] < 0.3
-    assert metrics["baselines"]["swapped"]["frechet_segmenter"] > metrics["generated"]["frechet_segmenter"]
-    assert metrics["generated"]["evaluated_pixels"] == 2 * 32 * 32
-    table = class_iou.set_index("class")
-    assert table.loc["road", "generated"] == metrics["generated"]["iou"]["road"]
-    assert np.isnan(table.loc["car", "ceiling"])
+    generated, ceiling, swapped = metrics["generated"], metrics["ceiling"], metrics["baselines"]["swapped"]
+    assert ceiling["mean_iou"] == metrics["judge"]["mean_iou"] == score["mean_iou"]
+    assert ceiling["l1"] == ceiling["frechet_segmenter"] == 0.0
+    assert ceiling["psnr"] is None
+    assert generated["mean_iou"] > 0.7
+    assert swapped["mean_iou"] < 0.3
+    assert swapped["frechet_segmenter"] > generated["frechet_segmenter"]
+    assert generated["evaluated_pixels"] == 2 * 32 * 32
+    assert generated["of_ceiling"]["mean_iou"] == generated["mean_iou"] / ceiling["mean_iou"]
+    assert generated["mean_iou_interval"]["low"] <= generated["mean_iou"] <= generated["mean_iou_interval"]["high"]
+    assert metrics["floor"] == {"images": 1, "frechet_segmenter": None}
+
+    class_iou = tables["class_iou"].set_index("class")
+    assert class_iou.loc["road", "generated"] == generated["iou"]["road"]
+    assert np.isnan(class_iou["ceiling"].astype(float)["car"])
+    images = tables["images"]
+    assert images["pair_id"].tolist() == ["p4", "p5"]
+    assert images["l1"].mean() == pytest.approx(generated["l1"])
+    pixels = tables["class_pixels"].groupby("class")[["right", "true", "judged"]].sum().loc["road"]
+    assert pixels["right"] / (pixels["true"] + pixels["judged"] - pixels["right"]) == generated["iou"]["road"]
+    confusion = tables["confusion"].set_index(["truth", "judged"])["generated"]
+    assert confusion["road", "road"] == pixels["right"]
+    assert confusion.sum() == 2 * 32 * 32
+
+
+def test_what_the_judge_sees_is_written_as_class_ids(road_and_sky, judge, photos):
+    evaluate(road_and_sky, judge, photos)
+    assert {path.name for path in (photos / "judged").iterdir()} == {"ceiling", "generated", "swapped"}
+    seen = read_ids(photos / "judged/generated/p4.png")
+    truth = read_ids(road_and_sky / "val/inputs/p4.png")
+    assert (seen == truth).mean() > 0.8
+
+
+def test_every_score_has_its_protocol(road_and_sky, judge, photos):
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    protocol = metrics["protocol"]
+    named = {name for part in protocol.values() if isinstance(part, dict) for name in part.get("scores", [])}
+    beside = {"images", "absent_classes", "evaluated_pixels", "void_pixels", "of_ceiling"}
+    scores = {name for name in metrics["generated"] if not name.endswith("_interval")}
+    assert scores - beside == named
+    assert protocol["shared"]["generator"] == GENERATOR
+    assert (protocol["shared"]["pairs"], protocol["shared"]["height_px"]) == (2, 32)
+    card = json.loads((judge / "judge.json").read_text())
+    assert protocol["segmentation"]["judge"]["weights_sha256"] == card["weights_sha256"]
+    assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
+
+
+@pytest.fixture
+def graph(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIX2STREET_CACHE", str(tmp_path / "cache"))
+    write_graph(tmp_path / "graph.pb")
+    return tmp_path / "graph.pb"
+
+
+def test_another_inception_network_gives_no_fid(road_and_sky, judge, photos, graph):
+    metrics, _ = evaluate(road_and_sky, judge, photos, fid=["tf", "clean"], inception=graph)
+    sha256 = inception.sha256_of(graph)
+    assert not [key for key in metrics["generated"] if key.startswith(("fid", "kid"))]
+    for resize in ("tf", "clean"):
+        key = f"frechet_{sha256[:8]}_{resize}_val2"
+        assert metrics["protocol"][key]["network_sha256"] == sha256
+        assert metrics["ceiling"][key] <= 1e-3
+        assert metrics["baselines"]["swapped"][key] > metrics["generated"][key] > 0
+        assert metrics["generated"][f"mmd_{sha256[:8]}_{resize}_val2"] is None
+
+
+def test_the_published_network_gives_fid_and_kid_with_their_numbers_of_images(
+    road_and_sky, judge, photos, graph, monkeypatch
+):
+    monkeypatch.setattr(inception, "GRAPH_SHA256", inception.sha256_of(graph))
+    metrics, _ = evaluate(road_and_sky, judge, photos, fid=["clean"], inception=graph)
+    assert {"fid_clean_val2", "kid_clean_val2", "kid_clean_val2_std"} <= set(metrics["generated"])
+    assert metrics["protocol"]["fid_clean_val2"]["images"] == 2
+    assert "clean-fid" in metrics["protocol"]["fid_clean_val2"]["photos_resized"]
+    assert metrics["protocol"]["kid_clean_val2"]["kernel"]
+    assert metrics["floor"]["fid_clean_val2"] is None  # of one image each
+
+
+def test_a_judge_too_weak_to_judge_stops_evaluation(road_and_sky, judge, photos):
+    with pytest.raises(
+        UserError, match=r"evaluate.min_ceiling: the judge sees mean IoU 0\.\d+ in the real photos of val"
+    ):
+        evaluate(road_and_sky, judge, photos, min_ceiling=1.0)
+
+
+def test_photos_that_are_missing_or_too_many_are_named(road_and_sky, judge, photos):
+    (photos / "generated/val/p4.png").rename(photos / "generated/val/stale.png")
+    with pytest.raises(
+        UserError,
+        match=r"generated/val: must hold one photo for each of the 2 pairs; 1 missing \(p4.png\), 1 too many \(st",
+    ):
+        evaluate(road_and_sky, judge, photos)
+
+
+def test_a_photo_of_another_size_is_named(road_and_sky, judge, photos):
+    path = photos / "generated/val/p5.png"
+    write_png(path, read_rgb(path)[:16])
+    with pytest.raises(UserError, match=r"p5\.png: is 16x32 px, its target 32x32"):
+        evaluate(road_and_sky, judge, photos)
+
+
+def test_a_label_without_a_class_is_named(road_and_sky, judge, photos, tmp_path):
+    split = shutil.copytree(road_and_sky, tmp_path / "split")
+    ids = read_ids(split / "val/inputs/p4.png").copy()
+    ids[0, 0] = 77
+    write_png(split / "val/inputs/p4.png", ids)
+    with pytest.raises(UserError, match=r"p4\.png.* the truth holds ids that no class has: \[77\]"):
+        evaluate(split, judge, photos)
+
+
+def test_weights_that_are_not_the_cards_are_named(road_and_sky, judge, photos, tmp_path):
+    changed = shutil.copytree(judge, tmp_path / "changed")
+    weights = (changed / "segmenter.weights.h5").read_bytes()
+    (changed / "segmenter.weights.h5").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"segmenter\.weights\.h5: its SHA-256 must be .* run `segment` again"):
+        evaluate(road_and_sky, changed, photos)
 
 
 def test_a_split_without_pairs_is_a_clear_error(road_and_sky, judge, photos):
@@ -71,15 +191,49 @@ def test_a_split_without_pairs_is_a_clear_error(road_and_sky, judge, photos):
         evaluate(road_and_sky, judge, photos, split="test")
 
 
-def test_a_set_without_classes_has_no_judge_and_only_l1(road_and_sky, photos, tmp_path):
+def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
+    classes = Dataset.read(road_and_sky).classes
+    names = classes.evaluated_names
+    inputs = keras.Input((32, 32, 3))
+    head = keras.layers.Conv2D(len(names), 1)
+    model = keras.Model(inputs, head(inputs))
+    kernel, bias = np.zeros((1, 1, 3, len(names))), np.full(len(names), -10.0)
+    # Light is sky, dark is road, of photos in [0, 1].
+    kernel[..., names.index("sky")], kernel[..., names.index("road")] = 1, -1
+    bias[names.index("sky")], bias[names.index("road")] = -1.5, 1.5
+    head.set_weights([kernel, bias])
+    model.save(tmp_path / "judge.keras")
+    folder = tmp_path / "own"
+    folder.mkdir()
+    make_judge(road_and_sky, folder, path=tmp_path, **{**SEGMENT, "judge": "keras"})
+    metrics, _ = evaluate(road_and_sky, folder, photos)
+    assert metrics["ceiling"]["mean_iou"] == metrics["generated"]["mean_iou"] == 1.0
+    assert metrics["protocol"]["segmentation"]["judge"]["name"] == "keras"
+    assert metrics["protocol"]["segmentation"]["judge"]["white"] == 1.0
+    assert "frechet_segmenter" not in metrics["generated"]
+    assert metrics["floor"] == {}
+
+
+def test_a_judge_for_other_classes_is_refused(road_and_sky, tmp_path):
+    inputs = keras.Input((32, 32, 3))
+    keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)).save(tmp_path / "judge.keras")
+    with pytest.raises(UserError, match=r"judge\.keras: gives scores for 4 classes, the data set evaluates 19"):
+        make_judge(road_and_sky, tmp_path, path=tmp_path, **{**SEGMENT, "judge": "keras"})
+
+
+def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_and_sky, photos, tmp_path, graph):
     split = shutil.copytree(road_and_sky, tmp_path / "split")
     Dataset("d", "D", "", "", "right", None, None).write(split)
     (tmp_path / "judge").mkdir()
-    train_judge(split, tmp_path / "judge", **SEGMENT)
+    make_judge(split, tmp_path / "judge", path=tmp_path, **SEGMENT)
     assert [path.name for path in (tmp_path / "judge").iterdir()] == ["score.json"]
-    metrics, class_iou = evaluate(split, tmp_path / "judge", photos)
+    metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None
     assert "ceiling" not in metrics
-    assert set(metrics["generated"]) == {"images", "l1"}
+    assert {"images", "l1", "psnr", "ssim"} < set(metrics["generated"])
+    assert "mean_iou" not in metrics["generated"]
+    assert [key for key in metrics["generated"] if key.startswith("frechet")]
     assert metrics["generated"]["l1"] < metrics["baselines"]["swapped"]["l1"]
-    assert class_iou.empty
+    assert tables["class_iou"].empty
+    assert tables["class_pixels"].empty
+    assert list(tables["images"]) == ["pair_id", "l1", "psnr", "ssim"]

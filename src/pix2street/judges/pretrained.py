@@ -17,8 +17,6 @@ from pix2street.errors import UserError
 SEGFORMERS = tuple(f"segformer_b{size}_cityscapes_1024" for size in range(6))
 """KerasHub's presets trained on Cityscapes, from the fastest to the most accurate."""
 
-PRESET_FILES = ("config.json", "task.json", "model.weights.h5", "task.weights.h5")
-
 # Of colours in [0, 1] over ImageNet: NVIDIA trained every SegFormer on photos normalised by them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -40,11 +38,8 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
         UserError: no KerasHub, no weights, weights for other classes, or a size that no SegFormer takes.
     """
     side_px = min(height_px, width_px)
-    if side_px % 32:
-        raise UserError(
-            f"segment.judge: {preset} needs photos whose shorter side is a multiple of 32 px, these are "
-            f"{height_px}x{width_px}; change split.height_px and split.width_px"
-        )
+    if side_px % 32 or side_px < 64:
+        raise UserError(f"{preset}: a side of {side_px} px is not 64, 96, 128, ...; set split's height_px and width_px")
     keras.utils.clear_session()
     square = _square_segformer(preset, weights, side_px)
     photos = keras.Input((height_px, width_px, 3), name="photos")
@@ -67,7 +62,7 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
         from keras_hub.models import SegFormerImageSegmenter
     except ImportError as error:
         raise UserError(f"segment.judge: {preset} needs the extra `judges`: pip install -e '.[judges]'") from error
-    for name in PRESET_FILES if weights else ():
+    for name in ("config.json", "task.json", "model.weights.h5", "task.weights.h5") if weights else ():
         if not (weights / name).is_file():
             raise UserError(f"segment.weights: {weights} has no {name}; name the folder of {preset}")
     # An absolute path, for KerasHub takes a preset's bare name for its own.
@@ -80,10 +75,9 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
             f"segment.judge: {preset} cannot be read from {weights or 'the network'} ({_first_line(error)}); download "
             "its folder from https://www.kaggle.com/models/keras/segformer and set segment.weights: <folder>"
         ) from error
-    expected = len(cityscapes_classes().evaluated_names)
-    if trained.num_classes != expected:
+    if trained.num_classes != 19:
         raise UserError(
-            f"segment.judge: what comes as {preset} sees {trained.num_classes} classes, Cityscapes has {expected}; "
+            f"segment.judge: what comes as {preset} sees {trained.num_classes} classes, Cityscapes has 19; "
             "name another preset, or set segment.weights to a folder that holds this one"
         )
     config = trained.get_config()
@@ -94,11 +88,7 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
 
 
 def load_keras_model(path: Path) -> keras.Model:
-    """The model in a `.keras` file: `[N, H, W, 3] -> [N, h, w, classes]`; one that holds Python code is refused.
-
-    Raises:
-        UserError: the file is missing or no such model.
-    """
+    """The model in a `.keras` file, `[N, H, W, 3] -> [N, h, w, classes]`; a model that holds Python code is refused."""
     if path.suffix != ".keras" or not path.is_file():
         raise UserError(f"{path}: no such file, or its name does not end in .keras; save the judge by model.save(...)")
     try:
@@ -111,8 +101,7 @@ def load_keras_model(path: Path) -> keras.Model:
     for end, rule in (("input", "[N, H, W, 3]"), ("output", "[N, h, w, classes]")):
         shapes = [tuple(tensor.shape) for tensor in getattr(model, f"{end}s", None) or ()]
         if len(shapes) != 1 or len(shapes[0]) != 4 or (end == "input" and shapes[0][-1] != 3):
-            met = ", ".join(map(str, shapes)) or "unknown"
-            raise UserError(f"{path}: a judge has one {end} {rule}, this one's is {met}; save a model of that form")
+            raise UserError(f"{path}: a judge has one {end} {rule}, this model's are {shapes}; save one that has")
     return model
 
 

@@ -110,9 +110,9 @@ class Segmenter:
         self._card = card
         self._places = [card.channels.index(name) for name in classes.evaluated_names]
         self._ids = np.array([entry.id for entry in classes.entries if entry.evaluated], np.uint8)
-        outputs = [network.output]
+        outputs = {"scores": network.output}
         if card.name == TRAINED:
-            outputs.append(keras.layers.GlobalAveragePooling2D()(network.get_layer(FEATURE_LAYER).output))
+            outputs["features"] = keras.layers.GlobalAveragePooling2D()(network.get_layer(FEATURE_LAYER).output)
         self._network = keras.Model(network.inputs, outputs)
 
     @classmethod
@@ -139,9 +139,9 @@ class Segmenter:
             images = [read_rgb(path) for path in paths]
             shown = np.stack([resize_photo(image, card.height_px, card.width_px) for image in images])
             scale = (card.white - card.black) / 255
-            scores, *pooled = self._network.predict_on_batch(shown.astype(np.float32) * scale + card.black)
-            best = self._ids[scores[..., self._places].argmax(axis=-1)]
+            found = self._network.predict_on_batch(shown.astype(np.float32) * scale + card.black)
+            best = self._ids[found["scores"][..., self._places].argmax(axis=-1)]
             for path, image, ids in zip(paths, images, best, strict=True):
                 write_png(folder / path.name, resize_labels(ids, *image.shape[:2]))
-            features += pooled
+            features += [found["features"]] if "features" in found else []
         return np.concatenate(features) if features else None

@@ -98,7 +98,8 @@ def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
     iou = _share(hit, truth + judged - hit)
     there = np.isfinite(iou)
     categories = np.array([entry.category for entry in classes.entries if entry.evaluated])
-    by_category = {name: _category_iou(matrix, categories == name) for name in dict.fromkeys(categories.tolist())}
+    named = [name for name in dict.fromkeys(categories.tolist()) if name]
+    by_category = {name: _category_iou(matrix, categories == name) for name in named}
     present = [value for value in by_category.values() if value is not None]
     counted, void = int(truth.sum()), int(matrix[-1].sum())
     return {

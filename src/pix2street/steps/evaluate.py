@@ -10,6 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from pix2street.errors import UserError
+from pix2street.images import read_rgb
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.segmenter import Card, Segmenter
@@ -73,7 +74,7 @@ def evaluate_photos(
     confusions: dict[str, np.ndarray] = {}
     features: dict[str, list[Features]] = {name: [] for name in [*photos, "ceiling"]}
     protocol = {
-        "shared": _shared_protocol(split_folder, dataset.name, split, generator),
+        "shared": _shared_protocol(split_folder, dataset.name, split, targets, generator),
         "intervals": bootstrap.PROTOCOL,
         "pixels": pixels.PROTOCOL,
     }
@@ -148,7 +149,8 @@ def _refuse_a_weak_judge(ceiling: dict, split: str, min_ceiling: float) -> None:
         )
 
 
-def _shared_protocol(split_folder: Path, dataset: str, split: str, generator: Mapping) -> dict:
+def _shared_protocol(split_folder: Path, dataset: str, split: str, targets: Sequence[Path], generator: Mapping) -> dict:
+    height, width = read_rgb(targets[0]).shape[:2]
     rows = read_manifest(split_folder)
     rows = rows[(rows["split"] == split) & rows["fault"].isna()]
     columns = rows[["pair_id", "input_sha256", "target_sha256"]]
@@ -157,8 +159,8 @@ def _shared_protocol(split_folder: Path, dataset: str, split: str, generator: Ma
         "split": split,
         "pairs": len(rows),
         "pairs_sha256": hashlib.sha256(columns.to_csv(index=False).encode()).hexdigest(),
-        "height_px": int(rows["height_px"].iloc[0]),
-        "width_px": int(rows["width_px"].iloc[0]),
+        "height_px": height,
+        "width_px": width,
         "photos_resized": "bicubic, antialiased",
         "classes_resized": "nearest",
         "generator": dict(generator),
@@ -195,13 +197,14 @@ def _metrics(scores: dict, floor: dict, split: str, pairs: int, protocol: dict, 
         if ceiling and score is not ceiling:
             score["of_ceiling"] = {name: score[name] / ceiling[name] for name in SHARES if ceiling[name]}
     main = {name: scores[name] for name in ("generated", "ceiling") if name in scores}
+    kept = ("split", "images", "pixel_accuracy", "class_accuracy", "mean_iou")
     return {
         "split": split,
         "pairs": pairs,
         **main,
         "floor": floor,
         "baselines": {name: score for name, score in scores.items() if name not in main},
-        "judge": judge_score,
+        "judge": judge_score and {key: judge_score[key] for key in kept},
         "protocol": protocol,
     }
 

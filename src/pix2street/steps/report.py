@@ -101,7 +101,7 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         return [l1, {"value": formatted(baselines.get("untrained", {}).get("l1")), "label": "L1 before training"}]
     share = generated.get("of_ceiling", {}).get("mean_iou")
     interval = generated.get("mean_iou_interval")
-    within = f" ({formatted(interval['low'])} to {formatted(interval['high'])})" if interval else ""
+    within = f", 95 %: {formatted(interval['low'])} to {formatted(interval['high'])}" if interval else ""
     return [
         {"value": formatted(generated["mean_iou"]), "label": f"mean IoU of the generated photos{within}"},
         {

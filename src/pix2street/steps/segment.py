@@ -56,6 +56,11 @@ def make_judge(
     else:
         network = load_keras_model(path / "judge.keras")
         card = Card(judge, classes.evaluated_names, **pretrained)
+        if (channels := network.output_shape[-1]) != len(card.channels):
+            raise UserError(
+                f"{path / 'judge.keras'}: gives scores for {channels} classes, the data set evaluates "
+                f"{len(card.channels)}: one for each, in the order of the class table; save another model"
+            )
     card.write(folder, network)
 
     val_pairs = read_pairs(split, "val")

@@ -1,0 +1,74 @@
+"""A judge looks at photos on disk; its card says which judge it is."""
+
+import keras
+import numpy as np
+import pytest
+
+from pix2street.classes import ClassEntry, ClassTable
+from pix2street.errors import UserError
+from pix2street.images import read_ids, write_png
+from pix2street.judges.segmenter import Card, Segmenter
+
+ENTRIES = [(5, "dark", True), (6, "void", False), (9, "light", True)]
+TABLE = ClassTable(tuple(ClassEntry(id, name, (id, id, id), evaluated) for id, name, evaluated in ENTRIES))
+
+
+def brightness_judge(black=-1.0, white=1.0, channels=("light", "other", "dark"), side=8):
+    """Scores of a pixel: its brightness, far too much, and its darkness."""
+    photos = keras.Input((side, side, 3))
+    kernel = np.array([1.0, 0.0, -1.0]) / 3 * np.ones((3, 1))
+    scores = keras.layers.Conv2D(3, 1, name="scores")
+    network = keras.Model(photos, scores(photos))
+    middle = (black + white) / 2
+    scores.set_weights([kernel[None, None], np.array([-middle, 1e6, middle])])
+    return network, Card("brightness", list(channels), side, side, black, white)
+
+
+def photos_in(folder, side=8):
+    pixels = np.zeros((side, side, 3), np.uint8)
+    pixels[:, side // 2 :] = 255
+    for name in ("a", "b"):
+        write_png(folder / f"{name}.png", pixels)
+        pixels = 255 - pixels
+    return [folder / "a.png", folder / "b.png"]
+
+
+@pytest.mark.parametrize(("black", "white"), [(-1.0, 1.0), (0.0, 255.0), (1.0, 0.0)])
+def test_it_is_shown_the_range_it_asks_for_and_its_other_classes_are_left_out(tmp_path, black, white):
+    network, card = brightness_judge(black, white)
+    if white < black:
+        card = Card(card.name, ["dark", "other", "light"], card.height_px, card.width_px, black, white)
+    assert Segmenter(network, card, TABLE).judge(photos_in(tmp_path), tmp_path / "seen") is None
+    assert (read_ids(tmp_path / "seen/a.png")[:, :4] == 5).all()
+    assert (read_ids(tmp_path / "seen/a.png")[:, 4:] == 9).all()
+    assert (read_ids(tmp_path / "seen/b.png")[:, :4] == 9).all()
+
+
+def test_photos_of_another_size_are_resized_and_so_is_what_it_sees(tmp_path):
+    network, card = brightness_judge()
+    Segmenter(network, card, TABLE).judge(photos_in(tmp_path, side=32), tmp_path / "seen", batch=1)
+    seen = read_ids(tmp_path / "seen/a.png")
+    assert seen.shape == (32, 32)
+    assert (seen[:, :16] == 5).all()
+    assert (seen[:, 16:] == 9).all()
+
+
+def test_a_class_it_does_not_know_is_an_error():
+    network, card = brightness_judge(channels=("light", "other", "grey"))
+    with pytest.raises(UserError, match="brightness does not know the evaluated classes dark; choose `trained`"):
+        Segmenter(network, card, TABLE)
+
+
+def test_what_was_written_is_read_and_changed_weights_are_found(tmp_path):
+    network, card = brightness_judge()
+    card.write(tmp_path, network)
+    read = Card.read(tmp_path)
+    assert read.protocol()["weights_sha256"] == read.weights_sha256 != ""
+    assert (read.name, read.channels, read.black) == (card.name, card.channels, card.black)
+    photos = photos_in(tmp_path)
+    Segmenter.load(tmp_path, TABLE).judge(photos, tmp_path / "seen")
+    assert (read_ids(tmp_path / "seen/a.png")[:, 4:] == 9).all()
+    network.set_weights([weight + 1 for weight in network.get_weights()])
+    network.save_weights(tmp_path / "segmenter.weights.h5")
+    with pytest.raises(UserError, match=r"segmenter\.weights\.h5: its SHA-256 must be .*run `segment` again"):
+        Segmenter.load(tmp_path, TABLE)
