@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pix2street.errors import UserError
 from pix2street.files import write_json, write_text
 from pix2street.generators.unet import build_unet
 from pix2street.images import write_png
 from pix2street.layout import Layout
 from pix2street.networks import save_network
-from pix2street.tracking import Run
+from pix2street.tracking import Run, fetch_run
 
 PARAMS = {"train": {"epochs": 2}, "generate": {"norm": "batch", "dropout": True}}
 METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": None}
@@ -90,3 +91,24 @@ def test_trouble_with_the_store_is_told_once_and_stops_nothing(layout, monkeypat
         run.record_epoch(1, {"gen_l1": 0.4}, None)
     expected = "tracking: not recorded: the run, epoch 1, the end of the run (ConnectionError: )"
     assert capsys.readouterr().out.strip() == expected
+
+
+def test_a_runs_evaluation_and_report_come_back(layout, tmp_path):
+    write_text(layout.report_page, "<html>")
+    record_metrics(layout, METRICS)
+    with Run.of_weights(layout, PARAMS) as run:
+        run.record_report()
+    _, (recorded,) = runs_of(layout)
+    for number, name in enumerate((recorded.info.run_name, recorded.info.run_id, recorded.info.run_id[:8])):
+        fetch_run(layout, name, tmp_path / str(number))
+        assert json.loads((tmp_path / f"{number}/evaluate/metrics.json").read_text()) == METRICS
+        assert (tmp_path / f"{number}/report/index.html").read_text() == "<html>"
+
+
+def test_a_run_that_is_not_there_or_has_no_report_is_named(layout, tmp_path):
+    record_metrics(layout, METRICS)
+    _, (recorded,) = runs_of(layout)
+    with pytest.raises(UserError, match=f"zebra: no run of experiment pix2street .* {recorded.info.run_id[:8]}"):
+        fetch_run(layout, "zebra", tmp_path)
+    with pytest.raises(UserError, match="has recorded no report; run `dvc repro` to its end"):
+        fetch_run(layout, recorded.info.run_id, tmp_path)

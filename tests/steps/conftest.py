@@ -5,19 +5,34 @@ import pytest
 from pix2street.classes import cityscapes_classes
 from pix2street.images import png_bytes
 from pix2street.pairs import Dataset
-from pix2street.steps.report import Example, render_report
+from pix2street.reporting.examples import Example
+from pix2street.steps.report import render_report
 
 NAMES = ["road", "car", "sky"]
 
 
 def score(value: float) -> dict:
     return {
-        "images": 8, "l1": value / 2, "frechet_segmenter": 3.25, "pixel_accuracy": value + 0.2,
-        "class_accuracy": value + 0.1, "mean_iou": value,
-        "iou": dict.fromkeys(NAMES, value), "absent_classes": ["train"],
+        "images": 8, "l1": value / 2, "l1_interval": {"low": value / 2 - 0.01, "high": value / 2 + 0.01},
+        "psnr": 17.25, "ssim": 0.5, "frechet_segmenter": 3.25, "pixel_accuracy": value + 0.2,
+        "pixel_accuracy_with_void": value + 0.15, "class_accuracy": value + 0.1, "mean_iou": value,
+        "mean_iou_interval": {"low": value - 0.02, "high": value + 0.03},
+        "frequency_weighted_iou": value, "category_mean_iou": value,
+        "iou": {**dict.fromkeys(NAMES, value), "train": None}, "absent_classes": ["train"],
+        "category_iou": {"flat": value},
+        "of_ceiling": {"mean_iou": value / 0.6},
         "evaluated_pixels": 1234567,
         "void_pixels": 89,
     }  # fmt: skip
+
+
+JUDGE = {"name": "trained", "height_px": 32, "width_px": 64, "weights_sha256": "ab" * 32}
+PROTOCOL = {
+    "shared": {"dataset": "synthetic_streets", "split": "val", "pairs": 8, "height_px": 32, "width_px": 64},
+    "intervals": "95% percentile bootstrap",
+    "pixels": {"version": 1, "scores": ["l1", "psnr", "ssim"]},
+    "segmentation": {"version": 2, "scores": ["pixel_accuracy", "mean_iou"], "judge": JUDGE},
+}
 
 
 @pytest.fixture
@@ -54,9 +69,9 @@ def values() -> dict:
         }),
         "sheets": {1: picture, 3: picture},
         "metrics": {
-            "split": "val", "pairs": 8, "l1_range": "0 to 2",
-            "judge": {"name": "segmenter", "weights_sha256": "ab" * 32, "pixel_accuracy": 0.9, "class_accuracy": 0.8,
-                      "mean_iou": 0.6},
+            "split": "val", "pairs": 8,
+            "judge": {"split": "val", "images": 8, "pixel_accuracy": 0.9, "class_accuracy": 0.8, "mean_iou": 0.6},
+            "protocol": PROTOCOL, "floor": {"images": 4, "frechet_segmenter": 0.125},
             "generated": score(0.456), "ceiling": score(0.6),
             "baselines": {"mean_color": score(0.2), "untrained": score(0.05)},
         },
@@ -64,6 +79,13 @@ def values() -> dict:
             "class": [*NAMES, "train"], "generated": [0.4, 0.5, 0.46, None], "ceiling": [0.6, 0.7, 0.5, None],
             "mean_color": [0.1, 0.2, 0.3, None], "untrained": [0.0, 0.1, 0.05, None],
         }),
+        "confusion": pd.DataFrame({
+            "truth": ["road", "road", "void", "void"], "judged": ["road", "void", "road", "void"],
+            "generated": [9, 1, 2, 0], "ceiling": [10, 0, 1, 1],
+        }),
+        "extremes": {
+            "best": [Example("good", dict.fromkeys(["input", "target"], picture), "mean IoU 0.789")], "worst": [],
+        },
         "examples": [Example(f"pair_{i}", dict.fromkeys(captions, picture)) for i in range(2)],
         "versions": {"python": "3.11.7", "keras": "3.15.1"},
     }  # fmt: skip
@@ -73,9 +95,12 @@ def values() -> dict:
 def classless(values) -> dict:
     """The same for a data set without classes."""
     plain = {"images": 8, "l1": 0.123}
-    metrics = {"split": "val", "pairs": 8, "l1_range": "0 to 2", "judge": None, "generated": plain,
+    protocol = {name: PROTOCOL[name] for name in ("shared", "intervals", "pixels")}
+    metrics = {"split": "val", "pairs": 8, "judge": None, "generated": plain, "floor": {}, "protocol": protocol,
                "baselines": {"untrained": {"images": 8, "l1": 0.5}}}  # fmt: skip
-    return {**values, "metrics": metrics, "class_iou": pd.DataFrame({"class": []})}
+    own = Dataset("d", "My <streets> & more", "grey to colour", "own", "", "grey", None, None)
+    empty = {"class_iou": pd.DataFrame({"class": []}), "confusion": pd.DataFrame({"truth": [], "judged": []})}
+    return {**values, "dataset": own, "metrics": metrics, **empty}
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 import re
 
-import pandas as pd
 import pytest
 from browser import CHROMIUM, look_at
 
-from pix2street.steps.report import read_examples, render_report
+from pix2street.steps.report import render_report
 
 
 def test_equal_values_give_equal_bytes(values, page):
@@ -24,7 +23,18 @@ def test_what_a_data_set_says_of_itself_is_escaped(page):
 
 def test_numbers_are_those_of_the_metrics(values):
     for text in render_report(**values):
-        for expected in ("0.456", "0.600", "0.200", "0.050", "76%", "0.228", "3.250", "1,234,567", "Neither network"):
+        for expected in (
+            "0.456",
+            "0.600",
+            "0.200",
+            "0.050",
+            "76%",
+            "0.228",
+            "3.250",
+            "0.125",
+            "1,234,567",
+            "Neither network",
+        ):
             assert expected in text
 
 
@@ -32,6 +42,52 @@ def test_the_verdict_names_the_last_epochs_faults(values):
     for text in render_report(**values):
         assert "Up-sampling leaves a checkerboard (checkerboard 11.00)." in text
         assert "hardly depends on the input" not in text
+
+
+def test_the_protocol_the_judge_and_the_best_are_shown(page):
+    assert "judge: trained, weights abababababab" in page
+    assert "sees the 8 real photos of val" in page
+    assert "<code>segmentation.judge.height_px</code>" in page
+    assert "good: mean IoU 0.789" in page
+    assert "the best 1" in page
+    assert "<summary>the worst" not in page
+
+
+def test_published_results_stand_apart_with_what_differs(page, classless):
+    assert "published results for Cityscapes" in page
+    assert "data cityscapes val, 500 photos (here synthetic_streets val, 8 photos)" in page
+    assert "published results" not in render_report(**classless)[0]
+
+
+def test_few_images_are_said_to_bias_an_fid(values):
+    metrics = {
+        **values["metrics"],
+        "generated": {**values["metrics"]["generated"], "fid_tf_val8": 123.4, "kid_tf_val8": 0.1},
+    }
+    for text in render_report(**{**values, "metrics": metrics}):
+        assert "FID, tf resizing, 8 of val" in text
+        assert "123.400" in text
+        assert "Over 8 images, fewer than Inception" in text
+    many = {"fid_tf_val2975": 50.0}
+    metrics["generated"] = {**values["metrics"]["generated"], **many}
+    assert "fewer than Inception" not in render_report(**{**values, "metrics": metrics})[0]
+
+
+@pytest.mark.parametrize(
+    "missing", [["ceiling"], ["floor"], ["protocol"], ["judge"], ["ceiling", "floor", "protocol", "judge"]]
+)
+def test_metrics_that_are_missing_are_left_out(values, missing):
+    metrics = {key: value for key, value in values["metrics"].items() if key not in missing}
+    page, summary = render_report(**{**values, "metrics": metrics, "extremes": {}})
+    assert "0.456" in page
+    assert "0.456" in summary
+
+
+@pytest.mark.parametrize("score", ["mean_iou", "l1", "pixel_accuracy", "mean_iou_interval", "absent_classes", "psnr"])
+def test_a_score_that_is_missing_is_left_out(values, score):
+    generated = {key: value for key, value in values["metrics"]["generated"].items() if key != score}
+    metrics = {**values["metrics"], "generated": generated, "baselines": {}}
+    assert "Scores" in render_report(**{**values, "metrics": metrics})[0]
 
 
 def test_absent_classes_are_listed(page):
@@ -57,7 +113,8 @@ def test_the_summary_fits_a_comment(values):
     _, summary = render_report(**values)
     assert len(summary.splitlines()) < 40
     assert summary.startswith("## pix2street: My <streets> & more\n\nLabels to photo: 3 epochs on 40 pairs")
-    assert "| mean IoU | 0.456 | 0.600 | 0.200 | 0.050 |" in summary
+    assert "| mean IoU | 0.456 (0.436–0.486, 76%) | 0.600 (" in summary
+    assert "**0.456 mean IoU of the generated photos (95 %: 0.436–0.486)**, 0.600 mean IoU of real photos" in summary
 
 
 def test_a_failed_check_is_seen(values):
@@ -74,21 +131,8 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
         pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
     page, _ = render_report(**request.getfixturevalue(kind))
     seen = look_at(page, tmp_path, width_px)
-    assert seen["images"] == 2 * 5 + 2
+    assert seen["images"] == 2 * 5 + 2 + 2
     assert seen["broken"] == 0
-    assert seen["figures"] == (3 if kind == "values" else 2)
+    assert seen["figures"] == (6 if kind == "values" else 2)
     assert seen["overflow"] <= 0
     assert seen["requests"] == []
-
-
-def test_examples_are_spread_over_the_split(road_and_sky, tmp_path):
-    from pix2street.images import read_rgb, write_png
-
-    for name in ("generated", "baselines/untrained"):
-        (tmp_path / name / "train").mkdir(parents=True)
-        for path in (road_and_sky / "train/targets").iterdir():
-            write_png(tmp_path / name / "train" / path.name, read_rgb(path))
-    examples = read_examples(road_and_sky, tmp_path / "generated", tmp_path / "baselines", "train", 2)
-    assert [example.pair_id for example in examples] == ["p0", "p3"]
-    assert list(examples[0].images) == ["input", "target", "generated", "untrained"]
-    assert pd.Series(examples[0].images)["generated"] == (tmp_path / "generated/train/p0.png").read_bytes()

@@ -52,7 +52,9 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
         crops = (start, length_px - start - side_px), (first, side_px - last)
         outer, inner = [(crop, (0, 0)) if upright else ((0, 0), crop) for crop in crops]
         window = layers.Cropping2D(outer, name=f"window_{index}")(normalised)
-        seen.append(layers.Cropping2D(inner, name=f"seen_{index}")(square(window)))
+        # Said here, for Keras' Resizing would turn training on for what follows it where nobody says a word of it.
+        logits = square(window, training=False)
+        seen.append(layers.Cropping2D(inner, name=f"seen_{index}")(logits))
     logits = layers.Concatenate(axis=1 if upright else 2, name="logits")(seen)
     return keras.Model(photos, logits, name=preset), cityscapes_classes().evaluated_names
 

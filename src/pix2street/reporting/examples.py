@@ -8,6 +8,7 @@ import pandas as pd
 
 from pix2street.images import png_bytes, read_ids, read_rgb
 from pix2street.pairs import Dataset, read_pairs
+from pix2street.reporting.scores import title_of
 
 BASELINES = ("mean_color", "untrained")
 SEEN_TARGET, SEEN_GENERATED = "seen in target", "seen in generated"
@@ -30,11 +31,6 @@ class Folders:
     generated: Path
     baselines: Path
     judged: Path
-
-
-def title_of(photos: str) -> str:
-    """A set of photos as people read it."""
-    return {"mean_color": "mean colour"}.get(photos, photos)
 
 
 def read_examples(folders: Folders, held_out: str, count: int) -> list[Example]:

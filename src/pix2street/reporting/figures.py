@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pix2street.gan.verdict import FAULT_LIMITS
+from pix2street.reporting.scores import title_of
 
 COLORS = {"generated": "#c2410c", "ceiling": "#0f766e", "mean_color": "#64748b", "untrained": "#a1a1aa"}
 STYLE = {
@@ -92,7 +93,7 @@ def class_iou(table: pd.DataFrame) -> str:
         for name, mark in {"ceiling": "|", "mean_color": "o", "untrained": "x"}.items():
             if name in table:
                 axes.scatter(table[name], places, marker=mark, s=90 if mark == "|" else 22, color=COLORS[name],
-                             linewidths=2 if mark == "|" else 1.2, label=name.replace("_", " "), zorder=3)  # fmt: skip
+                             linewidths=2 if mark == "|" else 1.2, label=title_of(name), zorder=3)  # fmt: skip
         axes.set_yticks(places, table["class"])
         axes.set_xlim(0, 1)
         axes.set_xlabel("intersection over union")
@@ -103,15 +104,17 @@ def class_iou(table: pd.DataFrame) -> str:
 def intervals(scores: dict[str, dict]) -> str:
     """Scores that have one with their 95 % intervals as error bars, a panel a score; sets of photos side by side."""
     titles = {"mean_iou": "mean IoU", "pixel_accuracy": "per-pixel accuracy", "l1": "L1, less is better"}
-    shown = {
-        key: title for key, title in titles.items() if any(score.get(f"{key}_interval") for score in scores.values())
+    having = {
+        key: {name: score for name, score in scores.items() if score.get(f"{key}_interval") and key in score}
+        for key in titles
     }
+    shown = {key: title for key, title in titles.items() if having[key]}
     if not shown:
         return ""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.3 * len(shown), 2.4), layout="constrained")
         for axes, (key, title) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
-            there = {name: score for name, score in scores.items() if score.get(f"{key}_interval")}
+            there = having[key]
             for place, (name, score) in enumerate(there.items()):
                 low, high = (score[f"{key}_interval"][end] for end in ("low", "high"))
                 value, color = score[key], COLORS.get(name, "#64748b")
@@ -119,7 +122,7 @@ def intervals(scores: dict[str, dict]) -> str:
                 reach = [[max(0, value - low)], [max(0, high - value)]]
                 axes.bar(place, value, color=color, alpha=0.75, width=0.6)
                 axes.errorbar(place, value, yerr=reach, color="#64748b", capsize=5, linewidth=1.4)
-            axes.set_xticks(range(len(there)), [name.replace("_", " ") for name in there], fontsize=8, rotation=15)
+            axes.set_xticks(range(len(there)), [title_of(name) for name in there], fontsize=8, rotation=15)
             axes.set_title(title)
         return _svg(figure)
 

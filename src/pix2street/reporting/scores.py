@@ -26,7 +26,9 @@ ENOUGH_IMAGES = 2048
 
 
 def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a score: `name`, `note` and a cell a set of photos with its 95 % interval; the last is the floor's."""
+    """A row a score: `name`, `note` and a cell a set of photos, last the floor's: the value, and beside it
+    its 95 % interval and its share of the ceiling.
+    """
     keys = {key for score in scores.values() for key in score}
     distances = {key: (title_of_score(key), "less is better") for key in sorted(keys) if DISTANCE.match(key)}
     rows = []
@@ -34,7 +36,9 @@ def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]
         if key not in keys:
             continue
         cells = [_cell(score, key) for score in scores.values()]
-        rows.append({"name": title, "note": note, "cells": [*cells, *([formatted(floor.get(key))] if floor else [])]})
+        rows.append(
+            {"name": title, "note": note, "cells": [*cells, *([(formatted(floor.get(key)), "")] if floor else [])]}
+        )
     return rows
 
 
@@ -68,10 +72,15 @@ def formatted(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _cell(score: Mapping[str, Any], key: str) -> str:
-    text = formatted(score.get(key))
+def title_of(photos: str) -> str:
+    """A set of photos as people read it."""
+    return {"mean_color": "mean colour"}.get(photos, photos)
+
+
+def _cell(score: Mapping[str, Any], key: str) -> tuple[str, str]:
+    details = []
     if interval := score.get(f"{key}_interval"):
-        text += f" ({formatted(interval['low'])}–{formatted(interval['high'])})"
+        details.append(f"{formatted(interval['low'])}–{formatted(interval['high'])}")
     if share := score.get("of_ceiling", {}).get(key):
-        text += f", {share:.0%}"
-    return text
+        details.append(f"{share:.0%}")
+    return formatted(score.get(key)), ", ".join(details)

@@ -10,9 +10,9 @@ from pix2street.gan.verdict import verdict as verdict_on
 from pix2street.images import data_uri
 from pix2street.pairs import Dataset
 from pix2street.reporting import figures
-from pix2street.reporting.examples import Example, title_of
+from pix2street.reporting.examples import Example
 from pix2street.reporting.published import published_rows
-from pix2street.reporting.scores import fid_warning, formatted, score_rows
+from pix2street.reporting.scores import fid_warning, formatted, score_rows, title_of
 
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
 
@@ -101,7 +101,7 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         return [l1, {"value": formatted(baselines.get("untrained", {}).get("l1")), "label": "L1 before training"}]
     share = generated.get("of_ceiling", {}).get("mean_iou")
     interval = generated.get("mean_iou_interval")
-    within = f", 95 %: {formatted(interval['low'])} to {formatted(interval['high'])}" if interval else ""
+    within = f" (95 %: {formatted(interval['low'])}–{formatted(interval['high'])})" if interval else ""
     return [
         {"value": formatted(generated["mean_iou"]), "label": f"mean IoU of the generated photos{within}"},
         {
@@ -126,13 +126,13 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
         f"{params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} pairs of "
         f"`{metrics['split']}`.",
         "",
-        f"**{headline[0]['label']}: {headline[0]['value']}**, "
-        + ", ".join(f"{figure['label']}: {figure['value']}" for figure in headline[1:])
+        f"**{headline[0]['value']} {headline[0]['label']}**, "
+        + ", ".join(f"{figure['value']} {figure['label']}" for figure in headline[1:])
         + ".",
         "",
         f"| metric | {' | '.join(scored)} |",
         f"|---|{'---:|' * len(scored)}",
-        *(f"| {row['name']} | {' | '.join(row['cells'])} |" for row in scores),
+        *(f"| {row['name']} | {' | '.join(map(_in_one, row['cells']))} |" for row in scores),
         "",
         *([fid_warning, ""] if fid_warning else []),
         game,
@@ -143,6 +143,11 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
     if dataset.classes is None:
         lines += ["", "The data set has no classes: what needs a judge is left out."]
     return "\n".join(lines) + "\n"
+
+
+def _in_one(cell: tuple[str, str]) -> str:
+    value, detail = cell
+    return f"{value} ({detail})" if detail else value
 
 
 def _waived(waived: dict[str, list[str]]) -> str:

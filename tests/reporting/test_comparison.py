@@ -1,0 +1,153 @@
+import copy
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import CHROMIUM, look_at
+
+from pix2street.classes import ClassEntry, ClassTable
+from pix2street.errors import UserError
+from pix2street.files import write_json
+from pix2street.images import png_bytes
+from pix2street.metrics import METRICS, Samples, bootstrap
+from pix2street.metrics.segmentation import counts_of
+from pix2street.reporting.comparison import Result, as_page, as_text, compare
+
+TABLE = ClassTable((ClassEntry(1, "road", (0, 0, 0), True), ClassEntry(2, "car", (1, 1, 1), True)))
+PAIRS = 40
+
+
+def result(name: str, hit_share: float, l1: float) -> Result:
+    """A run whose judge finds `hit_share` of all pixels right, with noise that both runs share."""
+    rng = np.random.default_rng(0)
+    hits = (rng.integers(30, 60, (PAIRS, 2)) * hit_share).astype(int)
+    confusions = np.zeros((PAIRS, 3, 3), int)
+    for place in (0, 1):
+        confusions[:, place, place] = hits[:, place]
+        confusions[:, place, 1 - place] = 100 - hits[:, place]
+    levels = rng.uniform(0, 0.2, PAIRS) + l1
+    pixels = {"l1": levels, "psnr": 20 - levels, "ssim": 1 - levels}
+    samples = Samples(pixels, confusions, TABLE)
+    metrics = {
+        "split": "val", "pairs": PAIRS,
+        "generated": {**METRICS["pixels"].score(samples), **METRICS["segmentation"].score(samples)},
+        "protocol": {
+            "shared": {"dataset": "d", "split": "val", "pairs": PAIRS, "height_px": 8, "width_px": 8},
+            "intervals": bootstrap.PROTOCOL,
+            "pixels": {"version": 1, "scores": ["l1", "psnr", "ssim"]},
+            "segmentation": {"version": 1, "scores": ["pixel_accuracy", "mean_iou", "iou"],
+                             "judge": {"name": "trained", "weights_sha256": "aa"}},
+        },
+    }  # fmt: skip
+    ids = [f"p{index:02d}" for index in range(PAIRS)]
+    index = pd.MultiIndex.from_product([ids, ["road", "car"]], names=["pair_id", "class"])
+    columns = dict(zip(("right", "true", "judged"), counts_of(confusions).reshape(3, -1), strict=True))
+    picture = png_bytes(np.full((8, 8, 3), int(100 * l1), np.uint8))
+    return Result(
+        name,
+        metrics,
+        pd.DataFrame({"pair_id": ids, **pixels}),
+        pd.DataFrame(columns, index=index).reset_index(),
+        {"p00": dict.fromkeys(["input", "target", "generated", "untrained"], picture)},
+    )
+
+
+A, B = result("first", 0.8, 0.2), result("second <b>", 0.9, 0.21)
+
+
+def row_of(comparison, score):
+    (row,) = (row for row in comparison.rows if row.score == score)
+    return row
+
+
+def with_protocol(base, part, **changes):
+    metrics = copy.deepcopy(base.metrics)
+    metrics["protocol"][part] |= changes
+    return Result(base.name, metrics, base.images, base.class_pixels, base.samples)
+
+
+def test_differences_are_b_less_a_with_intervals_over_pairs():
+    comparison = compare(A, B)
+    l1 = row_of(comparison, "l1")
+    assert l1.difference == pytest.approx(0.01)
+    # Both runs share their noise, so pairs tell them apart though their own intervals overlap.
+    assert l1.a_interval["high"] > l1.b_interval["low"]
+    assert l1.paired["low"] == pytest.approx(0.01)
+    assert l1.told_apart
+    iou = row_of(comparison, "mean_iou")
+    assert iou.difference == B.metrics["generated"]["mean_iou"] - A.metrics["generated"]["mean_iou"]
+    assert iou.paired["low"] < iou.difference < iou.paired["high"]
+    assert iou.told_apart
+    assert not [row for row in comparison.rows if row.score == "iou"]
+
+
+def test_a_run_is_not_told_apart_from_itself():
+    comparison = compare(A, A)
+    assert all(row.difference == 0 and not row.told_apart for row in comparison.rows)
+
+
+def test_another_order_turns_the_sign():
+    there, back = row_of(compare(A, B), "mean_iou"), row_of(compare(B, A), "mean_iou")
+    assert there.difference == -back.difference
+    assert there.paired["low"] == pytest.approx(-back.paired["high"])
+
+
+def test_unlike_protocols_are_refused_with_what_differs():
+    other = with_protocol(B, "segmentation", judge={"name": "trained", "weights_sha256": "bb"})
+    with pytest.raises(UserError) as refused:
+        compare(A, other)
+    assert "  segmentation.judge.weights_sha256: aa and bb" in str(refused.value)
+    assert "--force" in str(refused.value)
+
+
+def test_forced_only_what_is_unlike_is_marked():
+    other = with_protocol(B, "segmentation", judge={"name": "trained", "weights_sha256": "bb"})
+    comparison = compare(A, other, force=True)
+    assert row_of(comparison, "mean_iou").unlike
+    assert row_of(comparison, "mean_iou").paired is None
+    assert not row_of(comparison, "l1").unlike
+    assert row_of(comparison, "l1").told_apart
+    for text in (as_text(comparison), as_page(comparison)):
+        assert "segmentation.judge.weights_sha256: aa and bb" in text
+        assert "unlike protocols" in text
+
+
+def test_what_every_score_depends_on_makes_all_unlike():
+    comparison = compare(A, with_protocol(B, "shared", split="test"), force=True)
+    assert all(row.unlike and row.paired is None for row in comparison.rows)
+
+
+def test_a_score_that_one_run_has_is_shown_alone():
+    other = with_protocol(B, "segmentation")
+    other.metrics["protocol"]["fid_tf_val40"] = {"version": 1, "scores": ["fid_tf_val40"]}
+    other.metrics["generated"]["fid_tf_val40"] = 99.5
+    row = row_of(compare(A, other), "fid_tf_val40")
+    assert (row.a, row.b, row.difference) == (None, 99.5, None)
+
+
+def test_the_page_shows_the_same_samples_and_nothing_from_elsewhere():
+    page = as_page(compare(A, B))
+    assert "second &lt;b&gt;" in page
+    assert page.count("of p00") == 4
+    assert "untrained" not in page
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!data:|#)[^"'> ]+""", page)
+    assert "told apart" in page
+    assert as_page(compare(A, B)) == page
+
+
+@pytest.mark.parametrize("width_px", [500, 1200])
+def test_the_page_in_a_real_browser(tmp_path, width_px):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
+    seen = look_at(as_page(compare(A, B)), tmp_path, width_px)
+    assert (seen["images"], seen["broken"], seen["requests"]) == (4, 0, [])
+    assert seen["overflow"] <= 0
+
+
+def test_results_of_no_evaluation_or_of_an_older_one_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"mine: no metrics.json there; the run was not evaluated"):
+        Result.read("mine", tmp_path, tmp_path)
+    write_json(tmp_path / "metrics.json", {"generated": {}})
+    with pytest.raises(UserError, match="mine: its metrics name no protocol; evaluate it again"):
+        Result.read("mine", tmp_path, tmp_path)

@@ -1,0 +1,54 @@
+import pandas as pd
+import pytest
+
+from pix2street.images import read_ids, read_rgb, write_png
+from pix2street.pairs import read_pairs
+from pix2street.reporting.examples import SEEN_GENERATED, SEEN_TARGET, Folders, read_examples, read_extremes
+
+
+@pytest.fixture
+def folders(road_and_sky, tmp_path):
+    for name in ("generated", "baselines/untrained"):
+        (tmp_path / name / "train").mkdir(parents=True)
+        for path in (road_and_sky / "train/targets").iterdir():
+            write_png(tmp_path / name / "train" / path.name, read_rgb(path))
+    for photos in ("ceiling", "generated"):
+        (tmp_path / "judged" / photos).mkdir(parents=True)
+        for pair in read_pairs(road_and_sky, "train"):
+            write_png(tmp_path / "judged" / photos / f"{pair.pair_id}.png", read_ids(pair.input_path))
+    return Folders(road_and_sky, tmp_path / "generated", tmp_path / "baselines", tmp_path / "judged")
+
+
+def test_examples_are_spread_over_the_split(folders, tmp_path):
+    examples = read_examples(folders, "train", 2)
+    assert [example.pair_id for example in examples] == ["p0", "p3"]
+    assert list(examples[0].images) == ["input", "target", "generated", "untrained"]
+    assert examples[0].images["generated"] == (tmp_path / "generated/train/p0.png").read_bytes()
+
+
+def scores(**columns):
+    return pd.DataFrame({"pair_id": ["p0", "p1", "p2", "p3"], "l1": [0.4, 0.1, 0.3, 0.2], **columns})
+
+
+def test_the_best_and_the_worst_are_shown_with_what_the_judge_sees(folders):
+    images = scores(mean_iou=[0.5, None, 0.9, 0.1], pixel_accuracy=[0.5, 0.5, 0.9, 0.2])
+    extremes = read_extremes(folders, "train", images, 1)
+    assert [example.pair_id for example in extremes["best"]] == ["p2"]
+    assert [example.pair_id for example in extremes["worst"]] == ["p3"]
+    (best,) = extremes["best"]
+    assert list(best.images) == ["input", "target", "generated", SEEN_TARGET, SEEN_GENERATED]
+    assert best.images[SEEN_TARGET] == best.images["input"]
+    assert best.note == "mean IoU 0.900, per-pixel accuracy 0.900, L1 0.300"
+
+
+def test_without_a_judge_they_are_those_of_l1(folders):
+    extremes = read_extremes(folders, "train", scores(), 2)
+    assert [example.pair_id for example in extremes["best"]] == ["p1", "p3"]
+    assert [example.pair_id for example in extremes["worst"]] == ["p0", "p2"]
+    assert list(extremes["best"][0].images) == ["input", "target", "generated"]
+
+
+def test_no_photo_is_both(folders):
+    extremes = read_extremes(folders, "train", scores(), 9)
+    both = [example.pair_id for examples in extremes.values() for example in examples]
+    assert sorted(both) == ["p0", "p1", "p2", "p3"]
