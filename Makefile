@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint fresh bench ui lock
+.PHONY: help setup repro test lint fresh bench parity ui lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,10 +35,14 @@ fresh: setup  ## Does dvc.lock belong to the code and the parameters as they are
 bench: setup  ## Time a training step beside the tutorial's (TORCH=step.py TORCH_PYTHON=python: and PyTorch's)
 	python benchmarks/step.py $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
+parity: setup  ## Hold the distances against torch-fidelity's own functions (installs PyTorch, 3 GB)
+	python -m pip install --quiet --disable-pip-version-check -e '.[parity]'
+	python -m pytest -s tests/metrics/test_parity.py
+
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --host 127.0.0.1 --port 5000 --workers 1 $(if $(MLFLOW_TRACKING_URI),,--backend-store-uri sqlite:///mlflow.db)
 
 lock:  ## Resolve requirements.txt again from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra test --extra jax --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra test --extra jax --extra judges --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet -o requirements.txt

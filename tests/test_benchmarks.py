@@ -43,3 +43,15 @@ def test_cityscapes_is_timed_beside_its_decoding():
     result = json.loads(done.stdout[done.stdout.index("{") :])
     assert result["frames"] == 3
     assert result["download_to_decode"] > 0
+
+
+def test_evaluation_and_inception_are_timed():
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "evaluation.py", "--pairs", "2", "--rounds", "1", "--photos", "2"],
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    result = json.loads(done.stdout[done.stdout.index("{") :])
+    assert result["pairs"] == 2
+    assert result["evaluation_s"] > 0
+    assert result["confusion_matrices_per_s"] > 0
+    assert result["inception_photos_per_s"]["clean_share"] > 0

@@ -168,6 +168,24 @@ def test_a_parameter_after_training_makes_a_new_complete_run_without_training(pr
     assert "generated/l1" in newest.data.metrics
 
 
+def test_two_recorded_runs_are_compared(project, tmp_path):
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
+    page = tmp_path / "comparison.html"
+    names = runs[0].info.run_name, runs[1].info.run_id[:12]
+    done = project.run("pix2street", "compare", *names, "--page", str(page))
+    assert done.returncode == 0, done.stderr
+    assert f"A: {names[0]}\nB: {names[1]}" in done.stdout
+    row = next(line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["L1"])
+    assert row[-4:] == ["+0.000", "0.000", "to", "0.000"]
+    # One run shows one sample, the other two: one is common.
+    assert page.read_text().count("<figcaption>") == 1
+    failed = project.run("pix2street", "compare", names[0], "nobody")
+    assert failed.returncode == 1
+    assert "nobody: no run of experiment pix2street has this name" in failed.stderr
+    assert not (project.root / "comparison.html").exists()
+
+
 def test_a_bad_parameter_stops_before_any_work(project):
     params = (project.root / "params.yaml").read_bytes()
     project.change_params({"train": {"epochs": 0}})

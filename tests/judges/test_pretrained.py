@@ -124,7 +124,7 @@ def test_a_saved_one_has_the_same_bytes_in_a_fresh_process_and_is_read_there(pre
 
 @pytest.mark.parametrize("side_px", [32, 80])
 def test_a_size_no_segformer_takes(side_px):
-    with pytest.raises(UserError, match=f"{PRESET}: a side of {side_px} px is .* set split's height_px and width_px"):
+    with pytest.raises(UserError, match=f"{PRESET}: a side of {side_px} px is .* mend segment.pretrained"):
         load_segformer(PRESET, None, 96, side_px)
 
 
@@ -143,16 +143,14 @@ def test_without_a_network(monkeypatch, tmp_path):
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
-    with pytest.raises(
-        UserError, match=r"cannot be read from the network .*; download .* set segment.weights: <folder>"
-    ):
+    with pytest.raises(UserError, match=r"cannot be read from the network .*; download .* into <segment.path>/"):
         load_segformer(PRESET, None, 64, 64)
 
 
 def test_a_folder_that_lacks_a_file(preset, tmp_path):
     folder = shutil.copytree(preset, tmp_path / "preset")
     (folder / "task.weights.h5").unlink()
-    with pytest.raises(UserError, match=r"segment.weights: .*preset has no task.weights.h5; name the folder of"):
+    with pytest.raises(UserError, match=r"preset: has no task.weights.h5; put all files of"):
         load_segformer(PRESET, folder, 64, 64)
 
 

@@ -117,7 +117,11 @@ class Inception:
         shape = read_rgb(photos[0]).shape if photos else ()
         chunks = [photos[start : start + batch] for start in range(0, len(photos), batch)]
         for fed in _ahead(lambda chunk: self.fed(chunk, resize, shape), chunks):
-            yield self._network(tf.constant(fed)).numpy().reshape(-1, FEATURES)
+            yield self.look(fed)
+
+    def look(self, fed: np.ndarray) -> np.ndarray:
+        """`pool_3`, `[n, 2048]` float32, of what `fed` gives."""
+        return self._network(tf.constant(fed)).numpy().reshape(-1, FEATURES)
 
     def fed(self, photos: Sequence[Path], resize: str, shape: tuple[int, ...]) -> np.ndarray:
         """What the network is fed for `photos`: `[n, 299, 299, 3]` float32 in [0, 255].

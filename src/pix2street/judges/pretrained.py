@@ -39,7 +39,7 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
     """
     side_px = min(height_px, width_px)
     if side_px % 32 or side_px < 64:
-        raise UserError(f"{preset}: a side of {side_px} px is not 64, 96, 128, ...; set split's height_px and width_px")
+        raise UserError(f"{preset}: a side of {side_px} px is not 64, 96, 128, ...; mend segment.pretrained")
     keras.utils.clear_session()
     square = _square_segformer(preset, weights, side_px)
     photos = keras.Input((height_px, width_px, 3), name="photos")
@@ -59,14 +59,25 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
     return keras.Model(photos, logits, name=preset), cityscapes_classes().evaluated_names
 
 
-def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.Model:
+def need_keras_hub(preset: str) -> None:
+    """Load KerasHub, whose layers `preset` is made of.
+
+    Raises:
+        UserError: the extra `judges` is not installed.
+    """
     try:
-        from keras_hub.models import SegFormerImageSegmenter
+        import keras_hub  # noqa: F401
     except ImportError as error:
         raise UserError(f"segment.judge: {preset} needs the extra `judges`: pip install -e '.[judges]'") from error
+
+
+def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.Model:
+    need_keras_hub(preset)
+    from keras_hub.models import SegFormerImageSegmenter
+
     for name in ("config.json", "task.json", "model.weights.h5", "task.weights.h5") if weights else ():
         if not (weights / name).is_file():
-            raise UserError(f"segment.weights: {weights} has no {name}; name the folder of {preset}")
+            raise UserError(f"{weights}: has no {name}; put all files of {preset} there, or none to fetch them")
     # An absolute path, for KerasHub takes a preset's bare name for its own.
     source = str(weights.resolve()) if weights else preset
     unreadable = (OSError, ValueError) if weights else OSError
@@ -75,12 +86,12 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
     except unreadable as error:
         raise UserError(
             f"segment.judge: {preset} cannot be read from {weights or 'the network'} ({_first_line(error)}); download "
-            "its folder from https://www.kaggle.com/models/keras/segformer and set segment.weights: <folder>"
+            "its files from https://www.kaggle.com/models/keras/segformer into <segment.path>/" + preset
         ) from error
     if trained.num_classes != 19:
         raise UserError(
             f"segment.judge: what comes as {preset} sees {trained.num_classes} classes, Cityscapes has 19; "
-            "name another preset, or set segment.weights to a folder that holds this one"
+            f"name another preset, or put the right files into <segment.path>/{preset}"
         )
     config = trained.get_config()
     config["backbone"]["config"]["image_encoder"]["config"]["image_shape"] = (side_px, side_px, 3)

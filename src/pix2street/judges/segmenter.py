@@ -17,6 +17,7 @@ from pix2street.classes import VOID, ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of, write_json
 from pix2street.images import read_rgb, resize_labels, resize_photo, write_png
+from pix2street.judges.pretrained import SEGFORMERS, need_keras_hub
 from pix2street.networks import load_network, save_network
 
 TRAINED = "trained"
@@ -120,9 +121,12 @@ class Segmenter:
         """The judge in `folder`.
 
         Raises:
-            UserError: its weights are not those its card names.
+            UserError: its weights are not those its card names, or it is made of layers that are not installed.
         """
-        return cls(load_network(folder, "segmenter"), Card.read(folder), classes)
+        card = Card.read(folder)
+        if card.name in SEGFORMERS:
+            need_keras_hub(card.name)
+        return cls(load_network(folder, "segmenter"), card, classes)
 
     def judge(self, photos: Sequence[Path], folder: Path, batch: int = 16) -> np.ndarray | None:
         """Write what it sees, `<folder>/<photo's name>`: class ids of the photo's size, and return its features.

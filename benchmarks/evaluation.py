@@ -1,0 +1,129 @@
+"""How long evaluation takes, and what Inception's features cost beside the network's bare forward pass.
+
+    python benchmarks/evaluation.py --pairs 500 --rounds 3
+
+draws pairs of 256 x 256 px, evaluates them with a judge of the default's size, and times, in turn, a network of
+Inception's size on prepared batches and the whole way from photos on disk to features. It prints rates, medians and
+ratios as JSON.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from pix2street.classes import cityscapes_classes
+from pix2street.datasets.scene import draw_scene
+from pix2street.generators.unet import build_unet
+from pix2street.judges.inception import SIDE_PX, Inception
+from pix2street.judges.segmenter import Card
+from pix2street.metrics.frechet import distance_of
+from pix2street.metrics.segmentation import confusion_matrix
+from pix2street.pairs import read_pairs
+from pix2street.runtime import prepare
+from pix2street.steps.download import download
+from pix2street.steps.evaluate import evaluate_photos
+from pix2street.steps.split import split_pairs
+
+SIDE, FILTERS, BATCH = 256, 16, 16
+
+
+def seconds(work) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
+    """Seconds that evaluating `pairs` pairs takes, and their targets."""
+    downloaded, split = folder / "downloaded", folder / "split"
+    for path in (downloaded, split, folder / "judge"):
+        path.mkdir()
+    sizes = {"height_px": SIDE, "width_px": SIDE, "train_pairs": 1, "val_pairs": pairs, "test_pairs": 0}
+    download("synthetic_streets", {"seed": 0, **sizes}, downloaded)
+    split_pairs(downloaded, split, height_px=SIDE, width_px=SIDE, snap_tolerance=32.0)
+    targets = [pair.target_path for pair in read_pairs(split, "val")]
+    for photos in ("generated", "baselines/mean_color", "baselines/untrained"):
+        shutil.copytree(split / "val/targets", folder / photos / "val")
+    names = cityscapes_classes().evaluated_names
+    network = build_unet((SIDE, SIDE, 3), len(names), FILTERS, 0, dropout_share=0.0, activation=None)
+    Card("trained", names, SIDE, SIDE).write(folder / "judge", network)
+
+    def evaluate():
+        evaluate_photos(
+            split, folder / "judge", folder / "generated", folder / "baselines", folder / "judged",
+            split="val", min_ceiling=0.0, fid=[], inception=None, judge_score=None, generator={},
+        )  # fmt: skip
+
+    return seconds(evaluate), targets
+
+
+def write_inception(path: Path) -> Path:
+    """A network of the published one's size and ends, with random weights."""
+    model = keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(SIDE_PX, SIDE_PX, 3))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+    def network(photos):
+        resized = tf.raw_ops.ResizeBilinear(images=photos, size=[SIDE_PX, SIDE_PX], name="ResizeBilinear")
+        return tf.nn.avg_pool2d(model((resized - 128) / 128, training=False), 8, 1, "VALID", name="pool_3")
+
+    frozen = convert_variables_to_constants_v2(network.get_concrete_function()).graph.as_graph_def()
+    path.write_bytes(frozen.SerializeToString())
+    return path
+
+
+def time_inception(path: Path, photos: list[Path], rounds: int) -> dict:
+    """Photos a second through the bare network and from disk to features, and the share that remains."""
+    network = Inception(path)
+    rates: dict[str, list[float]] = {}
+    batches = {
+        resize: [network.fed(photos[i : i + BATCH], resize, (SIDE, SIDE, 3)) for i in range(0, len(photos), BATCH)]
+        for resize in ("tf", "clean")
+    }
+    network.look(batches["tf"][0])
+    for _ in range(rounds):
+        for resize, fed in batches.items():
+            bare = seconds(lambda fed=fed: [network.look(batch) for batch in fed])
+            whole = seconds(lambda resize=resize: list(network.features(photos, resize, BATCH)))
+            rates.setdefault(f"{resize}_bare", []).append(len(photos) / bare)
+            rates.setdefault(f"{resize}_features", []).append(len(photos) / whole)
+            rates.setdefault(f"{resize}_share", []).append(bare / whole)
+    return {name: round(statistics.median(values), 3) for name, values in rates.items()}
+
+
+def confusion_rate() -> float:
+    """Confusion matrices of 512 x 256 px label maps a second, one at a time."""
+    maps = [draw_scene(0, index, 256, 512)[1] for index in range(8)]
+    classes = cityscapes_classes()
+    pairs = [(a, b) for a in maps for b in maps] * 4
+    return len(pairs) / seconds(lambda: [confusion_matrix(a, b, classes) for a, b in pairs])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--photos", type=int, default=96, help="that Inception looks at in a round")
+    options = parser.parse_args()
+    prepare("device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
+    result = {"pairs": options.pairs, "confusion_matrices_per_s": round(confusion_rate())}
+    with tempfile.TemporaryDirectory() as folder:
+        result["evaluation_s"], targets = time_evaluation(Path(folder), options.pairs)
+        inception = write_inception(Path(folder) / "inception.pb")
+        result["inception_photos_per_s"] = time_inception(inception, targets[: options.photos], options.rounds)
+    features = np.abs(np.random.default_rng(0).normal(size=(2, 500, 2048)))
+    result["frechet_2048_s"] = round(seconds(lambda: distance_of(*features)), 2)
+    result["evaluation_s"] = round(result["evaluation_s"], 1)
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
