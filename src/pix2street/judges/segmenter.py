@@ -108,7 +108,7 @@ class Segmenter:
                 f"segment.judge: {card.name} does not know the evaluated classes {', '.join(missing)}; choose "
                 "`trained` or mend the class table"
             )
-        self._card = card
+        self.card, self.classes = card, classes
         self._places = [card.channels.index(name) for name in classes.evaluated_names]
         self._ids = np.array([entry.id for entry in classes.entries if entry.evaluated], np.uint8)
         outputs = {"scores": network.output}
@@ -137,7 +137,7 @@ class Segmenter:
             Mean activations of `FEATURE_LAYER`, `[N, D]` float32; None for a judge that was not trained here.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        card, features = self._card, []
+        card, features = self.card, []
         for start in range(0, len(photos), batch):
             paths = photos[start : start + batch]
             images = [read_rgb(path) for path in paths]

@@ -13,9 +13,9 @@ from pix2street.errors import UserError
 from pix2street.images import read_rgb
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
-from pix2street.judges.segmenter import Card, Segmenter
+from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
-from pix2street.pairs import Dataset, read_manifest, read_pairs
+from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
 
 RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
@@ -65,62 +65,69 @@ def evaluate_photos(
     if not pairs:
         raise UserError(f"evaluate.split: {split}, but the data set has no pairs there; choose the other split")
     dataset = Dataset.read(split_folder)
-    classes = dataset.classes
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
     photos = {name: _photos(folder / split, targets) for name, folder in folders.items()}
-    measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
-
-    confusions: dict[str, np.ndarray] = {}
-    features: dict[str, list[Features]] = {name: [] for name in [*photos, "ceiling"]}
     protocol = {
         "shared": _shared_protocol(split_folder, dataset.name, split, targets, generator),
         "intervals": bootstrap.PROTOCOL,
         "pixels": pixels.PROTOCOL,
     }
-    if classes:
+    if dataset.classes:
         photos = {"ceiling": targets, **photos}
-        measures["ceiling"] = pixels.measure(targets, targets)
-        card = Card.read(segmenter_folder)
-        names = classes.evaluated_names
-        protocol["segmentation"] = {**segmentation.PROTOCOL, "classes": names, "judge": card.protocol()}
-        judge = Segmenter.load(segmenter_folder, classes)
-        truths = [pair.input_path for pair in pairs]
-        seen: dict[str, np.ndarray | None] = {}
-        for name in tqdm(photos, desc="judge", unit=" sets"):
-            seen[name] = judge.judge(photos[name], judged / name)
-            confusions[name] = segmentation.measure(truths, [judged / name / path.name for path in targets], classes)
-            if name == "ceiling":
-                _refuse_a_weak_judge(segmentation.scores_of(confusions[name].sum(axis=0), classes), split, min_ceiling)
-        if seen["ceiling"] is not None:
-            key = "frechet_segmenter"
-            protocol[key] = {**frechet.PROTOCOL, "scores": [key], "judge": card.protocol(), "images": len(pairs)}
-            for name, of_photos in seen.items():
-                features[name].append(Features({"frechet": key}, of_photos, seen["ceiling"]))
-
+    measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
+    confusions, features = {}, {name: [] for name in photos}
+    if dataset.classes:
+        judge = Segmenter.load(segmenter_folder, dataset.classes)
+        confusions, features = _judge(judge, photos, pairs, judged, split, min_ceiling)
+        protocol |= _judge_protocol(judge, features, len(pairs))
     with TemporaryDirectory() as scratch:
         if fid:
             network = Inception(fetch_inception(inception))
-            for resize in fid:
-                keys = _inception_keys(network, resize, f"{split}{len(pairs)}")
-                details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize], "images": len(pairs)}
-                for metric in (frechet, kid):
-                    key = keys[metric.__name__.rpartition(".")[2]]
-                    protocol[key] = {**metric.PROTOCOL, "scores": [key], **details}
-                real = real_features(network, resize, targets)
-                features["ceiling"].append(Features(keys, real, real))
-                for name in features.keys() - {"ceiling"}:
-                    blocks = network.features(photos[name], resize)
-                    blocks = tqdm(blocks, desc=f"inception, {resize}: {name}", unit=" batches")
-                    made = write_features(Path(scratch) / f"{name}_{resize}.npy", blocks, len(pairs))
-                    features[name].append(Features(keys, made, real))
-        samples = {name: Samples(measures[name], confusions.get(name), classes, features[name]) for name in photos}
+        for resize in fid:
+            keys = _inception_keys(network, resize, f"{split}{len(pairs)}")
+            protocol |= _inception_protocol(network, resize, keys, len(pairs))
+            real = real_features(network, resize, targets)
+            for name, paths in photos.items():
+                made = real
+                if name != "ceiling":
+                    blocks = tqdm(network.features(paths, resize), desc=f"inception, {resize}: {name}", unit=" batches")
+                    made = write_features(Path(scratch) / f"{name}_{resize}.npy", blocks, len(paths))
+                features[name].append(Features(keys, made, real))
+        samples = {
+            name: Samples(measures[name], confusions.get(name), dataset.classes, features[name]) for name in photos
+        }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
-        floor = _floor(features["ceiling"], len(pairs))
+        floor = _floor(features["generated"], len(pairs))
     return (
         _metrics(scores, floor, split, len(pairs), protocol, judge_score),
         _tables(scores, samples, [pair.pair_id for pair in pairs]),
     )
+
+
+def _judge(
+    judge: Segmenter,
+    photos: Mapping[str, Sequence[Path]],
+    pairs: Sequence[Pair],
+    judged: Path,
+    split: str,
+    min_ceiling: float,
+) -> tuple[dict[str, np.ndarray], dict[str, list[Features]]]:
+    """Confusion matrices, and features where the judge has some, of every set of photos; the real ones come first."""
+    truths = [pair.input_path for pair in pairs]
+    confusions, seen = {}, {}
+    for name in tqdm(photos, desc="judge", unit=" sets"):
+        seen[name] = judge.judge(photos[name], judged / name)
+        confusions[name] = segmentation.measure(truths, [judged / name / truth.name for truth in truths], judge.classes)
+        if name == "ceiling":
+            ceiling = segmentation.scores_of(confusions[name].sum(axis=0), judge.classes)
+            _refuse_a_weak_judge(ceiling, split, min_ceiling)
+    keys = {"frechet": "frechet_segmenter"}
+    features = {
+        name: [] if of_photos is None else [Features(keys, of_photos, seen["ceiling"])]
+        for name, of_photos in seen.items()
+    }
+    return confusions, features
 
 
 def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
@@ -164,6 +171,24 @@ def _shared_protocol(split_folder: Path, dataset: str, split: str, targets: Sequ
         "photos_resized": "bicubic, antialiased",
         "classes_resized": "nearest",
         "generator": dict(generator),
+    }
+
+
+def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict:
+    card, names = judge.card.protocol(), judge.classes.evaluated_names
+    parts = {"segmentation": {**segmentation.PROTOCOL, "classes": names, "judge": card}}
+    for of_judge in features["ceiling"]:
+        key = of_judge.distances["frechet"]
+        parts[key] = {**frechet.PROTOCOL, "scores": [key], "judge": card, "photos": images, "targets": images}
+    return parts
+
+
+def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict:
+    details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize]}
+    details |= {"photos": images, "targets": images}
+    return {
+        keys["frechet"]: {**frechet.PROTOCOL, "scores": [keys["frechet"]], **details},
+        keys["kid"]: {**kid.PROTOCOL, "scores": [keys["kid"], f"{keys['kid']}_std"], **details},
     }
 
 
