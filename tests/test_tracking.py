@@ -93,6 +93,14 @@ def test_trouble_with_the_store_is_told_once_and_stops_nothing(layout, monkeypat
     assert capsys.readouterr().out.strip() == expected
 
 
+def test_runs_measured_alike_have_one_tag(layout):
+    tags = []
+    for l1, version in ((0.5, 1), (0.25, 1), (0.125, 2)):
+        record_metrics(layout, {"generated": {"l1": l1}, "protocol": {"pixels": {"version": version}}})
+        tags.append(runs_of(layout)[1][0].data.tags["pix2street.protocol"])
+    assert tags[0] == tags[1] != tags[2]
+
+
 def test_a_runs_evaluation_and_report_come_back(layout, tmp_path):
     write_text(layout.report_page, "<html>")
     record_metrics(layout, METRICS)

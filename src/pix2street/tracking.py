@@ -36,6 +36,7 @@ EXPERIMENT = "pix2street"
 WEIGHTS_TAG = "pix2street.weights"
 PARAMS_TAG = "pix2street.params"
 TRAINING_TAG = "pix2street.training"
+PROTOCOL_TAG = "pix2street.protocol"
 
 
 class Run:
@@ -107,13 +108,17 @@ class Run:
         self._try("the weights' tag", lambda: mlflow.set_tag(WEIGHTS_TAG, _weights_of(generator_folder)))
 
     def record_metrics(self, metrics: dict[str, Any]) -> None:
-        """Every number of `metrics.json` under its path, and the files themselves, unless the run has these."""
+        """Every number of `metrics.json` under its path, and the files themselves, unless the run has these.
+
+        Runs whose `PROTOCOL_TAG` is equal were measured alike: only their numbers may be compared.
+        """
 
         def record():
             numbers = {k.replace(".", "/"): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
             if not numbers.items() <= mlflow.get_run(self._run_id).data.metrics.items():
                 mlflow.log_metrics(numbers)
-                mlflow.log_artifacts(self._layout.metrics.parent, "evaluate")
+                mlflow.log_artifacts(self._layout.evaluated, "evaluate")
+                mlflow.set_tag(PROTOCOL_TAG, _hash_of(metrics.get("protocol", {}))[:12])
 
         self._try("the metrics", record)
 
@@ -247,8 +252,8 @@ def _weights_of(generator_folder: Path) -> str:
     return sha256_of(generator_folder / "generator.weights.h5")
 
 
-def _hash_of(params: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
+def _hash_of(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _output_of(command: list[str]) -> str:
