@@ -100,7 +100,15 @@ def test_own_class_table(source, tmp_path):
     (source / "classes.csv").write_text(CLASSES)
     dataset, files = run(source, tmp_path, classes="classes.csv")
     assert [entry.name for entry in dataset.classes.entries] == ["void", "road"]
+    assert [entry.category for entry in dataset.classes.entries] == ["", ""]
     assert len(files) == 4
+
+
+def test_own_class_table_may_name_categories(source, tmp_path):
+    header, *rows = CLASSES.splitlines()
+    (source / "classes.csv").write_text("\n".join([f"{header},category", f"{rows[0]},", f"{rows[1]},flat"]))
+    dataset, _ = run(source, tmp_path, classes="classes.csv")
+    assert [entry.category for entry in dataset.classes.entries] == ["", "flat"]
 
 
 @pytest.mark.parametrize(
