@@ -60,13 +60,13 @@ def test_published_results_stand_apart_with_what_differs(page, classless):
 
 
 def test_few_images_are_said_to_bias_an_fid(values):
-    metrics = {
-        **values["metrics"],
-        "generated": {**values["metrics"]["generated"], "fid_tf_val8": 123.4, "kid_tf_val8": 0.1},
-    }
+    distances = {"fid_tf_val8": 123.4, "kid_tf_val8": 0.0625, "kid_tf_val8_std": 0.0005}
+    metrics = {**values["metrics"], "generated": {**values["metrics"]["generated"], **distances}}
     for text in render_report(**{**values, "metrics": metrics}):
         assert "FID, tf resizing, 8 of val" in text
         assert "123.400" in text
+        assert "± 0.0005" in text
+        assert "0.062" in text
         assert "Over 8 images, fewer than Inception" in text
     many = {"fid_tf_val2975": 50.0}
     metrics["generated"] = {**values["metrics"]["generated"], **many}

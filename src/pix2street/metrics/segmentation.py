@@ -49,38 +49,44 @@ def measure(truths: Sequence[Path], judged: Sequence[Path], classes: ClassTable)
         UserError: names the file of unlike size or with an id that no class has.
     """
 
-    def matrix(truth: Path, seen: Path) -> np.ndarray:
+    def matrix(*paths: Path) -> np.ndarray:
         try:
-            return confusion_matrix(read_ids(truth), read_ids(seen), classes).astype(np.int32)
+            return confusion_matrix(*map(read_ids, paths), classes, paths).astype(np.int32)
         except ValueError as error:
-            raise UserError(f"{seen}: against {truth}, {error}") from error
+            raise UserError(str(error)) from error
 
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(matrix, truths, judged)))
 
 
-def confusion_matrix(truth: np.ndarray, judged: np.ndarray, classes: ClassTable) -> np.ndarray:
+def confusion_matrix(
+    truth: np.ndarray, judged: np.ndarray, classes: ClassTable, names: Sequence = ("truth", "judged")
+) -> np.ndarray:
     """Pixels by true class (rows) and by the class they are judged to be (columns): `[C + 1, C + 1]` int64.
 
     The evaluated classes in the table's order; the last row and column are what is not evaluated.
 
     Args:
         truth, judged: class ids of one shape, uint8.
+        names: of the two, for errors.
 
     Raises:
         ValueError: shapes differ, or an id has no class.
     """
     if truth.shape != judged.shape:
-        raise ValueError(f"it is {judged.shape} px, the truth {truth.shape}: sizes must be equal; make both again")
+        sizes = ["x".join(map(str, ids.shape)) for ids in (judged, truth)]
+        raise ValueError(
+            f"{names[1]}: is {sizes[0]} px, {names[0]} is {sizes[1]}; sizes must be equal, make both again"
+        )
     count = len(classes.evaluated_names)
     bins = count + 2  # the last is for ids without a class
     places = np.where(classes.known, np.minimum(classes.evaluated, count), count + 1).astype(np.int64)
     joint = np.bincount((places * bins)[truth].ravel() + places[judged].ravel(), minlength=bins**2)
     joint = joint.reshape(bins, bins)
     if joint[-1].any() or joint[:, -1].any():
-        name, ids = ("the truth", truth) if joint[-1].any() else ("it", judged)
+        name, ids = (names[0], truth) if joint[-1].any() else (names[1], judged)
         unknown = np.unique(ids[~classes.known[ids]]).tolist()
-        raise ValueError(f"{name} holds ids that no class has: {unknown}; mend the class table or make it again")
+        raise ValueError(f"{name}: holds ids that no class has: {unknown}; mend the class table or run its stage again")
     return joint[:-1, :-1]
 
 

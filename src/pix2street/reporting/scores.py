@@ -30,15 +30,14 @@ def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]
     its 95 % interval and its share of the ceiling.
     """
     keys = {key for score in scores.values() for key in score}
-    distances = {key: (title_of_score(key), "less is better") for key in sorted(keys) if DISTANCE.match(key)}
+    found = [key for key in sorted(keys) if DISTANCE.match(key) and not key.endswith("_std")]
+    titles = TITLES | {key: (title_of_score(key), "less is better") for key in found} | COUNTS
     rows = []
-    for key, (title, note) in (TITLES | distances | COUNTS).items():
-        if key not in keys:
-            continue
+    for key in [key for key in titles if key in keys]:
+        title, note = titles[key]
         cells = [_cell(score, key) for score in scores.values()]
-        rows.append(
-            {"name": title, "note": note, "cells": [*cells, *([(formatted(floor.get(key)), "")] if floor else [])]}
-        )
+        cells += [_cell(floor, key)] if floor else []
+        rows.append({"name": title, "note": note, "cells": cells})
     return rows
 
 
@@ -66,10 +65,12 @@ def fid_warning(metrics: Mapping[str, Any]) -> str:
 
 
 def formatted(value: float | None) -> str:
-    """Three decimals for a score, none for a count, a dash for what is not there."""
+    """Three decimals for a score, none for a count, a dash for what is not there; two digits of what is very small."""
     if value is None or value != value:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2g}" if 0 < abs(value) < 0.001 else f"{value:.3f}"
 
 
 def title_of(photos: str) -> str:
@@ -79,6 +80,8 @@ def title_of(photos: str) -> str:
 
 def _cell(score: Mapping[str, Any], key: str) -> tuple[str, str]:
     details = []
+    if f"{key}_std" in score:
+        details.append(f"± {formatted(score[f'{key}_std'])}")
     if interval := score.get(f"{key}_interval"):
         details.append(f"{formatted(interval['low'])}–{formatted(interval['high'])}")
     if share := score.get("of_ceiling", {}).get(key):
