@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from inception_graph import write_graph
+from segformer import small_segformer
 
 from pix2street.errors import UserError
 from pix2street.images import read_ids, read_rgb, write_png
@@ -212,6 +213,20 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     assert metrics["protocol"]["segmentation"]["judge"]["white"] == 1.0
     assert "frechet_segmenter" not in metrics["generated"]
     assert metrics["floor"] == {}
+
+
+def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, tmp_path):
+    name = "segformer_b0_cityscapes_1024"
+    small_segformer().save_to_preset(str(tmp_path / "judges" / name))
+    folder = tmp_path / "judge"
+    folder.mkdir()
+    larger = {**PRETRAINED, "height_px": 64, "width_px": 64}
+    make_judge(road_and_sky, folder, path=tmp_path / "judges", **{**SEGMENT, "judge": name, "pretrained": larger})
+    metrics, _ = evaluate(road_and_sky, folder, photos, min_ceiling=0.0)
+    judge = metrics["protocol"]["segmentation"]["judge"]
+    assert (judge["name"], judge["height_px"], judge["black"], judge["white"]) == (name, 64, -1.0, 1.0)
+    assert metrics["ceiling"]["mean_iou"] == metrics["judge"]["mean_iou"]
+    assert read_ids(photos / "judged/generated/p4.png").shape == (32, 32)
 
 
 def test_a_judge_for_other_classes_is_refused(road_and_sky, tmp_path):
