@@ -255,7 +255,7 @@ def test_missing_data_is_one_clear_message_and_leaves_nothing(tmp_path):
     assert failed.returncode != 0
     assert "data/source: no images found" in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert list((tmp_path / "data").iterdir()) == [tmp_path / "data/source"]
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"source", "judge"}
 
 
 def test_a_gpu_that_is_not_there_is_an_error(project):
