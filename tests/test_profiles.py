@@ -305,6 +305,22 @@ def measured() -> list[str]:
     return [name for name in NAMES if read_profile(SHIPPED, name).needs.measured]
 
 
+def test_the_documentation_has_every_profile_with_its_time_and_an_example_that_works(params):
+    text = (ROOT / "docs/profiles.md").read_text()
+    overview, figures = text.split("## What they take")
+    for name in NAMES:
+        assert f"\n| `{name}` |" in overview
+        (row,) = [row for row in figures.splitlines() if row.startswith("|") and f"`{name}`" in row] or [""]
+        assert f"| {read_profile(SHIPPED, name).needs.time_h:g} h |" in row or name == "quick"
+    example = figures.split("```yaml\n")[1].split("```")[0]
+    (params.parent / "profiles/mine.yaml").write_text(example)
+    with pytest.raises(UserError, match=r"changes download.path, which profiles/quick.yaml does not hold"):
+        use(params, "mine")
+    change(params.with_name("profiles") / "quick.yaml", "download:\n", "download:\n    path: data/source\n")
+    use(params, "mine")
+    assert (read_params(params).download.path, read_params(params).split.width_px) == ("/data/streets", 512)
+
+
 def test_repro_and_exp_run_take_the_chosen_profile(tmp_path):
     project = Project(tmp_path / "project")
     shutil.copy(ROOT / "params.yaml", project.root)
