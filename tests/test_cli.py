@@ -1,5 +1,6 @@
 """The command line, in processes of its own."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pix2street.cli import main
+
+ROOT = Path(__file__).parents[1]
 
 
 def pix2street(*arguments, cwd):
@@ -34,3 +37,26 @@ def test_a_folder_without_an_evaluation_is_one_clear_message(tmp_path):
         == "pix2street compare: .: no metrics.json there; the run was not evaluated, run `dvc repro` there\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_profiles_are_listed_and_chosen(tmp_path):
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    listed = pix2street("profiles", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert "*  quick " in listed.stdout
+    chosen = pix2street("use", "cityscapes", cwd=tmp_path)
+    assert chosen.returncode == 0
+    assert "train.epochs: 8 -> 200\n" in chosen.stdout
+    assert "params.yaml is now cityscapes: " in chosen.stdout
+    assert "expect 5 h, " in chosen.stdout
+    assert "params.yaml already was cityscapes" in pix2street("use", "cityscapes", cwd=tmp_path).stdout
+    refused = pix2street("use", "paper", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("pix2street use: profiles/: no profile 'paper'; there are quick, cityscapes, ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_profiles_outside_of_a_project_are_one_clear_message(tmp_path):
+    failed = pix2street("use", "quick", cwd=tmp_path)
+    assert failed.stderr == f"pix2street use: {tmp_path}/params.yaml: no such file; run in the project's root\n"

@@ -17,6 +17,7 @@ BOTTOM = {
     "classes",
     "pairs",
     "params",
+    "profiles",
     "seeds",
     "networks",
 }

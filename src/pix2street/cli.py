@@ -1,4 +1,4 @@
-"""The command line: what is done with runs of the pipeline."""
+"""The command line: what is to be run, and what is done with runs of the pipeline."""
 
 import argparse
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 from pix2street.errors import UserError
 from pix2street.files import write_text
 from pix2street.layout import Layout
+from pix2street.profiles import as_table, expectation, read_profile, use_profile
 from pix2street.stage import with_clear_errors
 
 
@@ -25,6 +26,16 @@ def main(arguments: list[str] | None = None) -> None:
     comparing.add_argument("--force", action="store_true", help="compare although the protocols differ")
     comparing.add_argument("--page", type=Path, default=Path("comparison.html"), help="default: %(default)s")
     comparing.set_defaults(run=compare_runs)
+    listing = commands.add_parser("profiles", help="what can be run, with expected time, memory and disk")
+    listing.set_defaults(run=list_profiles)
+    choosing = commands.add_parser(
+        "use",
+        help="write a profile into params.yaml",
+        description="`dvc repro` and `dvc exp run` then run it. Keys that no profile names keep their values; what "
+        "changes is printed.",
+    )
+    choosing.add_argument("name", metavar="NAME", help="one that `pix2street profiles` lists")
+    choosing.set_defaults(run=choose_profile)
     options = parser.parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
         options.run(options)
@@ -50,3 +61,20 @@ def compare_runs(options: argparse.Namespace) -> None:
     print(as_text(comparison))
     write_text(options.page, as_page(comparison))
     print(f"\npage: {options.page}")
+
+
+def list_profiles(options: argparse.Namespace) -> None:
+    """Print a row a profile; a star marks the one that params.yaml is."""
+    layout = Layout(Path.cwd())
+    print(as_table(layout.params, layout.profiles))
+
+
+def choose_profile(options: argparse.Namespace) -> None:
+    """Write a profile into params.yaml and print what changed and what a run takes."""
+    layout = Layout(Path.cwd())
+    changes = use_profile(layout.params, layout.profiles, options.name)
+    for change in changes:
+        print(f"{change.key}: {change.old} -> {change.new}")
+    profile = read_profile(layout.profiles, options.name)
+    print(f"params.yaml {'is now' if changes else 'already was'} {options.name}: {profile.title}")
+    print(f"{expectation(profile.needs)}; run `dvc repro` or `dvc exp run`")

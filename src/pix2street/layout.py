@@ -16,6 +16,11 @@ class Layout:
         return self.root / "params.yaml"
 
     @property
+    def profiles(self) -> Path:
+        """`<name>.yaml`: overrides that can be written into `params.yaml`."""
+        return self.root / "profiles"
+
+    @property
     def downloaded(self) -> Path:
         """`{train,val,test}/<pair_id>.<ext>` side-by-side images and `dataset.json`."""
         return self.root / "data/downloaded"

@@ -364,20 +364,34 @@ def read_params(path: Path) -> Params:
     """Read and check all of `params.yaml`.
 
     Raises:
-        UserError: the file is missing, no YAML, or breaks the schema; every fault is listed with its key path.
+        UserError: the file is missing, or as `parse_params`.
+    """
+    try:
+        return parse_params(path.read_text(encoding="utf-8"), path.name)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run in the project's root") from error
+
+
+def parse_params(text: str, name: str) -> Params:
+    """Check the content of `params.yaml`; `name` stands in errors.
+
+    Raises:
+        UserError: it is no YAML or breaks the schema; every fault is listed with its key path.
     """
     try:
         # YAML 1.2, the dialect DVC reads: `1e-4` is a number and `no` is a word.
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; run in the project's root") from error
+        values = YAML(typ="safe").load(text)
     except YAMLError as error:
-        raise UserError(f"{path.name}: no valid YAML: {error}") from error
+        raise UserError(f"{name}: no valid YAML: {error}") from error
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors())
-        raise UserError(f"{path.name} is not valid; nothing was run:\n{faults}") from error
+        raise UserError(f"{name} is not valid; nothing was run:\n{describe_faults(error)}") from error
+
+
+def describe_faults(error: ValidationError) -> str:
+    """A line a fault: key path, rule, and the value met."""
+    return "\n".join(f"  {_describe(fault)}" for fault in error.errors())
 
 
 def _describe(fault: dict) -> str:

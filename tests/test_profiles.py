@@ -1,0 +1,342 @@
+"""Profiles are small, complete, and leave nothing behind; params.yaml stays the file that its author wrote."""
+
+import shutil
+import subprocess
+import typing
+from functools import cache
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import load_yaml
+from ruamel.yaml import YAML
+from sources import pix2pix_archive, small_download
+from test_pipeline import Project
+from web import serving
+
+from pix2street.errors import UserError
+from pix2street.params import Download, read_params
+from pix2street.profiles import (
+    as_table,
+    changes_of,
+    expectation,
+    profile_names,
+    read_profile,
+    use_profile,
+    values_of,
+)
+from pix2street.steps.download import download
+from pix2street.steps.split import split_pairs
+from pix2street.steps.validate import validate_split
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "profiles"
+NAMES = profile_names(SHIPPED)
+
+
+@pytest.fixture
+def params(tmp_path) -> Path:
+    """A copy of the committed params.yaml, with the shipped profiles beside it."""
+    shutil.copytree(SHIPPED, tmp_path / "profiles")
+    return Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+
+
+@cache
+def committed() -> dict:
+    return flat(YAML(typ="safe").load((ROOT / "params.yaml").read_text()))
+
+
+def flat(values: dict, section: str = "") -> dict:
+    found = {}
+    for key, value in values.items():
+        found |= flat(value, f"{section}{key}.") if isinstance(value, dict) else {f"{section}{key}": value}
+    return found
+
+
+def write_profile(beside: Path, name: str, **fields) -> None:
+    needs = {"machine": "m", "time_h": 1, "memory_gib": 1, "disk_gib": 1, "measured": False}
+    with (beside.parent / f"profiles/{name}.yaml").open("w") as file:
+        YAML(typ="safe").dump({"title": "T", "needs": needs, "params": {}} | fields, file)
+
+
+def change(params: Path, old: str, new: str) -> None:
+    text = params.read_text()
+    assert text.count(old) == 1
+    params.write_text(text.replace(old, new))
+
+
+def use(params: Path, name: str):
+    return use_profile(params, params.parent / "profiles", name)
+
+
+def test_the_default_comes_first_and_every_task_has_a_profile():
+    assert NAMES[0] == "quick"
+    chosen = {values_of(SHIPPED, name)["download.dataset"] for name in NAMES}
+    assert chosen == set(typing.get_args(Download.model_fields["dataset"].annotation))
+    assert len(chosen) == len(NAMES)
+
+
+def test_the_default_is_the_committed_params_and_covers_all_others():
+    quick = flat(read_profile(SHIPPED, "quick").params)
+    assert quick == {key: committed()[key] for key in quick}
+    for name in NAMES:
+        assert flat(read_profile(SHIPPED, name).params).keys() <= quick.keys()
+        assert values_of(SHIPPED, name).keys() == quick.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_profile_is_valid_changes_its_values_alone_and_is_what_dvc_reads(params, name):
+    before = params.read_text().splitlines()
+    changes = use(params, name)
+    after = params.read_text().splitlines()
+    wanted = committed() | values_of(SHIPPED, name)
+    assert flat(load_yaml(params)) == wanted
+    assert read_params(params).model_dump(by_alias=True) == load_yaml(params)
+    assert {change.key for change in changes} == {key for key, value in wanted.items() if value != committed()[key]}
+    lines = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert len(lines) == len(changes)
+    # Comments and what stands before them stay.
+    assert [old.split(":")[0] for old, _ in lines] == [new.split(":")[0] for _, new in lines]
+    assert [old.partition("  #")[1:] for old, _ in lines] == [new.partition("  #")[1:] for _, new in lines]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_of_a_profile_is_left_when_another_is_chosen(params, name):
+    committed_bytes = params.read_bytes()
+    use(params, name)
+    use(params, "maps")
+    maps = params.read_bytes()
+    use(params, "quick")
+    assert params.read_bytes() == committed_bytes
+    assert use(params, "quick") == []
+    use(params, "maps")
+    assert params.read_bytes() == maps
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_edition_of_its_data_set_passes_validation_with_its_limits(params, name, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIX2STREET_CACHE", str(tmp_path / "cache"))
+    use(params, name)
+    chosen = read_params(params)
+    for folder in ("source", "downloaded", "split"):
+        (tmp_path / folder).mkdir()
+    with small_download(chosen.download.dataset, tmp_path / "source") as settings:
+        download(settings.dataset, settings.settings(tmp_path), tmp_path / "downloaded")
+    size = {"height_px": chosen.split.height_px, "width_px": chosen.split.width_px}
+    split_pairs(tmp_path / "downloaded", tmp_path / "split", **size, snap_tolerance=chosen.split.snap_tolerance)
+    # Of a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.
+    few = {"min_train_pairs": 12, "max_class_distance": 1.0, "min_target_sharpness": 0.0}
+    verdict, _ = validate_split(tmp_path / "split", **size, **{**chosen.validate_.model_dump(), **few})
+    assert [check["key"] for check in verdict["checks"] if not check["success"] and not check["waived"]] == []
+    assert verdict["pairs"] == {"train": 12, "val": 4}
+
+
+def test_the_paper_is_what_cityscapes_trains():
+    profile = values_of(SHIPPED, "cityscapes")
+    paper = {"generator_filters": 64, "epochs": 200, "batch": 1, "learning_rate": 0.0002, "beta_1": 0.5}
+    paper |= {"l1_weight": 100.0, "disc_loss_weight": 0.5, "jitter": True, "mirror": True, "norm": "batch"}
+    assert {key: profile[f"train.{key}"] for key in paper} == paper
+    assert (profile["split.height_px"], profile["split.width_px"]) == (256, 256)
+    assert profile["evaluate.fid"] == ["tf", "clean"]
+
+
+def test_the_paper_can_be_tried_without_its_data(params):
+    use(params, "cityscapes")
+    apply_overrides(params, ["download.dataset=synthetic_streets"])
+    assert read_params(params).train.epochs == 200
+
+
+def test_what_dvc_has_rewritten_is_still_understood(params):
+    use(params, "cityscapes")
+    # Lists become blocks, null becomes nothing, comments move.
+    apply_overrides(params, ["train.l1_weight=10", "download.own_images.group_pattern=null", "report.sample_pairs=5"])
+    assert "\n  - clean\n" in params.read_text()
+    assert read_params(params).train.epochs == 200
+    changes = {change.key: (change.old, change.new) for change in use(params, "quick")}
+    assert changes["train.l1_weight"] == ("10", "100.0")
+    assert changes["evaluate.fid"] == ("[tf, clean]", "[]")
+    # No profile names it: it stays as it was set.
+    assert flat(load_yaml(params)) == committed() | {"report.sample_pairs": 5}
+    (line,) = [line for line in (ROOT / "params.yaml").read_text().splitlines() if "  fid: " in line]
+    assert f"\n{line}\n" in params.read_text()
+
+
+def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no_profile_names_them(params):
+    change(params, "epochs: 8\n", "epochs: 77  # mine\n")
+    change(params, "path: data/source  #", "path: /data/mine  #")
+    changes = {change.key: (change.old, change.new) for change in use(params, "facades")}
+    assert changes["train.epochs"] == ("77", "200")
+    assert "  epochs: 200  # mine\n" in params.read_text()
+    assert read_params(params).download.path == "/data/mine"
+    use(params, "quick")
+    assert "  path: /data/mine  # folder" in params.read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  fid: []  #", "  fid:\n    - tf  # as TTUR\n\n  # canonical\n  #"),
+        ("  fid: []  #", "  fid: [tf,\n    clean]  #"),
+        ("  epochs: 8\n", "  epochs : 0x10\n"),
+        ("  epochs: 8\n", "  'epochs':   9   \n"),
+        ("  schedule: constant", '  schedule: "linear"'),
+        ("  schedule: constant", "  schedule: 'é: #'"),
+        ("  device: auto\n  strategy", "  device:\n  strategy"),
+        ("download:\n", "%YAML 1.2\n---\ndownload:\n"),
+    ],
+)
+def test_however_a_value_is_written_it_alone_is_replaced(params, old, new):
+    change(params, old, new)
+    rest = params.read_text().partition(new)
+    use(params, "quick")
+    text = params.read_text()
+    assert flat(load_yaml(params)) == committed()
+    assert text.startswith(rest[0])
+    assert text.endswith(rest[2])
+
+
+def test_line_ends_stay(params):
+    params.write_bytes(params.read_bytes().replace(b"\n", b"\r\n"))
+    use(params, "facades")
+    assert params.read_bytes().count(b"\n") == params.read_bytes().count(b"\r\n")
+    assert read_params(params).train.epochs == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  epochs: 8\n", "  epochs: *twelve\n"),
+        ("  epochs: 8\n", "  epochs: |\n    8\n"),
+        ("  epochs: 8\n", "  <<: {epochs: 8}\n"),
+    ],
+)
+def test_a_value_that_cannot_be_replaced_alone_is_refused(params, old, new):
+    change(params, "  epochs: 12\n", "  epochs: &twelve 12\n")
+    change(params, old, new)
+    before = params.read_bytes()
+    with pytest.raises(UserError, match=r"train.epochs.* cannot be changed where they stand; write plain values"):
+        use(params, "facades")
+    assert params.read_bytes() == before
+
+
+def test_an_unknown_name_lists_those_there_are(params):
+    with pytest.raises(UserError, match=r"profiles/: no profile '../params'; there are quick, cityscapes, .*sketches"):
+        use(params, "../params")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"params": {"train": {"epoch": 3}}},
+            "mine.yaml: changes train.epoch, which profiles/quick.yaml does not hold",
+        ),
+        ({"params": {"train": {"epochs": 0}}}, "with profile mine params.yaml is not valid.*train.epochs.*it is 0"),
+        ({"params": {"train": {"epochs": 0}}}, "params.yaml stays as it was"),
+        ({"params": {"train": 3}}, "changes train, which"),
+        ({"title": ""}, "profiles/mine.yaml is no valid profile:\n  title: "),
+        ({"needs": {"machine": "m", "time_h": 1, "memory_gib": 1, "disk_gib": 1}}, "needs.measured: missing; add it"),
+        ({"parameters": {}}, "parameters: unknown key"),
+    ],
+)
+def test_a_bad_profile_is_a_clear_error_and_changes_nothing(params, fields, message):
+    before = params.read_bytes()
+    write_profile(params, "mine", **fields)
+    with pytest.raises(UserError, match=f"(?s){message}"):
+        use(params, "mine")
+    assert params.read_bytes() == before
+    assert {path.name for path in params.parent.iterdir()} == {"params.yaml", "profiles"}
+
+
+def test_keys_that_params_yaml_has_not_are_named(params):
+    write_profile(params, "quick", params={"train": {"epochs": 8, "epoch": 8}, "serve": {"port": 1}})
+    with pytest.raises(UserError, match=r"no value at serve.port, train.epoch, which profiles/quick.yaml sets; mend"):
+        use(params, "quick")
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "no valid YAML"), ("", "no value at download.dataset")])
+def test_a_broken_params_yaml_is_a_clear_error(params, text, message):
+    params.write_text(text)
+    with pytest.raises(UserError, match=message):
+        use(params, "quick")
+    assert params.read_text() == text
+
+
+def test_a_broken_value_is_mended_by_a_profile_that_names_it(params):
+    change(params, "epochs: 8\n", "epochs: none\n")
+    use(params, "quick")
+    assert params.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_ones_own_profile_is_chosen_like_any_other(params):
+    write_profile(params, "mine", title="Mine", params={"train": {"epochs": 3}})
+    assert [change.key for change in use(params, "mine")] == ["train.epochs"]
+    assert "*  mine" in as_table(params, params.parent / "profiles")
+
+
+def test_the_table_has_what_each_takes_and_marks_the_one_that_is(params):
+    use(params, "maps")
+    lines = as_table(params, params.parent / "profiles").splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["*" if name == "maps" else name for name in NAMES]
+    for name, line in zip(NAMES, lines[1:], strict=True):
+        needs = read_profile(SHIPPED, name).needs
+        assert f"{needs.memory_gib:g} GiB" in line
+        assert f"{needs.disk_gib:g} GiB" in line
+        assert line.endswith(needs.machine)
+        assert ("measured" in line) == needs.measured
+        assert len(line) <= 120
+
+
+def test_the_table_says_what_stands_nearest(params):
+    use(params, "maps")
+    change(params, "epochs: 200\n", "epochs: 10\n")
+    last = as_table(params, params.parent / "profiles").splitlines()[-1]
+    assert last == "params.yaml is none of them as it is; nearest is maps, but for train.epochs: 10 (200)"
+
+
+def test_what_a_run_takes_is_said_in_words():
+    assert "8 min, " in expectation(read_profile(SHIPPED, "quick").needs)
+    assert expectation(read_profile(SHIPPED, "cityscapes").needs).startswith("expect 5 h, ")
+    # No GPU has been measured.
+    assert all("GPU" not in read_profile(SHIPPED, name).needs.machine for name in measured())
+
+
+def measured() -> list[str]:
+    return [name for name in NAMES if read_profile(SHIPPED, name).needs.measured]
+
+
+def test_the_documentation_has_every_profile_with_its_time_and_an_example_that_works(params):
+    text = (ROOT / "docs/profiles.md").read_text()
+    overview, figures = text.split("## What they take")
+    for name in NAMES:
+        assert f"\n| `{name}` |" in overview
+        (row,) = [row for row in figures.splitlines() if row.startswith("|") and f"`{name}`" in row] or [""]
+        assert f"| {read_profile(SHIPPED, name).needs.time_h:g} h |" in row or name == "quick"
+    example = figures.split("```yaml\n")[1].split("```")[0]
+    (params.parent / "profiles/mine.yaml").write_text(example)
+    with pytest.raises(UserError, match=r"changes download.path, which profiles/quick.yaml does not hold"):
+        use(params, "mine")
+    change(params.with_name("profiles") / "quick.yaml", "download:\n", "download:\n    path: data/source\n")
+    use(params, "mine")
+    assert (read_params(params).download.path, read_params(params).split.width_px) == ("/data/streets", 512)
+
+
+def test_repro_and_exp_run_take_the_chosen_profile(tmp_path):
+    project = Project(tmp_path / "project")
+    shutil.copy(ROOT / "params.yaml", project.root)
+    shutil.copytree(SHIPPED, project.root / "profiles")
+    subprocess.run(["git", "add", "-A"], cwd=project.root, check=True)
+    archive = pix2pix_archive("facades")
+    with serving(lambda request: request.send_file(archive)) as url:
+        use(project.root / "params.yaml", "facades")
+        changes = ["-S", f"download.pix2pix_sets.base_url={url}", "-S", "train.l1_weight=10"]
+        done = project.run("dvc", "exp", "run", *changes, "download")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (project.root / "data/downloaded/train/train_1.jpg").exists()
+        read = read_params(project.root / "params.yaml")
+        assert (read.train.l1_weight, read.train.epochs) == (10, 200)
+        changes = changes_of(project.root / "params.yaml", project.root / "profiles", "facades")
+        assert [change.key for change in changes] == ["train.l1_weight"]
+        again = project.repro("download")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Running stage" not in again.stdout
