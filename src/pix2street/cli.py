@@ -25,6 +25,15 @@ def main(arguments: list[str] | None = None) -> None:
     comparing.add_argument("--force", action="store_true", help="compare although the protocols differ")
     comparing.add_argument("--page", type=Path, default=Path("comparison.html"), help="default: %(default)s")
     comparing.set_defaults(run=compare_runs)
+    promoting = commands.add_parser(
+        "promote",
+        help="make the candidate in the model registry its champion",
+        description="The candidate is compared with the present champion as `compare` does it, and takes its place "
+        "unless it is worse by the first score of register.promote_by that both have.",
+    )
+    promoting.add_argument("--model", metavar="NAME", help="in the registry; default: register.model of params.yaml")
+    promoting.add_argument("--force", action="store_true", help="promote whatever the comparison says")
+    promoting.set_defaults(run=promote_candidate)
     options = parser.parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
         options.run(options)
@@ -50,3 +59,13 @@ def compare_runs(options: argparse.Namespace) -> None:
     print(as_text(comparison))
     write_text(options.page, as_page(comparison))
     print(f"\npage: {options.page}")
+
+
+def promote_candidate(options: argparse.Namespace) -> None:
+    """Make the candidate the champion, or say why it is not."""
+    from pix2street.params import read_params
+    from pix2street.registry import promote
+
+    layout = Layout(Path.cwd())
+    params = read_params(layout.params).register_
+    promote(layout, options.model or params.model, params.promote_by, options.force)
