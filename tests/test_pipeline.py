@@ -248,6 +248,9 @@ def test_a_set_without_classes_runs_to_the_report(tmp_path):
     assert metrics["generated"]["l1"] > 0
     assert "This data set has no classes" in (tmp_path / "reports/report/index.html").read_text()
     assert "what needs a judge is left out" in (tmp_path / "reports/report/summary.md").read_text()
+    decision = json.loads((tmp_path / "reports/register/decision.json").read_text())
+    assert decision["accepted"]
+    assert {limit["score"]: limit["passed"] for limit in decision["limits"]} == {"l1": True, "mean_iou": None}
 
 
 def test_missing_data_is_one_clear_message_and_leaves_nothing(tmp_path):
@@ -329,7 +332,8 @@ def test_a_refused_model_is_not_registered_and_ends_the_pipeline_only_where_it_m
     assert "at most 0.001" in " ".join(refused.stdout.split())
     assert not json.loads((project.root / "reports/register/decision.json").read_text())["accepted"]
     project.change_params({"register": {"required": True}})
-    failed = project.run("python", "pipeline/register.py")
+    nobody = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    failed = project.run("python", "pipeline/register.py", **nobody)
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
     first, fault = failed.stderr.splitlines()

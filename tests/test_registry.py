@@ -126,7 +126,7 @@ def test_a_store_that_fails_is_told_and_stops_nothing(store, monkeypatch, capsys
     def refuse(*_, **__):
         raise ConnectionError("nobody there")
 
-    monkeypatch.setattr(mlflow.MlflowClient, "create_model_version", refuse)
+    monkeypatch.setattr(mlflow, "register_model", refuse)
     store.register("unreached", "first")
     said = capsys.readouterr().out
     assert said.startswith("registry: unreached is not the candidate (ConnectionError: nobody there); to register it")

@@ -4,12 +4,14 @@ A version is the model that a run recorded. It is found again by two tags, the h
 parameters, so that a stage that runs again makes no second one.
 """
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
@@ -77,8 +79,6 @@ def _register(client: MlflowClient, run_id: str, model: str, decision: Mapping[s
     run = client.get_run(run_id)
     limits = {f"register.{limit['rule']}.{limit['score']}": _as_tag(limit) for limit in decision["limits"]}
     tags = {key: run.data.tags[key] for key in OF_THE_RUN if key in run.data.tags} | limits
-    if not client.search_registered_models(f"name = '{model}'"):
-        client.create_registered_model(model)
     same = " and ".join(f"tag.`{key}` = '{tags[key]}'" for key in (WEIGHTS_TAG, PARAMS_TAG))
     found = client.search_model_versions(f"name = '{model}' and {same}")
     if found:
@@ -89,8 +89,9 @@ def _register(client: MlflowClient, run_id: str, model: str, decision: Mapping[s
         logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
         if not logged:
             raise UserError("its run holds no model")
-        source = f"models:/{logged[0].model_id}"
-        version = client.create_model_version(model, source, run_id, tags, model_id=logged[0].model_id).version
+        # MLflow says on standard error what the line below says on standard output.
+        with contextlib.redirect_stderr(io.StringIO()):
+            version = mlflow.register_model(f"models:/{logged[0].model_id}", model, tags=tags).version
     client.set_registered_model_alias(model, CANDIDATE, version)
     return f"registry: version {version} of {model} is the {CANDIDATE}; `pix2street promote` makes it the {CHAMPION}"
 
@@ -147,7 +148,7 @@ def _refuse_a_worse(comparison: Comparison, promote_by: Sequence[str]) -> None:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _clear_store_errors() -> Iterator[None]:
     """Whatever the store raises is a UserError."""
     try:

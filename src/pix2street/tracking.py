@@ -1,4 +1,4 @@
-"""One MLflow run for each run of the pipeline; the only place that knows MLflow.
+"""One MLflow run for each run of the pipeline; with registry.py the only place that knows MLflow.
 
 Stages are processes of their own. They find their run by two tags that follow from content: the hash of the trained
 weights and the hash of all parameters. Where no such run exists (training came from DVC's cache, the store is new, a
