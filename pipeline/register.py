@@ -10,7 +10,7 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.registry import register_accepted
+    from pix2street.registry import register_accepted, withdraw_refused
     from pix2street.steps.register import as_text, decide, failures_of
     from pix2street.tracking import Run
 
@@ -27,8 +27,8 @@ def main(params: Params, layout: Layout) -> None:
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)
         run.record_decision()
-        if decision["accepted"]:
-            register_accepted(layout, run.id, params.register_.model, decision)
+        bring_in_line = register_accepted if decision["accepted"] else withdraw_refused
+        bring_in_line(layout, run.id, params.register_.model, decision)
     if params.register_.required and not decision["accepted"]:
         faults = "\n".join(f"  {line}" for line in failures_of(decision))
         raise UserError(

@@ -17,7 +17,7 @@ from pix2street.generators.unet import build_unet
 from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
 from pix2street.networks import load_network, save_network
-from pix2street.registry import promote, register_accepted
+from pix2street.registry import promote, register_accepted, withdraw_refused
 from pix2street.steps.register import decide
 from pix2street.tracking import Run
 
@@ -122,6 +122,21 @@ def test_new_numbers_of_the_same_model_replace_the_old_ones_in_its_tags(store):
     assert version.tags["register.max.l1"] == "0.125, limit 0.5"
 
 
+def test_a_model_that_is_refused_when_measured_anew_is_no_candidate_any_more(store, capsys):
+    store.register("fallen", "first", "better")
+    limit = {**store.decisions["first"]["limits"][0], "value": 0.75, "passed": False}
+    refused = {**store.decisions["first"], "accepted": False, "limits": [limit]}
+    withdraw_refused(store.layout, store.run_ids["first"], "fallen", refused)
+    assert store.aliases("fallen") == {"candidate": "2"}
+    withdraw_refused(store.layout, store.run_ids["better"], "fallen", refused)
+    assert store.aliases("fallen") == {}
+    assert capsys.readouterr().out.endswith("registry: version 2 of fallen is no longer the candidate\n")
+    assert store.client.get_model_version("fallen", "2").tags["register.max.l1"] == "0.75, limit 0.5"
+    withdraw_refused(store.layout, store.run_ids["first"], "never", refused)
+    withdraw_refused(store.layout, None, "fallen", refused)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_store_that_fails_is_told_and_stops_nothing(store, monkeypatch, capsys):
     def refuse(*_, **__):
         raise ConnectionError("nobody there")
@@ -132,6 +147,10 @@ def test_a_store_that_fails_is_told_and_stops_nothing(store, monkeypatch, capsys
     assert said.startswith("registry: unreached is not the candidate (ConnectionError: nobody there); to register it")
     assert "dvc repro --force --single-item register" in said
     monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "search_model_versions", refuse)
+        withdraw_refused(store.layout, store.run_ids["first"], "unreached", store.decisions["first"])
+        assert "was not asked (ConnectionError: nobody there)" in capsys.readouterr().out
     store.register("unreached", "first")
     assert store.aliases("unreached") == {"candidate": "1"}
 

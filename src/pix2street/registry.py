@@ -45,6 +45,22 @@ def register_accepted(layout: Layout, run_id: str | None, model: str, decision: 
         print(f"registry: {model} is not the candidate ({_first_line(error)}); {AGAIN}")
 
 
+def withdraw_refused(layout: Layout, run_id: str | None, model: str, decision: Mapping[str, Any]) -> None:
+    """The run's model is not the candidate: it may have been, before a metric was mended and it was measured anew."""
+    if run_id is None:
+        return
+    try:
+        client = store_of(layout)
+        tags = _tags_of(client, run_id, decision)
+        version = _version_of(client, model, tags)
+        if version is not None and _aliases_of(client, model).get(CANDIDATE) == version:
+            client.delete_registered_model_alias(model, CANDIDATE)
+            _set_tags(client, model, version, tags)
+            print(f"registry: version {version} of {model} is no longer the {CANDIDATE}")
+    except Exception as error:  # noqa: BLE001
+        print(f"registry: whether {model} is still the {CANDIDATE} was not asked ({_first_line(error)})")
+
+
 def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) -> None:
     """The candidate is the champion, unless it is worse than the present one; the terminal says what was done.
 
@@ -76,17 +92,13 @@ def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) 
 
 
 def _register(client: MlflowClient, run_id: str, model: str, decision: Mapping[str, Any]) -> str:
-    run = client.get_run(run_id)
-    limits = {f"register.{limit['rule']}.{limit['score']}": _as_tag(limit) for limit in decision["limits"]}
-    tags = {key: run.data.tags[key] for key in OF_THE_RUN if key in run.data.tags} | limits
-    same = " and ".join(f"tag.`{key}` = '{tags[key]}'" for key in (WEIGHTS_TAG, PARAMS_TAG))
-    found = client.search_model_versions(f"name = '{model}' and {same}")
-    if found:
-        version = found[0].version
-        for key, value in tags.items():  # what was measured may be new, e.g. after a metric was mended
-            client.set_model_version_tag(model, version, key, value)
+    tags = _tags_of(client, run_id, decision)
+    version = _version_of(client, model, tags)
+    if version is not None:
+        _set_tags(client, model, version, tags)
     else:
-        logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
+        experiment_id = client.get_run(run_id).info.experiment_id
+        logged = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
         if not logged:
             raise UserError("its run holds no model")
         # MLflow says on standard error what the line below says on standard output.
@@ -94,6 +106,24 @@ def _register(client: MlflowClient, run_id: str, model: str, decision: Mapping[s
             version = mlflow.register_model(f"models:/{logged[0].model_id}", model, tags=tags).version
     client.set_registered_model_alias(model, CANDIDATE, version)
     return f"registry: version {version} of {model} is the {CANDIDATE}; `pix2street promote` makes it the {CHAMPION}"
+
+
+def _tags_of(client: MlflowClient, run_id: str, decision: Mapping[str, Any]) -> dict[str, str]:
+    of_the_run = client.get_run(run_id).data.tags
+    limits = {f"register.{limit['rule']}.{limit['score']}": _as_tag(limit) for limit in decision["limits"]}
+    return {key: of_the_run[key] for key in OF_THE_RUN if key in of_the_run} | limits
+
+
+def _version_of(client: MlflowClient, model: str, tags: Mapping[str, str]) -> str | None:
+    """The version of these weights under these parameters."""
+    same = " and ".join(f"tag.`{key}` = '{tags[key]}'" for key in (WEIGHTS_TAG, PARAMS_TAG))
+    found = client.search_model_versions(f"name = '{model}' and {same}")
+    return str(found[0].version) if found else None
+
+
+def _set_tags(client: MlflowClient, model: str, version: str, tags: Mapping[str, str]) -> None:
+    for key, value in tags.items():
+        client.set_model_version_tag(model, version, key, value)
 
 
 def _as_tag(limit: Mapping[str, Any]) -> str:
