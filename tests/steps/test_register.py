@@ -1,8 +1,13 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from pix2street.files import write_json
+from pix2street.params import read_params
 from pix2street.steps.register import as_text, decide, failures_of
 
+ROOT = Path(__file__).parents[2]
 GENERATED = {
     "images": 80,
     "l1": 0.25,
@@ -103,3 +108,13 @@ def test_the_decision_names_what_was_measured_and_how(tmp_path):
     assert decision["weights_sha256"] == "aa"
     assert decision["protocol"] != decided({**METRICS, "protocol": {"pixels": {"version": 2}}})["protocol"]
     write_json(tmp_path / "decision.json", decision)
+
+
+def test_the_shipped_limits_accept_the_shipped_run_and_refuse_what_costs_nothing():
+    limits = read_params(ROOT / "params.yaml").register_
+    metrics = json.loads((ROOT / "reports/evaluate/metrics.json").read_text())
+    verdicts = {
+        name: decide({**metrics, "generated": scores}, "aa", limits.max, limits.min, limits.min_of_ceiling)["accepted"]
+        for name, scores in {"generated": metrics["generated"], **metrics["baselines"]}.items()
+    }
+    assert verdicts == {"generated": True, "mean_color": False, "untrained": False}
