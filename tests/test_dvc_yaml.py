@@ -1,6 +1,7 @@
 """dvc.yaml says what the code does: no stage goes stale silently, none runs again for nothing."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ ROOT = Path(__file__).parents[1]
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # None of these can change an out: DVC tracks the values that params.py checks one by one, the paths of layout.py are
-# the outs' names, stage.py is what stands around a step, and tracking.py only records.
-WIRING = {ROOT / "src/pix2street" / name for name in ("params.py", "layout.py", "stage.py", "tracking.py")}
+# the outs' names, stage.py is what stands around a step, and tracking.py and registry.py only record.
+WIRING = {
+    ROOT / "src/pix2street" / name for name in ("params.py", "layout.py", "stage.py", "tracking.py", "registry.py")
+}
 
 
 def script_of(stage: str) -> Path:
@@ -63,7 +66,7 @@ def params_read(script: Path) -> set[str]:
     chains = [
         ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in recording
     ]
-    paths = [chain.replace("validate_", "validate").split(".")[1:] for chain in chains if chain.startswith("params.")]
+    paths = [re.sub(r"_(\.|$)", r"\1", chain).split(".")[1:] for chain in chains if chain.startswith("params.")]
     if ["model_dump"] in paths:
         return set(read_params(ROOT / "params.yaml").model_dump(by_alias=True))
     whole = {path[0] for path in paths if path[-1] in ("model_dump", "settings", "dataset")}

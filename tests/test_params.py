@@ -71,6 +71,10 @@ def test_the_shipped_parameters_are_valid():
             lambda v: v["download"]["pix2pix_sets"].update(base_url="ftp://there"),
             "download.pix2pix_sets.base_url: String should match pattern",
         ),
+        (lambda v: v["register"]["max"].update(l1=float("nan")), "register.max.l1: should be a finite number"),
+        (lambda v: v["register"]["min_of_ceiling"].update(mean_iou=70), "register.min_of_ceiling.mean_iou: should be"),
+        (lambda v: v["register"].update(model="a/b"), "register.model: String should match pattern"),
+        (lambda v: v["register"].update(promote_by=[]), "register.promote_by: List should have at least 1 item"),
         (
             lambda v: (v["download"].update(dataset="cityscapes"), v["split"].update(width_px=512)),
             "download.cityscapes.width_px: 256 is less than split.width_px: 512, frames would be enlarged again",

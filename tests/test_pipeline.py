@@ -31,6 +31,7 @@ TINY = {
     },
     "evaluate": {"min_ceiling": 0.0},
     "report": {"sample_pairs": 2},
+    "register": {"max": {"l1": 2.0}, "min_of_ceiling": {"mean_iou": 0.0}},
 }
 
 
@@ -111,10 +112,11 @@ def test_forced_repro_gives_the_same_hash_for_every_out(project):
     # Tracking points at a port where nobody listens: training must finish all the same, and say what is missing.
     forced = project.repro("--force", MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
     assert forced.returncode == 0, forced.stderr
-    assert forced.stdout.count("Running stage") == 8
+    assert forced.stdout.count("Running stage") == 9
     assert (project.root / "dvc.lock").read_bytes() == before
     assert (project.root / "reports/evaluate/metrics.json").read_bytes() == metrics
     assert "tracking: not recorded: the run, epoch 1, epoch 2" in forced.stdout
+    assert "registry: no version of pix2street, since its run is not recorded" in forced.stdout
 
 
 def test_outs_hold_no_path_and_no_host(project):
@@ -246,6 +248,9 @@ def test_a_set_without_classes_runs_to_the_report(tmp_path):
     assert metrics["generated"]["l1"] > 0
     assert "This data set has no classes" in (tmp_path / "reports/report/index.html").read_text()
     assert "what needs a judge is left out" in (tmp_path / "reports/report/summary.md").read_text()
+    decision = json.loads((tmp_path / "reports/register/decision.json").read_text())
+    assert decision["accepted"]
+    assert {limit["score"]: limit["passed"] for limit in decision["limits"]} == {"l1": True, "mean_iou": None}
 
 
 def test_missing_data_is_one_clear_message_and_leaves_nothing(tmp_path):
@@ -297,6 +302,45 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(project):
     runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id], max_results=4)
     assert [run.info.status for run in runs] == ["FINISHED", "KILLED", "KILLED", "KILLED"]
     assert [p.step for p in client.get_metric_history(runs[0].info.run_id, "train/gen_l1")] == [1, 2]
+
+
+def test_an_accepted_model_is_the_candidate_and_is_promoted(project):
+    decision = json.loads((project.root / "reports/register/decision.json").read_text())
+    assert decision["accepted"]
+    assert {limit["score"]: limit["passed"] for limit in decision["limits"]} == {"l1": True, "mean_iou": True}
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    run = client.get_run(client.get_model_version_by_alias("pix2street", "candidate").run_id)
+    assert run.data.tags["pix2street.protocol"] == decision["protocol"]
+    assert run.data.tags["pix2street.weights"] == decision["weights_sha256"]
+    assert "register" in {folder.path for folder in client.list_artifacts(run.info.run_id)}
+    done = project.run("pix2street", "promote")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "version 1 of pix2street is now the champion; there was none\n"
+    failed = project.run("pix2street", "promote", "--model", "nobody")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("pix2street promote: nobody: no version has the alias candidate")
+
+
+def test_a_refused_model_is_not_registered_and_ends_the_pipeline_only_where_it_must_not_be(project):
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    before = len(client.search_model_versions("name = 'pix2street'"))
+    params = (project.root / "params.yaml").read_bytes()
+    project.change_params({"register": {"max": {"l1": 0.001}}})
+    refused = project.repro("--single-item", "register")
+    assert refused.returncode == 0, refused.stderr
+    assert "register: pix2street is refused" in refused.stdout
+    assert "at most 0.001" in " ".join(refused.stdout.split())
+    assert not json.loads((project.root / "reports/register/decision.json").read_text())["accepted"]
+    project.change_params({"register": {"required": True}})
+    nobody = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    failed = project.run("python", "pipeline/register.py", **nobody)
+    (project.root / "params.yaml").write_bytes(params)
+    assert failed.returncode == 1
+    first, fault = failed.stderr.splitlines()
+    assert first.startswith("register: register.required: pix2street must keep its limits, it does not")
+    assert fault.startswith("  register.max.l1: 0.")
+    assert fault.endswith(", must be at most 0.001")
+    assert len(client.search_model_versions("name = 'pix2street'")) == before
 
 
 def test_a_full_disk_is_one_clear_message_and_leaves_nothing(tmp_path):

@@ -36,6 +36,15 @@ def main(arguments: list[str] | None = None) -> None:
     )
     choosing.add_argument("name", metavar="NAME", help="one that `pix2street profiles` lists")
     choosing.set_defaults(run=choose_profile)
+    promoting = commands.add_parser(
+        "promote",
+        help="make the candidate in the model registry its champion",
+        description="The candidate is compared with the present champion as `compare` does it, and takes its place "
+        "unless it is worse by the first score of register.promote_by that both have.",
+    )
+    promoting.add_argument("--model", metavar="NAME", help="in the registry; default: register.model of params.yaml")
+    promoting.add_argument("--force", action="store_true", help="promote whatever the comparison says")
+    promoting.set_defaults(run=promote_candidate)
     options = parser.parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
         options.run(options)
@@ -78,3 +87,13 @@ def choose_profile(options: argparse.Namespace) -> None:
     profile = read_profile(layout.profiles, options.name)
     print(f"params.yaml {'is now' if changes else 'already was'} {options.name}: {profile.title}")
     print(f"{expectation(profile.needs)}; run `dvc repro` or `dvc exp run`")
+
+
+def promote_candidate(options: argparse.Namespace) -> None:
+    """Make the candidate the champion, or say why it is not."""
+    from pix2street.params import read_params
+    from pix2street.registry import promote
+
+    layout = Layout(Path.cwd())
+    params = read_params(layout.params).register_
+    promote(layout, options.model or params.model, params.promote_by, options.force)

@@ -111,3 +111,8 @@ class Layout:
     @property
     def report_summary(self) -> Path:
         return self.root / "reports/report/summary.md"
+
+    @property
+    def decision(self) -> Path:
+        """Which limits the model keeps, and whether it is accepted."""
+        return self.root / "reports/register/decision.json"

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -326,18 +326,31 @@ class Report(Section):
     extreme_pairs: Annotated[int, Field(ge=0)]
 
 
+class Register(Section):
+    """The limits that a model must keep before it becomes a version in the registry, and who follows whom."""
+
+    required: bool
+    # The registry refuses `/` and `:`; they would end the name in models:/<name>@<alias>.
+    model: Annotated[str, Field(pattern=r"^[\w.-]+( [\w.-]+)*$")]
+    max: dict[str, FiniteFloat]
+    min: dict[str, FiniteFloat]
+    min_of_ceiling: dict[str, Share]
+    promote_by: Annotated[list[str], Field(min_length=1)]
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
     download: Download
     split: Split
-    validate_: Validate = Field(alias="validate")  # pydantic keeps the name `validate` for itself
+    validate_: Validate = Field(alias="validate")  # pydantic keeps the name `validate` for itself,
     compute: Compute
     segment: Segment
     train: Train
     generate: Generate
     evaluate: Evaluate
     report: Report
+    register_: Register = Field(alias="register")  # and this one, of every abstract class
 
     @model_validator(mode="after")
     def _frames_are_never_enlarged(self) -> Self:

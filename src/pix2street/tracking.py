@@ -1,4 +1,4 @@
-"""One MLflow run for each run of the pipeline; the only place that knows MLflow.
+"""One MLflow run for each run of the pipeline; with registry.py the only place that knows MLflow.
 
 Stages are processes of their own. They find their run by two tags that follow from content: the hash of the trained
 weights and the hash of all parameters. Where no such run exists (training came from DVC's cache, the store is new, a
@@ -9,13 +9,11 @@ Recording never stops a stage: what could not be recorded is said on the termina
 
 import contextlib
 import fcntl
-import hashlib
 import io
-import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +27,7 @@ from mlflow.types import Schema, TensorSpec
 
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
+from pix2street.hashes import hash_of, protocol_hash
 from pix2street.images import read_rgb
 from pix2street.layout import Layout
 
@@ -118,13 +117,22 @@ class Run:
             if not numbers.items() <= mlflow.get_run(self._run_id).data.metrics.items():
                 mlflow.log_metrics(numbers)
                 mlflow.log_artifacts(self._layout.evaluated, "evaluate")
-                mlflow.set_tag(PROTOCOL_TAG, _hash_of(metrics.get("protocol", {}))[:12])
+                mlflow.set_tag(PROTOCOL_TAG, protocol_hash(metrics))
 
         self._try("the metrics", record)
 
     def record_report(self) -> None:
         """The report's page and summary."""
         self._try("the report", lambda: mlflow.log_artifacts(self._layout.report_page.parent, "report"))
+
+    def record_decision(self) -> None:
+        """Which limits the model keeps."""
+        self._try("the decision", lambda: mlflow.log_artifact(self._layout.decision, "register"))
+
+    @property
+    def id(self) -> str | None:
+        """Its id in the store; None where the store did not take all that came before."""
+        return None if self._lost else self._run_id
 
     def _try(self, what: str, record: Callable[[], None]) -> None:
         if self._lost:
@@ -155,7 +163,7 @@ class Run:
         written_by_dvc = [":!dvc.lock", ":!reports", ":(exclude,glob)**/.gitignore"]
         dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", *written_by_dvc])
         tags = {
-            PARAMS_TAG: _hash_of(self._params),
+            PARAMS_TAG: hash_of(self._params),
             "git.commit": _output_of([*git, "rev-parse", "HEAD"]),
             "git.dirty": str(bool(dirty)).lower(),
             "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
@@ -172,7 +180,7 @@ class Run:
         found = mlflow.search_runs(
             [_experiment_id(self._layout)],
             filter_string=f"tags.`{WEIGHTS_TAG}` = '{_weights_of(self._layout.generator)}' "
-            f"and tags.`{PARAMS_TAG}` = '{_hash_of(self._params)}'",
+            f"and tags.`{PARAMS_TAG}` = '{hash_of(self._params)}'",
             order_by=["attributes.start_time DESC"],
             max_results=1,
             output_format="list",
@@ -200,14 +208,21 @@ class Run:
             )
 
 
-def fetch_run(layout: Layout, run: str, folder: Path) -> None:
+def store_of(layout: Layout) -> mlflow.MlflowClient:
+    """The store that `layout` records in, for what is no run."""
+    _experiment_id(layout)
+    return mlflow.MlflowClient()
+
+
+def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("evaluate", "report")) -> None:
     """Copy what a run recorded of its evaluation and its report to `folder/{evaluate,report}`.
 
     Args:
         run: its id, the beginning of its id, or its name; of several runs of one name the newest.
+        parts: what is copied.
 
     Raises:
-        UserError: no run or several are meant, or it was never evaluated.
+        UserError: no run or several are meant, or it has no such part.
     """
     experiment = _experiment_id(layout)
     runs = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
@@ -221,7 +236,7 @@ def fetch_run(layout: Layout, run: str, folder: Path) -> None:
         )
     run_id = found[0].info.run_id
     there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
-    for part in ("evaluate", "report"):
+    for part in parts:
         if part not in there:
             raise UserError(f"{run}: has recorded no {part}; run `dvc repro` to its end")
         mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
@@ -250,10 +265,6 @@ def _experiment_id(layout: Layout) -> str:
 
 def _weights_of(generator_folder: Path) -> str:
     return sha256_of(generator_folder / "generator.weights.h5")
-
-
-def _hash_of(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _output_of(command: list[str]) -> str:

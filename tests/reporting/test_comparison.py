@@ -12,7 +12,7 @@ from pix2street.files import write_json
 from pix2street.images import png_bytes
 from pix2street.metrics import METRICS, Samples, bootstrap
 from pix2street.metrics.segmentation import counts_of
-from pix2street.reporting.comparison import Result, as_page, as_text, compare
+from pix2street.reporting.comparison import Result, Row, as_page, as_text, compare
 
 TABLE = ClassTable((ClassEntry(1, "road", (0, 0, 0), True), ClassEntry(2, "car", (1, 1, 1), True)))
 PAIRS = 40
@@ -80,6 +80,23 @@ def test_differences_are_b_less_a_with_intervals_over_pairs():
     assert iou.paired["low"] < iou.difference < iou.paired["high"]
     assert iou.told_apart
     assert not [row for row in comparison.rows if row.score == "iou"]
+
+
+def test_worse_is_behind_in_the_scores_own_direction():
+    comparison = compare(A, B)
+    assert [row_of(comparison, score).worse for score in ("l1", "psnr", "mean_iou")] == [True, True, False]
+    turned = compare(B, A)
+    assert [row_of(turned, score).worse for score in ("l1", "psnr", "mean_iou")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("difference", "paired", "worse"),
+    [(0.1, {"low": 0.05, "high": 0.2}, True), (0.1, {"low": -0.05, "high": 0.2}, False), (0.1, None, True),
+     (-0.1, None, False), (0.0, None, False), (None, None, False)],
+)  # fmt: skip
+@pytest.mark.parametrize("score", ["l1", "fid_tf_val80", "kid_clean_val80", "frechet_segmenter"])
+def test_what_lies_within_the_photos_chance_is_not_worse(score, difference, paired, worse):
+    assert Row(score, 1.0, 1.1, None, None, difference, paired, False).worse is worse
 
 
 def test_a_run_is_not_told_apart_from_itself():

@@ -17,7 +17,7 @@ from pix2street.errors import UserError
 from pix2street.images import data_uri
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.segmentation import resampled
-from pix2street.reporting.scores import formatted, title_of_score
+from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
 
 SHARED = ("shared", "intervals")
 """Parts of the protocol that every score depends on."""
@@ -80,6 +80,13 @@ class Row:
     def told_apart(self) -> bool:
         """Whether the interval of the difference lies on one side of zero."""
         return self.paired is not None and (self.paired["low"] > 0 or self.paired["high"] < 0)
+
+    @property
+    def worse(self) -> bool:
+        """Whether B is behind A and that is no chance of the photos; without an interval, whether it is behind."""
+        less_is_better = self.score in ("l1", "frechet_segmenter") or DISTANCE.match(self.score)
+        behind = self.difference is not None and (self.difference > 0 if less_is_better else self.difference < 0)
+        return behind and (self.paired is None or self.told_apart)
 
 
 @dataclass(frozen=True)

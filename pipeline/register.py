@@ -1,0 +1,41 @@
+"""register: a model that keeps its limits becomes a version in the registry; any other is refused, and it says why."""
+
+import json
+
+from pix2street.errors import UserError
+from pix2street.files import sha256_of, write_json
+from pix2street.layout import Layout
+from pix2street.params import Params
+from pix2street.stage import run_stage
+
+
+def main(params: Params, layout: Layout) -> None:
+    from pix2street.registry import register_accepted, withdraw_refused
+    from pix2street.steps.register import as_text, decide, failures_of
+    from pix2street.tracking import Run
+
+    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    decision = decide(
+        metrics,
+        sha256_of(layout.generator / "generator.weights.h5"),
+        params.register_.max,
+        params.register_.min,
+        params.register_.min_of_ceiling,
+    )
+    write_json(layout.decision, decision)
+    print(f"register: {params.register_.model} is {as_text(decision)}")
+    with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
+        run.record_metrics(metrics)
+        run.record_decision()
+        bring_in_line = register_accepted if decision["accepted"] else withdraw_refused
+        bring_in_line(layout, run.id, params.register_.model, decision)
+    if params.register_.required and not decision["accepted"]:
+        faults = "\n".join(f"  {line}" for line in failures_of(decision))
+        raise UserError(
+            f"register.required: {params.register_.model} must keep its limits, it does not; train better, or write "
+            f"other limits before the next run:\n{faults}"
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)

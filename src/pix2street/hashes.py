@@ -1,0 +1,20 @@
+"""Nested values as one short name: equal values have equal hashes, in every process and on every machine."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def hash_of(values: Mapping[str, Any]) -> str:
+    """SHA-256 of the values as JSON with sorted keys, as 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def protocol_hash(metrics: Mapping[str, Any]) -> str:
+    """12 digits that are equal where two evaluations measured alike.
+
+    Args:
+        metrics: the content of `metrics.json`.
+    """
+    return hash_of(metrics.get("protocol", {}))[:12]

@@ -1,0 +1,126 @@
+"""Register: hold a model's scores against limits that were written before it ran."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pix2street.hashes import protocol_hash
+from pix2street.metrics import segmentation
+
+JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter"}
+"""Scores that need a judge, and so a set with classes."""
+DISTANCES = ("fid", "kid", "frechet_", "mmd_")
+RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
+"""The keys of `params.yaml`, in words."""
+
+
+def decide(
+    metrics: Mapping[str, Any],
+    weights_sha256: str,
+    max_: Mapping[str, float],
+    min_: Mapping[str, float],
+    min_of_ceiling: Mapping[str, float],
+) -> dict[str, Any]:
+    """Hold every limit against its score; the model is accepted unless one fails. A value at its limit passes.
+
+    A limit whose score is not there fails, and says so; only where the data set has no classes does a limit on what a
+    judge sees not apply.
+
+    Args:
+        metrics: the content of `metrics.json`.
+        weights_sha256: of the weights that were measured.
+        max_: score -> the most it may be; a score within another is named with a dot, e.g. `iou.car`.
+        min_: score -> the least it must be.
+        min_of_ceiling: score -> the least share of the real photos' score.
+
+    Returns:
+        The content of `decision.json`. `passed` of a limit is None where it does not apply.
+    """
+    limits = [
+        _hold(rule, score, limit, metrics)
+        for rule, of_rule in {"max": max_, "min": min_, "min_of_ceiling": min_of_ceiling}.items()
+        for score, limit in of_rule.items()
+    ]
+    return {
+        "accepted": all(limit["passed"] is not False for limit in limits),
+        "limits": limits,
+        "weights_sha256": weights_sha256,
+        "protocol": protocol_hash(metrics),
+    }
+
+
+def as_text(decision: Mapping[str, Any]) -> str:
+    """The decision as a table for the terminal, under one line that says it."""
+    limits = decision["limits"]
+    held = sum(limit["passed"] is not None for limit in limits)
+    if not limits:
+        return "accepted: no limit is written in `register`"
+    said = "accepted" if decision["accepted"] else "refused"
+    said += "" if held else ": no limit applies to this data set"
+    rows = [
+        [limit["score"], RULES[limit["rule"]], _short(limit["limit"]), _short(limit["value"]), _outcome(limit)]
+        for limit in limits
+    ]
+    table = pd.DataFrame(rows, columns=["score", "limit", "", "value", " "])
+    return f"{said}\n{table.to_string(index=False)}"
+
+
+def failures_of(decision: Mapping[str, Any]) -> list[str]:
+    """Every limit that the model does not keep, in words."""
+    return [
+        f"register.{limit['rule']}.{limit['score']}: "
+        + (limit["why"] or f"{_short(limit['value'])}, must be {_in_words(limit)}")
+        for limit in decision["limits"]
+        if limit["passed"] is False
+    ]
+
+
+def _hold(rule: str, score: str, limit: float, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    generated = metrics["generated"]
+    values = generated.get("of_ceiling", {}) if rule == "min_of_ceiling" else generated
+    value, why, passed = _value_of(values, score), "", None
+    if value is not None:
+        passed = value <= limit if rule == "max" else value >= limit
+    elif metrics["judge"] is None and (rule == "min_of_ceiling" or _name_of(score) in JUDGED):
+        why = "does not apply: the data set has no classes"
+    else:
+        why, passed = _why_there_is_none(rule, score, generated, values), False
+    return {"score": score, "rule": rule, "limit": limit, "value": value, "passed": passed, "why": why}
+
+
+def _value_of(values: Any, score: str) -> float | None:
+    for key in score.split("."):
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, int | float) else None
+
+
+def _name_of(score: str) -> str:
+    return score.split(".")[0].removesuffix("_interval")
+
+
+def _why_there_is_none(rule: str, score: str, generated: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    there = [name for name, value in values.items() if isinstance(value, int | float)]
+    name, _, part = score.partition(".")
+    if part and part not in (parts := generated.get(name) or {}):
+        return f"no class or part of this name; {name} has {', '.join(parts) or 'none'}"
+    if name in generated:
+        return "has no share of the ceiling" if rule == "min_of_ceiling" else "has no value in these photos"
+    if name.startswith(DISTANCES) and rule != "min_of_ceiling":
+        there = [name for name in there if name.startswith(DISTANCES)]
+        return f"not measured; set evaluate.fid (there are {', '.join(there) or 'none'})"
+    return f"no score of this name; there are {', '.join(there) or 'none'}"
+
+
+def _outcome(limit: Mapping[str, Any]) -> str:
+    outcome = {True: "passed", False: "failed", None: ""}[limit["passed"]]
+    return ": ".join(filter(None, (outcome, limit["why"])))
+
+
+def _in_words(limit: Mapping[str, Any]) -> str:
+    share = " of the ceiling" if limit["rule"] == "min_of_ceiling" else ""
+    return f"{'at most' if limit['rule'] == 'max' else 'at least'} {_short(limit['limit'])}{share}"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
