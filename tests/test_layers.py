@@ -21,11 +21,12 @@ BOTTOM = {
     "networks",
 }
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
-SECOND = {"tracking", "reporting", "steps", "stage"}
+SECOND = {"tracking", "reporting", "steps", "stage", "verification"}
 TOP = {"cli"}
 # Named in one place each, so that another could take its place.
 ONLY_IN = {
     "mlflow": {"tracking.py"},
+    "dvc": {"verification.py"},
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
     "tensorflow": {
         "batches.py",

@@ -18,6 +18,7 @@ from pix2street.errors import UserError
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Tolerance = Annotated[float, Field(ge=0)]
 Device = Literal["auto", "cpu", "gpu"]
 
 
@@ -326,6 +327,17 @@ class Report(Section):
     extreme_pairs: Annotated[int, Field(ge=0)]
 
 
+class Verify(Section):
+    """How far each score may move, up or down, when a commit is verified with `--tolerant`."""
+
+    l1: Tolerance
+    psnr: Tolerance
+    ssim: Tolerance
+    pixel_accuracy: Tolerance
+    mean_iou: Tolerance
+    frechet_segmenter: Tolerance
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
@@ -338,6 +350,7 @@ class Params(Section):
     generate: Generate
     evaluate: Evaluate
     report: Report
+    verify: Verify = Field(exclude=True)  # of no stage: it changes no out, so it is recorded with none
 
     @model_validator(mode="after")
     def _frames_are_never_enlarged(self) -> Self:
