@@ -152,7 +152,7 @@ def _status_of(stage: Stage) -> list:
 
 def _changed_by_hand(checkout: Path, stages: list[Stage]) -> list[Row]:
     """A row for each out of the checkout that is there and is not what the checkout's own lock records."""
-    known = {stage.name for stage in stages}
+    known = {stage.name for stage in stages} & _locked(checkout).keys()
     rows = []
     with Repo(str(checkout)) as repo, repo.lock:
         status = {stage.name: _status_of(stage) for stage in repo.index.stages if stage.name in known}
@@ -407,8 +407,9 @@ def _hashes_now(root: Path, name: str) -> dict[str, str]:
 
 
 def _locked(root: Path) -> dict[str, Any]:
-    """What `dvc.lock` records, by stage."""
-    return YAML(typ="safe").load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"] or {}
+    """What `dvc.lock` records, by stage; nothing where there is none."""
+    path = root / "dvc.lock"
+    return (YAML(typ="safe").load(path.read_text(encoding="utf-8"))["stages"] or {}) if path.is_file() else {}
 
 
 def _hashes(stage: dict[str, Any], kind: str) -> dict[str, str]:
