@@ -238,20 +238,12 @@ def _make(stage: Stage, made: Path, folder: Path, recorded: dict[str, Any]) -> l
     if failure:
         rows = [Row(name, out, before.get(out, "none")[:12], "", NOT_MADE, failure) for out in outs]
     else:
-        after = _locked(workspace)[name]
-        new = _hashes(after, "outs")
+        new, deps_after = (_hashes(_locked(workspace)[name], kind) for kind in ("outs", "deps"))
         rows = [_row(name, out, before.get(out, "none"), new.get(out, "none")) for out in outs]
-        edited = [path for path, value in _hashes(after, "deps").items() if deps.get(path, value) != value]
         rows += [
-            Row(
-                name,
-                path,
-                deps[path][:12],
-                _hashes(after, "deps")[path][:12],
-                DIFFERS,
-                f"{path}: edited while {name} ran",
-            )
-            for path in edited
+            _row(name, path, deps[path], value, f"{path}: edited while {name} ran")
+            for path, value in deps_after.items()
+            if deps.get(path, value) != value
         ]
     for out in outs:
         _remove(made / out)
@@ -262,8 +254,8 @@ def _make(stage: Stage, made: Path, folder: Path, recorded: dict[str, Any]) -> l
     return rows
 
 
-def _row(stage: str, out: str, recorded: str, made: str) -> Row:
-    return Row(stage, out, recorded[:12], made[:12], SAME if recorded == made else DIFFERS)
+def _row(stage: str, path: str, recorded: str, made: str, note: str = "") -> Row:
+    return Row(stage, path, recorded[:12], made[:12], SAME if recorded == made else DIFFERS, note)
 
 
 def _lay_out(workspace: Path, made: Path, stage: Stage, folder: Path) -> None:
@@ -274,12 +266,18 @@ def _lay_out(workspace: Path, made: Path, stage: Stage, folder: Path) -> None:
         source, target = made / name, workspace / name
         if Path(name).is_absolute() or not source.exists():
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, copy_function=os.link, dirs_exist_ok=True)
-        elif not target.exists():
-            os.link(source, target)
+            shutil.copytree(source, target, copy_function=_link, dirs_exist_ok=True)
+        else:
+            _link(source, target)
     _keep_apart(workspace, folder)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """A hard link, where there is none yet: dependencies may overlap with each other and with the wiring."""
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    if not Path(target).exists():
+        os.link(source, target)
 
 
 def _wiring(root: Path) -> set[str]:
@@ -384,7 +382,7 @@ def _bring_sources(checkout: Path, made: Path, stage: Stage, repo: Repo) -> None
     It is copied, so that a stage that edits what it reads does not reach the checkout.
     """
     outs = [_path_of(out) for other in repo.index.stages if other.cmd for out in other.outs]
-    for path in (_path_of(dep) for dep in stage.deps):
+    for path in (_path_of(dep) for dep in stage.deps if dep not in stage.params):
         if Path(path).is_absolute() or Path(path).parts[0] in (*CODE, "..") or _made_by(path, outs):
             continue
         for name in _git(checkout, "ls-files", "--others", "-z", "--", path).split("\0"):
