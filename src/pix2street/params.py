@@ -335,7 +335,6 @@ class Verify(Section):
     ssim: Tolerance
     pixel_accuracy: Tolerance
     mean_iou: Tolerance
-    frechet_segmenter: Tolerance
 
 
 class Params(Section):

@@ -349,7 +349,9 @@ def _tolerate(
     differing = [row for row in rows if row.stage in floating and row.verdict == DIFFERS and not row.note]
     if not differing:
         return rows
-    scores = _score_rows(differing[-1].stage, before, after, tolerances)
+    metrics = Layout(Path()).metrics.as_posix()
+    stage = next((row.stage for row in rows if row.subject == metrics), differing[-1].stage)
+    scores = _score_rows(stage, before, after, tolerances)
     verdict = TOLERATED if scores and all(row.good for row in scores) else DIFFERS
     return [replace(row, verdict=verdict) if row in differing else row for row in rows] + scores
 
@@ -372,7 +374,7 @@ def _score_rows(stage: str, before: dict[str, Any], after: dict[str, Any], toler
 
 
 def _groups(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    named = {name: scores[name] for name in ("generated", "ceiling", "floor") if name in scores}
+    named = {name: scores[name] for name in ("generated", "ceiling") if name in scores}
     return named | {f"baselines.{name}": values for name, values in scores.get("baselines", {}).items()}
 
 
