@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint fresh bench parity ui lock
+.PHONY: help setup repro verify test lint fresh bench parity ui lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ lint: setup
 fresh: setup  ## Does dvc.lock belong to the code and the parameters as they are?
 	@dvc repro --dry --allow-missing | grep 'up to date' || \
 		{ echo "dvc.lock does not belong to the code or params.yaml: run make repro and commit dvc.lock"; exit 1; }
+
+verify: setup  ## Make everything again from a clean clone of the last commit and compare it with dvc.lock (OPTIONS=--tolerant)
+	pix2street verify $(OPTIONS)
 
 bench: setup  ## Time a training step beside the tutorial's (TORCH=step.py TORCH_PYTHON=python: and PyTorch's)
 	python benchmarks/step.py $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))

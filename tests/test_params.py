@@ -44,6 +44,7 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v["train"].update(strategy="tpu"), "train.strategy: should be 'one_device', 'mirrored' or"),
         (lambda v: v.pop("evaluate"), "evaluate: missing; add it"),
         (lambda v: v.update(serve={}), "serve: unknown key"),
+        (lambda v: v["verify"].update(l1=-0.1), "verify.l1: should be greater than or equal to 0; it is -0.1"),
         (
             lambda v: v["download"]["own_images"].update(group_pattern="("),
             "download.own_images.group_pattern: must be a regular expression",

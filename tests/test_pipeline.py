@@ -129,6 +129,20 @@ def test_outs_hold_no_path_and_no_host(project):
                 assert os.uname().nodename.encode() not in content or len(os.uname().nodename) < 5, file
 
 
+def test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded(project):
+    commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "made"]
+    assert project.run("git", "add", "-A").returncode == project.run(*commit).returncode == 0
+    store = (project.root / "mlflow.db").read_bytes()
+    done = project.run("pix2street", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    outs = {row[1]: row[4] for row in rows if len(row) == 5}
+    recorded = {out["path"] for stage in project.lock().values() for out in stage["outs"]}
+    assert outs == dict.fromkeys(recorded, "same")
+    assert (project.root / "mlflow.db").read_bytes() == store
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
 def test_the_run_is_one_mlflow_run_and_complete(project):
     client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("pix2street")

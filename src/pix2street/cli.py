@@ -1,7 +1,10 @@
 """The command line: what is to be run, and what is done with runs of the pipeline."""
 
 import argparse
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pix2street.errors import UserError
@@ -45,6 +48,22 @@ def main(arguments: list[str] | None = None) -> None:
     promoting.add_argument("--model", metavar="NAME", help="in the registry; default: register.model of params.yaml")
     promoting.add_argument("--force", action="store_true", help="promote whatever the comparison says")
     promoting.set_defaults(run=promote_candidate)
+
+    verifying = commands.add_parser(
+        "verify",
+        help="make everything again from a clean clone of a commit and compare it with dvc.lock",
+        description="Clones the commit, makes every out again without a cache and compares it with what dvc.lock "
+        "records. Where anything differs it ends with 1 and names the first stage that diverged.",
+    )
+    verifying.add_argument("revision", metavar="REVISION", nargs="?", default="HEAD", help="default: %(default)s")
+    verifying.add_argument("--keep", type=Path, metavar="FOLDER", help="leave clone and logs here; must not exist")
+    verifying.add_argument(
+        "--tolerant",
+        action="store_true",
+        help="for another processor or GPU than that of dvc.lock: what networks made may have other bytes as long as "
+        "its scores keep to `verify` in params.yaml",
+    )
+    verifying.set_defaults(run=verify_commit)
     options = parser.parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
         options.run(options)
@@ -97,3 +116,34 @@ def promote_candidate(options: argparse.Namespace) -> None:
     layout = Layout(Path.cwd())
     params = read_params(layout.params).register_
     promote(layout, options.model or params.model, params.promote_by, options.force)
+
+
+def verify_commit(options: argparse.Namespace) -> None:
+    """Print an out a row, recorded and made again; a difference is an error."""
+    from pix2street.params import read_params
+    from pix2street.verification import as_text, commit_of, first_diverged, uncommitted, verify
+
+    checkout = Path.cwd()
+    commit = commit_of(checkout, options.revision)
+    if changed := uncommitted(checkout):
+        print(f"note: {commit[:8]} is verified, not the uncommitted changes: {', '.join(changed)}", file=sys.stderr)
+    tolerances = read_params(Layout(checkout).params).verify.model_dump() if options.tolerant else None
+    with _folder_for(options.keep) as folder:
+        rows = verify(checkout, options.revision, folder, tolerances)
+    print(as_text(rows))
+    if diverged := first_diverged(rows):
+        raise UserError(f"{commit[:8]} is not reproduced; first diverged: {diverged.stage} ({diverged.subject})")
+    print(f"\n{commit[:8]} is reproduced: {sum(row.good for row in rows)} of {len(rows)} rows")
+
+
+@contextmanager
+def _folder_for(kept: Path | None) -> Iterator[Path]:
+    """An empty folder: `kept`, which stays, or one that goes."""
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="pix2street_verify_") as folder:
+            yield Path(folder).resolve()
+        return
+    if kept.exists():
+        raise UserError(f"--keep: {kept} exists, it must be new; remove it or name another")
+    kept.mkdir(parents=True)
+    yield kept.resolve()

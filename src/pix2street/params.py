@@ -18,6 +18,7 @@ from pix2street.errors import UserError
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Tolerance = Annotated[float, Field(ge=0)]
 Device = Literal["auto", "cpu", "gpu"]
 
 
@@ -338,6 +339,16 @@ class Register(Section):
     promote_by: Annotated[list[str], Field(min_length=1)]
 
 
+class Verify(Section):
+    """How far each score may move, up or down, when a commit is verified with `--tolerant`."""
+
+    l1: Tolerance
+    psnr: Tolerance
+    ssim: Tolerance
+    pixel_accuracy: Tolerance
+    mean_iou: Tolerance
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
@@ -351,6 +362,7 @@ class Params(Section):
     evaluate: Evaluate
     report: Report
     register_: Register = Field(alias="register")  # and this one, of every abstract class
+    verify: Verify = Field(exclude=True)  # of no stage: it changes no out, so it is recorded with none
 
     @model_validator(mode="after")
     def _frames_are_never_enlarged(self) -> Self:
