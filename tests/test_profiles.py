@@ -91,7 +91,9 @@ def test_a_shipped_profile_is_valid_changes_its_values_alone_and_is_what_dvc_rea
     after = params.read_text().splitlines()
     wanted = committed() | values_of(SHIPPED, name)
     assert flat(load_yaml(params)) == wanted
-    assert read_params(params).model_dump(by_alias=True) == load_yaml(params)
+    written = load_yaml(params)
+    del written["verify"]  # of no stage, so of no dump
+    assert read_params(params).model_dump(by_alias=True) == written
     assert {change.key for change in changes} == {key for key, value in wanted.items() if value != committed()[key]}
     lines = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert len(lines) == len(changes)

@@ -1,4 +1,5 @@
 import json
+import random
 from pathlib import Path
 
 import mlflow
@@ -91,6 +92,17 @@ def test_trouble_with_the_store_is_told_once_and_stops_nothing(layout, monkeypat
         run.record_epoch(1, {"gen_l1": 0.4}, None)
     expected = "tracking: not recorded: the run, epoch 1, the end of the run (ConnectionError: )"
     assert capsys.readouterr().out.strip() == expected
+
+
+def test_runs_have_names_of_their_own_whatever_is_seeded(layout):
+    names = set()
+    for training in ("a", "b"):
+        random.seed(0)
+        with Run.start(layout, {**PARAMS, "download": {"dataset": "maps"}}, training):
+            pass
+        names.add(runs_of(layout)[1][0].info.run_name)
+    assert len(names) == 2
+    assert all(name.startswith("maps-") for name in names)
 
 
 def test_runs_measured_alike_have_one_tag(layout):

@@ -13,6 +13,7 @@ import io
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -169,9 +170,11 @@ class Run:
             "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
             **(more_tags or {}),
         }
+        # MLflow's own names come from Python's random numbers, which a training seeds: all its runs would have one name.
+        dataset = self._params.get("download", {}).get("dataset", EXPERIMENT)
         run = mlflow.start_run(
             experiment_id=_experiment_id(self._layout),
-            run_name=os.environ.get("DVC_EXP_NAME"),
+            run_name=os.environ.get("DVC_EXP_NAME") or f"{dataset}-{uuid.uuid4().hex[:6]}",
             tags={key: value for key, value in tags.items() if value},
         )
         mlflow.log_params(_flatten(self._params), run_id=run.info.run_id)
