@@ -170,7 +170,7 @@ class Run:
             "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
             **(more_tags or {}),
         }
-        # MLflow's own names come from Python's random numbers, which a training seeds: all its runs would have one name.
+        # MLflow takes names from Python's random numbers, which a training seeds: all its runs would have one.
         dataset = self._params.get("download", {}).get("dataset", EXPERIMENT)
         run = mlflow.start_run(
             experiment_id=_experiment_id(self._layout),
