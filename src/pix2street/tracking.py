@@ -71,9 +71,7 @@ class Run:
         run._try("the run", run._find)
         if mlflow.active_run() is None and not run._lost:
             run._try("the run", run._create)
-            for row in pd.read_csv(layout.history).to_dict("records"):
-                sheet = layout.samples / f"epoch_{row['epoch']:04.0f}.png"
-                run.record_epoch(int(row.pop("epoch")), row, sheet if sheet.exists() else None)
+            run._try("the epochs", run._record_epochs)
             run.record_training(layout.generator)
         return run
 
@@ -100,6 +98,12 @@ class Run:
                 mlflow.log_image(read_rgb(sheet), key="samples", step=epoch)
 
         self._try(f"epoch {epoch}", record)
+
+    def _record_epochs(self) -> None:
+        """All epochs as they are on disk."""
+        for row in pd.read_csv(self._layout.history).to_dict("records"):
+            sheet = self._layout.samples / f"epoch_{row['epoch']:04.0f}.png"
+            self.record_epoch(int(row.pop("epoch")), row, sheet if sheet.exists() else None)
 
     def record_training(self, generator_folder: Path) -> None:
         """The validation verdict, the model, and the tag by which later stages find this run."""
