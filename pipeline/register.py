@@ -27,6 +27,7 @@ def main(params: Params, layout: Layout) -> None:
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)
         run.record_decision()
+        run.record_hashes("register")
         bring_in_line = register_accepted if decision["accepted"] else withdraw_refused
         bring_in_line(layout, run.id, params.register_.model, decision)
     if params.register_.required and not decision["accepted"]:

@@ -46,6 +46,7 @@ def main(params: Params, layout: Layout) -> None:
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)
         run.record_report()
+        run.record_hashes("report")
     print(f"report: {layout.report_page.relative_to(layout.root)}")
 
 

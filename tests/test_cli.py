@@ -21,6 +21,7 @@ def test_help_names_the_commands(tmp_path):
     done = pix2street("--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "compare" in done.stdout
+    assert "sync" in done.stdout
 
 
 def test_a_command_is_needed(capsys):

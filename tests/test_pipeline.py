@@ -115,7 +115,7 @@ def test_forced_repro_gives_the_same_hash_for_every_out(project):
     assert forced.stdout.count("Running stage") == 9
     assert (project.root / "dvc.lock").read_bytes() == before
     assert (project.root / "reports/evaluate/metrics.json").read_bytes() == metrics
-    assert "tracking: not recorded: the run, epoch 1, epoch 2" in forced.stdout
+    assert "tracking: kept for later: the run, the data set, epoch 1, epoch 2" in forced.stdout
     assert "registry: no version of pix2street, since its run is not recorded" in forced.stdout
 
 
@@ -163,7 +163,18 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     metrics = json.loads((project.root / "reports/evaluate/metrics.json").read_text())
     assert run.data.metrics["generated/l1"] == pytest.approx(metrics["generated"]["l1"])
     artifacts = {folder.path for folder in client.list_artifacts(run.info.run_id)}
-    assert {"images", "validate", "evaluate", "report"} <= artifacts
+    assert {"images", "validate", "evaluate", "report", "register", "dvc"} <= artifacts
+    # DVC wrote the last stage's own entry of dvc.lock after the run had recorded it.
+    hashes = json.loads(Path(client.download_artifacts(run.info.run_id, "dvc/lock.json")).read_text())
+    written = {
+        stage: {kind: {item["path"]: item["md5"] for item in entry[kind]} for kind in ("deps", "outs")}
+        for stage, entry in project.lock().items()
+    }
+    assert hashes == written
+    assert {tag for tag in run.data.tags if tag.startswith("dvc.lock.")} == {f"dvc.lock.{stage}" for stage in written}
+    inputs = {one.dataset.name: json.loads(one.dataset.profile)["num_rows"] for one in run.inputs.dataset_inputs}
+    assert inputs == {"synthetic_streets/train": 12, "synthetic_streets/val": 4}
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]
 

@@ -1,5 +1,7 @@
 import json
 import random
+import shutil
+import threading
 from pathlib import Path
 
 import mlflow
@@ -7,24 +9,38 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pix2street import store as mlflow_store
 from pix2street.errors import UserError
-from pix2street.files import write_json, write_text
+from pix2street.files import sha256_of, write_json, write_text
 from pix2street.generators.unet import build_unet
 from pix2street.images import write_png
 from pix2street.layout import Layout
 from pix2street.networks import save_network
-from pix2street.tracking import Run, fetch_run
+from pix2street.pairs import Dataset, write_manifest
+from pix2street.spool import Spool
+from pix2street.store import Delivery, fetch_run
+from pix2street.system_metrics import SystemMetrics
+from pix2street.tracking import Run, deliver_all
 
 PARAMS = {"train": {"epochs": 2}, "generate": {"norm": "batch", "dropout": True}}
 METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": None}
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """A database that MLflow has made, which takes seconds, and nothing in it."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def layout(tmp_path, monkeypatch):
+def layout(tmp_path, monkeypatch, empty_store):
     """A repository after training and evaluation, with a store of its own."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+    for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(variable, raising=False)
     layout = Layout(tmp_path)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
     layout.generator.mkdir(parents=True)
     save_network(build_unet((32, 32, 3), 3, 2, 0), layout.generator, "generator")
     write_text(layout.history, pd.DataFrame({"epoch": [1, 2], "gen_l1": [0.4, 0.3]}).to_csv(index=False))
@@ -83,15 +99,289 @@ def test_a_failed_training_is_a_failed_run(layout):
     assert runs_of(layout)[1][0].info.status == "FAILED"
 
 
-def test_trouble_with_the_store_is_told_once_and_stops_nothing(layout, monkeypatch, capsys):
-    def refuse(*_, **__):
-        raise ConnectionError
+class Store:
+    """A store that can be away."""
 
-    monkeypatch.setattr(mlflow, "start_run", refuse)
+    def __init__(self, monkeypatch):
+        self.away = False
+        self.asked = 0
+        connect = mlflow_store.connect
+
+        def try_to(layout):
+            self.asked += 1
+            if self.away:
+                raise ConnectionError("http://nobody:secret@host is away")
+            return connect(layout)
+
+        monkeypatch.setattr(mlflow_store, "connect", try_to)
+
+
+@pytest.fixture
+def store(monkeypatch):
+    return Store(monkeypatch)
+
+
+def train(layout, epochs=(1, 2)):
     with Run.start(layout, PARAMS, "key") as run:
-        run.record_epoch(1, {"gen_l1": 0.4}, None)
-    expected = "tracking: not recorded: the run, epoch 1, the end of the run (ConnectionError: )"
-    assert capsys.readouterr().out.strip() == expected
+        for epoch in epochs:
+            run.record_epoch(epoch, {"gen_l1": 1 / epoch, "nothing": float("nan")}, layout.samples / "epoch_0002.png")
+        run.record_training(layout.generator)
+
+
+def owed(layout):
+    return sorted(path.name for path in layout.spool.glob("*")) if layout.spool.exists() else []
+
+
+def content_of(client, run):
+    """All that a run holds, in comparable form."""
+    histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+    points = {name: [(p.step, p.timestamp, str(p.value)) for p in history] for name, history in histories.items()}
+    files = {
+        item.path: [file.path for file in client.list_artifacts(run.info.run_id, item.path)]
+        for item in client.list_artifacts(run.info.run_id)
+    }
+    models = [
+        m.name for m in client.search_logged_models([run.info.experiment_id], f"source_run_id='{run.info.run_id}'")
+    ]
+    inputs = [(one.dataset.name, one.dataset.digest, one.dataset.source) for one in run.inputs.dataset_inputs]
+    tags = {name: value for name, value in run.data.tags.items() if name.startswith("pix2street")}
+    times = (run.info.status, run.info.start_time, run.info.end_time)
+    return points, files, models, sorted(inputs), run.data.params, tags, times
+
+
+def test_a_store_that_comes_back_has_all_that_it_missed(layout, store, capsys):
+    train(layout)
+    record_metrics(layout, METRICS)
+    assert owed(layout) == []
+    assert capsys.readouterr().out == ""
+    store.away = True
+    train(layout)
+    record_metrics(layout, METRICS)
+    said = capsys.readouterr().out
+    assert "tracking: kept for later: the run, epoch 1, epoch 2" in said
+    assert "ConnectionError: http://host is away" in said
+    assert "secret" not in said + "".join(p.read_text() for p in layout.spool.rglob("*.json"))
+    assert len(owed(layout)) == 1
+    store.away = False
+    assert deliver_all(layout) == 1
+    assert owed(layout) == []
+    client, (late, timely) = runs_of(layout)
+    late, timely = content_of(client, late), content_of(client, timely)
+    assert {name: [p[0] for p in points] for name, points in late[0].items() if name.startswith("train")} == {
+        "train/gen_l1": [1, 2], "train/nothing": [1, 2],
+    }  # fmt: skip
+    assert set(late[0]) == set(timely[0])
+    assert {k: len(v) for k, v in late[1].items()} == {k: len(v) for k, v in timely[1].items()}
+    assert len(late[1]["images"]) == 4
+    assert late[2:5] == timely[2:5]
+    assert late[2] == ["generator"]
+    assert late[6][0] == "FINISHED"
+    assert late[6][1] <= late[0]["train/gen_l1"][0][1] <= late[6][2]
+
+
+def test_a_later_stage_delivers_what_was_kept(layout, store):
+    store.away = True
+    train(layout)
+    store.away = False
+    record_metrics(layout, METRICS)
+    client, (run,) = runs_of(layout)
+    assert [p.step for p in client.get_metric_history(run.info.run_id, "train/gen_l1")] == [1, 2]
+    assert run.data.metrics["generated/l1"] == 0.5
+    assert owed(layout) == []
+
+
+def test_a_store_that_is_away_at_a_later_stage_gets_no_second_run(layout, store):
+    train(layout)
+    store.away = True
+    layout.run_note.unlink()  # as in a fresh clone
+    record_metrics(layout, METRICS)
+    store.away = False
+    deliver_all(layout)
+    client, (run,) = runs_of(layout)
+    assert run.data.metrics["generated/l1"] == 0.5
+    assert len(client.get_metric_history(run.info.run_id, "train/gen_l1")) == 2
+
+
+def test_a_replay_that_was_interrupted_anywhere_doubles_nothing(layout, store, monkeypatch):
+    store.away = True
+    train(layout)
+    record_metrics(layout, METRICS)
+    store.away = False
+    (folder,) = layout.spool.iterdir()
+    entries = len(list(folder.glob("0*.json")))
+    drop, find_or_make = Spool.drop, Delivery._find_or_make
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    def dies_once_made(delivery):
+        monkeypatch.setattr(delivery, "_note", lambda run_id=None, **changes: dies() if run_id else None)
+        delivery._about["making"] = True
+        delivery._spool.about = delivery._about
+        find_or_make(delivery)
+
+    # Each time a process dies after it delivered and before it noted that.
+    monkeypatch.setattr(Delivery, "_find_or_make", dies_once_made)
+    with pytest.raises(KeyboardInterrupt):
+        deliver_all(layout)
+    monkeypatch.setattr(Delivery, "_find_or_make", find_or_make)
+    for number in range(entries):
+        monkeypatch.setattr(Spool, "drop", dies)
+        with pytest.raises(KeyboardInterrupt):
+            deliver_all(layout)
+        monkeypatch.setattr(Spool, "drop", drop)
+        (name, _), *_ = Spool(folder, None).entries()
+        assert int(name) == number + 1
+        Spool(folder, None).drop(name)
+    deliver_all(layout)
+    client, (run,) = runs_of(layout)
+    points, files, models, *_, times = content_of(client, run)
+    assert all(len(history) == (2 if name.startswith("train") else 1) for name, history in points.items())
+    assert {name: len(there) for name, there in files.items()} == {"images": 4, "validate": 1, "evaluate": 1}
+    assert models == ["generator"]
+    assert run.data.params["train.epochs"] == "2"
+    assert times[0] == "FINISHED"
+
+
+def test_one_run_that_fails_holds_up_no_other(layout, store, monkeypatch):
+    store.away = True
+    train(layout)
+    train(layout)
+    store.away = False
+    broken = sorted(layout.spool.iterdir(), key=lambda path: path.stat().st_mtime_ns)[0]
+    (broken / "000001.json").write_text("no JSON")
+    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*JSONDecodeError"):
+        deliver_all(layout)
+    assert owed(layout) == [broken.name]
+    assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
+
+
+def test_a_training_asks_a_store_that_is_gone_a_few_times(layout, store):
+    store.away = True
+    train(layout, range(1, 201))
+    assert store.asked <= 8
+    store.away = False
+    deliver_all(layout)
+    client, (run,) = runs_of(layout)
+    assert len(client.get_metric_history(run.info.run_id, "train/gen_l1")) == 200
+
+
+def test_a_store_back_during_training_has_the_run_before_its_end(layout, store):
+    store.away = True
+    with Run.start(layout, PARAMS, "key") as run:
+        store.away = False
+        for epoch in range(1, 6):
+            run.record_epoch(epoch, {"gen_l1": 0.5}, None)
+        client, (recorded,) = runs_of(layout)
+        assert recorded.info.status == "RUNNING"
+        assert [p.step for p in client.get_metric_history(recorded.info.run_id, "train/gen_l1")] == [1, 2, 3, 4, 5]
+
+
+def test_what_a_dead_training_left_is_closed_and_one_that_lives_is_not(layout):
+    alive = Run.start(layout, PARAMS, "key")
+    dead = Run.start(layout, PARAMS, "key")
+    # As the end of its process does:
+    dead._system.finish()
+    dead._spool.close()
+    train(layout)
+    statuses = [run.info.status for run in runs_of(layout)[1]]
+    assert statuses == ["FINISHED", "KILLED", "RUNNING"]
+    alive.finish()
+    assert runs_of(layout)[1][2].info.status == "FINISHED"
+
+
+def test_what_is_kept_for_another_store_stays(layout, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://nobody:secret@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    train(layout)
+    with pytest.raises(UserError, match="nothing was recorded, all is kept in"):
+        deliver_all(layout)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert deliver_all(layout) == 0
+    assert len(owed(layout)) == 1
+    store = mlflow.MlflowClient(f"sqlite:///{layout.root / 'mlflow.db'}")
+    assert store.get_experiment_by_name("pix2street") is None
+    assert "secret" not in "".join(path.read_text() for path in layout.spool.rglob("*.json"))
+
+
+def test_what_a_store_refuses_is_told_and_holds_up_nothing(layout, capsys):
+    with Run.start(layout, PARAMS, "key") as run:
+        run.record_epoch(1, {"gen_l1": 0.4, "no such name!": 0.1}, None)
+        run.record_epoch(2, {"gen_l1": 0.3}, None)
+    assert "tracking: not recorded: epoch 1 (MlflowException" in capsys.readouterr().out
+    client, (run,) = runs_of(layout)
+    assert [p.step for p in client.get_metric_history(run.info.run_id, "train/gen_l1")] == [2]
+    assert owed(layout) == []
+
+
+def test_a_disk_that_takes_no_spool_stops_nothing(layout, store, capsys):
+    layout.spool.write_text("no folder")
+    store.away = True
+    train(layout)
+    assert "tracking: not recorded: the run, epoch 1, epoch 2" in capsys.readouterr().out
+
+
+def test_equal_trainings_at_one_time_are_two_runs(layout, tmp_path_factory):
+    """Two checkouts, one server: what is recorded later goes to each one's own run."""
+    other = Layout(tmp_path_factory.mktemp("other") / "project")
+    shutil.copytree(layout.root, other.root)
+    server = f"sqlite:///{layout.root / 'mlflow.db'}"
+    # As a server does, it says itself where artifacts go.
+    mlflow.MlflowClient(server).create_experiment("pix2street", (layout.root / "artifacts").as_uri())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", server)
+        with Run.start(layout, PARAMS, "key") as one, Run.start(other, PARAMS, "key") as two:
+            for run, checkout in ((one, layout), (two, other)):
+                run.record_training(checkout.generator)
+        record_metrics(layout, METRICS)
+        record_metrics(other, {"generated": {"l1": 0.25}})
+    client = mlflow.MlflowClient(server)
+    runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
+    assert sorted(run.data.metrics["generated/l1"] for run in runs) == [0.25, 0.5]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_an_experiment_has_a_run_of_its_own(layout, monkeypatch):
+    record_metrics(layout, METRICS)
+    monkeypatch.setenv("DVC_EXP_NAME", "young-sand")
+    record_metrics(layout, METRICS)
+    record_metrics(layout, METRICS)
+    _, runs = runs_of(layout)
+    assert [run.info.run_name for run in runs][:1] == ["young-sand"]
+    assert len(runs) == 2
+
+
+def test_the_data_are_identified_by_split(layout):
+    rows = [{"pair_id": f"p{n}", "split": "val" if n > 2 else "train", "input_sha256": "a" * 64} for n in range(4)]
+    layout.split.mkdir(parents=True)
+    write_manifest(layout.split, rows)
+    Dataset("streets", "S", "labels to photo", "", "", "right").write(layout.split)
+    train(layout)
+    _, (run,) = runs_of(layout)
+    inputs = {one.dataset.name: one for one in run.inputs.dataset_inputs}
+    assert set(inputs) == {"streets/train", "streets/val"}
+    sha256 = sha256_of(layout.split / "manifest.csv")
+    for split, pairs in (("train", 3), ("val", 1)):
+        one = inputs[f"streets/{split}"]
+        assert {tag.key: tag.value for tag in one.tags} == {"mlflow.data.context": split, "sha256": sha256}
+        assert one.dataset.digest == sha256[:36]
+        assert json.loads(one.dataset.source) == {"uri": "data/split/manifest.csv"}
+        assert json.loads(one.dataset.profile)["num_rows"] == pairs
+
+
+def test_the_machine_is_sampled_while_training_and_no_thread_stays(layout, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "3600")
+    train(layout)
+    assert "SystemMetricsMonitor" not in [thread.name for thread in threading.enumerate()]
+    client, (run,) = runs_of(layout)
+    assert 0 <= run.data.metrics["system/cpu_utilization_percentage"] <= 100
+    assert len(client.get_metric_history(run.info.run_id, "system/system_memory_usage_megabytes")) == 1
+    monkeypatch.setattr(SystemMetrics, "collect_metrics", lambda self: 1 / 0)
+    train(layout)
+    assert "SystemMetricsMonitor" not in [thread.name for thread in threading.enumerate()]
+    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
+    monkeypatch.setattr(SystemMetrics, "start", lambda self: pytest.fail("was told not to"))
+    train(layout)
 
 
 def test_runs_have_names_of_their_own_whatever_is_seeded(layout):

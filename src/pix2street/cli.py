@@ -64,6 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
         "its scores keep to `verify` in params.yaml",
     )
     verifying.set_defaults(run=verify_commit)
+
+    syncing = commands.add_parser("sync", help="record what was kept while the tracking store was away")
+    syncing.set_defaults(run=sync_runs)
     options = parser.parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
         options.run(options)
@@ -72,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
 def compare_runs(options: argparse.Namespace) -> None:
     """Print how two runs compare and write the same as a page."""
     from pix2street.reporting.comparison import Result, as_page, as_text, compare
-    from pix2street.tracking import fetch_run
+    from pix2street.store import fetch_run
 
     results = []
     for run in (options.run_a, options.run_b):
@@ -147,3 +150,13 @@ def _folder_for(kept: Path | None) -> Iterator[Path]:
         raise UserError(f"--keep: {kept} exists, it must be new; remove it or name another")
     kept.mkdir(parents=True)
     yield kept.resolve()
+
+
+def sync_runs(options: argparse.Namespace) -> None:
+    """Record what was kept while the tracking store was away."""
+    from pix2street.tracking import deliver_all
+
+    layout = Layout(Path.cwd())
+    print(f"runs brought up to date: {deliver_all(layout)}")
+    if kept := len(list(layout.spool.glob("*"))):
+        print(f"runs still recording, or kept for another store (MLFLOW_TRACKING_URI): {kept}")

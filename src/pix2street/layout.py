@@ -61,6 +61,16 @@ class Layout:
         return Path(os.environ.get("DVC_ROOT") or self.root) / ".checkpoints"
 
     @property
+    def spool(self) -> Path:
+        """What runs still owe a store that was away: no out. Temporary workspaces share that of the repository."""
+        return Path(os.environ.get("DVC_ROOT") or self.root) / ".mlflow_spool"
+
+    @property
+    def run_note(self) -> Path:
+        """Which run the weights in this workspace belong to: no out."""
+        return self.root / ".mlflow_run.json"
+
+    @property
     def generator(self) -> Path:
         """`generator.json` and `generator.weights.h5`."""
         return self.root / "models/generator"

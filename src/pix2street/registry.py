@@ -19,7 +19,8 @@ from pix2street.errors import UserError
 from pix2street.layout import Layout
 from pix2street.reporting.comparison import Comparison, Result, as_text, compare
 from pix2street.reporting.scores import title_of_score
-from pix2street.tracking import PARAMS_TAG, PROTOCOL_TAG, WEIGHTS_TAG, fetch_run, store_of
+from pix2street.store import PARAMS_TAG, WEIGHTS_TAG, fetch_run, store_of
+from pix2street.tracking import PROTOCOL_TAG
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"

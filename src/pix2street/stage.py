@@ -39,7 +39,7 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
     with with_clear_errors(Path(sys.argv[0]).stem, layout.root):
         params = read_params(layout.params)
         if tensorflow:
-            _load_quietly("tensorflow")
+            load_quietly("tensorflow")
         main(params, layout)
 
 
@@ -62,7 +62,7 @@ def with_clear_errors(name: str, root: Path) -> Iterator[None]:
         sys.exit(f"{name}: interrupted; nothing half-written stays, run again")
 
 
-def _load_quietly(library: str) -> None:
+def load_quietly(library: str) -> None:
     """Import a library whose compiled code prints to standard error; what it printed is shown if it fails."""
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:

@@ -1,85 +1,123 @@
-"""One MLflow run for each run of the pipeline; with registry.py the only place that knows MLflow.
+"""One MLflow run for each run of the pipeline; what it is given is said here, store.py gives it.
 
-Stages are processes of their own. They find their run by two tags that follow from content: the hash of the trained
-weights and the hash of all parameters. Where no such run exists (training came from DVC's cache, the store is new, a
-parameter after training changed), one is made and what is on disk is recorded in it first: every run is complete.
+Stages are processes of their own. They find their run by a note in the workspace, else by two tags that follow from
+content: the hash of the trained weights and the hash of all parameters. Where no such run exists (training came from
+DVC's cache, the store is new, a parameter after training changed), one is made and what is on disk is recorded in it
+first: every run is complete.
 
-Recording never stops a stage: what could not be recorded is said on the terminal.
+Recording never stops a stage: what a store that is away does not take is kept in a spool, and recorded by the next
+recording that reaches it, with the times it had. All that is recorded may be recorded twice and is there once.
 """
 
 import contextlib
-import fcntl
-import io
+import json
 import os
 import subprocess
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
+import warnings
 from pathlib import Path
 from typing import Any, Self
 
 import mlflow
-import numpy as np
 import pandas as pd
-from mlflow.entities import Metric, RunStatus
-from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.tracking.context.registry import resolve_tags
 
 from pix2street.errors import UserError
-from pix2street.files import sha256_of
+from pix2street.files import sha256_of, write_json
 from pix2street.hashes import hash_of, protocol_hash
-from pix2street.images import read_rgb
 from pix2street.layout import Layout
+from pix2street.lockfile import read_hashes
+from pix2street.pairs import Dataset, read_manifest
+from pix2street.spool import Spool
+from pix2street.store import EXPERIMENT, PARAMS_TAG, WEIGHTS_TAG, Delivery, connect, one_line, store_key
+from pix2street.system_metrics import SystemMetrics
 
-EXPERIMENT = "pix2street"
-WEIGHTS_TAG = "pix2street.weights"
-PARAMS_TAG = "pix2street.params"
 TRAINING_TAG = "pix2street.training"
 PROTOCOL_TAG = "pix2street.protocol"
+LOCK_TAG = "dvc.lock"
 
 
 class Run:
-    """A run under recording. After the first trouble with the store nothing more is tried, so nothing is slowed."""
+    """A run under recording. A store that is away is tried again after ever more recordings, so nothing is slowed."""
 
-    def __init__(self, layout: Layout, params: dict[str, Any]):
-        """Args: params, all of `params.yaml` as nested dicts."""
+    def __init__(self, layout: Layout, about: dict[str, Any]):
+        """Claims the run's spool.
+
+        Args:
+            about: all that is needed to find the run or to make it; see `_about`.
+        """
         self._layout = layout
-        self._params = params
+        self._kept: list[str] = []
         self._lost: list[str] = []
         self._reason = ""
+        self._failures = 0
+        self._to_skip = 0
+        self._system: SystemMetrics | None = None
+        self._about = about
+        self._spool: Spool | None = None
+        try:
+            self._spool = Spool.claim(layout.spool / about["key"], about)
+            self._about = {**self._spool.about, "ended": False}
+            self._spool.about = self._about
+        except OSError as error:  # a full or read-only disk
+            self._reason = one_line(error)
 
     @classmethod
     def start(cls, layout: Layout, params: dict[str, Any], training: str) -> Self:
         """A new run, for a training that begins or goes on; `training` is the key of its checkpoints.
 
-        What an interrupted process left running is closed: the new run gets the epochs that it had.
+        What an interrupted process left running is closed: the new run gets the epochs that it had. From here to
+        `finish` a thread takes samples of processor, memory, disk, network and GPU.
         """
-        run = cls(layout, params)
-
-        def begin():
-            run._close_interrupted(training)
-            run._create({TRAINING_TAG: training})
-
-        run._try("the run", begin)
+        run = cls(layout, {**_about(layout, params, {TRAINING_TAG: training}), "whole": True})
+        if run._reach("the run", None):
+            _deliver_others(layout)
+        run._record_data()
+        if os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true").lower() != "false":
+            with contextlib.suppress(Exception):  # what MLflow needs for this is no reason to end a training
+                run._system = SystemMetrics()
+                run._system.start()
         return run
 
     @classmethod
     def of_weights(cls, layout: Layout, params: dict[str, Any]) -> Self:
         """The run of these weights under these parameters; made from what is on disk where there is none."""
-        run = cls(layout, params)
-        run._try("the run", run._find)
-        if mlflow.active_run() is None and not run._lost:
-            run._try("the run", run._create)
-            run._try("the epochs", run._record_epochs)
-            run.record_training(layout.generator)
+        about = _about(layout, params, weights=_weights_of(layout.generator))
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            note = json.loads(layout.run_note.read_text(encoding="utf-8"))
+            if note["about"] == _identity(about):
+                about["key"] = note["key"]
+        run = cls(layout, about)
+        reached = run._reach("the run", None)
+        run._write_note(about["weights"])
+        # Where nobody knows whether the run exists, that is decided when the store is back.
+        if not run._about["whole"] and (run._about["made"] or not reached):
+            run._record_what_is_there({} if reached else {"only_if_made": True})
+        run._about["whole"] = True
+        run._save_about()
+        if reached:
+            _deliver_others(layout)
         return run
 
     def finish(self, status: int = RunStatus.FINISHED) -> None:
         """Close the run and say what was not recorded."""
-        self._try("the end of the run", lambda: mlflow.end_run(RunStatus.to_string(status)))
+        self._record_system(last=True)
+        self._to_skip = 0
+        self._record("the end of the run", {"kind": "end", "status": RunStatus.to_string(status), "ms": _now_ms()})
+        if self._spool is not None:
+            if self._spool.entries():
+                self._spool.close()
+            else:
+                self._kept.clear()
+                self._spool.remove()
+        if self._kept:
+            print(f"tracking: kept for later: {_list(self._kept)} ({self._reason}); `pix2street sync` records it")
         if self._lost:
-            print(f"tracking: not recorded: {', '.join(dict.fromkeys(self._lost))} ({self._reason})")
+            print(f"tracking: not recorded: {_list(self._lost)} ({self._reason})")
 
     def __enter__(self) -> Self:
         return self
@@ -89,164 +127,244 @@ class Run:
 
     def record_epoch(self, epoch: int, losses: dict[str, float], sheet: Path | None) -> None:
         """One epoch's losses, and its contact sheet where it has one."""
-
-        def record():
-            now_ms = time.time_ns() // 1_000_000
-            metrics = [Metric(f"train/{name}", value, now_ms, epoch) for name, value in losses.items()]
-            mlflow.MlflowClient().log_batch(self._run_id, metrics=metrics)
-            if sheet is not None:
-                mlflow.log_image(read_rgb(sheet), key="samples", step=epoch)
-
-        self._try(f"epoch {epoch}", record)
-
-    def _record_epochs(self) -> None:
-        """All epochs as they are on disk."""
-        for row in pd.read_csv(self._layout.history).to_dict("records"):
-            sheet = self._layout.samples / f"epoch_{row['epoch']:04.0f}.png"
-            self.record_epoch(int(row.pop("epoch")), row, sheet if sheet.exists() else None)
+        self._record_epoch(epoch, losses, sheet, _now_ms())
+        self._record_system()
 
     def record_training(self, generator_folder: Path) -> None:
         """The validation verdict, the model, and the tag by which later stages find this run."""
-        self._try("the validation verdict", lambda: mlflow.log_artifact(self._layout.verdict, "validate"))
-        self._try("the model", lambda: self._record_model(generator_folder))
-        self._try("the weights' tag", lambda: mlflow.set_tag(WEIGHTS_TAG, _weights_of(generator_folder)))
+        self._record_training(generator_folder)
+        self._write_note(_weights_of(generator_folder))
 
     def record_metrics(self, metrics: dict[str, Any]) -> None:
         """Every number of `metrics.json` under its path, and the files themselves, unless the run has these.
 
         Runs whose `PROTOCOL_TAG` is equal were measured alike: only their numbers may be compared.
         """
-
-        def record():
-            numbers = {k.replace(".", "/"): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
-            if not numbers.items() <= mlflow.get_run(self._run_id).data.metrics.items():
-                mlflow.log_metrics(numbers)
-                mlflow.log_artifacts(self._layout.evaluated, "evaluate")
-                mlflow.set_tag(PROTOCOL_TAG, protocol_hash(metrics))
-
-        self._try("the metrics", record)
+        numbers = {k.replace(".", "/"): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
+        protocol = {PROTOCOL_TAG: protocol_hash(metrics)}
+        scores = {"kind": "scores", "numbers": numbers, "tags": protocol, "ms": _now_ms()}
+        self._record("the metrics", {**scores, "path": str(self._layout.evaluated), "to": "evaluate"})
 
     def record_report(self) -> None:
-        """The report's page and summary."""
-        self._try("the report", lambda: mlflow.log_artifacts(self._layout.report_page.parent, "report"))
+        """The report's page, summary and pictures."""
+        report = {"kind": "files", "path": str(self._layout.report_page.parent), "to": "report"}
+        self._record("the report", report)
+
+    def record_hashes(self, current: str) -> None:
+        """The hashes of every stage's dependencies and outs, up to those of `current`, the stage that runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "lock.json"
+            try:
+                hashes = read_hashes(self._layout.root, current)
+                write_json(path, hashes)
+            except (OSError, KeyError, TypeError) as error:  # not run by DVC: an out is missing, dvc.lock is damaged
+                self._lose("the hashes", one_line(error))
+                return
+            self._record("the hashes", {"kind": "files", "path": str(path), "to": "dvc"})
+        tags = {f"{LOCK_TAG}.{stage}": hash_of(entry)[:12] for stage, entry in hashes.items()}
+        self._record("the hashes", {"kind": "tags", "tags": tags})
 
     def record_decision(self) -> None:
         """Which limits the model keeps."""
-        self._try("the decision", lambda: mlflow.log_artifact(self._layout.decision, "register"))
+        self._record("the decision", {"kind": "files", "path": str(self._layout.decision), "to": "register"})
 
     @property
     def id(self) -> str | None:
-        """Its id in the store; None where the store did not take all that came before."""
-        return None if self._lost else self._run_id
+        """Its id in the store; None where the store has not taken all that came before."""
+        return None if self._kept or self._lost else self._about["run_id"]
 
-    def _try(self, what: str, record: Callable[[], None]) -> None:
-        if self._lost:
-            self._lost.append(what)
+    def _record_what_is_there(self, condition: dict[str, Any]) -> None:
+        """Data, epochs and model as they are on disk; all in one moment, so that a second time changes nothing."""
+        self._record_data(**condition)
+        if self._layout.history.exists():
+            for row in pd.read_csv(self._layout.history).to_dict("records"):
+                sheet = self._layout.samples / f"epoch_{row['epoch']:04.0f}.png"
+                epoch, ms = int(row.pop("epoch")), self._about["start_ms"]
+                self._record_epoch(epoch, row, sheet if sheet.exists() else None, ms, **condition)
+        else:
+            self._lose("the epochs", f"there is no {self._layout.history}")
+        self._record_training(self._layout.generator, **condition)
+
+    def _record_epoch(
+        self, epoch: int, losses: dict[str, float], sheet: Path | None, ms: int, **condition: Any
+    ) -> None:
+        metrics = [(f"train/{name}", value, ms, epoch) for name, value in losses.items()]
+        self._record(f"epoch {epoch}", {"kind": "metrics", "metrics": metrics, **condition})
+        if sheet is not None:
+            picture = {"kind": "sheet", "path": str(sheet), "ms": ms, "step": epoch}
+            self._record(f"epoch {epoch}", {**picture, **condition})
+
+    def _record_training(self, generator_folder: Path, **condition: Any) -> None:
+        verdict = {"kind": "files", "path": str(self._layout.verdict), "to": "validate"}
+        self._record("the validation verdict", {**verdict, **condition})
+        usage = {name: self._about["generate"][name] for name in ("norm", "dropout")}
+        self._record("the model", {"kind": "model", "path": str(generator_folder), **usage, **condition})
+        if weights := _weights_of(generator_folder):
+            self._record("the weights' tag", {"kind": "tags", "tags": {WEIGHTS_TAG: weights}, **condition})
+
+    def _record_data(self, **condition: Any) -> None:
+        """Which data: an MLflow data set for each split, identified by the hash of the manifest, which lists every
+        file's hash."""
+        manifest = self._layout.split / "manifest.csv"
+        if not manifest.exists():
+            return
+        name, sha256, rows = Dataset.read(self._layout.split).name, sha256_of(manifest), read_manifest(manifest.parent)
+        source = manifest.relative_to(self._layout.root).as_posix()
+        inputs = []
+        try:
+            for split, rows_of_split in rows.groupby("split"):
+                with warnings.catch_warnings(action="ignore"):  # that whole numbers cannot be missing
+                    data = mlflow.data.from_pandas(rows_of_split, source, name=f"{name}/{split}", digest=sha256[:36])
+                    inputs.append({"dataset": data.to_dict(), "context": split, "sha256": sha256})
+        except MlflowException as error:
+            self._lose("the data set", one_line(error))
+            return
+        self._record("the data set", {"kind": "inputs", "inputs": inputs, **condition})
+
+    def _record_system(self, last: bool = False) -> None:
+        """What the sampling thread has taken; `last` ends it."""
+        if self._system is None:
+            return
+        metrics = self._system.finish() if last else self._system.taken()
+        if last:
+            self._system = None
+        if metrics:
+            self._record("system metrics", {"kind": "metrics", "metrics": metrics})
+
+    def _record(self, what: str, entry: dict[str, Any]) -> None:
+        """Record an entry after all that is owed; keep it where the store is away or not due to be tried."""
+        if "path" in entry and not Path(entry["path"]).exists():
+            self._lose(what, f"there is no {entry['path']}")
+            return
+        if self._to_skip:
+            self._to_skip -= 1
+        elif self._reach(what, entry):
             return
         try:
-            record()
+            if self._spool is None:
+                raise OSError(self._reason)
+            self._spool.append(entry)
+            self._kept.append(what)
+        except OSError as error:
+            self._lose(what, self._reason or one_line(error))
+
+    def _lose(self, what: str, reason: str) -> None:
+        self._lost.append(what)
+        self._reason = reason
+
+    def _reach(self, what: str, entry: dict[str, Any] | None) -> bool:
+        """Deliver all that is owed, then `entry`; whether the store was there."""
         # Stores fail in the ways of MLflow, of HTTP, of each database and of each artifact store.
+        try:
+            delivery = Delivery(self._layout, self._about, self._spool)
+            refused = delivery.deliver_owed()
+            if entry is not None:
+                refused += delivery.deliver(entry)
         except Exception as error:  # noqa: BLE001
-            self._lost.append(what)
-            self._reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._reason = one_line(error)
+            if entry is None:
+                (self._kept if self._spool else self._lost).append(what)
+            self._failures += 1
+            # 3, 15, 63, ... recordings are kept without asking: a training asks a store that is gone a few times.
+            self._to_skip = 4**self._failures - 1
+            return False
+        self._failures = 0
+        if refused:
+            self._lose(what, refused[-1])
+        return True
 
-    @property
-    def _run_id(self) -> str:
-        return mlflow.active_run().info.run_id
+    def _save_about(self) -> None:
+        if self._spool is not None:
+            with contextlib.suppress(OSError):
+                self._spool.about = self._about
 
-    def _close_interrupted(self, training: str) -> None:
-        left = mlflow.search_runs(
-            [_experiment_id(self._layout)],
-            filter_string=f"tags.`{TRAINING_TAG}` = '{training}' and attributes.status = 'RUNNING'",
-            output_format="list",
-        )
-        for run in left:
-            mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
-
-    def _create(self, more_tags: dict[str, str] | None = None) -> None:
-        git = ["git", "-C", str(self._layout.root)]
-        written_by_dvc = [":!dvc.lock", ":!reports", ":(exclude,glob)**/.gitignore"]
-        dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", *written_by_dvc])
-        tags = {
-            PARAMS_TAG: hash_of(self._params),
-            "git.commit": _output_of([*git, "rev-parse", "HEAD"]),
-            "git.dirty": str(bool(dirty)).lower(),
-            "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
-            **(more_tags or {}),
-        }
-        # MLflow takes names from Python's random numbers, which a training seeds: all its runs would have one.
-        dataset = self._params.get("download", {}).get("dataset", EXPERIMENT)
-        run = mlflow.start_run(
-            experiment_id=_experiment_id(self._layout),
-            run_name=os.environ.get("DVC_EXP_NAME") or f"{dataset}-{uuid.uuid4().hex[:6]}",
-            tags={key: value for key, value in tags.items() if value},
-        )
-        mlflow.log_params(_flatten(self._params), run_id=run.info.run_id)
-
-    def _find(self) -> None:
-        found = mlflow.search_runs(
-            [_experiment_id(self._layout)],
-            filter_string=f"tags.`{WEIGHTS_TAG}` = '{_weights_of(self._layout.generator)}' "
-            f"and tags.`{PARAMS_TAG}` = '{hash_of(self._params)}'",
-            order_by=["attributes.start_time DESC"],
-            max_results=1,
-            output_format="list",
-        )
-        if found:
-            mlflow.start_run(run_id=found[0].info.run_id)
-
-    def _record_model(self, generator_folder: Path) -> None:
-        from pix2street.generators.inference import as_inference
-        from pix2street.networks import load_network
-
-        generate = self._params["generate"]
-        network = load_network(generator_folder, "generator")
-        inference = as_inference(network, generate["norm"], generate["dropout"])
-        shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
-        schemas = [Schema([TensorSpec(np.dtype("float32"), shape)]) for shape in shapes]
-        # Keras lists every tensor it exports on standard output.
-        with contextlib.redirect_stdout(io.StringIO()):
-            mlflow.keras.log_model(
-                inference,
-                name="generator",
-                signature=ModelSignature(*schemas),
-                pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
-                save_exported_model=True,
-            )
+    def _write_note(self, weights: str | None) -> None:
+        """Tell later stages in this workspace that these weights are this run's."""
+        note = {"key": self._about["key"], "about": _identity({**self._about, "weights": weights})}
+        with contextlib.suppress(OSError):
+            write_json(self._layout.run_note, note)
 
 
-def store_of(layout: Layout) -> mlflow.MlflowClient:
-    """The store that `layout` records in, for what is no run."""
-    _experiment_id(layout)
-    return mlflow.MlflowClient()
+def deliver_all(layout: Layout) -> int:
+    """Record all that was kept for this store while it was away; how many runs that were.
 
-
-def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("evaluate", "report")) -> None:
-    """Copy what a run recorded of its evaluation and its report to `folder/{evaluate,report}`.
-
-    Args:
-        run: its id, the beginning of its id, or its name; of several runs of one name the newest.
-        parts: what is copied.
+    What is kept for other stores stays, and what another process works on.
 
     Raises:
-        UserError: no run or several are meant, or it has no such part.
+        UserError: the store cannot be reached, or does not take all.
     """
-    experiment = _experiment_id(layout)
-    runs = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
-    found = [one for one in runs if one.info.run_name == run][:1]
-    found = found or [one for one in runs if one.info.run_id.startswith(run)]
-    if len(found) != 1:
-        fault = "no run" if not found else f"{len(found)} runs"
-        names = ", ".join(f"{one.info.run_id[:8]} ({one.info.run_name})" for one in runs[:5]) or "none"
-        raise UserError(
-            f"{run}: {fault} of experiment {EXPERIMENT} has this name or an id that begins so; the newest are {names}"
-        )
-    run_id = found[0].info.run_id
-    there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
-    for part in parts:
-        if part not in there:
-            raise UserError(f"{run}: has recorded no {part}; run `dvc repro` to its end")
-        mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
+    try:
+        connect(layout)
+        delivered, errors = _deliver_others(layout)
+    except Exception as error:
+        raise UserError(f"nothing was recorded, all is kept in {layout.spool}: {one_line(error)}") from error
+    if errors:
+        raise UserError(f"not all was recorded, the rest is kept in {layout.spool}: {one_line(errors[0])}")
+    return delivered
+
+
+def _deliver_others(layout: Layout) -> tuple[int, list[Exception]]:
+    """What other processes left behind: an interrupted run is closed; how many runs were recorded, and what failed."""
+    delivered, errors = 0, []
+    for spool in Spool.unclaimed(layout.spool):
+        try:
+            about = spool.about
+            # One that is not whole waits for its stage, which will be run again.
+            if about["store"] != store_key() or not about["whole"]:
+                continue
+            owed = spool.entries()
+            if owed[-1][1]["kind"] != "end" if owed else not about["ended"]:
+                spool.append({"kind": "end", "status": RunStatus.to_string(RunStatus.KILLED), "ms": _now_ms()})
+            Delivery(layout, about, spool).deliver_owed()
+            spool.remove()
+            delivered += 1
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+            if len(errors) == 3:  # the store is away again; one run that fails by itself holds up no other
+                break
+        finally:
+            spool.close()
+    return delivered, errors
+
+
+def _about(
+    layout: Layout, params: dict[str, Any], more_tags: dict[str, str] | None = None, weights: str | None = None
+) -> dict[str, Any]:
+    """All that is needed to find a run, now or later, or to make it: plain values."""
+    git = ["git", "-C", str(layout.root)]
+    written_by_dvc = [":!dvc.lock", ":!reports", ":(exclude,glob)**/.gitignore"]
+    dirty = _output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", *written_by_dvc])
+    tags = {
+        **resolve_tags(),
+        PARAMS_TAG: hash_of(params),
+        "git.commit": _output_of([*git, "rev-parse", "HEAD"]),
+        "git.dirty": str(bool(dirty)).lower(),
+        "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
+        **(more_tags or {}),
+    }
+    key = uuid.uuid4().hex
+    # MLflow's own names come from Python's random numbers, which a training seeds: all its runs would have one name.
+    name = os.environ.get("DVC_EXP_NAME") or f"{params.get('download', {}).get('dataset', EXPERIMENT)}-{key[:6]}"
+    return {
+        "key": key,
+        "store": store_key(),
+        "weights": weights,
+        "start_ms": _now_ms(),
+        "name": name,
+        "tags": {key: value for key, value in tags.items() if value},
+        "params": {name: str(value) for name, value in _flatten(params).items()},
+        "generate": params["generate"],
+        "run_id": None,
+        "making": False,
+        "made": False,
+        "whole": False,
+        "ended": False,
+    }
+
+
+def _identity(about: dict[str, Any]) -> list[str]:
+    """What must be equal for a later stage to belong to a run."""
+    return [about["store"], about["weights"], about["tags"][PARAMS_TAG], about["tags"].get("dvc.exp", "")]
 
 
 def _flatten(values: dict[str, Any]) -> dict[str, Any]:
@@ -254,24 +372,19 @@ def _flatten(values: dict[str, Any]) -> dict[str, Any]:
     return pd.json_normalize(values, sep=".").to_dict("records")[0]
 
 
-def _experiment_id(layout: Layout) -> str:
-    """The experiment in the store that MLFLOW_TRACKING_URI names, else in SQLite at the repository's root."""
-    # DVC runs queued experiments in temporary workspaces and says where the repository is.
-    root = Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
-    own_store = "MLFLOW_TRACKING_URI" not in os.environ
-    if own_store:
-        mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
-    with (root / ".mlflow.lock").open("w") as lock:
-        # Two processes that create one SQLite store at the same time break it.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
-        if experiment is not None:
-            return experiment.experiment_id
-        return mlflow.create_experiment(EXPERIMENT, (root / "mlartifacts").as_uri() if own_store else None)
+def _weights_of(generator_folder: Path) -> str | None:
+    """The weights' hash; None where there are none, as in a workspace that holds a stage's dependencies alone."""
+    weights = generator_folder / "generator.weights.h5"
+    return sha256_of(weights) if weights.exists() else None
 
 
-def _weights_of(generator_folder: Path) -> str:
-    return sha256_of(generator_folder / "generator.weights.h5")
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _list(whats: list[str]) -> str:
+    names = list(dict.fromkeys(whats))
+    return ", ".join(names if len(names) <= 8 else [*names[:4], f"{len(names) - 8} more", *names[-4:]])
 
 
 def _output_of(command: list[str]) -> str:

@@ -1,0 +1,282 @@
+"""MLflow's store: where it is, a run found or made in it, and what a run is given.
+
+All that is delivered may be delivered twice and is there once.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.tracking.multimedia import compress_image_size
+from mlflow.types import Schema, TensorSpec
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+
+from pix2street.errors import UserError
+from pix2street.layout import Layout
+from pix2street.spool import Spool
+from pix2street.stage import load_quietly
+
+EXPERIMENT = "pix2street"
+KEY_TAG = "pix2street.key"
+WEIGHTS_TAG = "pix2street.weights"
+PARAMS_TAG = "pix2street.params"
+
+PROBE_TIMEOUT_S = 2
+REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+"""What a store answers that will never take an entry."""
+
+
+class Delivery:
+    """The store, and one run in it: found, or made with the start time it had."""
+
+    def __init__(self, layout: Layout, about: dict[str, Any], spool: Spool | None):
+        """Args: about, where the found or made run is noted; its copy in `spool` as well."""
+        self._about = about
+        self._spool = spool
+        connect(layout)
+        self._client = MlflowClient()
+        if about["run_id"] is None:
+            self._experiment_id = experiment_of(layout)
+            self._find_or_make()
+        self._experiment_id = about["experiment_id"]
+        self._run_id = about["run_id"]
+
+    def deliver_owed(self) -> list[str]:
+        """Record all that the spool holds; why the store will never take what it refused."""
+        refused = []
+        for name, entry in self._spool.entries() if self._spool else []:
+            if self._about["made"] or not entry.get("only_if_made"):
+                refused += self.deliver(entry)
+            self._spool.drop(name)
+        return refused
+
+    def deliver(self, entry: dict[str, Any]) -> list[str]:
+        """Record one entry; a second time changes nothing. Why, where the store will never take it."""
+        try:
+            self._deliver(entry)
+        except MlflowException as error:
+            if error.error_code not in REFUSALS:
+                raise
+            return [one_line(error)]
+        return []
+
+    def _deliver(self, entry: dict[str, Any]) -> None:
+        client, run_id = self._client, self._run_id
+        match entry["kind"]:
+            case "metrics":
+                # A store has a metric of one key, step, time and value once.
+                self._log_metrics([Metric(*metric) for metric in entry["metrics"]])
+            case "tags":
+                client.log_batch(run_id, tags=[RunTag(*tag) for tag in entry["tags"].items()])
+            case "files":
+                log = client.log_artifacts if Path(entry["path"]).is_dir() else client.log_artifact
+                log(run_id, entry["path"], entry["to"])
+            case "sheet":
+                self._deliver_sheet(entry)
+            case "inputs":
+                client.log_inputs(run_id, [_as_input(one) for one in entry["inputs"]])
+            case "model":
+                self._deliver_model(entry)
+            case "scores":
+                numbers = entry["numbers"]
+                if not numbers.items() <= client.get_run(run_id).data.metrics.items():
+                    client.log_artifacts(run_id, entry["path"], entry["to"])
+                    client.log_batch(run_id, tags=[RunTag(*tag) for tag in entry["tags"].items()])
+                    metrics = [Metric(name, value, entry["ms"], 0) for name, value in numbers.items()]
+                    self._log_metrics(metrics)
+            case "end":
+                client.set_terminated(run_id, entry["status"], entry["ms"])
+                self._note(ended=True)
+
+    def _log_metrics(self, metrics: list[Metric]) -> None:
+        # A server takes no more than a thousand at once.
+        for start in range(0, len(metrics), 1000):
+            self._client.log_batch(self._run_id, metrics=metrics[start : start + 1000])
+
+    def _find_or_make(self) -> None:
+        about = self._about
+        found = self._search(f"tags.`{KEY_TAG}` = '{about['key']}'")
+        made = bool(found) and about["making"]
+        if not found and about["weights"]:
+            mine = (
+                f"tags.`{WEIGHTS_TAG}` = '{about['weights']}' and tags.`{PARAMS_TAG}` = '{about['tags'][PARAMS_TAG]}'"
+            )
+            # An experiment has a run of its own, even where another one trained the same.
+            mine += f" and tags.`dvc.exp` = '{about['tags']['dvc.exp']}'" if "dvc.exp" in about["tags"] else ""
+            found = self._search(mine)
+        if not found:
+            self._note(making=True)
+            found = [
+                self._client.create_run(
+                    self._experiment_id, about["start_ms"], {**about["tags"], KEY_TAG: about["key"]}, about["name"]
+                )
+            ]
+            made = True
+        run_id = found[0].info.run_id
+        if made:
+            params = [Param(name, str(value)) for name, value in about["params"].items()]
+            for start in range(0, len(params), 100):
+                self._client.log_batch(run_id, params=params[start : start + 100])
+        self._note(run_id=run_id, experiment_id=self._experiment_id, made=made)
+
+    def _note(self, **changes: Any) -> None:
+        self._about.update(changes)
+        if self._spool is not None:
+            self._spool.about = self._about
+
+    def _search(self, query: str) -> list[mlflow.entities.Run]:
+        newest = ["attributes.start_time DESC"]
+        return self._client.search_runs([self._experiment_id], query, max_results=1, order_by=newest)
+
+    def _deliver_sheet(self, entry: dict[str, Any]) -> None:
+        """As `log_image` with a step does, under a name that is the same every time."""
+        name = f"samples+step+{entry['step']}+timestamp+{entry['ms']}+{uuid.UUID(self._about['key'])}"
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copyfile(entry["path"], Path(folder) / f"{name}.png")
+            compress_image_size(mlflow.Image(entry["path"]).to_pil()).save(Path(folder) / f"{name}+compressed.webp")
+            self._client.log_artifacts(self._run_id, folder, "images")
+        self._client.set_tag(self._run_id, "mlflow.loggedImages", True)
+
+    def _deliver_model(self, entry: dict[str, Any]) -> None:
+        load_quietly("tensorflow")
+        from pix2street.generators.inference import as_inference
+        from pix2street.networks import load_network
+
+        client, run_id = self._client, self._run_id
+        found = client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'")
+        if any(model.status == LoggedModelStatus.READY for model in found):
+            return
+        for model in found:
+            client.delete_logged_model(model.model_id)
+        inference = as_inference(load_network(Path(entry["path"]), "generator"), entry["norm"], entry["dropout"])
+        shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
+        schemas = [Schema([TensorSpec(np.dtype("float32"), shape)]) for shape in shapes]
+        params = client.get_run(run_id).data.params
+        model = client.create_logged_model(self._experiment_id, "generator", run_id, params=params)
+        # Keras lists every tensor it exports on standard output.
+        with contextlib.redirect_stdout(io.StringIO()):
+            Model.log(
+                None,
+                mlflow.keras,
+                run_id=run_id,
+                name="generator",
+                model_id=model.model_id,
+                model=inference,
+                signature=ModelSignature(*schemas),
+                pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
+                save_exported_model=True,
+            )
+
+
+def _as_input(entry: dict[str, Any]) -> DatasetInput:
+    tags = {"mlflow.data.context": entry["context"], "sha256": entry["sha256"]}
+    return DatasetInput(mlflow.entities.Dataset(**entry["dataset"]), [InputTag(*tag) for tag in tags.items()])
+
+
+def store_of(layout: Layout) -> MlflowClient:
+    """The store that `layout` records in, for what is no run."""
+    experiment_of(layout)
+    return MlflowClient()
+
+
+def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("evaluate", "report")) -> None:
+    """Copy what a run recorded of its evaluation and its report to `folder/{evaluate,report}`.
+
+    Args:
+        run: its id, the beginning of its id, or its name; of several runs of one name the newest.
+        parts: what is copied.
+
+    Raises:
+        UserError: no run or several are meant, or it has no such part.
+    """
+    experiment = experiment_of(layout)
+    runs = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
+    found = [one for one in runs if one.info.run_name == run][:1]
+    found = found or [one for one in runs if one.info.run_id.startswith(run)]
+    if len(found) != 1:
+        fault = "no run" if not found else f"{len(found)} runs"
+        names = ", ".join(f"{one.info.run_id[:8]} ({one.info.run_name})" for one in runs[:5]) or "none"
+        raise UserError(
+            f"{run}: {fault} of experiment {EXPERIMENT} has this name or an id that begins so; the newest are {names}"
+        )
+    run_id = found[0].info.run_id
+    there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
+    for part in parts:
+        if part not in there:
+            raise UserError(f"{run}: has recorded no {part}; run `dvc repro` to its end")
+        mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
+
+
+def store_key() -> str:
+    """Which store is meant, without what its address may hold of a password."""
+    address = os.environ.get("MLFLOW_TRACKING_URI")
+    return hashlib.sha256(_public(address).encode()).hexdigest()[:16] if address else "own"
+
+
+def connect(layout: Layout) -> Path | None:
+    """MLflow uses the store that MLFLOW_TRACKING_URI names, else SQLite at the repository's root.
+
+    Returns:
+        where artifacts go, where that is not the server's to say.
+
+    Raises:
+        MlflowException: a server does not answer.
+    """
+    # DVC runs queued experiments in temporary workspaces and says where the repository is.
+    root = Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
+    address = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(address or f"sqlite:///{root / 'mlflow.db'}")
+    if not address:
+        # MLflow puts it into the environment, where it would look like the user's choice from now on.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    if mlflow.get_tracking_uri().startswith(("http://", "https://")):
+        # One that hangs is found in seconds, before it is asked anything that may take longer.
+        credentials = get_default_host_creds(mlflow.get_tracking_uri())
+        http_request(credentials, "/health", "GET", max_retries=0, timeout=PROBE_TIMEOUT_S)
+    return None if address else root / "mlartifacts"
+
+
+def experiment_of(layout: Layout) -> str:
+    """The experiment in the store, made where there is none."""
+    artifacts = connect(layout)
+    root = Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
+    with (root / ".mlflow.lock").open("w") as lock:
+        # Two processes that create one SQLite store at the same time break it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if experiment is not None:
+            return experiment.experiment_id
+        try:
+            return mlflow.create_experiment(EXPERIMENT, artifacts and artifacts.as_uri())
+        except MlflowException as error:
+            # On a server, another checkout may have been first.
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+
+
+def one_line(error: Exception) -> str:
+    """An error's kind and first line, without the password of an address."""
+    return _public(f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _public(text: str) -> str:
+    """`text` without the user and password of an address."""
+    return re.sub(r"//[^/@\s]+@", "//", text)

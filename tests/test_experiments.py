@@ -1,0 +1,97 @@
+"""Experiments in DVC's queue, and a cache that travels."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import mlflow
+import pytest
+from test_pipeline import Project
+
+WHO = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def git(folder: Path, *command: str) -> None:
+    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project whose pipeline has run once, with its cache in a folder that plays the remote."""
+    root = tmp_path_factory.mktemp("project") / "main"
+    root.mkdir()
+    project = Project(root)
+    project.change_params({"train": {"epochs": 1}})
+    (root / ".dvc/.gitignore").write_text("/tmp\n/cache\n")
+    done = project.repro()
+    assert done.returncode == 0, done.stderr
+    done = project.run("dvc", "remote", "add", "--default", "folder", str(root.parent / "remote"))
+    assert done.returncode == 0, done.stderr
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "run once")
+    return project
+
+
+def test_six_experiments_of_two_workers_are_six_complete_runs(project):
+    grid = ["-S", "train.l1_weight=1.0,10.0,100.0", "-S", "train.seed=1,2"]
+    queued = project.run("dvc", "exp", "run", "--queue", *grid, **WHO)
+    assert queued.returncode == 0, queued.stderr
+    # The exit code of --run-all is 0 even where an experiment failed.
+    workers = project.start("dvc", "exp", "run", "--run-all", "-j", "2", **WHO)
+    said = "".join(workers.communicate(timeout=1500))
+    shown = json.loads(project.run("dvc", "exp", "show", "--json", **WHO).stdout)
+    experiments = {
+        one["name"]: one["revs"][0]["data"]
+        for baseline in shown
+        for one in baseline["experiments"] or []
+        if one["revs"]
+    }
+    assert len(experiments) == 6, said
+
+    client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
+    named = {run.info.run_name: run for run in runs if "dvc.exp" in run.data.tags}
+    assert len(runs) == 7
+    assert set(named) == set(experiments)
+    for name, run in named.items():
+        experiment = experiments[name]
+        train = experiment["params"]["params.yaml"]["data"]["train"]
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["dvc.exp"] == name
+        assert float(run.data.params["train.l1_weight"]) == train["l1_weight"]
+        assert int(run.data.params["train.seed"]) == train["seed"]
+        l1 = experiment["metrics"]["reports/evaluate/metrics.json"]["data"]["generated"]["l1"]
+        assert run.data.metrics["generated/l1"] == l1
+        assert [point.step for point in client.get_metric_history(run.info.run_id, "train/gen_l1")] == [1]
+        files = {item.path for item in client.list_artifacts(run.info.run_id)}
+        assert files == {"images", "validate", "evaluate", "report", "register", "dvc"}
+        lock = json.loads(Path(client.download_artifacts(run.info.run_id, "dvc/lock.json")).read_text())
+        assert lock["train"]["outs"]["models/generator"] == experiment["outs"]["models/generator"]["hash"]
+        source = f"source_run_id = '{run.info.run_id}'"
+        assert len(client.search_logged_models([run.info.experiment_id], source)) == 1
+    asked = {(run.data.params["train.l1_weight"], run.data.params["train.seed"]) for run in named.values()}
+    assert asked == {(weight, seed) for weight in ("1.0", "10.0", "100.0") for seed in ("1", "2")}
+    assert len({run.data.tags["pix2street.weights"] for run in named.values()}) == 6
+    assert list((project.root / ".mlflow_spool").iterdir()) == []
+
+    one, two = list(experiments)[:2]
+    compared = json.loads(project.run("dvc", "metrics", "diff", one, two, "--json", **WHO).stdout)
+    l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
+    assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
+
+
+def test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing(project):
+    pushed = project.run("dvc", "push")
+    assert pushed.returncode == 0, pushed.stderr
+    clone = project.root.parent / "clone"
+    git(project.root.parent, "clone", "-q", str(project.root), str(clone))
+    there = object.__new__(Project)
+    there.root = clone
+    pulled = there.run("dvc", "pull")
+    assert pulled.returncode == 0, pulled.stderr
+    again = there.repro()
+    assert again.returncode == 0, again.stderr
+    assert "Running stage" not in again.stdout
+    assert "up to date" in again.stdout
+    for out in ("models/generator/generator.weights.h5", "reports/report/index.html"):
+        assert (clone / out).read_bytes() == (project.root / out).read_bytes()

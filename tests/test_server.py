@@ -1,0 +1,173 @@
+"""A team's server: MLflow with PostgreSQL and artifacts behind its proxy, as docs/tracking.md starts it."""
+
+import getpass
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import mlflow
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from test_pipeline import Project
+from urllib3.util import Retry
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def postgres_program(name: str) -> str | None:
+    """Debian keeps a version's programs out of PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(versions[-1]) if versions else None)
+
+
+@pytest.fixture(scope="module")
+def database():
+    """The address of a fresh PostgreSQL; None where there is no such program or no driver."""
+    driver, initdb, pg_ctl = (
+        importlib.util.find_spec("psycopg2"),
+        postgres_program("initdb"),
+        postgres_program("pg_ctl"),
+    )
+    if not (driver and initdb and pg_ctl):
+        yield None
+        return
+    port = free_port()
+    folder = Path(tempfile.mkdtemp(prefix="pix2street_pg_"))
+    # PostgreSQL refuses to run as root.
+    switch = ["runuser", "-u", "postgres", "--"] if getpass.getuser() == "root" else []
+    if switch:
+        shutil.chown(folder, "postgres")
+    data = str(folder / "data")
+    settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run([*switch, initdb, "-D", data, "-U", "postgres", "-A", "trust"], **quiet)
+    subprocess.run([*switch, pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start"], **quiet)
+    yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
+    subprocess.run([*switch, pg_ctl, "-D", data, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder)
+
+
+class Server:
+    """`mlflow server` on a port of its own, which can die and come back."""
+
+    def __init__(self, folder: Path, database: str):
+        self.folder, self.database, self.port = folder, database, free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        command += ["--backend-store-uri", self.database, "--artifacts-destination", str(self.folder / "artifacts")]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        with requests.Session() as session:
+            # It imports for ten seconds or more, and then makes its tables.
+            patience = Retry(total=90, connect=90, backoff_factor=0.1, backoff_max=1)
+            session.mount("http://", HTTPAdapter(max_retries=patience))
+            assert session.get(f"{self.address}/health").ok, (self.folder / "log").read_text()
+
+    def die(self) -> None:
+        os.killpg(self._process.pid, 9)
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, database):
+    folder = tmp_path_factory.mktemp("server")
+    server = Server(folder, database or f"sqlite:///{folder / 'mlflow.db'}")
+    yield server
+    server.die()
+
+
+@pytest.fixture(scope="module")
+def checkouts(tmp_path_factory, server) -> list[Project]:
+    """Two checkouts whose pipelines ran at the same time, recorded by one server."""
+    checkouts = [Project(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
+    processes = [project.start("dvc", "repro", MLFLOW_TRACKING_URI=server.address) for project in checkouts]
+    for process in processes:
+        out, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors
+        assert "tracking:" not in out
+    return checkouts
+
+
+def content_of(client: mlflow.MlflowClient, run) -> tuple:
+    files = {
+        item.path: len(client.list_artifacts(run.info.run_id, item.path))
+        for item in client.list_artifacts(run.info.run_id)
+    }
+    models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    steps = [point.step for point in client.get_metric_history(run.info.run_id, "train/gen_l1")]
+    return run.info.status, files, [model.name for model in models], steps, len(run.inputs.dataset_inputs)
+
+
+WHOLE_TRAINING = ["generator"], [1, 2], 2
+
+
+def test_equal_pipelines_at_one_time_are_two_complete_runs(database, server, checkouts):
+    if database is None:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql, pip install -e '.[server]'")
+    client = mlflow.MlflowClient(server.address)
+    runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
+    assert len(runs) == 2
+    for run in runs:
+        assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+        status, files, *rest = content_of(client, run)
+        assert status == "FINISHED"
+        assert files == {"dvc": 1, "evaluate": 5, "images": 4, "register": 1, "report": 3, "validate": 1}
+        assert tuple(rest) == WHOLE_TRAINING
+        assert run.data.metrics["generated/l1"] > 0
+        (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+        assert client.list_logged_model_artifacts(model.model_id)
+    assert runs[0].data.metrics["generated/l1"] == runs[1].data.metrics["generated/l1"]
+    assert not [project.root for project in checkouts if (project.root / "mlflow.db").exists()]
+
+
+def test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything(server, checkouts):
+    project = checkouts[0]
+    outs = ["models/generator/generator.weights.h5", "reports/train/history.csv"]
+    outs += [f"reports/train/samples/epoch_{epoch:04d}.png" for epoch in (1, 2)]
+    before = {out: (project.root / out).read_bytes() for out in outs}
+    process = project.start(
+        "python", "pipeline/train.py", TQDM_MININTERVAL="0", TQDM_MINITERS="1", MLFLOW_TRACKING_URI=server.address
+    )
+    seen = ""
+    while " 12/20 " not in seen:  # within the second epoch
+        piece = process.stderr.read(1)
+        assert piece, seen
+        seen += piece
+    server.die()
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "tracking: kept for later: epoch 2" in out
+    assert {out: (project.root / out).read_bytes() for out in outs} == before
+
+    server.start()
+    synced = project.run("pix2street", "sync", MLFLOW_TRACKING_URI=server.address)
+    assert synced.returncode == 0, synced.stderr
+    assert "runs brought up to date: 1" in synced.stdout
+    client = mlflow.MlflowClient(server.address)
+    newest = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id], max_results=1)[0]
+    status, files, *rest = content_of(client, newest)
+    assert status == "FINISHED"
+    assert files == {"images": 4, "validate": 1}
+    assert tuple(rest) == WHOLE_TRAINING
+    assert list((project.root / ".mlflow_spool").iterdir()) == []
