@@ -25,7 +25,18 @@ BOTTOM = {
     "spool",
 }
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
-SECOND = {"registry", "reporting", "stage", "steps", "store", "system_metrics", "tracking", "verification"}
+SECOND = {
+    "registry",
+    "reporting",
+    "stage",
+    "steps",
+    "store",
+    "system_metrics",
+    "tracking",
+    "translation",
+    "usage",
+    "verification",
+}
 TOP = {"cli"}
 # Named in one place each, so that another could take its place.
 ONLY_IN = {

@@ -3,12 +3,13 @@ import pytest
 
 from pix2street.batches import InputEncoding
 from pix2street.classes import cityscapes_classes
-from pix2street.files import sha256_of, write_json
+from pix2street.files import sha256_of
 from pix2street.generators import GENERATORS
 from pix2street.images import read_rgb
 from pix2street.networks import load_network, save_network
 from pix2street.pairs import read_pairs
 from pix2street.steps.generate import generate_photos, mean_colors
+from pix2street.usage import Usage
 
 SETTINGS = {"seed": 0, "norm": "batch", "dropout": True}
 
@@ -21,7 +22,7 @@ def model(tmp_path_factory):
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
-    write_json(folder / "input.json", InputEncoding("color", cityscapes_classes()).to_json())
+    Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0).write(folder)
     return folder
 
 

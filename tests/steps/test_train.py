@@ -1,9 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from pix2street.batches import InputEncoding
 from pix2street.errors import UserError
 from pix2street.gan.step import STEP_NAMES
 from pix2street.images import read_rgb
@@ -11,6 +10,7 @@ from pix2street.networks import load_network
 from pix2street.pairs import write_manifest
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.train import hold_out, train_pix2pix
+from pix2street.usage import Usage
 
 SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
@@ -73,7 +73,8 @@ def test_onehot_inputs(road_and_sky, tmp_path):
     assert np.isfinite(history.to_numpy()).all()
     network = load_network(tmp_path / "generator", "generator")
     assert network.input_shape == (None, 32, 32, 34)
-    assert json.loads((tmp_path / "generator/input.json").read_text())["encoding"] == "onehot"
+    usage = Usage.read(tmp_path / "generator")
+    assert usage.encoding == InputEncoding("onehot", usage.encoding.classes)
 
 
 @pytest.mark.parametrize(

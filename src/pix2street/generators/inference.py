@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from pix2street.generators.products import ProductConv2D, ProductConv2DTranspose
 from pix2street.images import to_pixels
 from pix2street.norms import ImageNorm
 from pix2street.seeds import derive_seed
@@ -20,7 +21,7 @@ class AlwaysDropout(layers.Dropout):
         return super().call(inputs, training=True)
 
 
-def as_inference(generator: keras.Model, norm: str, dropout: bool) -> keras.Model:
+def as_inference(generator: keras.Model, norm: str, dropout: bool, any_size: bool = False) -> keras.Model:
     """A copy of `generator` that behaves the same in every call.
 
     Training-mode calls would do for "batch", but they move the stored averages of the network they use, make an
@@ -31,6 +32,7 @@ def as_inference(generator: keras.Model, norm: str, dropout: bool) -> keras.Mode
         norm: "batch" normalises each image with its own statistics, which is what batch norm does in training at
             batch 1 (there it equals instance norm, Ulyanov et al. 2016); "moving" with the averages of training.
         dropout: whether dropout stays on, as in the paper, or is left out.
+        any_size: take images of every size whose sides halve as often as those of training, `[N, H, W, C]`.
     """
 
     def convert(layer: layers.Layer) -> layers.Layer:
@@ -39,9 +41,14 @@ def as_inference(generator: keras.Model, norm: str, dropout: bool) -> keras.Mode
         if isinstance(layer, layers.Dropout):
             kept = AlwaysDropout(layer.rate, seed=layer.seed, name=layer.name)
             return kept if dropout else layers.Identity(name=layer.name)
+        if any_size and isinstance(layer, ProductConv2D | ProductConv2DTranspose):
+            # A product is laid out for one size.
+            plain = layers.Conv2D if isinstance(layer, ProductConv2D) else layers.Conv2DTranspose
+            return plain.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
-    inference = keras.models.clone_model(generator, clone_function=convert)
+    inputs = keras.Input((None, None, generator.input_shape[-1]), name="input") if any_size else None
+    inference = keras.models.clone_model(generator, input_tensors=inputs, clone_function=convert)
     copy_weights(generator, inference)
     return inference
 

@@ -1,16 +1,16 @@
 """Generate: the photo of every held-out input, by the trained generator and by two baselines that cost nothing."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.batches import InputEncoding, plain_batches
+from pix2street.batches import plain_batches
 from pix2street.generators.inference import as_inference, translate
 from pix2street.images import read_ids, read_rgb, write_png
 from pix2street.networks import load_network, load_untrained
 from pix2street.pairs import HELD_OUT_SPLITS, Pair, read_pairs
+from pix2street.usage import Usage
 
 
 def generate_photos(
@@ -28,7 +28,7 @@ def generate_photos(
     The baselines: `untrained`, the same generator with the weights its training started from, and, for a set with
     classes, `mean_color`, every class in its mean colour over the train split's targets.
     """
-    encoding = InputEncoding.from_json(json.loads((generator_folder / "input.json").read_text(encoding="utf-8")))
+    encoding = Usage.read(generator_folder).encoding
     networks = {
         folder: load_network(generator_folder, "generator"),
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pix2street.batches import InputEncoding, epoch_order, open_pairs, plain_batches, training_batches
 from pix2street.errors import UserError
-from pix2street.files import sha256_of, write_bytes, write_json
+from pix2street.files import sha256_of, write_bytes
 from pix2street.gan.checkpoint import Checkpoints, training_key
 from pix2street.gan.diagnostics import diagnose
 from pix2street.gan.loop import train_epochs
@@ -24,6 +24,7 @@ from pix2street.images import contact_sheet, png_bytes, read_ids, read_rgb
 from pix2street.networks import save_network
 from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
 from pix2street.runtime import Strategy
+from pix2street.usage import Usage
 
 OnEpoch = Callable[[int, dict[str, float], Path | None], None]
 
@@ -70,7 +71,7 @@ def train_pix2pix(
     inference_seed: int,
     checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
-    """Train and write `generator.json`, `generator.weights.h5` and `input.json` (how it wants its input encoded).
+    """Train and write `generator.json`, `generator.weights.h5` and `usage.json` (see `Usage`).
 
     A contact sheet input | target | generated of a fixed list of validation pairs is written every
     `sample_every_epochs` and after the last epoch, in the mode that `inference_...` say. `holdout_pairs` of train are
@@ -86,7 +87,8 @@ def train_pix2pix(
         The history: a row an epoch, its number and what `train_epochs` yields, with `holdout_l1` where pairs are kept
         apart.
     """
-    encoding = InputEncoding(input_encoding, Dataset.read(split).classes)
+    dataset = Dataset.read(split)
+    encoding = InputEncoding(input_encoding, dataset.classes)
     pairs, held_out = hold_out(split, holdout_pairs, seed)
     val_pairs = read_pairs(split, "val")
     height, width = read_rgb(pairs[0].target_path).shape[:2]
@@ -159,7 +161,8 @@ def train_pix2pix(
     if checkpoints:
         shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
-    write_json(generator_folder / "input.json", encoding.to_json())
+    usage = Usage(encoding, dataset.input_from, height, width, inference_norm, inference_dropout, inference_seed)
+    usage.write(generator_folder)
     return pd.DataFrame(history)
 
 

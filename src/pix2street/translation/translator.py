@@ -1,0 +1,87 @@
+"""A trained generator as `generate` uses it, for inputs of any size."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import keras
+import numpy as np
+
+from pix2street.generators.inference import as_inference, translate
+from pix2street.generators.unet import count_levels
+from pix2street.networks import load_network
+from pix2street.usage import Usage
+
+
+class Translator:
+    """Turns inputs into photos: at the size it was trained on, the pixels that `generate` writes."""
+
+    def __init__(self, generator: keras.Model, usage: Usage):
+        self.usage = usage
+        self._generator = generator
+        self._networks: dict[bool, keras.Model] = {}
+
+    @classmethod
+    def read(cls, folder: Path, *, dropout: bool | None = None) -> Self:
+        """The generator in a folder such as `models/generator`.
+
+        Args:
+            dropout: whether dropout stays on, the noise of pix2pix; None for what it was examined with.
+
+        Raises:
+            UserError: the folder holds no generator.
+        """
+        usage = Usage.read(folder)
+        if dropout is not None:
+            usage = replace(usage, dropout=dropout)
+        return cls(load_network(folder, "generator"), usage)
+
+    @property
+    def multiple_px(self) -> int:
+        """Both sides of what the network is shown are a multiple of this; every other size is padded to one."""
+        return 2 ** count_levels(self.usage.height_px, self.usage.width_px)
+
+    def translate(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
+        """The photo of one input: a function of its pixels, its name and the seed.
+
+        What is padded to the next size that the network takes continues the image mirrored, and is cut off the photo.
+
+        Args:
+            pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size.
+            name: the pair_id of `generate`, a file's stem: different names have different noise.
+            seed: of the noise; None for that of `generate`.
+
+        Returns:
+            `[H, W, 3]` uint8.
+        """
+        (photo,) = self.translate_all([pixels], [name], seed)
+        return photo
+
+    def translate_all(
+        self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
+    ) -> list[np.ndarray]:
+        """As `translate`, of several inputs."""
+        seed = self.usage.seed if seed is None else seed
+        photos = []
+        for pixels, name in zip(images, names, strict=True):
+            height, width = pixels.shape[:2]
+            shown = self._padded(pixels)
+            network = self._network(shown.shape[:2] == (self.usage.height_px, self.usage.width_px))
+            encoded = self.usage.encoding.encode(shown if shown.ndim == 3 else shown[..., None])
+            (photo,) = translate(network, [(encoded[None], None)], [name], seed)
+            photos.append(photo[:height, :width])
+        return photos
+
+    def _padded(self, pixels: np.ndarray) -> np.ndarray:
+        margins = [(0, -side % self.multiple_px) for side in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
+        return np.pad(pixels, margins, mode="symmetric")
+
+    def _network(self, working_size: bool) -> keras.Model:
+        """The network for images of the size it was trained on, computed as `generate` does, or for all others."""
+        if working_size not in self._networks:
+            usage = self.usage
+            self._networks[working_size] = as_inference(
+                self._generator, usage.norm, usage.dropout, any_size=not working_size
+            )
+        return self._networks[working_size]

@@ -1,0 +1,50 @@
+"""How a trained generator is used, `usage.json` beside its weights: what it must be shown, and in which mode."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pix2street.batches import InputEncoding
+from pix2street.errors import UserError
+from pix2street.files import write_json
+from pix2street.pairs import InputFrom
+
+FILE = "usage.json"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What `generate` and everybody after it needs to know to show a generator what it was trained on.
+
+    Args:
+        input_from: where the inputs it was trained on came from, see `pairs.Dataset`.
+        height_px, width_px: of the images it was trained on.
+        norm, dropout, seed: of the section `generate`: the mode in which it was examined.
+    """
+
+    encoding: InputEncoding
+    input_from: InputFrom
+    height_px: int
+    width_px: int
+    norm: str
+    dropout: bool
+    seed: int
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / FILE, {**vars(self), "encoding": self.encoding.to_json()})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `folder` says of its generator.
+
+        Raises:
+            UserError: it says nothing: it is no generator of this project.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            raise UserError(
+                f"{folder}: must hold {FILE}, as models/generator does; name another folder, or run `dvc repro`"
+            )
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"])})
