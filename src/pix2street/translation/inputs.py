@@ -1,0 +1,90 @@
+"""What people have, an image of any kind, as the pixels that a generator takes; or why it cannot be."""
+
+from typing import Literal
+
+import numpy as np
+
+from pix2street.classes import ClassTable
+from pix2street.errors import UserError
+from pix2street.images import grey
+from pix2street.pairs import split_side_by_side
+from pix2street.usage import Usage
+
+Half = Literal["left", "right", "whole"]
+HALVES: tuple[Half, ...] = ("left", "right", "whole")
+
+SNAP_TOLERANCE = 32.0
+"""RGB distance up to which a colour counts as its class's own; JPEG moves colours. As `split.snap_tolerance`."""
+
+MAX_UNKNOWN_SHARE = 0.05
+"""Of an input's pixels further than that from every class. As `validate.max_unknown_share`."""
+
+PAIR_ASPECT_TOLERANCE = 0.02
+
+
+def to_input(usage: Usage, stored: np.ndarray, name: str, half: Half | None = None) -> np.ndarray:
+    """The pixels that a generator takes.
+
+    Args:
+        usage: of the generator.
+        stored: uint8, RGB `[H, W, 3]`, or one channel `[H, W]`: class ids where the generator has classes, else grey.
+        name: stands in errors.
+        half: which half of a side-by-side pair is the input; "whole" for an image that only looks like a pair.
+
+    Returns:
+        Class ids `[H, W]` uint8 where the generator has classes, else RGB `[H, W, 3]` uint8.
+
+    Raises:
+        UserError: the image looks like a pair and `half` is None, it cannot be halved, or its colours or ids are not
+            those of the generator's classes.
+    """
+    classes = usage.encoding.classes
+    if half in ("left", "right"):
+        try:
+            stored, _ = split_side_by_side(stored, half)
+        except ValueError as error:
+            raise UserError(f"{name}: {error}; crop it, or say --half whole") from error
+    elif half is None and _looks_paired(usage, stored) and not (classes and _is_label_map(classes, stored)):
+        height, width = stored.shape[:2]
+        raise UserError(
+            f"{name}: is {width}x{height} px, for its height twice as wide as the "
+            f"{usage.width_px}x{usage.height_px} px that the generator was trained on, as an input and its target side by side; say --half left or "
+            "--half right for the half that is the input, or --half whole if it is no pair"
+        )
+    if classes:
+        return _to_ids(classes, stored, name)
+    rgb = stored if stored.ndim == 3 else np.repeat(stored[..., None], 3, axis=2)
+    return grey(rgb) if usage.input_from == "grey" else rgb
+
+
+def _looks_paired(usage: Usage, stored: np.ndarray) -> bool:
+    height, width = stored.shape[:2]
+    ratio = (width / height) / (2 * usage.width_px / usage.height_px)
+    return width % 2 == 0 and abs(ratio - 1) <= PAIR_ASPECT_TOLERANCE
+
+
+def _is_label_map(classes: ClassTable, stored: np.ndarray) -> bool:
+    return stored.ndim == 2 or _unknown_share(classes, stored) <= MAX_UNKNOWN_SHARE
+
+
+def _unknown_share(classes: ClassTable, colors: np.ndarray) -> float:
+    return float((classes.snap(colors)[1] > SNAP_TOLERANCE).mean())
+
+
+def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
+    if stored.ndim == 2:
+        if unknown := [int(value) for value in np.unique(stored) if not classes.known[value]]:
+            known = ", ".join(f"{entry.id} {entry.name}" for entry in classes.entries)
+            raise UserError(f"{name}: holds ids that no class of the generator has: {unknown}; the classes are {known}")
+        return stored
+    ids, distances = classes.snap(stored)
+    share = float((distances > SNAP_TOLERANCE).mean())
+    if share > MAX_UNKNOWN_SHARE:
+        values, counts = np.unique(stored[distances > SNAP_TOLERANCE], axis=0, return_counts=True)
+        red, green, blue = values[counts.argmax()].tolist()
+        raise UserError(
+            f"{name}: {share:.0%} of its pixels have the colour of no class of the generator, at most "
+            f"{MAX_UNKNOWN_SHARE:.0%} may (the most frequent: {red}, {green}, {blue}); a label map is needed, in the "
+            "classes' colours or as one channel of their ids"
+        )
+    return ids
