@@ -47,5 +47,5 @@ ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 		mlflow ui --host 127.0.0.1 --port 5000 --workers 1 $(if $(MLFLOW_TRACKING_URI),,--backend-store-uri sqlite:///mlflow.db)
 
 lock:  ## Resolve requirements.txt again from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra test --extra jax --extra judges --extra server \
+	uv pip compile pyproject.toml --extra test --extra jax --extra judges --extra server --extra export --extra docs \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.txt

@@ -47,8 +47,8 @@ def to_input(usage: Usage, stored: np.ndarray, name: str, half: Half | None = No
     elif half is None and _looks_paired(usage, stored) and not (classes and _is_label_map(classes, stored)):
         height, width = stored.shape[:2]
         raise UserError(
-            f"{name}: is {width}x{height} px, for its height twice as wide as the "
-            f"{usage.width_px}x{usage.height_px} px that the generator was trained on, as an input and its target side by side; say --half left or "
+            f"{name}: is {width}x{height} px, for its height twice as wide as the {usage.width_px}x{usage.height_px} "
+            "px that the generator was trained on, as an input and its target side by side; say --half left or "
             "--half right for the half that is the input, or --half whole if it is no pair"
         )
     if classes:
