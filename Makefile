@@ -22,7 +22,7 @@ repro: setup  ## Run the whole pipeline; only what has changed is run again
 	dvc repro
 
 test: setup lint  ## Run the linter and all tests
-	python -m pytest $(PYTEST_ARGS)
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: setup
 	ruff check .
@@ -43,6 +43,7 @@ parity: setup  ## Hold the distances against torch-fidelity's own functions (ins
 	python -m pytest -s tests/metrics/test_parity.py
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
+	@echo 'all runs compared: http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=comparison&compareRunsMode=CHART'
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --host 127.0.0.1 --port 5000 --workers 1 $(if $(MLFLOW_TRACKING_URI),,--backend-store-uri sqlite:///mlflow.db)
 

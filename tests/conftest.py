@@ -5,6 +5,14 @@ from pix2street.classes import cityscapes_classes
 from pix2street.images import write_png
 from pix2street.pairs import Dataset, Pair, write_manifest
 
+LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strategies.py", "test_benchmarks.py")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Workers that take a file at a time (`make test`) take the longest first, so that they end together."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
 
 @pytest.fixture
 def tiny_pairs(tmp_path) -> list[Pair]:

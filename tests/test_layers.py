@@ -20,6 +20,7 @@ BOTTOM = {
     "pairs",
     "params",
     "profiles",
+    "saved_view",
     "seeds",
     "networks",
     "spool",

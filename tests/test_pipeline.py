@@ -14,6 +14,7 @@ from disk import small_disk
 from ruamel.yaml import YAML
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
+from pix2street import saved_view
 from pix2street.images import png_bytes
 
 ROOT = Path(__file__).parents[1]
@@ -177,6 +178,10 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]
+    assert saved_view.TAG in experiment.tags
+    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in saved_view.CURVES}
+    assert shown <= set(run.data.metrics)
+    assert set(saved_view.PARAMETERS) <= set(run.data.params)
 
 
 def test_a_parameter_after_training_makes_a_new_complete_run_without_training(project):

@@ -1,7 +1,10 @@
+import base64
+import fcntl
 import json
 import random
 import shutil
 import threading
+import zlib
 from pathlib import Path
 
 import mlflow
@@ -9,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pix2street import saved_view
 from pix2street import store as mlflow_store
 from pix2street.errors import UserError
 from pix2street.files import sha256_of, write_json, write_text
@@ -91,6 +95,29 @@ def test_other_parameters_or_weights_are_another_run(layout):
     save_network(build_unet((32, 32, 3), 3, 2, 1), layout.generator, "generator")
     record_metrics(layout, METRICS)
     assert len(runs_of(layout)[1]) == 3
+
+
+def test_one_process_at_a_time_makes_a_store(layout, monkeypatch):
+    def client():
+        with (layout.root / ".mlflow.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return mlflow.MlflowClient()
+
+    monkeypatch.setattr(mlflow_store, "MlflowClient", client)
+    record_metrics(layout, METRICS)
+    assert len(runs_of(layout)[1]) == 1
+
+
+def test_the_experiment_has_a_view_that_compares_its_runs_and_a_users_own_stays(layout):
+    record_metrics(layout, METRICS)
+    client, (run,) = runs_of(layout)
+    view = json.loads(client.get_experiment(run.info.experiment_id).tags[saved_view.TAG])
+    state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    sections = {section["uuid"] for section in state["compareRunSections"]}
+    assert sections == {chart["metricSectionId"] for chart in state["compareRunCharts"]}
+    client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, "a user's")
+    record_metrics(layout, METRICS, {**PARAMS, "report": {"sample_pairs": 3}})
+    assert client.get_experiment(run.info.experiment_id).tags[saved_view.TAG] == "a user's"
 
 
 def test_a_failed_training_is_a_failed_run(layout):

@@ -28,6 +28,7 @@ from mlflow.types import Schema, TensorSpec
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from pix2street import saved_view
 from pix2street.errors import UserError
 from pix2street.layout import Layout
 from pix2street.spool import Spool
@@ -50,8 +51,7 @@ class Delivery:
         """Args: about, where the found or made run is noted; its copy in `spool` as well."""
         self._about = about
         self._spool = spool
-        connect(layout)
-        self._client = MlflowClient()
+        self._client = connect(layout)
         if about["run_id"] is None:
             self._experiment_id = experiment_of(layout)
             self._find_or_make()
@@ -230,18 +230,13 @@ def store_key() -> str:
     return hashlib.sha256(_public(address).encode()).hexdigest()[:16] if address else "own"
 
 
-def connect(layout: Layout) -> Path | None:
-    """MLflow uses the store that MLFLOW_TRACKING_URI names, else SQLite at the repository's root.
-
-    Returns:
-        where artifacts go, where that is not the server's to say.
+def connect(layout: Layout) -> MlflowClient:
+    """The store that MLFLOW_TRACKING_URI names, else SQLite at the repository's root.
 
     Raises:
         MlflowException: a server does not answer.
     """
-    # DVC runs queued experiments in temporary workspaces and says where the repository is.
-    root = Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
-    address = os.environ.get("MLFLOW_TRACKING_URI")
+    root, address = _root(layout), os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(address or f"sqlite:///{root / 'mlflow.db'}")
     if not address:
         # MLflow puts it into the environment, where it would look like the user's choice from now on.
@@ -250,26 +245,33 @@ def connect(layout: Layout) -> Path | None:
         # One that hangs is found in seconds, before it is asked anything that may take longer.
         credentials = get_default_host_creds(mlflow.get_tracking_uri())
         http_request(credentials, "/health", "GET", max_retries=0, timeout=PROBE_TIMEOUT_S)
-    return None if address else root / "mlartifacts"
+    with (root / ".mlflow.lock").open("w") as lock:
+        # The first client of an SQLite store makes its tables; two that do so at the same time break it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return MlflowClient()
 
 
 def experiment_of(layout: Layout) -> str:
-    """The experiment in the store, made where there is none."""
-    artifacts = connect(layout)
-    root = Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
-    with (root / ".mlflow.lock").open("w") as lock:
-        # Two processes that create one SQLite store at the same time break it.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
-        if experiment is not None:
-            return experiment.experiment_id
+    """The experiment in the store, with the view that compares its runs; made where there is none."""
+    client = connect(layout)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (_root(layout) / "mlartifacts").as_uri()
         try:
-            return mlflow.create_experiment(EXPERIMENT, artifacts and artifacts.as_uri())
+            return client.create_experiment(EXPERIMENT, artifacts, {saved_view.TAG: saved_view.view_tag()})
         except MlflowException as error:
-            # On a server, another checkout may have been first.
+            # Another process, or another checkout, was first.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            return mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+    if saved_view.TAG not in experiment.tags:
+        client.set_experiment_tag(experiment.experiment_id, saved_view.TAG, saved_view.view_tag())
+    return experiment.experiment_id
+
+
+def _root(layout: Layout) -> Path:
+    """DVC runs queued experiments in temporary workspaces and says where the repository is."""
+    return Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
 
 
 def one_line(error: Exception) -> str:
