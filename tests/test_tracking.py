@@ -98,14 +98,17 @@ def test_other_parameters_or_weights_are_another_run(layout):
 
 
 def test_one_process_at_a_time_makes_a_store(layout, monkeypatch):
-    def client():
+    def client(address=None):
         with (layout.root / ".mlflow.lock").open() as lock, pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return mlflow.MlflowClient()
+        return mlflow.MlflowClient(address)
 
     monkeypatch.setattr(mlflow_store, "MlflowClient", client)
+    (layout.root / "mlflow.db").unlink()
+    (layout.root / "mlflow.db.new").write_text("left by a process that was killed")
     record_metrics(layout, METRICS)
     assert len(runs_of(layout)[1]) == 1
+    assert not (layout.root / "mlflow.db.new").exists()
 
 
 def test_the_experiment_has_a_view_that_compares_its_runs_and_a_users_own_stays(layout):

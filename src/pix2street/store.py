@@ -237,7 +237,8 @@ def connect(layout: Layout) -> MlflowClient:
         MlflowException: a server does not answer.
     """
     root, address = _root(layout), os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(address or f"sqlite:///{root / 'mlflow.db'}")
+    own = root / "mlflow.db"
+    mlflow.set_tracking_uri(address or f"sqlite:///{own}")
     if not address:
         # MLflow puts it into the environment, where it would look like the user's choice from now on.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -246,8 +247,14 @@ def connect(layout: Layout) -> MlflowClient:
         credentials = get_default_host_creds(mlflow.get_tracking_uri())
         http_request(credentials, "/health", "GET", max_retries=0, timeout=PROBE_TIMEOUT_S)
     with (root / ".mlflow.lock").open("w") as lock:
-        # The first client of an SQLite store makes its tables; two that do so at the same time break it.
+        # The first client of an SQLite store makes its tables; two at the same time break it, and so does one that
+        # is killed.
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if not address and not own.exists():
+            half_made = own.with_suffix(".db.new")
+            half_made.unlink(missing_ok=True)
+            MlflowClient(f"sqlite:///{half_made}")
+            half_made.rename(own)
         return MlflowClient()
 
 
