@@ -13,20 +13,12 @@ TAG = f"mlflow.sharedViewState.{VIEW}"
 QUERY = f"?viewStateShareKey={VIEW}&compareRunsMode=CHART"
 """What opens the view, after the address of an experiment's runs."""
 
-SCORES = {
-    "mean_iou": "mean IoU",
-    "of_ceiling/mean_iou": "mean IoU, share of ceiling",
-    "l1": "L1",
-    "frechet_segmenter": "Fréchet, judge's features",
-}
-FIDS = {"fid_tf_val500": "FID (tf)", "fid_clean_val500": "FID (clean)"}
+SCORES = ("mean_iou", "of_ceiling/mean_iou", "l1", "frechet_segmenter")
+FIDS = ("fid_tf_val500", "fid_clean_val500")
 """As Cityscapes' 500 photos have it. A chart of what no run has is not shown."""
-CURVES = {
-    "gen_l1": "L1 in training",
-    "holdout_l1": "L1 on pairs kept apart",
-    "disc_real_accuracy": "real photos recognised",
-    "diversity": "diversity",
-}
+CURVES = ("gen_l1", "holdout_l1", "disc_real_accuracy", "diversity")
+FIRST_SHEET = 2
+"""The first epoch that the default configuration draws: where the slider stands."""
 PARAMETERS = ("download.dataset", "train.l1_weight", "train.upsample", "train.epochs", "train.seed")
 
 
@@ -38,10 +30,19 @@ def view_tag() -> str:
 
 def _state() -> dict[str, Any]:
     columns = [f"params.`{name}`" for name in PARAMETERS] + [f"metrics.`generated/{name}`" for name in SCORES]
-    bars = [_chart("BAR", "scores", f"generated/{name}", title) for name, title in (SCORES | FIDS).items()]
-    lines = [_chart("LINE", "curves", f"train/{name}", title) for name, title in CURVES.items()]
-    image = {**_card("IMAGE", "samples", "samples"), "imageKeys": ["samples"], "step": 0, "showRunParams": True}
-    sections = {"scores": "Scores of the held-out photos", "samples": "Contact sheets", "curves": "Epoch by epoch"}
+    bars = [_chart("BAR", "scores", f"generated/{name}") for name in SCORES + FIDS]
+    lines = [_chart("LINE", "curves", f"train/{name}") for name in CURVES]
+    image = {
+        **_card("IMAGE", "samples", "samples"),
+        "imageKeys": ["samples"],
+        "step": FIRST_SHEET,
+        "showRunParams": False,
+    }
+    sections = [
+        _section("scores", "Scores of the held-out photos", 4, 300),
+        _section("samples", "Contact sheets: input, target, generated", 1, 640),
+        _section("curves", "Epoch by epoch", 2, 300),
+    ]
     return {
         "searchFilter": "",
         "orderByKey": "attributes.start_time",
@@ -55,12 +56,13 @@ def _state() -> dict[str, Any]:
         "hideEmptyCharts": True,
         "isAccordionReordered": True,  # else the sections are sorted by name, among those of all other metrics
         "compareRunCharts": [*bars, image, *lines],
-        "compareRunSections": [_section(key, name) for key, name in sections.items()],
+        "compareRunSections": sections,
     }
 
 
-def _section(key: str, name: str) -> dict[str, Any]:
-    return {"uuid": key, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+def _section(key: str, name: str, columns: int, height_px: int) -> dict[str, Any]:
+    shown = {"display": True, "columns": columns, "cardHeight": height_px}
+    return {"uuid": key, "name": name, **shown, "isReordered": False, "deleted": False, "isGenerated": False}
 
 
 def _card(kind: str, section: str, name: str) -> dict[str, Any]:
@@ -68,8 +70,8 @@ def _card(kind: str, section: str, name: str) -> dict[str, Any]:
     return {**card, "deleted": False, "isGenerated": False}
 
 
-def _chart(kind: str, section: str, metric: str, title: str) -> dict[str, Any]:
-    card = {**_card(kind, section, metric), "metricKey": metric, "displayName": title}
+def _chart(kind: str, section: str, metric: str) -> dict[str, Any]:
+    card = {**_card(kind, section, metric), "metricKey": metric}
     if kind == "BAR":
         return card
     axes = {"xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear", "yAxisKey": "metric"}
