@@ -220,7 +220,7 @@ def predict_photos(options: argparse.Namespace) -> None:
         prepare("--device", options.device, usage.seed, **threads)
         translator = Translator.read(folder, dropout=options.dropout)
     failures = translate_files(translator, jobs, options.half, options.batch)
-    print(f"photos in {options.out}: {sum(job.photo.exists() for job in jobs)}")
+    print(f"photos in {options.out}: {sum(str(job.source) not in failures for job in jobs)}")
     if failures:
         reasons = "".join(f"\n  {reason}" for reason in failures.values())
         raise UserError(f"{len(failures)} of {len(images)} inputs could not be translated:{reasons}")
