@@ -28,8 +28,9 @@ def main(params: Params, layout: Layout) -> None:
         "inference_norm": params.generate.norm,
         "inference_dropout": params.generate.dropout,
         "inference_seed": params.generate.seed,
+        **params.compute.model_dump(),
     }
-    key = {**settings, **params.compute.model_dump(), "deterministic": params.train.deterministic}
+    key = {**settings, "deterministic": params.train.deterministic}
     key |= {"devices": strategy.num_replicas_in_sync, "worker": worker}
     with open_checkpoints(layout.checkpoints, layout.split, key, params.train.max_checkpoint_gib) as checkpoints:
         if worker:

@@ -145,6 +145,14 @@ def test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded(p
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
+def test_predict_gives_the_bytes_of_generate(project, tmp_path):
+    done = project.run("pix2street", "predict", "data/split/val/inputs", "--out", str(tmp_path / "photos"))
+    assert done.returncode == 0, done.stderr
+    generated = {path.name: path.read_bytes() for path in (project.root / "data/generated/val").iterdir()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "photos").iterdir()} == generated
+    assert len(generated) == 4
+
+
 def test_the_run_is_one_mlflow_run_and_complete(project):
     client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("pix2street")

@@ -11,7 +11,7 @@ from pix2street.errors import UserError
 from pix2street.files import write_text
 from pix2street.layout import Layout
 from pix2street.profiles import as_table, expectation, read_profile, use_profile
-from pix2street.stage import with_clear_errors
+from pix2street.stage import load_quietly, with_clear_errors
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,6 +64,50 @@ def main(arguments: list[str] | None = None) -> None:
         "its scores keep to `verify` in params.yaml",
     )
     verifying.set_defaults(run=verify_commit)
+
+    predicting = commands.add_parser(
+        "predict",
+        help="the photos of images by a trained generator",
+        description="Files, folders (all images below) and quoted globs. A photo has its input's size and name, and "
+        "its place below the folder. Files that cannot be translated are listed at the end, and the exit code is 1.",
+    )
+    predicting.add_argument("inputs", metavar="INPUT", nargs="+", help="an image, a folder or a quoted glob")
+    predicting.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the photos go")
+    predicting.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a folder, an MLflow run (id, its beginning, or name), models:/NAME@ALIAS or models:/NAME/VERSION; "
+        "default: models/generator",
+    )
+    predicting.add_argument(
+        "--half", choices=("left", "right", "whole"), help="of a side-by-side pair: which half is the input"
+    )
+    predicting.add_argument(
+        "--seed", metavar="N", type=_seed, help="of the noise; default: that of the stage `generate`"
+    )
+    predicting.add_argument(
+        "--dropout",
+        action=argparse.BooleanOptionalAction,
+        help="whether dropout, the noise, is on; default: as in the stage `generate`",
+    )
+    predicting.add_argument(
+        "--variants",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="photos of every input, NAME_seed<seed>.png, with seeds from --seed (or 0) on; needs dropout",
+    )
+    predicting.add_argument(
+        "--batch", metavar="N", type=_count, default=1, help="inputs translated together; only without dropout"
+    )
+    predicting.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: %(default)s")
+    existing = predicting.add_mutually_exclusive_group()
+    for choice, text in {
+        "replace": "make photos that exist again",
+        "keep": "make only photos that are missing",
+    }.items():
+        existing.add_argument(f"--{choice}", dest="existing", action="store_const", const=choice, help=text)
+    predicting.set_defaults(run=predict_photos, existing="refuse")
 
     syncing = commands.add_parser("sync", help="record what was kept while the tracking store was away")
     syncing.set_defaults(run=sync_runs)
@@ -150,6 +194,69 @@ def _folder_for(kept: Path | None) -> Iterator[Path]:
         raise UserError(f"--keep: {kept} exists, it must be new; remove it or name another")
     kept.mkdir(parents=True)
     yield kept.resolve()
+
+
+def predict_photos(options: argparse.Namespace) -> None:
+    """Write the photos of all inputs; those that have none are an error at the end."""
+    from pix2street.translation.files import find_inputs, plan
+
+    if options.variants > 1 and options.dropout is False:
+        raise UserError(f"{_SAME_VARIANTS}; leave out --no-dropout or --variants")
+    first = options.seed or 0
+    seeds = range(first, first + options.variants) if options.variants > 1 else [options.seed]
+    images = find_inputs(options.inputs, options.out)
+    jobs = plan(images, options.out, seeds, options.existing)
+    with _generator_of(options.model) as folder:
+        load_quietly("tensorflow")
+        from pix2street.runtime import prepare
+        from pix2street.translation.predict import translate_files
+        from pix2street.translation.translator import Translator
+        from pix2street.usage import Usage
+
+        usage = Usage.read(folder)
+        if options.variants > 1 and not (usage.dropout or options.dropout):
+            raise UserError(f"{_SAME_VARIANTS} for this generator; add --dropout or leave out --variants")
+        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
+        prepare("--device", options.device, usage.seed, **threads)
+        translator = Translator.read(folder, dropout=options.dropout)
+    failures = translate_files(translator, jobs, options.half, options.batch)
+    print(f"photos in {options.out}: {sum(str(job.source) not in failures for job in jobs)}")
+    if failures:
+        reasons = "".join(f"\n  {reason}" for reason in failures.values())
+        raise UserError(f"{len(failures)} of {len(images)} inputs could not be translated:{reasons}")
+
+
+_SAME_VARIANTS = "--variants: photos of one input differ by dropout alone, which is off"
+
+
+@contextmanager
+def _generator_of(model: str | None) -> Iterator[Path]:
+    """A folder with the generator that a user means; one from a store goes again."""
+    folder = Path("models/generator" if model is None else model)
+    if folder.is_dir():
+        yield folder
+        return
+    if model is None or ("/" in model and not model.startswith("models:/")):
+        raise UserError(
+            f"{folder}: no such folder; run `dvc repro` or `dvc pull` there, or name as --model a folder, an MLflow "
+            "run, or models:/NAME@ALIAS"
+        )
+    from pix2street.store import fetch_generator
+
+    with tempfile.TemporaryDirectory() as fetched:
+        yield fetch_generator(Layout(Path.cwd()), model, Path(fetched))
+
+
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2147483647, it is {text}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, it is {text}")
+    return int(text)
 
 
 def sync_runs(options: argparse.Namespace) -> None:

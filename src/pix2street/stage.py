@@ -26,6 +26,9 @@ ENVIRONMENT = {
 }
 """Telemetry off and libraries quiet, where the user has not said otherwise."""
 
+NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+"""Errors of the machine that end a process whatever it was doing."""
+
 
 def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) -> None:
     """Check all of `params.yaml` and run `main`; end the process with 1 and one message on what a user can mend.
@@ -55,7 +58,7 @@ def with_clear_errors(name: str, root: Path) -> Iterator[None]:
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in NO_ROOM_OR_ACCESS:
             raise
         sys.exit(f"{name}: {error.strerror}: {error.filename or root}; make room or give access, and run again")
     except KeyboardInterrupt:

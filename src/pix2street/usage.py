@@ -21,6 +21,7 @@ class Usage:
         input_from: where the inputs it was trained on came from, see `pairs.Dataset`.
         height_px, width_px: of the images it was trained on.
         norm, dropout, seed: of the section `generate`: the mode in which it was examined.
+        intra_op_threads, inter_op_threads: of the section `compute`: the last bits depend on them.
     """
 
     encoding: InputEncoding
@@ -30,6 +31,8 @@ class Usage:
     norm: str
     dropout: bool
     seed: int
+    intra_op_threads: int = 1
+    inter_op_threads: int = 2
 
     def write(self, folder: Path) -> None:
         write_json(folder / FILE, {**vars(self), "encoding": self.encoding.to_json()})

@@ -19,7 +19,8 @@ SETTINGS = {
     "precision": "float32", "product_side_px": 8, "norm": "batch", "upsample": "transpose", "schedule": "constant",
     "ema_decay": 0.0, "holdout_pairs": 0, "checkpoint": "last", "jit_compile": False, "steps_per_call": 1,
     "cache_mib": 64,
-    "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0,
+    "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0, "intra_op_threads": 1,
+    "inter_op_threads": 3,
 }  # fmt: skip
 
 
@@ -75,6 +76,7 @@ def test_onehot_inputs(road_and_sky, tmp_path):
     assert network.input_shape == (None, 32, 32, 34)
     usage = Usage.read(tmp_path / "generator")
     assert usage.encoding == InputEncoding("onehot", usage.encoding.classes)
+    assert (usage.intra_op_threads, usage.inter_op_threads) == (1, 3)
 
 
 @pytest.mark.parametrize(

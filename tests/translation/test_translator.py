@@ -77,3 +77,21 @@ def test_a_part_that_needs_no_padding_is_the_same_whatever_is_cut_off(model):
 def test_a_folder_without_a_generator_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"must hold usage.json"):
         Translator.read(tmp_path)
+
+
+def test_together_without_dropout_they_are_the_same_but_for_a_rounding(model):
+    translator = Translator.read(model, dropout=False)
+    sizes = [(32, 32), (30, 17), (32, 31), (64, 32), (32, 32)]
+    images = [np.random.default_rng(place).choice([7, 23], size).astype(np.uint8) for place, size in enumerate(sizes)]
+    together = translator.translate_all(images, list("abcde"))
+    assert [photo.shape[:2] for photo in together] == sizes
+    for image, name, photo in zip(images, "abcde", together, strict=True):
+        assert np.abs(photo.astype(int) - translator.translate(image, name)).max() <= 1
+
+
+def test_with_dropout_each_has_its_own_noise_whoever_comes_along(road_and_sky, model):
+    ids = read_ids(road_and_sky / "val/inputs/p4.png")
+    translator = Translator.read(model)
+    first, second = translator.translate_all([ids, ids], ["p4", "p5"])
+    assert (first == translator.translate(ids, "p4")).all()
+    assert (second == translator.translate(ids, "p5")).all()

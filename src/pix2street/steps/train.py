@@ -69,6 +69,8 @@ def train_pix2pix(
     inference_norm: str,
     inference_dropout: bool,
     inference_seed: int,
+    intra_op_threads: int,
+    inter_op_threads: int,
     checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
     """Train and write `generator.json`, `generator.weights.h5` and `usage.json` (see `Usage`).
@@ -81,6 +83,7 @@ def train_pix2pix(
         on_epoch: called after each epoch with its number from 1, its row of the history and the path of its contact
             sheet; also for the epochs before the checkpoint that an interrupted training goes on from.
         strategy: see `runtime.STRATEGIES`.
+        intra_op_threads, inter_op_threads: that this process computes with; they are noted for those after it.
         checkpoints: of this very training, see `open_checkpoints`; None for none.
 
     Returns:
@@ -161,8 +164,17 @@ def train_pix2pix(
     if checkpoints:
         shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
-    usage = Usage(encoding, dataset.input_from, height, width, inference_norm, inference_dropout, inference_seed)
-    usage.write(generator_folder)
+    Usage(
+        encoding,
+        dataset.input_from,
+        height,
+        width,
+        inference_norm,
+        inference_dropout,
+        inference_seed,
+        intra_op_threads,
+        inter_op_threads,
+    ).write(generator_folder)
     return pd.DataFrame(history)
 
 

@@ -1,12 +1,13 @@
 """What people have, an image of any kind, as the pixels that a generator takes; or why it cannot be."""
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
-from pix2street.images import grey
+from pix2street.images import grey, read_stored
 from pix2street.pairs import split_side_by_side
 from pix2street.usage import Usage
 
@@ -20,6 +21,25 @@ MAX_UNKNOWN_SHARE = 0.05
 """Of an input's pixels further than that from every class. As `validate.max_unknown_share`."""
 
 PAIR_ASPECT_TOLERANCE = 0.02
+
+
+def read_input(usage: Usage, path: Path, half: Half | None = None) -> np.ndarray:
+    """As `to_input`, of the file at `path`.
+
+    An image with a palette is its colours; it is class ids where only its numbers are those of classes.
+
+    Raises:
+        UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
+    """
+    classes = usage.encoding.classes
+    stored, mode = read_stored(path, ids=classes is not None)
+    if mode in ("I", "F") or "16" in mode:
+        raise UserError(f"{path}: must have 8 bits a channel, has more (mode {mode}); save it with 8")
+    if classes and mode == "P":
+        colors, _ = read_stored(path, ids=False)
+        if _is_label_map(classes, colors) or not classes.known[stored].all():
+            stored = colors
+    return to_input(usage, stored, str(path), half)
 
 
 def to_input(usage: Usage, stored: np.ndarray, name: str, half: Half | None = None) -> np.ndarray:
