@@ -11,8 +11,6 @@ from pix2street.pairs import Dataset, read_pairs
 from pix2street.usage import Usage
 
 EXAMPLES = 12
-LOOKED_AT = 100
-"""Validation inputs that are read to find the examples; Cityscapes has 500 of them."""
 
 SCENE_SIDE_PX = 128
 """The least that a scene is drawn at before it is reduced; things are a few pixels wide there."""
@@ -31,7 +29,7 @@ GREYS = {
 def examples_of(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
     """Drawings to start from, by name, at the size the generator was trained on; there is always one.
 
-    They are validation inputs, those of the most classes first. Where `folder` holds none that the generator could
+    They are the first validation inputs. Where `folder` holds none that the generator could
     have been trained beside, it is a drawn street, or nothing but one class or white.
 
     Args:
@@ -40,16 +38,13 @@ def examples_of(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
     Returns:
         Class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
     """
-    found = _validation_inputs(usage, folder)
-    if usage.encoding.classes:
-        found = dict(sorted(found.items(), key=lambda item: -len(np.unique(item[1]))))
-    return dict(list(found.items())[:EXAMPLES]) or {"blank": _blank(usage)}
+    return _validation_inputs(usage, folder) or {"blank": _blank(usage)}
 
 
-def palette_of(usage: Usage, examples: dict[str, np.ndarray]) -> list[dict]:
+def palette_of(usage: Usage) -> list[dict]:
     """What can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
 
-    Common are the classes that an example shows, or that scores count where the only example is a blank one.
+    Common are the classes that scores count: those of the others are rare, or no things of a street.
     """
     classes = usage.encoding.classes
     if not classes:
@@ -58,14 +53,8 @@ def palette_of(usage: Usage, examples: dict[str, np.ndarray]) -> list[dict]:
             {"value": red << 16 | green << 8 | blue, "name": name, "color": (red, green, blue), "common": True}
             for name, (red, green, blue) in colors.items()
         ]
-    shown = set(np.unique(np.stack(list(examples.values()))).tolist())
     return [
-        {
-            "value": entry.id,
-            "name": entry.name,
-            "color": entry.color,
-            "common": entry.id in shown if len(shown) > 1 else entry.evaluated,
-        }
+        {"value": entry.id, "name": entry.name, "color": entry.color, "common": entry.evaluated}
         for entry in classes.entries
     ]
 
@@ -74,7 +63,7 @@ def _validation_inputs(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
     if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != usage.encoding.classes:
         return {}
     read = read_ids if usage.encoding.classes else read_rgb
-    pairs = [pair for pair in read_pairs(folder, "val")[:LOOKED_AT] if pair.input_path.is_file()]
+    pairs = [pair for pair in read_pairs(folder, "val")[:EXAMPLES] if pair.input_path.is_file()]
     inputs = {pair.pair_id: read(pair.input_path) for pair in pairs}
     size = (usage.height_px, usage.width_px)
     return {pair_id: pixels for pair_id, pixels in inputs.items() if pixels.shape[:2] == size}

@@ -81,7 +81,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             "width_px": usage.width_px,
             "seed": usage.seed,
             "variants": usage.dropout,
-            "palette": palette_of(usage, examples),
+            "palette": palette_of(usage),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),
         }
@@ -117,7 +117,9 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
                 503, f"{WAITING_PAGES} drawings wait already; try again in a moment", {"Retry-After": "1"}
             ) from None
         return Response(
-            photo, media_type="image/png", headers={"Server-Timing": f"translate;dur={1000 * (perf_counter() - began):.1f}"}
+            photo,
+            media_type="image/png",
+            headers={"Server-Timing": f"translate;dur={1000 * (perf_counter() - began):.1f}"},
         )
 
     @app.post("/upload")

@@ -140,6 +140,8 @@ function choose(value) {
     radio.checked = true;
     const details = radio.closest("details");
     if (details) details.open = true;
+    const [chips, label] = [radio.closest(".chips"), radio.closest("label")];
+    chips.scrollLeft = label.offsetLeft - chips.offsetLeft - (chips.clientWidth - label.clientWidth) / 2;
   } else {
     document.querySelectorAll("input[name=paint]").forEach((other) => (other.checked = false));
     $("own-color").value = hex(value);
@@ -415,8 +417,7 @@ if (!byClass) {
   $("save-street").textContent = "Download photo";
 }
 $("about").textContent =
-  `${byClass ? "Choose a class, paint it; the generator turns the drawing into a photo" : "What you paint is shown to the generator"}` +
-  ` of ${width} × ${height} pixels.`;
+  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${width} × ${height} pixels follows.`;
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {
