@@ -215,7 +215,7 @@ def serve(app: FastAPI, host: str, port: int, open_page: bool) -> None:
     print(f"paint on {address} (Ctrl+C ends it)", flush=True)
     if open_page:
         webbrowser.open(address)  # who connects before the server runs waits in the socket's queue
-    config = uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off")
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
