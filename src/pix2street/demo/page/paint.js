@@ -30,9 +30,10 @@ const streetContext = street.getContext("2d");
 
 function show(values, context) {
   const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer); // alpha, blue, green, red from the highest byte on
   for (let i = 0; i < values.length; i++) {
     const color = colorOf(values[i]);
-    image.data.set([color >> 16, (color >> 8) & 255, color & 255, 255], 4 * i);
+    pixels[i] = 0xff000000 | ((color & 255) << 16) | (color & 0xff00) | (color >> 16);
   }
   context.putImageData(image, 0, 0);
 }
@@ -51,7 +52,7 @@ function toBytes() {
 
 // ---- every change can be taken back
 
-const KEPT = 100;
+const KEPT = Math.min(100, Math.max(10, Math.floor(2 ** 26 / cells.byteLength)));
 const past = [];
 const future = [];
 
