@@ -52,6 +52,7 @@ class Visitor:
 
     def __init__(self, context, address: str):
         self.page = context.new_page()
+        self.page.set_default_timeout(20_000)
         self.complaints, self.requests, self.sent = [], [], []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -138,7 +139,20 @@ def test_a_stroke_becomes_the_translators_street(visit, labels_address, labels_t
     assert visitor.page.locator("#status").text_content().startswith("painted in 0.")
 
 
-def test_fill_stays_within_its_area_and_is_taken_back_and_made_again(visit, labels_address):
+def test_fill_goes_from_edge_to_edge_and_no_further(visit, labels_address):
+    visitor = visit(labels_address)
+    visitor.choose("radio", "building")
+    visitor.brush_size(1)
+    visitor.stroke((20, 0), (20, 11))
+    before = visitor.ids()
+    visitor.choose("radio", "Fill")
+    visitor.choose("radio", "sidewalk")
+    visitor.page.mouse.click(*visitor.place(25, 3))
+    right = np.arange(32) > 20
+    assert (visitor.ids() == np.where((before == SKY) & right, SIDEWALK, before)).all()
+
+
+def test_fill_is_taken_back_and_made_again(visit, labels_address):
     visitor = visit(labels_address)
     before, page = visitor.ids(), visitor.page
     assert page.get_by_role("button", name="Undo").is_disabled()
@@ -249,7 +263,7 @@ def test_examples_uploads_variants_and_downloads(visit, labels_address, labels_t
     own = np.full((64, 64), ROAD, np.uint8)
     own[:20] = SKY
     page.locator("#file").set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": png_bytes(own)})
-    page.wait_for_function("!redo.disabled || !undo.disabled")
+    page.wait_for_selector("#drawing[aria-busy=false]")
     page.get_by_role("button", name="Another variant").click()
     with page.expect_download() as saved:
         visitor.wait()

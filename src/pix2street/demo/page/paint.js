@@ -372,6 +372,7 @@ $("file").addEventListener("change", async () => {
   const [file] = $("file").files;
   $("file").value = ""; // the same file may be chosen again
   if (!file) return;
+  drawing.setAttribute("aria-busy", "true");
   try {
     const half = $("half").value;
     const answer = await fetch(`upload${half ? `?half=${half}` : ""}`, {
@@ -384,6 +385,7 @@ $("file").addEventListener("change", async () => {
   } catch {
     say(`${file.name} could not be sent: it is too large, or the server does not answer`, true);
   }
+  drawing.setAttribute("aria-busy", "false");
 });
 
 // ---- the page as this generator needs it
