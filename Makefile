@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro verify test lint fresh bench parity ui lock
+.PHONY: help setup repro verify test lint fresh bench parity ui demo lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,9 @@ ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 	@echo 'all runs compared: http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=comparison&compareRunsMode=CHART'
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --host 127.0.0.1 --port 5000 --workers 1 $(if $(MLFLOW_TRACKING_URI),,--backend-store-uri sqlite:///mlflow.db)
+
+demo: setup  ## Paint a street in the browser, on http://127.0.0.1:7860 (OPTIONS='--port 7861')
+	pix2street demo $(OPTIONS)
 
 lock:  ## Resolve requirements.txt again from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra test --extra jax --extra judges --extra server --extra export --extra docs \

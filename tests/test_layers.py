@@ -27,6 +27,7 @@ BOTTOM = {
 }
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
 SECOND = {
+    "demo",
     "registry",
     "reporting",
     "stage",
@@ -56,6 +57,8 @@ ONLY_IN = {
     "matplotlib": {"reporting/figures.py"},
     "jinja2": {"steps/report.py", "reporting/validation.py", "reporting/comparison.py"},
     "requests": {"fetching.py", "datasets/cityscapes.py"},
+    "fastapi": {"demo/server.py"},
+    "uvicorn": {"demo/server.py"},
     "PIL": {"images.py", "datasets/scene.py"},
 }
 # A generator's step is one module of `steps`; so is every other.

@@ -111,6 +111,13 @@ def main(arguments: list[str] | None = None) -> None:
 
     syncing = commands.add_parser("sync", help="record what was kept while the tracking store was away")
     syncing.set_defaults(run=sync_runs)
+
+    painting = commands.add_parser("demo", help="a page in the browser on which one paints and sees the photo")
+    painting.add_argument("--model", type=Path, metavar="FOLDER", help="default: models/generator")
+    painting.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine alone")
+    painting.add_argument("--port", type=int, default=7860, help="default: %(default)s; 0 for any that is free")
+    painting.add_argument("--open", action="store_true", help="open the page in the browser")
+    painting.set_defaults(run=paint)
     options = parser.parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
         options.run(options)
@@ -267,3 +274,20 @@ def sync_runs(options: argparse.Namespace) -> None:
     print(f"runs brought up to date: {deliver_all(layout)}")
     if kept := len(list(layout.spool.glob("*"))):
         print(f"runs still recording, or kept for another store (MLFLOW_TRACKING_URI): {kept}")
+
+
+def paint(options: argparse.Namespace) -> None:
+    """Serve the page on which one paints, until it is interrupted."""
+    from pix2street.stage import load_quietly
+
+    load_quietly("tensorflow")
+    from pix2street.demo.drawings import examples_of
+    from pix2street.demo.server import NAME, create_app, serve
+    from pix2street.translation.translator import Translator
+
+    layout = Layout(Path.cwd())
+    translator = Translator.read(options.model or layout.generator)
+    examples = examples_of(translator.usage, layout.split)
+    # The first translation also builds the network, which takes seconds: nobody should wait for it.
+    translator.translate(next(iter(examples.values())), NAME)
+    serve(create_app(translator, examples, options.host), options.host, options.port, options.open)

@@ -5,7 +5,7 @@ Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks se
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,25 @@ def read_stored(path: Path, ids: bool) -> tuple[np.ndarray, str]:
         return np.asarray(image if ids and image.mode in ("L", "P") else image.convert("RGB")), mode
 
 
+UPLOAD_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/bmp": "BMP"}
+"""Media types of what strangers may send, and Pillow's names for them: formats whose decoders are small and fuzzed."""
+
+
+def decode_upload(data: bytes, name: str, ids: bool, max_px: int) -> np.ndarray:
+    """The image that somebody sent, `[H, W]` or `[H, W, 3]` uint8.
+
+    Args:
+        name: stands in errors.
+        ids: read one 8-bit channel (not a palette's indices) as class ids `[H, W]`; all else is RGB.
+        max_px: of the whole image; known before anything is decoded.
+
+    Raises:
+        UserError: it is none of `UPLOAD_TYPES`, truncated or too large.
+    """
+    with _opened(io.BytesIO(data), name, UPLOAD_TYPES.values(), max_px) as (image, _):
+        return np.asarray(image if ids and image.mode == "L" else image.convert("RGB"))
+
+
 def decode(data: bytes, name: str) -> np.ndarray:
     """The pixels of an encoded image as they are stored, `[H, W]` or `[H, W, C]`; `name` stands in errors."""
     with _opened(io.BytesIO(data), name) as (image, _):
@@ -66,10 +85,16 @@ def _read(path: Path, mode: str) -> np.ndarray:
 
 
 @contextmanager
-def _opened(file: Path | BinaryIO, name: str = "") -> Iterator[tuple[Image.Image, str]]:
+def _opened(
+    file: Path | BinaryIO, name: str = "", formats: Iterable[str] | None = None, max_px: int | None = None
+) -> Iterator[tuple[Image.Image, str]]:
     """A fully decoded image and its mode."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=formats and list(formats)) as image:
+            if max_px is not None and image.width * image.height > max_px:
+                raise UserError(
+                    f"{name or file}: is {image.width}x{image.height} px, at most {max_px:,} pixels may be; reduce it"
+                )
             # Pillow reads 16 bits a channel as 8 and says so only before it has read them.
             deep = image.mode == "RGB" and any("16" in str(tile.args) for tile in image.tile)
             image.load()

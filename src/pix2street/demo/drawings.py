@@ -1,0 +1,86 @@
+"""What a drawing on the page can hold, and what it can start from."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pix2street.classes import ClassTable, cityscapes_classes
+from pix2street.datasets.scene import draw_scene
+from pix2street.images import read_ids, read_rgb, resize_labels
+from pix2street.pairs import Dataset, read_pairs
+from pix2street.usage import Usage
+
+EXAMPLES = 12
+
+SCENE_SIDE_PX = 128
+"""The least that a scene is drawn at before it is reduced; things are a few pixels wide there."""
+
+COLORS = {
+    "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (200, 50, 40),
+    "orange": (235, 140, 40), "yellow": (240, 210, 70), "green": (70, 140, 60), "blue": (60, 110, 190),
+    "sky": (150, 195, 235), "violet": (120, 80, 160), "brown": (115, 80, 55), "skin": (230, 190, 160),
+}  # fmt: skip
+GREYS = {
+    "black": (0, 0, 0), "dark grey": (64, 64, 64), "grey": (128, 128, 128), "light grey": (192, 192, 192),
+    "white": (255, 255, 255),
+}  # fmt: skip
+
+
+def examples_of(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
+    """Drawings to start from, by name, at the size the generator was trained on; there is always one.
+
+    They are the first validation inputs. Where `folder` holds none that the generator could
+    have been trained beside, it is a drawn street, or nothing but one class or white.
+
+    Args:
+        folder: such as `data/split`; it need not be there.
+
+    Returns:
+        Class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
+    """
+    return _validation_inputs(usage, folder) or {"blank": _blank(usage)}
+
+
+def palette_of(usage: Usage) -> list[dict]:
+    """What can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
+
+    Common are the classes that scores count: those of the others are rare, or no things of a street.
+    """
+    classes = usage.encoding.classes
+    if not classes:
+        colors = GREYS if usage.input_from == "grey" else COLORS
+        return [
+            {"value": red << 16 | green << 8 | blue, "name": name, "color": (red, green, blue), "common": True}
+            for name, (red, green, blue) in colors.items()
+        ]
+    return [
+        {"value": entry.id, "name": entry.name, "color": entry.color, "common": entry.evaluated}
+        for entry in classes.entries
+    ]
+
+
+def _validation_inputs(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
+    if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != usage.encoding.classes:
+        return {}
+    read = read_ids if usage.encoding.classes else read_rgb
+    pairs = [pair for pair in read_pairs(folder, "val")[:EXAMPLES] if pair.input_path.is_file()]
+    inputs = {pair.pair_id: read(pair.input_path) for pair in pairs}
+    size = (usage.height_px, usage.width_px)
+    return {pair_id: pixels for pair_id, pixels in inputs.items() if pixels.shape[:2] == size}
+
+
+def _blank(usage: Usage) -> np.ndarray:
+    size, classes = (usage.height_px, usage.width_px), usage.encoding.classes
+    if not classes:
+        return np.full((*size, 3), 255, np.uint8)
+    sides = [max(side, SCENE_SIDE_PX) for side in size]
+    scene = resize_labels(draw_scene(0, 0, *sides)[1], *size)
+    if _means_the_same(classes, cityscapes_classes(), np.unique(scene)):
+        return scene
+    first = next((entry for entry in classes.entries if entry.evaluated), classes.entries[0])
+    return np.full(size, first.id, np.uint8)
+
+
+def _means_the_same(classes: ClassTable, others: ClassTable, ids: np.ndarray) -> bool:
+    names, other_names = ({entry.id: entry.name for entry in table.entries} for table in (classes, others))
+    return all(names.get(class_id) == other_names[class_id] for class_id in ids.tolist())

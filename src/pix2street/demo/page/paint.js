@@ -1,0 +1,439 @@
+// A drawing is an array with a cell a pixel: a class id each, or RGB as one number. Nothing is ever blended, so that what
+// is sent is what was painted.
+
+const $ = (id) => document.getElementById(id);
+const model = await (await fetch("model.json")).json();
+const { height_px: height, width_px: width } = model;
+const byClass = model.kind === "classes";
+const colorOf = byClass
+  ? (() => {
+      const table = new Uint32Array(256);
+      for (const { value, color } of model.palette) table[value] = (color[0] << 16) | (color[1] << 8) | color[2];
+      return (value) => table[value];
+    })()
+  : (value) => value;
+const nameOf = new Map(model.palette.map(({ value, name }) => [value, name]));
+
+let cells = new (byClass ? Uint8Array : Uint32Array)(height * width);
+let chosen = model.palette[0].value;
+
+// ---- the drawing on the screen
+
+const drawing = $("drawing");
+const street = $("street");
+for (const canvas of [drawing, street]) {
+  canvas.width = width;
+  canvas.height = height;
+}
+const drawingContext = drawing.getContext("2d");
+const streetContext = street.getContext("2d");
+
+function show(values, context) {
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer); // alpha, blue, green, red from the highest byte on
+  for (let i = 0; i < values.length; i++) {
+    const color = colorOf(values[i]);
+    pixels[i] = 0xff000000 | ((color & 255) << 16) | (color & 0xff00) | (color >> 16);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+function fromBytes(bytes) {
+  if (byClass) return bytes;
+  return Uint32Array.from({ length: height * width }, (_, i) => (bytes[3 * i] << 16) | (bytes[3 * i + 1] << 8) | bytes[3 * i + 2]);
+}
+
+function toBytes() {
+  if (byClass) return cells.slice();
+  const bytes = new Uint8Array(3 * cells.length);
+  cells.forEach((value, i) => bytes.set([value >> 16, (value >> 8) & 255, value & 255], 3 * i));
+  return bytes;
+}
+
+// ---- every change can be taken back
+
+const KEPT = Math.min(100, Math.max(10, Math.floor(2 ** 26 / cells.byteLength)));
+const past = [];
+const future = [];
+
+function remember() {
+  past.push(cells.slice());
+  if (past.length > KEPT) past.shift();
+}
+
+function forgetIfSame() {
+  const before = past.at(-1);
+  if (before && before.every((value, i) => value === cells[i])) past.pop();
+  else future.length = 0;
+  showHistory();
+}
+
+function showHistory() {
+  $("undo").disabled = !past.length;
+  $("redo").disabled = !future.length;
+}
+
+function step(from, to) {
+  if (!from.length) return;
+  to.push(cells);
+  cells = from.pop();
+  showHistory();
+  changed();
+}
+
+function replace(values) {
+  remember();
+  cells = values;
+  forgetIfSame();
+  changed();
+}
+
+// ---- tools
+
+const tool = () => document.querySelector("input[name=tool]:checked").value;
+const size = () => Number($("size").value);
+
+function stamp(x, y) {
+  const radius = size() / 2;
+  for (let row = Math.max(0, Math.floor(y - radius)); row <= Math.min(height - 1, y + radius); row++) {
+    for (let column = Math.max(0, Math.floor(x - radius)); column <= Math.min(width - 1, x + radius); column++) {
+      if ((column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2 <= radius ** 2) cells[row * width + column] = chosen;
+    }
+  }
+  // The thinnest brush may meet no cell's middle.
+  if (x >= 0 && y >= 0 && x < width && y < height) cells[Math.floor(y) * width + Math.floor(x)] = chosen;
+}
+
+function line(from, to) {
+  const steps = Math.max(1, Math.ceil(2 * Math.hypot(to.x - from.x, to.y - from.y)));
+  for (let i = 1; i <= steps; i++) {
+    stamp(from.x + ((to.x - from.x) * i) / steps, from.y + ((to.y - from.y) * i) / steps);
+  }
+}
+
+function fill(x, y) {
+  const start = Math.floor(y) * width + Math.floor(x);
+  const replaced = cells[start];
+  if (replaced === chosen) return;
+  const waiting = [start];
+  cells[start] = chosen;
+  while (waiting.length) {
+    const place = waiting.pop();
+    const column = place % width;
+    for (const [next, inside] of [
+      [place - 1, column > 0],
+      [place + 1, column < width - 1],
+      [place - width, place >= width],
+      [place + width, place < cells.length - width],
+    ]) {
+      if (inside && cells[next] === replaced) {
+        cells[next] = chosen;
+        waiting.push(next);
+      }
+    }
+  }
+}
+
+function choose(value) {
+  chosen = value;
+  const radio = document.querySelector(`input[name=paint][value="${value}"]`);
+  if (radio) {
+    radio.checked = true;
+    const details = radio.closest("details");
+    if (details) details.open = true;
+    const [chips, label] = [radio.closest(".chips"), radio.closest("label")];
+    chips.scrollLeft = label.offsetLeft - chips.offsetLeft - (chips.clientWidth - label.clientWidth) / 2;
+  } else {
+    document.querySelectorAll("input[name=paint]").forEach((other) => (other.checked = false));
+    $("own-color").value = hex(value);
+  }
+  $("clear").textContent = `Clear to ${nameOf.get(value) ?? hex(value)}`;
+}
+
+const hex = (value) => `#${value.toString(16).padStart(6, "0")}`;
+
+/** Begin with a tool at a place; whether it goes on while the pointer moves. */
+function begin(at) {
+  if (tool() === "pick") {
+    choose(cells[Math.floor(at.y) * width + Math.floor(at.x)]);
+    return false;
+  }
+  remember();
+  if (tool() === "fill") fill(at.x, at.y);
+  else stamp(at.x, at.y);
+  changed();
+  if (tool() === "brush") return true;
+  forgetIfSame();
+  return false;
+}
+
+// ---- pointer
+
+let last = null;
+
+function placeOf(event) {
+  const box = drawing.getBoundingClientRect();
+  return { x: ((event.clientX - box.left) * width) / box.width, y: ((event.clientY - box.top) * height) / box.height };
+}
+
+const inside = ({ x, y }) => x >= 0 && y >= 0 && x < width && y < height;
+
+drawing.addEventListener("pointerdown", (event) => {
+  if (event.button || last || !event.isPrimary) return;
+  event.preventDefault();
+  drawing.focus({ preventScroll: true });
+  const at = placeOf(event);
+  if (!inside(at)) return;
+  drawing.setPointerCapture(event.pointerId);
+  if (begin(at)) last = at;
+});
+
+drawing.addEventListener("pointermove", (event) => {
+  const at = placeOf(event);
+  showCursor(at);
+  if (!last) return;
+  const between = event.getCoalescedEvents?.() ?? [];
+  for (const place of between.length ? between.map(placeOf) : [at]) {
+    line(last, place);
+    last = place;
+  }
+  changed();
+});
+
+function end() {
+  if (!last) return;
+  last = null;
+  forgetIfSame();
+  changed();
+}
+for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) drawing.addEventListener(name, end);
+drawing.addEventListener("pointerleave", () => !document.activeElement.matches("#drawing:focus-visible") && ($("cursor").hidden = true));
+
+// ---- keyboard
+
+const cursor = { x: Math.floor(width / 2) + 0.5, y: Math.floor(height / 2) + 0.5 };
+let held = false;
+
+function showCursor({ x, y }) {
+  const across = tool() === "brush" ? size() : 1;
+  Object.assign($("cursor").style, {
+    left: `${(100 * x) / width}%`,
+    top: `${(100 * y) / height}%`,
+    width: `${(100 * across) / width}%`,
+    height: `${(100 * across) / height}%`,
+  });
+  $("cursor").hidden = false;
+  if (!inside({ x, y })) return;
+  const value = cells[Math.floor(y) * width + Math.floor(x)];
+  $("where").textContent = `${nameOf.get(value) ?? hex(value)} at ${Math.floor(x)}, ${Math.floor(y)}`;
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+drawing.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key in ARROWS) {
+    const before = { ...cursor };
+    const far = event.shiftKey ? 1 : Math.max(1, Math.round(Math.max(width, height) / 32));
+    cursor.x = Math.min(width - 0.5, Math.max(0.5, cursor.x + far * ARROWS[event.key][0]));
+    cursor.y = Math.min(height - 0.5, Math.max(0.5, cursor.y + far * ARROWS[event.key][1]));
+    if (held) {
+      line(before, cursor);
+      changed();
+    }
+  } else if (event.key === " ") {
+    if (!event.repeat && !last) held = begin(cursor);
+  } else {
+    return;
+  }
+  event.preventDefault();
+  showCursor(cursor);
+});
+
+function release() {
+  if (!held) return;
+  held = false;
+  forgetIfSame();
+}
+drawing.addEventListener("keyup", (event) => event.key === " " && release());
+drawing.addEventListener("blur", () => {
+  release();
+  $("cursor").hidden = true;
+});
+drawing.addEventListener("focus", () => drawing.matches(":focus-visible") && showCursor(cursor));
+
+addEventListener("keydown", (event) => {
+  if (event.target.matches("select, input[type=color]") || event.altKey || last || held) return;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    if (key === "z" && !event.shiftKey) step(past, future);
+    else if (key === "y" || key === "z") step(future, past);
+    else return;
+  } else if (/^\d$/.test(key)) {
+    const entry = inOrder[(Number(key) + 9) % 10];
+    if (!entry) return;
+    choose(entry.value);
+  } else if ("bfp".includes(key)) {
+    document.querySelector(`input[name=tool][value=${{ b: "brush", f: "fill", p: "pick" }[key]}]`).checked = true;
+  } else if (key === "[" || key === "]") {
+    $("size").value = size() + (key === "]" ? 1 : -1);
+    $("size").dispatchEvent(new Event("input"));
+  } else {
+    return;
+  }
+  event.preventDefault();
+});
+
+// ---- translation: one at a time, always of the newest drawing
+
+const page = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("").slice(0, 40);
+const DEBOUNCE_MS = 80;
+const AGAIN_MS = 1000;
+let seed = model.seed;
+let wanted = 0;
+let running = false;
+let timer = null;
+let photo = null;
+
+function changed() {
+  show(cells, drawingContext);
+  wanted += 1;
+  street.setAttribute("aria-busy", "true");
+  if (!running && timer === null) timer = setTimeout(translate, DEBOUNCE_MS);
+}
+
+async function translate() {
+  timer = null;
+  running = true;
+  const asked = wanted;
+  let wait = 0;
+  try {
+    const began = performance.now();
+    const answer = await fetch(`translate?seed=${seed}&page=${page}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/octet-stream" },
+      body: toBytes(),
+    });
+    if (answer.ok) {
+      photo = await answer.blob();
+      streetContext.drawImage(await createImageBitmap(photo, { colorSpaceConversion: "none" }), 0, 0);
+      $("save-street").disabled = false;
+      say(`painted in ${((performance.now() - began) / 1000).toFixed(2)} s`);
+    } else {
+      wait = answer.status === 503 ? AGAIN_MS : 0;
+      say(await reasonOf(answer), true);
+    }
+  } catch {
+    say("the server does not answer; start it again, then paint on", true);
+  }
+  running = false;
+  if (wait) wanted += 1;
+  if (wanted !== asked) timer = setTimeout(translate, wait);
+  else street.setAttribute("aria-busy", "false");
+}
+
+async function reasonOf(answer) {
+  try {
+    return (await answer.json()).detail;
+  } catch {
+    return `the server answered ${answer.status}`;
+  }
+}
+
+function say(text, bad = false) {
+  $("status").textContent = text;
+  $("status").className = bad ? "bad" : "soft";
+}
+
+// ---- buttons
+
+$("undo").addEventListener("click", () => step(past, future));
+$("redo").addEventListener("click", () => step(future, past));
+$("clear").addEventListener("click", () => replace(cells.slice().fill(chosen)));
+$("size").addEventListener("input", () => ($("size-shown").textContent = $("size").value));
+$("own-color").addEventListener("input", (event) => choose(parseInt(event.target.value.slice(1), 16)));
+$("variant").addEventListener("click", () => {
+  seed = (seed + 1) % 2 ** 31;
+  changed();
+});
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), AGAIN_MS);
+}
+$("save-drawing").addEventListener("click", () => drawing.toBlob((blob) => save(blob, "drawing.png")));
+$("save-street").addEventListener("click", () => save(photo, "street.png"));
+
+$("upload").addEventListener("click", () => $("file").click());
+$("file").addEventListener("change", async () => {
+  const [file] = $("file").files;
+  $("file").value = ""; // the same file may be chosen again
+  if (!file) return;
+  drawing.setAttribute("aria-busy", "true");
+  try {
+    const half = $("half").value;
+    const answer = await fetch(`upload${half ? `?half=${half}` : ""}`, {
+      method: "POST",
+      headers: { "Content-Type": file.type || "application/octet-stream" },
+      body: file,
+    });
+    if (answer.ok) replace(fromBytes(new Uint8Array(await answer.arrayBuffer())));
+    else say(`${file.name}: ${await reasonOf(answer)}`, true);
+  } catch {
+    say(`${file.name} could not be sent: it is too large, or the server does not answer`, true);
+  }
+  drawing.setAttribute("aria-busy", "false");
+});
+
+// ---- the page as this generator needs it
+
+function chip({ value, name, color }, place) {
+  const label = document.createElement("label");
+  const radio = Object.assign(document.createElement("input"), { type: "radio", name: "paint", value });
+  radio.addEventListener("change", () => choose(value));
+  const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
+  swatch.style.background = `rgb(${color})`;
+  label.append(radio, swatch, name);
+  if (place < 10) label.append(Object.assign(document.createElement("kbd"), { textContent: (place + 1) % 10, ariaHidden: "true" }));
+  return label;
+}
+
+const common = model.palette.filter((entry) => entry.common);
+const rare = model.palette.filter((entry) => !entry.common);
+const inOrder = [...common, ...rare];
+$("common").append(...common.map(chip));
+$("rare").append(...rare.map((entry, i) => chip(entry, common.length + i)));
+$("more").hidden = !rare.length;
+$("own").hidden = byClass || model.grey;
+$("variant").hidden = !model.variants;
+$("file").accept = model.upload_types.join(",");
+$("size").max = Math.max(8, Math.round(Math.min(width, height) / 3));
+$("size").value = Math.max(1, Math.round(Math.min(width, height) / 16));
+$("size-shown").textContent = $("size").value;
+if (!byClass) {
+  $("palette-title").textContent = "Colours";
+  document.querySelector("h1").textContent = document.title = "Paint an input";
+  $("street-title").textContent = "Generated";
+  $("save-street").textContent = "Download photo";
+}
+$("about").textContent =
+  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${width} × ${height} pixels follows.`;
+choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
+
+async function example(name) {
+  const values = fromBytes(new Uint8Array(await (await fetch(`examples/${encodeURIComponent(name)}`)).arrayBuffer()));
+  const thumbnail = Object.assign(document.createElement("canvas"), { width, height });
+  show(values, thumbnail.getContext("2d"));
+  const button = Object.assign(document.createElement("button"), { type: "button", title: name, ariaLabel: `Start from ${name}` });
+  button.append(thumbnail);
+  button.addEventListener("click", () => replace(values.slice()));
+  return [values, button];
+}
+
+const examples = await Promise.all(model.examples.map(example));
+$("examples").append(...examples.map(([, button]) => button));
+cells = examples[0][0].slice();
+changed();

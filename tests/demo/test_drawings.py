@@ -1,0 +1,37 @@
+from dataclasses import replace
+
+import numpy as np
+
+from pix2street.batches import InputEncoding
+from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.demo.drawings import examples_of, palette_of
+from pix2street.images import read_ids
+from pix2street.usage import Usage
+
+LABELS = Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0)
+COLORS = replace(LABELS, encoding=InputEncoding("color", None))
+OTHERS = ClassTable((ClassEntry(0, "void", (0, 0, 0), False), ClassEntry(7, "roof", (9, 9, 9), True)))
+FACADES = replace(LABELS, encoding=InputEncoding("onehot", OTHERS))
+
+
+def test_validation_inputs_of_the_generators_kind_are_the_examples(road_and_sky):
+    examples = examples_of(LABELS, road_and_sky)
+    assert list(examples) == ["p4", "p5"]
+    assert (examples["p5"] == read_ids(road_and_sky / "val/inputs/p5.png")).all()
+    for unlike in (COLORS, FACADES, replace(LABELS, width_px=48)):
+        assert list(examples_of(unlike, road_and_sky)) == ["blank"]
+
+
+def test_without_any_it_is_a_drawn_street_or_nothing(tmp_path):
+    street = examples_of(replace(LABELS, height_px=48), tmp_path)["blank"]
+    assert street.shape == (48, 32)
+    assert {7, 8, 11, 23} <= set(np.unique(street).tolist())
+    assert (examples_of(FACADES, tmp_path)["blank"] == 7).all()
+    assert (examples_of(COLORS, tmp_path)["blank"] == 255).all()
+
+
+def test_the_palette_is_the_classes_or_colours():
+    assert len([entry for entry in palette_of(LABELS) if entry["common"]]) == 19
+    assert {"value": 26, "name": "car", "color": (0, 0, 142), "common": True} in palette_of(LABELS)
+    assert {"value": 0xFFFFFF, "name": "white", "color": (255, 255, 255), "common": True} in palette_of(COLORS)
+    assert all(len(set(entry["color"])) == 1 for entry in palette_of(replace(COLORS, input_from="grey")))
