@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pix2street.errors import UserError
 from pix2street.files import write_text
@@ -65,8 +66,23 @@ def main(arguments: list[str] | None = None) -> None:
     )
     verifying.set_defaults(run=verify_commit)
 
+    using = argparse.ArgumentParser(add_help=False)
+    using.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a folder, an MLflow run (id, its beginning, or name), models:/NAME@ALIAS or models:/NAME/VERSION; "
+        "default: models/generator",
+    )
+    using.add_argument(
+        "--dropout",
+        action=argparse.BooleanOptionalAction,
+        help="whether dropout, the noise, is on; default: as in the stage `generate`",
+    )
+    using.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: %(default)s")
+
     predicting = commands.add_parser(
         "predict",
+        parents=[using],
         help="the photos of images by a trained generator",
         description="Files, folders (all images below) and quoted globs. A photo has its input's size and name, and "
         "its place below the folder. Files that cannot be translated are listed at the end, and the exit code is 1.",
@@ -74,21 +90,10 @@ def main(arguments: list[str] | None = None) -> None:
     predicting.add_argument("inputs", metavar="INPUT", nargs="+", help="an image, a folder or a quoted glob")
     predicting.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the photos go")
     predicting.add_argument(
-        "--model",
-        metavar="MODEL",
-        help="a folder, an MLflow run (id, its beginning, or name), models:/NAME@ALIAS or models:/NAME/VERSION; "
-        "default: models/generator",
-    )
-    predicting.add_argument(
         "--half", choices=("left", "right", "whole"), help="of a side-by-side pair: which half is the input"
     )
     predicting.add_argument(
         "--seed", metavar="N", type=_seed, help="of the noise; default: that of the stage `generate`"
-    )
-    predicting.add_argument(
-        "--dropout",
-        action=argparse.BooleanOptionalAction,
-        help="whether dropout, the noise, is on; default: as in the stage `generate`",
     )
     predicting.add_argument(
         "--variants",
@@ -100,7 +105,6 @@ def main(arguments: list[str] | None = None) -> None:
     predicting.add_argument(
         "--batch", metavar="N", type=_count, default=1, help="inputs translated together; only without dropout"
     )
-    predicting.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: %(default)s")
     existing = predicting.add_mutually_exclusive_group()
     for choice, text in {
         "replace": "make photos that exist again",
@@ -112,8 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
     syncing = commands.add_parser("sync", help="record what was kept while the tracking store was away")
     syncing.set_defaults(run=sync_runs)
 
-    painting = commands.add_parser("demo", help="a page in the browser on which one paints and sees the photo")
-    painting.add_argument("--model", type=Path, metavar="FOLDER", help="default: models/generator")
+    painting = commands.add_parser(
+        "demo", parents=[using], help="a page in the browser on which one paints and sees the photo"
+    )
     painting.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine alone")
     painting.add_argument("--port", type=int, default=7860, help="default: %(default)s; 0 for any that is free")
     painting.add_argument("--open", action="store_true", help="open the page in the browser")
@@ -213,20 +218,12 @@ def predict_photos(options: argparse.Namespace) -> None:
     seeds = range(first, first + options.variants) if options.variants > 1 else [options.seed]
     images = find_inputs(options.inputs, options.out)
     jobs = plan(images, options.out, seeds, options.existing)
-    with _generator_of(options.model) as folder:
-        load_quietly("tensorflow")
-        from pix2street.runtime import prepare
-        from pix2street.translation.predict import translate_files
-        from pix2street.translation.translator import Translator
-        from pix2street.usage import Usage
-
-        usage = Usage.read(folder)
-        if options.variants > 1 and not (usage.dropout or options.dropout):
+    with _translator(options) as translator:
+        if options.variants > 1 and not translator.usage.dropout:
             raise UserError(f"{_SAME_VARIANTS} for this generator; add --dropout or leave out --variants")
-        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
-        prepare("--device", options.device, usage.seed, **threads)
-        translator = Translator.read(folder, dropout=options.dropout)
-    failures = translate_files(translator, jobs, options.half, options.batch)
+        from pix2street.translation.predict import translate_files
+
+        failures = translate_files(translator, jobs, options.half, options.batch)
     print(f"photos in {options.out}: {sum(str(job.source) not in failures for job in jobs)}")
     if failures:
         reasons = "".join(f"\n  {reason}" for reason in failures.values())
@@ -234,6 +231,21 @@ def predict_photos(options: argparse.Namespace) -> None:
 
 
 _SAME_VARIANTS = "--variants: photos of one input differ by dropout alone, which is off"
+
+
+@contextmanager
+def _translator(options: argparse.Namespace) -> Iterator[Any]:
+    """The `Translator` of the generator that `--model` means, computing as `generate` did."""
+    with _generator_of(options.model) as folder:
+        load_quietly("tensorflow")
+        from pix2street.runtime import prepare
+        from pix2street.translation.translator import Translator
+        from pix2street.usage import Usage
+
+        usage = Usage.read(folder)
+        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
+        prepare("--device", options.device, usage.seed, **threads)
+        yield Translator.read(folder, dropout=options.dropout)
 
 
 @contextmanager
@@ -278,16 +290,11 @@ def sync_runs(options: argparse.Namespace) -> None:
 
 def paint(options: argparse.Namespace) -> None:
     """Serve the page on which one paints, until it is interrupted."""
-    from pix2street.stage import load_quietly
+    with _translator(options) as translator:
+        from pix2street.demo.drawings import examples_of
+        from pix2street.demo.server import NAME, create_app, serve
 
-    load_quietly("tensorflow")
-    from pix2street.demo.drawings import examples_of
-    from pix2street.demo.server import NAME, create_app, serve
-    from pix2street.translation.translator import Translator
-
-    layout = Layout(Path.cwd())
-    translator = Translator.read(options.model or layout.generator)
-    examples = examples_of(translator.usage, layout.split)
-    # The first translation also builds the network, which takes seconds: nobody should wait for it.
-    translator.translate(next(iter(examples.values())), NAME)
-    serve(create_app(translator, examples, options.host), options.host, options.port, options.open)
+        examples = examples_of(translator.usage, Layout(Path.cwd()).split)
+        # The first translation also builds the network, which takes seconds: nobody should wait for it.
+        translator.translate(next(iter(examples.values())), NAME)
+        serve(create_app(translator, examples, options.host), options.host, options.port, options.open)

@@ -152,7 +152,7 @@ def test_a_photo_becomes_the_input_of_a_generator_without_classes(colors_app, co
 
 def test_a_port_that_is_taken_and_a_missing_model_are_one_clear_message(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"pix2street demo: .*models/generator: must hold usage.json.*run `dvc repro`"):
+    with pytest.raises(SystemExit, match=r"pix2street demo: .*models/generator: no such folder; run `dvc repro`"):
         main(["demo"])
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
