@@ -8,8 +8,9 @@ from typing import Self
 import keras
 import numpy as np
 
-from pix2street.generators.inference import as_inference, translate
+from pix2street.generators.inference import as_inference, predict
 from pix2street.generators.unet import count_levels
+from pix2street.images import to_pixels
 from pix2street.networks import load_network
 from pix2street.usage import Usage
 
@@ -62,6 +63,12 @@ class Translator:
         self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
     ) -> list[np.ndarray]:
         """As `translate`, of several inputs."""
+        return [to_pixels(unit) for unit in self.translate_unrounded(images, names, seed)]
+
+    def translate_unrounded(
+        self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
+    ) -> list[np.ndarray]:
+        """What `translate_all` rounds to pixels, each `[H, W, 3]` float32 in [-1, 1]."""
         seed = self.usage.seed if seed is None else seed
         photos = []
         for pixels, name in zip(images, names, strict=True):
@@ -69,7 +76,7 @@ class Translator:
             shown = self._padded(pixels)
             network = self._network(shown.shape[:2] == (self.usage.height_px, self.usage.width_px))
             encoded = self.usage.encoding.encode(shown if shown.ndim == 3 else shown[..., None])
-            (photo,) = translate(network, [(encoded[None], None)], [name], seed)
+            (photo,) = predict(network, [(encoded[None], None)], [name], seed)
             photos.append(photo[:height, :width])
         return photos
 
