@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     exporting = commands.add_parser(
         "export",
         help="the generator as SavedModel and ONNX, checked against `predict`",
-        description="Files that other programs run: stored pixels in, photos out, any batch, any size, without dropout. "
+        description="Files that other programs run: stored pixels in, photos out, any batch, any size, no dropout. "
         "Each is checked on the held-out images; where a float32 file differs from `predict --no-dropout`, it ends "
         "with 1 and writes nothing. Prints size, speed and differences of each beside Keras.",
     )
