@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 from tqdm import tqdm
 
 from pix2street import usage as usage_files
@@ -29,6 +30,7 @@ from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import pixels as pixel_metrics
 from pix2street.metrics import segmentation
 from pix2street.networks import load_network
+from pix2street.norms import ImageNorm
 from pix2street.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
 from pix2street.translation.translator import Translator
 from pix2street.usage import Usage
@@ -190,9 +192,35 @@ def _in_float32(generator: keras.Model) -> keras.Model:
     def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
         return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
 
-    copy = keras.models.clone_model(generator, clone_function=convert)
-    copy.set_weights(generator.get_weights())
-    return copy
+    return _converted(generator, convert)
+
+
+class _CentredNorm(ImageNorm):
+    """`ImageNorm` with its variance taken from what is left after the mean.
+
+    Keras' own takes E[x^2] - E[x]^2, of which float32 loses digits; how many depends on the order in which a runtime
+    adds. This is nearer to `predict` in ONNX Runtime, and faster there.
+    """
+
+    def call(self, inputs, mask=None):
+        centred = inputs - ops.mean(inputs, (1, 2), keepdims=True)
+        variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
+        return centred * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
+
+
+def _with_centred_norms(network: keras.Model) -> keras.Model:
+    def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, ImageNorm):
+            return _CentredNorm(layer.epsilon, name=layer.name)
+        return layer.__class__.from_config(layer.get_config())
+
+    return _converted(network, convert)
+
+
+def _converted(network: keras.Model, convert: Callable[[keras.layers.Layer], keras.layers.Layer]) -> keras.Model:
+    converted = keras.models.clone_model(network, clone_function=convert)
+    converted.set_weights(network.get_weights())
+    return converted
 
 
 def _serving(network: keras.Model, usage: Usage, multiple_px: int) -> tf.types.experimental.PolymorphicFunction:
@@ -255,7 +283,7 @@ def _card(model: Path, usage: Usage, dataset: Dataset) -> dict:
 
 
 def _write(generator: keras.Model, usage: Usage, card: dict, folder: Path, formats: Collection[str]) -> None:
-    network = as_inference(generator, usage.norm, dropout=False, any_size=True)
+    network = _with_centred_norms(as_inference(generator, usage.norm, dropout=False, any_size=True))
     serve = _serving(network, usage, Translator(generator, usage).multiple_px)
     if "savedmodel" in formats:
         _write_savedmodel(network, serve, usage, card, folder / FORMATS["savedmodel"])
