@@ -60,7 +60,7 @@ def main() -> None:
         sessions = {name: opened(path, options.threads) for name, path in files.items()}
         sizes_mib = {name: path.stat().st_size / 2**20 for name, path in files.items()}
     taken = timed(sessions, inputs, options.rounds)
-    print(f"{'':<24}{'MiB':>8}" + "".join(f"{f'images/s at {n}':>16}" for n in BATCHES) + f"{'unrounded':>11}{'L1':>9}")
+    print(f"{'':<32}{'MiB':>8}" + "".join(f"{f'images/s at {n}':>16}" for n in BATCHES) + f"{'unrounded':>11}{'L1':>9}")
     reference = None
     for name, session in sessions.items():
         made = [session.run(None, {"pixels": pixels[None]}) for pixels in inputs]
@@ -68,7 +68,7 @@ def main() -> None:
         reference = unit if reference is None else reference
         error = np.mean([l1(outputs[0][0], target) for outputs, target in zip(made, targets, strict=True)])
         speeds = "".join(f"{n / statistics.median(taken[name, n]):>16.1f}" for n in BATCHES)
-        print(f"{name:<24}{sizes_mib[name]:>8.2f}{speeds}{np.abs(unit - reference).max():>11.1e}{error:>9.4f}")
+        print(f"{name:<32}{sizes_mib[name]:>8.2f}{speeds}{np.abs(unit - reference).max():>11.1e}{error:>9.4f}")
     print(f"{options.threads} thread(s), medians of {options.rounds} runs that took turns")
 
 
@@ -76,10 +76,12 @@ def quantised(full: Path, folder: Path, read, train: list[Pair]) -> dict[str, Pa
     """The file with ONNX Runtime's int8 arithmetic, weights a scale a channel."""
     prepared = folder / "prepared.onnx"
     quant_pre_process(full, prepared, skip_symbolic_shape=True)
-    files = {name: folder / f"{name}.onnx" for name in ("dynamic int8", "static int8", "static, products only")}
+    files = {
+        name: folder / f"{name}.onnx" for name in ("dynamic int8", "static int8", "static int8, convolutions alone")
+    }
     int8 = {"per_channel": True, "weight_type": quantization.QuantType.QInt8}
     quantization.quantize_dynamic(prepared, files["dynamic int8"], **int8)
-    for name, operations in (("static int8", None), ("static, products only", CONVOLUTIONS)):
+    for name, operations in (("static int8", None), ("static int8, convolutions alone", CONVOLUTIONS)):
         calibration = Calibration(read(train))
         quantization.quantize_static(prepared, files[name], calibration, op_types_to_quantize=operations, **int8)
     return files

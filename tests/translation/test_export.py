@@ -1,5 +1,8 @@
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,6 +24,7 @@ from pix2street.translation import export
 from pix2street.translation.translator import Translator
 from pix2street.usage import Usage
 
+ROOT = Path(__file__).parents[2]
 CLASSES = cityscapes_classes()
 COLOR = Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
 USAGES = {
@@ -212,3 +216,13 @@ def test_the_command_says_what_can_be_mended(tmp_path, monkeypatch):
     monkeypatch.setattr("pix2street.runtime.prepare", lambda *args, **kwargs: None)
     with pytest.raises(SystemExit, match=r"^pix2street export: models/generator: must hold usage\.json"):
         cli.main(["export"])
+
+
+@pytest.mark.parametrize("exported", ["color"], indirect=True)
+def test_int8_arithmetic_can_be_measured(exported, road_and_sky):
+    options = ["--export", exported[1], "--data", road_and_sky, "--rounds", "1"]
+    command = [sys.executable, ROOT / "benchmarks/quantization.py", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    rows = {line[:32].strip(): line[32:].split() for line in done.stdout.splitlines()[1:-1]}
+    assert {"generator", "generator_int8", "dynamic int8", "static int8"} < set(rows)
+    assert all(float(speed) > 0 for row in rows.values() for speed in row[1:3])
