@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pix2street.batches import InputEncoding
 from pix2street.errors import UserError
@@ -35,7 +35,10 @@ class Usage:
     inter_op_threads: int = 2
 
     def write(self, folder: Path) -> None:
-        write_json(folder / FILE, {**vars(self), "encoding": self.encoding.to_json()})
+        write_json(folder / FILE, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "encoding": self.encoding.to_json()}
 
     @classmethod
     def read(cls, folder: Path) -> Self:

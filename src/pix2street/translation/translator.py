@@ -9,7 +9,7 @@ from typing import Self
 import keras
 import numpy as np
 
-from pix2street.generators.inference import as_inference, translate
+from pix2street.generators.inference import as_inference, predict
 from pix2street.generators.unet import count_levels
 from pix2street.images import to_pixels
 from pix2street.networks import load_network
@@ -68,6 +68,12 @@ class Translator:
         Without dropout those of one padded size go through the network together: faster, and a rounding may fall the
         other way, which moves a few values by 1 of 255. With dropout each has noise of its own and goes alone.
         """
+        return [to_pixels(unit) for unit in self.translate_unrounded(images, names, seed)]
+
+    def translate_unrounded(
+        self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
+    ) -> list[np.ndarray]:
+        """What `translate_all` rounds to pixels, each `[H, W, 3]` float32 in [-1, 1]."""
         seed = self.usage.seed if seed is None else seed
         padded = [self._padded(pixels) for pixels in images]
         photos = {}
@@ -76,9 +82,9 @@ class Translator:
             network = self._network(together.shape[1:3] == (self.usage.height_px, self.usage.width_px))
             encoded = self.usage.encoding.encode(together if together.ndim == 4 else together[..., None])
             if self.usage.dropout:
-                generated = translate(network, [(encoded, None)], [names[place] for place in places], seed)
+                generated = predict(network, [(encoded, None)], [names[place] for place in places], seed)
             else:
-                generated = to_pixels(network.predict_on_batch(encoded))
+                generated = network.predict_on_batch(encoded)
             for place, photo in zip(places, generated, strict=True):
                 height, width = images[place].shape[:2]
                 photos[place] = photo[:height, :width]
