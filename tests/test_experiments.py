@@ -8,6 +8,8 @@ import mlflow
 import pytest
 from test_pipeline import Project
 
+from pix2street.files import sha256_of
+
 WHO = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -74,10 +76,19 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     assert len({run.data.tags["pix2street.weights"] for run in named.values()}) == 6
     assert list((project.root / ".mlflow_spool").iterdir()) == []
 
+    assert project.run("dvc", "queue", "status", **WHO).stdout.count("Success") == 6
+    assert set(experiments) <= set(
+        project.run("dvc", "exp", "show", "--only-changed", "--csv", **WHO).stdout.split(",")
+    )
     one, two = list(experiments)[:2]
     compared = json.loads(project.run("dvc", "metrics", "diff", one, two, "--json", **WHO).stdout)
     l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
     assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
+    assert project.run("dvc", "exp", "apply", one, **WHO).returncode == 0
+    weights = project.root / "models/generator/generator.weights.h5"
+    assert sha256_of(weights) == named[one].data.tags["pix2street.weights"]
+    git(project.root, "reset", "-q", "--hard")
+    assert project.run("dvc", "checkout").returncode == 0
 
 
 def test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing(project):

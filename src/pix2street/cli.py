@@ -24,6 +24,13 @@ EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `pix2street <command>`; ends the process with 1 and one message on what a user can mend."""
+    options = build_parser().parse_args(arguments)
+    with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
+        options.run(options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options; each names in `run` the function that does it."""
     parser = argparse.ArgumentParser(prog="pix2street", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     comparing = commands.add_parser(
@@ -157,9 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     exporting.add_argument("--threads", type=int, default=1, help="of each format; default: %(default)s")
     exporting.set_defaults(run=export_model)
-    options = parser.parse_args(arguments)
-    with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
-        options.run(options)
+    return parser
 
 
 def compare_runs(options: argparse.Namespace) -> None:

@@ -1,0 +1,130 @@
+"""What README, CONTRIBUTING and docs tell people to type can be typed."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pix2street import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCES = {"sh", "text", "yaml", "python", "csv"}
+
+NEEDS = re.compile(r"^# needs .*(GPU|account|server|machines)")
+"""What a block says first whose commands no test can run."""
+
+COVERED = {
+    # command, as a regular expression: file and name of the test that runs it, or what it stands for
+    r"make repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
+    r"make verify": "test_pipeline.py::test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded",
+    r"make ui": "test_server.py::test_equal_pipelines_at_one_time_are_two_complete_runs",
+    r"make demo": "demo/test_page.py::",
+    r"make docs": "test_docs.py::test_the_site_is_built_without_a_warning",
+    r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
+    r"pix2street compare RUN_A RUN_B": "test_pipeline.py::test_two_recorded_runs_are_compared",
+    r"pix2street profiles": "test_profiles.py::",
+    r"pix2street use \w+": "test_profiles.py::",
+    r"pix2street predict .*": "translation/test_predict.py::",
+    r"pix2street export": "translation/test_export.py::",
+    r"pix2street promote.*": "test_registry.py::",
+    r"pix2street sync": "test_server.py::test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything",
+    r"dvc repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
+    r"dvc exp run .*": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
+    r"dvc queue status": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
+    r"dvc exp show.*": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
+    r"dvc exp apply NAME": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
+    r"dvc push": "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing",
+    r"git clone URL && dvc pull && dvc repro": (
+        "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
+    ),
+}
+
+
+def blocks_of(page: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Line, language and lines of every fenced block."""
+    for fence in re.finditer(r"^( *)```(.*)\n((?:.*\n)*?)\1```$", page, re.M):
+        yield page.count("\n", 0, fence.start()) + 1, fence[2].strip(), fence[3].splitlines()
+
+
+def commands_of(lines: list[str]) -> list[str]:
+    """Commands without comments and without the environment's folder."""
+    joined = "\n".join(lines).replace("\\\n", " ")
+    commands = [re.sub(r"\s+# .*", "", line).strip() for line in joined.splitlines() if not line.startswith("#")]
+    return [command.replace(".venv/bin/", "") for command in commands if command]
+
+
+def uncovered(page: str) -> list[str]:
+    """Line and command of whatever neither a test runs nor the page marks."""
+    faults = []
+    for line, language, lines in blocks_of(page):
+        if language not in FENCES:
+            faults.append(f"{line}: a block is one of {sorted(FENCES)}, not {language!r}")
+        if language == "sh" and not NEEDS.match(lines[0]):
+            faults += [
+                f"{line}: {command}"
+                for command in commands_of(lines)
+                if not any(re.fullmatch(pattern, command) for pattern in COVERED)
+            ]
+    return faults
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_is_run_by_a_test_or_marked(path):
+    assert uncovered(path.read_text()) == []
+
+
+@pytest.mark.parametrize("test", sorted(set(COVERED.values())))
+def test_the_tests_that_run_them_exist(test):
+    file, name = test.split("::")
+    assert f"def {name or 'test_'}" in (ROOT / "tests" / file).read_text()
+
+
+def test_a_new_command_is_found():
+    assert uncovered("```sh\npix2street fly --high\n```") == ["1: pix2street fly --high"]
+    assert uncovered("x\n```\npix2street predict a --out b\n```")[0].startswith("2: a block is one of")
+    assert uncovered("```sh\n# needs a GPU\npix2street fly\n```") == []
+
+
+def test_extras_are_locked():
+    extras = re.search(r"\[project\.optional-dependencies\]\n(.*?)\n\n", (ROOT / "pyproject.toml").read_text(), re.S)[1]
+    lock = (ROOT / "requirements.txt").read_text()
+    for line in extras.splitlines():
+        extra, names = line.split(" = ", 1)
+        if extra not in ("gpu", "parity"):  # CUDA's and PyTorch's gigabytes
+            for name in re.findall(r'"([\w.-]+)', names):
+                assert f"\n{name}==" in f"\n{lock}", (extra, name)
+
+
+def parser_of(command: str) -> argparse.ArgumentParser | None:
+    (commands,) = (action for action in cli.build_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return commands.choices.get(command)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_and_options_that_are_named_exist(path):
+    for found in re.finditer(r"pix2street ([a-z]+)((?: +[^\s`|,;:()]+)*)", path.read_text()):
+        if found[0].startswith("pix2street is"):
+            continue
+        parser = parser_of(found[1])
+        if parser is not None:
+            known = set(parser._option_string_actions)
+            options = {word.split("=")[0] for word in found[2].split() if word.startswith("--")}
+            assert options <= known, found[0]
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    for _, language, lines in blocks_of(path.read_text()):
+        for command in commands_of(lines) if language == "sh" else []:
+            words = shlex.split(command)
+            if words[0] == "pix2street":
+                assert parser_of(words[1]) is not None, command
+            if words[0] == "make":
+                assert words[1] in targets, command
+
+
+def test_links_of_readme_and_contributing_lead_somewhere():
+    for page in PAGES[:2]:
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert link.startswith("http") or (ROOT / link).exists(), (page.name, link)
