@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro verify test lint fresh bench parity ui demo lock
+.PHONY: help setup repro verify test lint fresh bench parity ui demo docs lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,9 @@ ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 
 demo: setup  ## Paint a street in the browser, on http://127.0.0.1:7860 (OPTIONS='--port 7861')
 	pix2street demo $(OPTIONS)
+
+docs: setup  ## Build guide, topics and API reference into site/
+	NO_MKDOCS_2_WARNING=true mkdocs build --strict
 
 lock:  ## Resolve requirements.txt again from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra test --extra jax --extra judges --extra server --extra export --extra docs \

@@ -1,8 +1,11 @@
 """What README, CONTRIBUTING and docs tell people to type can be typed."""
 
 import argparse
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +125,25 @@ def test_commands_and_options_that_are_named_exist(path):
                 assert parser_of(words[1]) is not None, command
             if words[0] == "make":
                 assert words[1] in targets, command
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "true"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    for page in (tmp_path / "site").rglob("*.html"):
+        fetched = re.findall(r"<(?:script|img|link)[^>]*(?:src|href)=\"(https?:[^\"]+)", page.read_text())
+        assert [address for address in fetched if "rel=" not in address] == [], page.name
+
+
+def test_every_module_is_in_the_api_reference_once():
+    package = ROOT / "src/pix2street"
+    files = [path.relative_to(ROOT / "src").with_suffix("") for path in package.rglob("*.py")]
+    modules = {".".join(file.parts).removesuffix(".__init__") for file in files} - {"pix2street"}
+    shown = [name for page in (ROOT / "docs/api").glob("*.md") for name in re.findall(r"::: (\S+)", page.read_text())]
+    assert sorted(shown) == sorted(modules)
 
 
 def test_links_of_readme_and_contributing_lead_somewhere():

@@ -288,10 +288,12 @@ def _wiring(root: Path) -> set[str]:
         name = waiting.pop()
         found.add(name)
         for node in ast.parse((root / name).read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pix2street."):
-                module = "src/" + node.module.replace(".", "/")
-                files = (f"{module}.py", f"{module}/__init__.py")
-                waiting += [file for file in files if (root / file).is_file() and file not in found]
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("pix2street."):
+                # What is imported may be a module itself.
+                for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                    module = "src/" + name.replace(".", "/")
+                    files = (f"{module}.py", f"{module}/__init__.py")
+                    waiting += [file for file in files if (root / file).is_file() and file not in found]
     return found
 
 
