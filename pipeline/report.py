@@ -17,6 +17,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.reporting.examples import Folders, read_examples, read_extremes
+    from pix2street.reporting.model_card import as_model_card
     from pix2street.steps.report import render_report
     from pix2street.tracking import Run
 
@@ -24,18 +25,21 @@ def main(params: Params, layout: Layout) -> None:
     folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
     examples = read_examples(folders, metrics["split"], params.report.sample_pairs)
     images = pd.read_csv(layout.evaluated / "images.csv", dtype={"pair_id": str})
+    shared = {
+        "params": params.model_dump(by_alias=True),
+        "dataset": Dataset.read(layout.split),
+        "verdict": json.loads(layout.verdict.read_text(encoding="utf-8")),
+        "history": pd.read_csv(layout.history),
+        "metrics": metrics,
+        "class_iou": pd.read_csv(layout.evaluated / "class_iou.csv"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
     page, summary = render_report(
-        params=params.model_dump(by_alias=True),
-        dataset=Dataset.read(layout.split),
-        verdict=json.loads(layout.verdict.read_text(encoding="utf-8")),
-        history=pd.read_csv(layout.history),
+        **shared,
         sheets={int(path.stem.removeprefix("epoch_")): path.read_bytes() for path in layout.samples.glob("*.png")},
-        metrics=metrics,
-        class_iou=pd.read_csv(layout.evaluated / "class_iou.csv"),
         confusion=pd.read_csv(layout.evaluated / "confusion.csv"),
         examples=examples,
         extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
-        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     )
     with fresh_folder(layout.report_samples) as folder:
         for example in examples:
@@ -43,6 +47,7 @@ def main(params: Params, layout: Layout) -> None:
                 write_bytes(folder / example.pair_id / f"{caption}.png", png)
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)
+    write_text(layout.model_card, as_model_card(**shared))
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)
         run.record_report()

@@ -59,7 +59,7 @@ ONLY_IN = {
     "onnxruntime": {"translation/export.py"},
     "tf2onnx": {"translation/export.py"},
     "matplotlib": {"reporting/figures.py"},
-    "jinja2": {"steps/report.py", "reporting/validation.py", "reporting/comparison.py"},
+    "jinja2": {"steps/report.py", "reporting/model_card.py", "reporting/validation.py", "reporting/comparison.py"},
     "requests": {"fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},

@@ -123,6 +123,10 @@ class Layout:
         return self.root / "reports/report/summary.md"
 
     @property
+    def model_card(self) -> Path:
+        return self.root / "reports/report/model_card.md"
+
+    @property
     def decision(self) -> Path:
         """Which limits the model keeps, and whether it is accepted."""
         return self.root / "reports/register/decision.json"

@@ -1,9 +1,14 @@
 import re
+from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, look_at
+from ruamel.yaml import YAML
 
+from pix2street.reporting.model_card import as_model_card
 from pix2street.steps.report import render_report
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_equal_values_give_equal_bytes(values, page):
@@ -136,3 +141,36 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
     assert seen["figures"] == (6 if kind == "values" else 2)
     assert seen["overflow"] <= 0
     assert seen["requests"] == []
+
+
+def card(values: dict) -> str:
+    names = ("dataset", "verdict", "history", "metrics", "class_iou", "versions")
+    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    return as_model_card(params=params, **{name: values[name] for name in names})
+
+
+def test_the_model_card_says_what_was_measured_and_what_was_not(values):
+    text = card(values)
+    assert text == card(values)
+    head = YAML(typ="safe").load(text.split("---\n")[1])
+    assert head == {
+        "library_name": "keras", "pipeline_tag": "image-to-image", "tags": ["pix2pix", "gan"], "datasets": ["d"],
+    }  # fmt: skip
+    assert "# Labels to photo: pix2pix trained on My <streets> & more" in text
+    assert "Mean IoU 0.456, 76% of what the judge sees in real photos" in text
+    assert "| mean IoU (0 to 1) | 0.456 (0.436–0.486, 76%) | 0.600 (" in text
+    assert "| train | – | – | – | – |" in text
+    assert "In no pair of the split, so without a value: train." in text
+    assert "let pass all the same: sharp." in text
+    assert "licence: own. Its terms hold for what is made of it" in text
+    assert "FID: `evaluate.fid` is off." in text
+    # Every table has as many cells in each row as in its head.
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_model_card_of_a_set_without_classes_judges_nothing(classless):
+    text = card(classless)
+    assert "nothing was judged by what can be seen" in text
+    assert "IoU" not in text
+    assert "None" not in text
