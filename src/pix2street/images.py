@@ -58,6 +58,17 @@ def decode(data: bytes, name: str) -> np.ndarray:
         return np.asarray(image)
 
 
+def read_upload(data: bytes, ids: bool, max_px: int, name: str) -> np.ndarray:
+    """A PNG or JPEG from somebody unknown as `read_stored` reads it; what is too large is refused before it is decoded.
+
+    Raises:
+        UserError: it is neither, truncated, or has more than `max_px` pixels; `name` stands in the message.
+    """
+    way_out = "send a whole PNG or JPEG"
+    with _opened(io.BytesIO(data), name, way_out, formats=("PNG", "JPEG"), max_px=max_px) as (image, _):
+        return np.asarray(image if ids and image.mode in ("L", "P") else image.convert("RGB"))
+
+
 def _read(path: Path, mode: str) -> np.ndarray:
     with _opened(path) as (image, _):
         if mode == "L" and image.mode != "L":
@@ -66,10 +77,21 @@ def _read(path: Path, mode: str) -> np.ndarray:
 
 
 @contextmanager
-def _opened(file: Path | BinaryIO, name: str = "") -> Iterator[tuple[Image.Image, str]]:
+def _opened(
+    file: Path | BinaryIO,
+    name: str = "",
+    way_out: str = "replace or remove the file",
+    formats: Sequence[str] | None = None,
+    max_px: int | None = None,
+) -> Iterator[tuple[Image.Image, str]]:
     """A fully decoded image and its mode."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=formats) as image:
+            if max_px is not None and image.width * image.height > max_px:
+                raise UserError(
+                    f"{name or file}: has {image.width}x{image.height} px, at most {max_px} px are left for it; "
+                    "reduce it or cut it up"
+                )
             # Pillow reads 16 bits a channel as 8 and says so only before it has read them.
             deep = image.mode == "RGB" and any("16" in str(tile.args) for tile in image.tile)
             image.load()
@@ -77,7 +99,7 @@ def _opened(file: Path | BinaryIO, name: str = "") -> Iterator[tuple[Image.Image
     # Pillow reports a broken file with any of these, depending on its format and on where it breaks.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = str(error) if name == "" else str(error).replace(repr(file), "it")
-        raise UserError(f"{name or file}: not a readable image ({reason}); replace or remove the file") from error
+        raise UserError(f"{name or file}: not a readable image ({reason}); {way_out}") from error
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

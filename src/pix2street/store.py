@@ -3,28 +3,25 @@
 All that is delivered may be delivered twice and is there once.
 """
 
-import contextlib
 import fcntl
 import hashlib
-import io
 import os
 import re
 import shutil
 import tempfile
 import uuid
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model
 from mlflow.tracking.multimedia import compress_image_size
-from mlflow.types import Schema, TensorSpec
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
@@ -32,12 +29,14 @@ from pix2street import saved_view
 from pix2street.errors import UserError
 from pix2street.layout import Layout
 from pix2street.spool import Spool
-from pix2street.stage import load_quietly
 
 EXPERIMENT = "pix2street"
 KEY_TAG = "pix2street.key"
 WEIGHTS_TAG = "pix2street.weights"
 PARAMS_TAG = "pix2street.params"
+
+MODEL = "generator"
+"""A run's model, and the folder in it that holds the generator."""
 
 PROBE_TIMEOUT_S = 2
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
@@ -71,6 +70,8 @@ class Delivery:
         """Record one entry; a second time changes nothing. Why, where the store will never take it."""
         try:
             self._deliver(entry)
+        except UserError as error:
+            return [str(error)]
         except MlflowException as error:
             if error.error_code not in REFUSALS:
                 raise
@@ -155,9 +156,8 @@ class Delivery:
         self._client.set_tag(self._run_id, "mlflow.loggedImages", True)
 
     def _deliver_model(self, entry: dict[str, Any]) -> None:
-        load_quietly("tensorflow")
-        from pix2street.generators.inference import as_inference
-        from pix2street.networks import load_network
+        """A model that serves itself: the generator's files, the code that loads them, and pinned libraries."""
+        from pix2street.translation import serving
 
         client, run_id = self._client, self._run_id
         found = client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'")
@@ -165,24 +165,29 @@ class Delivery:
             return
         for model in found:
             client.delete_logged_model(model.model_id)
-        inference = as_inference(load_network(Path(entry["path"]), "generator"), entry["norm"], entry["dropout"])
-        shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
-        schemas = [Schema([TensorSpec(np.dtype("float32"), shape)]) for shape in shapes]
-        params = client.get_run(run_id).data.params
-        model = client.create_logged_model(self._experiment_id, "generator", run_id, params=params)
-        # Keras lists every tensor it exports on standard output.
-        with contextlib.redirect_stdout(io.StringIO()):
-            Model.log(
-                None,
-                mlflow.keras,
-                run_id=run_id,
-                name="generator",
-                model_id=model.model_id,
-                model=inference,
-                signature=ModelSignature(*schemas),
-                pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
-                save_exported_model=True,
-            )
+        with tempfile.TemporaryDirectory() as folder:
+            generator = Path(folder) / MODEL
+            generator.mkdir()
+            for name in serving.FILES:
+                if not (source := Path(entry["path"]) / name).is_file():
+                    raise UserError(f"the model has no {name}; run `dvc repro`, which trains it anew")
+                shutil.copyfile(source, generator / name)
+            params = client.get_run(run_id).data.params
+            model = client.create_logged_model(self._experiment_id, MODEL, run_id, params=params)
+            # MLflow asks for an example, which would be a request of its own to keep.
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                Model.log(
+                    None,
+                    mlflow.pyfunc,
+                    run_id=run_id,
+                    name=MODEL,
+                    model_id=model.model_id,
+                    loader_module=serving.__name__,
+                    data_path=str(generator),
+                    code_paths=[str(Path(__file__).parent)],
+                    signature=serving.SIGNATURE,
+                    pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *serving.LIBRARIES)],
+                )
 
 
 def _as_input(entry: dict[str, Any]) -> DatasetInput:
