@@ -59,7 +59,11 @@ MAX_BYTES = 24 << 20
 MAX_WAITING = 3
 """Requests beside the one at work. MLflow's server works with one thread a core and four: one stays to refuse."""
 
-BAD_REQUESTS = (400, 413, 415)
+TABLES = {"dataframe_records", "dataframe_split", "inputs", "instances"}
+"""The names under which MLflow takes a table."""
+
+MAX_REASON = 300
+"""Characters of what somebody else says in a message."""
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +132,7 @@ class ServedTranslator:
         inputs = [
             to_input(usage, pixels, name, half) for name, pixels in _read(rows, ids=usage.encoding.classes is not None)
         ]
-        names = [name if isinstance(name, str) and name else NAME for name in rows.get("name", [NAME] * len(rows))]
+        names = _names(rows)
         with self._turn:
             photos = self._translator.translate_all(inputs, names, seed)
         return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
@@ -147,9 +151,16 @@ def _read(rows: pd.DataFrame, ids: bool) -> list[tuple[str, np.ndarray]]:
     return found
 
 
+def _names(rows: pd.DataFrame) -> list[str]:
+    names = [NAME if pd.isna(name) else name for name in rows.get("name", [None] * len(rows))]
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise UserError(f"name: must be text, is {wrong[0]!r}; write it in quotes, or leave it out")
+    return names
+
+
 def _from_base64(value: Any, name: str) -> bytes:
     if not isinstance(value, str) or not value.strip():
-        raise UserError(f"{name}: must be a PNG or JPEG in base64, is empty; {FORM}")
+        raise UserError(f"{name}: must be a PNG or JPEG in base64, is {str(value)[:40]!r}; {FORM}")
     if len(value) > MAX_BYTES:
         raise UserError(f"{name}: has {len(value)} characters, at most {MAX_BYTES} are taken; send a smaller image")
     text = value.strip()
@@ -179,8 +190,8 @@ def _load_pyfunc(path: str) -> ServedTranslator:
 def guard(scoring_server: ModuleType) -> None:
     """Give MLflow's scoring server clear answers to what never reaches a model.
 
-    Of its own it answers a request without a content type with 500, reads CSV and Parquet from anybody, and sends the
-    traceback of what it cannot read.
+    Of its own it answers a request without a content type with 500, reads CSV and Parquet from anybody, ignores what it
+    does not know, and sends what it could not read back, with a traceback.
     """
     scoring_server.invocations = _guarded(
         scoring_server.invocations, partial(scoring_server.InvocationsResponse, mimetype="application/json")
@@ -188,35 +199,53 @@ def guard(scoring_server: ModuleType) -> None:
 
 
 def _guarded(invocations: Callable[..., Any], response: Callable[..., Any]) -> Callable[..., Any]:
+    def refuse(status: int, reason: str, code: str = "BAD_REQUEST") -> Any:
+        return response(json.dumps({"error_code": code, "message": reason}), status)
+
     @wraps(invocations)
     def guarded(data: bytes, content_type: str | None, model: Any, input_schema: Schema) -> Any:
-        def refuse(status: int, code: str, message: str) -> Any:
-            return response(json.dumps({"error_code": code, "message": message}), status)
-
         kind = (content_type or "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            return refuse(415, "BAD_REQUEST", f"Content-Type: must be application/json, is {kind or 'missing'}; {FORM}")
+            return refuse(415, f"Content-Type: must be application/json, is {kind or 'missing'}; {FORM}")
         if len(data) > MAX_BYTES:
-            return refuse(
-                413, "BAD_REQUEST", f"the request has {len(data)} bytes, at most {MAX_BYTES} are taken; send less"
-            )
+            return refuse(413, f"the request has {len(data)} bytes, at most {MAX_BYTES} are taken; send less")
         try:
-            return invocations(data, content_type, model, input_schema)
+            return invocations(_request(data), content_type, model, input_schema)
+        except UserError as error:
+            return refuse(400, str(error))
         except Refusal:
             raise
         except MlflowException as error:
             status = error.get_http_status_code()
-            if status not in BAD_REQUESTS:
+            if status >= 500:
                 log.exception("a request could not be answered")
-            return refuse(status, error.error_code, f"{_reason(error)}; {FORM}")
-        # JSON nested a thousand times, a list where a table should be: whatever breaks before the model is asked.
+            # What comes before that is the request itself.
+            reason = error.message.rpartition("Error: ")[2].strip().rstrip(".")[:MAX_REASON]
+            return refuse(status, f"{reason}; {FORM}", error.error_code)
+        # A list where a table should be: whatever breaks before the model is asked.
         except Exception as error:
             log.exception("a request could not be read")
-            return refuse(400, "BAD_REQUEST", f"the request cannot be read ({type(error).__name__}); {FORM}")
+            return refuse(400, f"the request cannot be read ({type(error).__name__}); {FORM}")
 
     return guarded
 
 
-def _reason(error: MlflowException) -> str:
-    """The last thing that MLflow says, without what the request held."""
-    return error.message
+def _request(data: bytes) -> dict[str, Any]:
+    """What MLflow takes: a table under one of its names, and the parameters."""
+    try:
+        request = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"the request is no JSON ({str(error)[:MAX_REASON]}); {FORM}") from error
+    keys = set(request) if isinstance(request, dict) else set()
+    if len(keys & TABLES) != 1 or keys - TABLES - {"params"}:
+        what = f"has {_listed(keys)}" if keys else f"is {str(request)[:40]}"
+        raise UserError(f"the request must have one of {_listed(TABLES)}, and may have params, it {what}; {FORM}")
+    params = request.get("params") or {}
+    known = {param.name for param in SIGNATURE.params}
+    if not isinstance(params, dict) or set(params) - known:
+        raise UserError(f"params: may hold {_listed(known)}, is {str(params)[:MAX_REASON]}; {FORM}")
+    return request
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))[:MAX_REASON]
