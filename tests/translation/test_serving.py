@@ -178,19 +178,22 @@ def test_more_requests_than_may_wait_are_refused_at_once_and_a_failure_frees_its
         slow.at_work.wait(60)
         threads[-1].join(0.01)
     assert answers == [(429, answers[0][1])]
+    with pytest.raises(Refusal, match="4 requests are being answered"):
+        guarded(pytest.fail, served.check_room)(b"{}")
     slow.end.set()
     for thread in threads:
         thread.join()
     assert answers[1:] == [(500, "the translation failed; the server's log says why")] * (1 + MAX_WAITING)
     ask()
     assert answers[-1][0] == 500
+    served.check_room()
 
 
-def guarded(invocations):
+def guarded(invocations, check_room=lambda: None):
     server = SimpleNamespace(
         invocations=invocations, InvocationsResponse=lambda response, status, mimetype: (json.loads(response), status)
     )
-    serving.guard(server)
+    serving.guard(server, check_room)
     return lambda data, kind="application/json": server.invocations(data, kind, None, None)
 
 

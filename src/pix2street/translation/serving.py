@@ -96,12 +96,7 @@ class ServedTranslator:
         Raises:
             Refusal: the request cannot be answered, or too many are waiting.
         """
-        if not self._places.acquire(blocking=False):
-            raise Refusal(
-                f"{1 + MAX_WAITING} requests are being answered, no more may wait; send it again in a moment, and less "
-                "often",
-                RESOURCE_EXHAUSTED,
-            )
+        self._take_place()
         try:
             return self._translated(model_input, **(params or {}))
         except UserError as error:
@@ -112,6 +107,19 @@ class ServedTranslator:
             raise Refusal("the translation failed; the server's log says why", INTERNAL_ERROR) from error
         finally:
             self._places.release()
+
+    def check_room(self) -> None:
+        """Refuse, where a request would be refused now, before it is read."""
+        self._take_place()
+        self._places.release()
+
+    def _take_place(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Refusal(
+                f"{1 + MAX_WAITING} requests are being answered, no more may wait; send it again in a moment, and less "
+                "often",
+                RESOURCE_EXHAUSTED,
+            )
 
     def warm_up(self) -> None:
         """Translate an image of the size of training, so that the first request waits for no compilation."""
@@ -179,26 +187,30 @@ def _load_pyfunc(path: str) -> ServedTranslator:
     """MLflow's way in: the generator in the folder `path`."""
     from pix2street.translation.translator import Translator
 
-    # MLflow loads the model while it imports the application, before the first request.
-    if "mlflow.pyfunc.scoring_server.app" in sys.modules:
-        guard(sys.modules["mlflow.pyfunc.scoring_server"])
     served = ServedTranslator(Translator.read(Path(path)))
-    served.warm_up()
+    # The server loads the model while it imports its application, before the first request.
+    if "mlflow.pyfunc.scoring_server.app" in sys.modules:
+        served.warm_up()
+        guard(sys.modules["mlflow.pyfunc.scoring_server"], served.check_room)
     return served
 
 
-def guard(scoring_server: ModuleType) -> None:
+def guard(scoring_server: ModuleType, check_room: Callable[[], None]) -> None:
     """Give MLflow's scoring server clear answers to what never reaches a model.
 
     Of its own it answers a request without a content type with 500, reads CSV and Parquet from anybody, ignores what it
     does not know, and sends what it could not read back, with a traceback.
+
+    Args:
+        check_room: raises what a request gets that may not wait.
     """
-    scoring_server.invocations = _guarded(
-        scoring_server.invocations, partial(scoring_server.InvocationsResponse, mimetype="application/json")
-    )
+    response = partial(scoring_server.InvocationsResponse, mimetype="application/json")
+    scoring_server.invocations = _guarded(scoring_server.invocations, response, check_room)
 
 
-def _guarded(invocations: Callable[..., Any], response: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(
+    invocations: Callable[..., Any], response: Callable[..., Any], check_room: Callable[[], None]
+) -> Callable[..., Any]:
     def refuse(status: int, reason: str, code: str = "BAD_REQUEST") -> Any:
         return response(json.dumps({"error_code": code, "message": reason}), status)
 
@@ -210,6 +222,7 @@ def _guarded(invocations: Callable[..., Any], response: Callable[..., Any]) -> C
         if len(data) > MAX_BYTES:
             return refuse(413, f"the request has {len(data)} bytes, at most {MAX_BYTES} are taken; send less")
         try:
+            check_room()
             return invocations(_request(data), content_type, model, input_schema)
         except UserError as error:
             return refuse(400, str(error))
