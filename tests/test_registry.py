@@ -1,5 +1,6 @@
 """The model registry on a store of its own."""
 
+import base64
 import contextlib
 import io
 import subprocess
@@ -9,17 +10,22 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.entities import LoggedModelStatus
 
+from pix2street.batches import InputEncoding
 from pix2street.errors import UserError
 from pix2street.files import write_json, write_text
-from pix2street.generators.inference import as_inference
 from pix2street.generators.unet import build_unet
+from pix2street.images import decode, png_bytes
 from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
-from pix2street.networks import load_network, save_network
+from pix2street.networks import save_network
 from pix2street.registry import promote, register_accepted, withdraw_refused
 from pix2street.steps.register import decide
+from pix2street.store import fetch_generator
 from pix2street.tracking import Run
+from pix2street.translation.translator import Translator
+from pix2street.usage import Usage
 
 PAIRS = 40
 L1 = {"first": 0.2, "near": 0.2, "better": 0.19, "worse": 0.21, "unlike": 0.1}
@@ -83,6 +89,7 @@ def store(tmp_path_factory):
         layout = Layout(tmp_path_factory.mktemp("store"))
         layout.generator.mkdir(parents=True)
         save_network(build_unet((32, 32, 3), 3, 2, 0), layout.generator, "generator")
+        Usage(InputEncoding("color", None), "left", 32, 32, "batch", True, 0).write(layout.generator)
         write_text(layout.history, "epoch,gen_l1\n1,0.3\n")
         layout.samples.mkdir(parents=True)
         write_json(layout.verdict, {"success": True})
@@ -235,21 +242,62 @@ def champion_and_candidate(store, model, champion, candidate):
     store.register(model, candidate)
 
 
-def test_the_champion_draws_without_this_package(store, tmp_path):
+def test_the_champion_draws_where_this_package_is_not_installed(store, tmp_path):
     store.register("drawn", "first")
     promote(store.layout, "drawn", BY, force=False)
-    pixels = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
-    np.save(tmp_path / "input.npy", pixels)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 40, 3)).astype(np.uint8)
+    (tmp_path / "input.txt").write_text(base64.b64encode(png_bytes(pixels)).decode())
     script = (
-        "import sys; sys.modules['pix2street'] = None\n"
-        "import mlflow, numpy as np\n"
+        "import importlib.util, pathlib, sys\n"
+        "sys.path = [path for path in sys.path if not pathlib.Path(path, 'pix2street').exists()]\n"
+        "assert importlib.util.find_spec('pix2street') is None\n"
+        "import mlflow\n"
         "model = mlflow.pyfunc.load_model('models:/drawn@champion')\n"
-        "np.save('photo.npy', model.predict(np.load('input.npy')))\n"
+        "photos = model.predict([{'image': pathlib.Path('input.txt').read_text()}], params={'half': 'whole'})\n"
+        "pathlib.Path('photo.txt').write_text(photos['image'][0])\n"
     )
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{store.layout.root / 'mlflow.db'}", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    inference = as_inference(load_network(store.layout.generator, "generator"), "batch", True)
-    assert np.load(tmp_path / "photo.npy") == pytest.approx(inference.predict_on_batch(pixels), abs=1e-5)
+    photo = decode(base64.b64decode((tmp_path / "photo.txt").read_text()), "photo")
+    assert (photo == Translator.read(store.layout.generator).translate(pixels, "image")).all()
+
+
+def test_a_generator_comes_back_from_its_run_or_the_registry(store, tmp_path):
+    store.register("back", "first")
+    run = store.client.get_run(store.run_ids["first"]).info
+    for number, name in enumerate(
+        (run.run_id, run.run_id[:12], run.run_name, "models:/back@candidate", "models:/back/1")
+    ):
+        folder = fetch_generator(store.layout, name, tmp_path / str(number))
+        names = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert names == {path.name: path.read_bytes() for path in store.layout.generator.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("zebra", "zebra: no run of experiment pix2street"),
+        ("models:/zebra@champion", "the registry has no model zebra, it has .*wanted"),
+        ("models:/wanted@champion", "wanted has @candidate, /1; name one of these"),
+        ("models:/wanted/7", "wanted has @candidate, /1; name one of these"),
+        ("models:/wanted/latest", "is models:/NAME@ALIAS or models:/NAME/VERSION"),
+    ],
+)
+def test_a_generator_that_is_not_there_is_named_with_what_is(store, tmp_path, name, fault):
+    store.register("wanted", "first")
+    with pytest.raises(UserError, match=fault):
+        fetch_generator(store.layout, name, tmp_path)
+
+
+def test_a_run_without_a_model_or_with_an_older_one_has_no_generator(store, tmp_path):
+    experiment = store.client.get_run(store.run_ids["first"]).info.experiment_id
+    run_id = store.client.create_run(experiment).info.run_id
+    with pytest.raises(UserError, match="has recorded no model; run `dvc repro` to its end"):
+        fetch_generator(store.layout, run_id, tmp_path)
+    model = store.client.create_logged_model(experiment, "generator", run_id)
+    store.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    with pytest.raises(UserError, match="its model holds no generator that can be used"):
+        fetch_generator(store.layout, run_id, tmp_path)

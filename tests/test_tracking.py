@@ -14,6 +14,7 @@ import pytest
 
 from pix2street import saved_view
 from pix2street import store as mlflow_store
+from pix2street.batches import InputEncoding
 from pix2street.errors import UserError
 from pix2street.files import sha256_of, write_json, write_text
 from pix2street.generators.unet import build_unet
@@ -25,6 +26,7 @@ from pix2street.spool import Spool
 from pix2street.store import Delivery, fetch_run
 from pix2street.system_metrics import SystemMetrics
 from pix2street.tracking import Run, deliver_all
+from pix2street.usage import Usage
 
 PARAMS = {"train": {"epochs": 2}, "generate": {"norm": "batch", "dropout": True}}
 METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": None}
@@ -47,6 +49,7 @@ def layout(tmp_path, monkeypatch, empty_store):
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     layout.generator.mkdir(parents=True)
     save_network(build_unet((32, 32, 3), 3, 2, 0), layout.generator, "generator")
+    Usage(InputEncoding("color", None), "left", 32, 32, "batch", True, 0).write(layout.generator)
     write_text(layout.history, pd.DataFrame({"epoch": [1, 2], "gen_l1": [0.4, 0.3]}).to_csv(index=False))
     layout.samples.mkdir(parents=True)
     write_png(layout.samples / "epoch_0002.png", np.zeros((4, 4, 3), np.uint8))
@@ -341,6 +344,16 @@ def test_what_a_store_refuses_is_told_and_holds_up_nothing(layout, capsys):
     assert "tracking: not recorded: epoch 1 (MlflowException" in capsys.readouterr().out
     client, (run,) = runs_of(layout)
     assert [p.step for p in client.get_metric_history(run.info.run_id, "train/gen_l1")] == [2]
+    assert owed(layout) == []
+
+
+def test_a_generator_that_cannot_be_served_is_no_model_and_the_rest_is_recorded(layout, capsys):
+    (layout.generator / "usage.json").unlink()
+    train(layout)
+    assert "tracking: not recorded: the model (the model has no usage.json; run `dvc repro`" in capsys.readouterr().out
+    client, (run,) = runs_of(layout)
+    assert content_of(client, run)[2] == []
+    assert "pix2street.weights" in run.data.tags
     assert owed(layout) == []
 
 

@@ -65,9 +65,11 @@ def decode_upload(data: bytes, name: str, ids: bool, max_px: int) -> np.ndarray:
         max_px: of the whole image; known before anything is decoded.
 
     Raises:
-        UserError: it is none of `UPLOAD_TYPES`, truncated or too large.
+        UserError: it is none of `UPLOAD_TYPES`, truncated or too large, or has more than 8 bits a channel.
     """
-    with _opened(io.BytesIO(data), name, UPLOAD_TYPES.values(), max_px) as (image, _):
+    with _opened(io.BytesIO(data), name, UPLOAD_TYPES.values(), max_px) as (image, mode):
+        if mode in ("I", "F") or "16" in mode:
+            raise UserError(f"{name}: must have 8 bits a channel, has more (mode {mode}); save it with 8")
         return np.asarray(image if ids and image.mode == "L" else image.convert("RGB"))
 
 
@@ -102,7 +104,8 @@ def _opened(
     # Pillow reports a broken file with any of these, depending on its format and on where it breaks.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = str(error) if name == "" else str(error).replace(repr(file), "it")
-        raise UserError(f"{name or file}: not a readable image ({reason}); replace or remove the file") from error
+        way_out = f"send a whole {', '.join(formats)}" if formats else "replace or remove the file"
+        raise UserError(f"{name or file}: not a readable image ({reason}); {way_out}") from error
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

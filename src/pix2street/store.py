@@ -3,28 +3,25 @@
 All that is delivered may be delivered twice and is there once.
 """
 
-import contextlib
 import fcntl
 import hashlib
-import io
 import os
 import re
 import shutil
 import tempfile
 import uuid
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model
 from mlflow.tracking.multimedia import compress_image_size
-from mlflow.types import Schema, TensorSpec
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
@@ -32,12 +29,14 @@ from pix2street import saved_view
 from pix2street.errors import UserError
 from pix2street.layout import Layout
 from pix2street.spool import Spool
-from pix2street.stage import load_quietly
 
 EXPERIMENT = "pix2street"
 KEY_TAG = "pix2street.key"
 WEIGHTS_TAG = "pix2street.weights"
 PARAMS_TAG = "pix2street.params"
+
+GENERATOR = "generator"
+"""A run's model, and the folder in it that holds what the generator is."""
 
 PROBE_TIMEOUT_S = 2
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
@@ -71,6 +70,8 @@ class Delivery:
         """Record one entry; a second time changes nothing. Why, where the store will never take it."""
         try:
             self._deliver(entry)
+        except UserError as error:
+            return [str(error)]
         except MlflowException as error:
             if error.error_code not in REFUSALS:
                 raise
@@ -155,9 +156,8 @@ class Delivery:
         self._client.set_tag(self._run_id, "mlflow.loggedImages", True)
 
     def _deliver_model(self, entry: dict[str, Any]) -> None:
-        load_quietly("tensorflow")
-        from pix2street.generators.inference import as_inference
-        from pix2street.networks import load_network
+        """A model that serves itself: the generator's files, the code that loads them, and pinned libraries."""
+        from pix2street.translation import serving
 
         client, run_id = self._client, self._run_id
         found = client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'")
@@ -165,24 +165,29 @@ class Delivery:
             return
         for model in found:
             client.delete_logged_model(model.model_id)
-        inference = as_inference(load_network(Path(entry["path"]), "generator"), entry["norm"], entry["dropout"])
-        shapes = [(-1, *shape[1:]) for shape in (inference.input_shape, inference.output_shape)]
-        schemas = [Schema([TensorSpec(np.dtype("float32"), shape)]) for shape in shapes]
-        params = client.get_run(run_id).data.params
-        model = client.create_logged_model(self._experiment_id, "generator", run_id, params=params)
-        # Keras lists every tensor it exports on standard output.
-        with contextlib.redirect_stdout(io.StringIO()):
-            Model.log(
-                None,
-                mlflow.keras,
-                run_id=run_id,
-                name="generator",
-                model_id=model.model_id,
-                model=inference,
-                signature=ModelSignature(*schemas),
-                pip_requirements=[f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")],
-                save_exported_model=True,
-            )
+        with tempfile.TemporaryDirectory() as folder:
+            generator = Path(folder) / GENERATOR
+            generator.mkdir()
+            for name in serving.FILES:
+                if not (source := Path(entry["path"]) / name).is_file():
+                    raise UserError(f"the model has no {name}; run `dvc repro`, which trains it anew")
+                shutil.copyfile(source, generator / name)
+            params = client.get_run(run_id).data.params
+            model = client.create_logged_model(self._experiment_id, GENERATOR, run_id, params=params)
+            # MLflow asks for an example, which would be a request of its own to keep.
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                Model.log(
+                    None,
+                    mlflow.pyfunc,
+                    run_id=run_id,
+                    name=GENERATOR,
+                    model_id=model.model_id,
+                    loader_module=serving.__name__,
+                    data_path=str(generator),
+                    code_paths=[str(Path(__file__).parent)],
+                    signature=serving.SIGNATURE,
+                    pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *serving.LIBRARIES)],
+                )
 
 
 def _as_input(entry: dict[str, Any]) -> DatasetInput:
@@ -206,6 +211,37 @@ def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("e
     Raises:
         UserError: no run or several are meant, or it has no such part.
     """
+    run_id = _run_of(layout, run).info.run_id
+    there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
+    for part in parts:
+        if part not in there:
+            raise UserError(f"{run}: has recorded no {part}; run `dvc repro` to its end")
+        mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
+
+
+def fetch_generator(layout: Layout, model: str, folder: Path) -> Path:
+    """Copy the generator that a run recorded into `folder`; where it is, a folder such as `models/generator`.
+
+    Args:
+        model: a run as in `fetch_run`, or a version in the registry: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    Raises:
+        UserError: no run or several are meant, the registry has no such model, alias or version, the run has no model,
+            or one that another version of this project recorded otherwise.
+    """
+    files = _version_at(layout, model) if model.startswith("models:") else _logged_at(layout, model)
+    try:
+        mlflow.artifacts.download_artifacts(artifact_uri=f"{files}/data/{GENERATOR}", dst_path=str(folder))
+    except (MlflowException, OSError) as error:
+        raise UserError(
+            f"{model}: its model holds no {GENERATOR} that can be used ({one_line(error)}); models recorded by older "
+            "versions of this project do not: run `dvc repro` and name the run that it records"
+        ) from error
+    return folder / GENERATOR
+
+
+def _run_of(layout: Layout, run: str) -> mlflow.entities.Run:
+    """See `fetch_run`."""
     experiment = experiment_of(layout)
     runs = mlflow.search_runs([experiment], order_by=["attributes.start_time DESC"], output_format="list")
     found = [one for one in runs if one.info.run_name == run][:1]
@@ -216,12 +252,45 @@ def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("e
         raise UserError(
             f"{run}: {fault} of experiment {EXPERIMENT} has this name or an id that begins so; the newest are {names}"
         )
-    run_id = found[0].info.run_id
-    there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
-    for part in parts:
-        if part not in there:
-            raise UserError(f"{run}: has recorded no {part}; run `dvc repro` to its end")
-        mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
+    return found[0]
+
+
+def _logged_at(layout: Layout, run: str) -> str:
+    """Where the files of a run's model are; see `fetch_generator`."""
+    info = _run_of(layout, run).info
+    for logged in mlflow.MlflowClient().search_logged_models([info.experiment_id], f"source_run_id = '{info.run_id}'"):
+        if logged.status == LoggedModelStatus.READY:
+            return logged.artifact_location
+    raise UserError(f"{run}: has recorded no model; run `dvc repro` to its end, or `pix2street sync`")
+
+
+def _version_at(layout: Layout, model: str) -> str:
+    """Where the files of a version in the registry are; see `fetch_generator`."""
+    match = re.fullmatch(r"models:/+([^/@]+)(?:@([^/@]+)|/(\d+))", model)
+    if match is None:
+        raise UserError(
+            f"{model}: a version in the registry is models:/NAME@ALIAS or models:/NAME/VERSION, as models:/pix2street@"
+            "champion"
+        )
+    name, alias, number = match.groups()
+    client = store_of(layout)
+    models = {one.name: one for one in client.search_registered_models()}
+    if name not in models:
+        raise UserError(
+            f"{model}: the registry has no model {name}, it has {', '.join(models) or 'none'}; `dvc repro` registers "
+            "one that keeps its limits"
+        )
+    versions = {str(one.version) for one in client.search_model_versions(f"name = '{name}'")}
+    aliases = {one: str(version) for one, version in models[name].aliases.items()}
+    if number is None:
+        number = aliases.get(alias)
+    if number not in versions:
+        there = [*(f"@{one}" for one in aliases), *(f"/{one}" for one in sorted(versions, key=int))]
+        raise UserError(
+            f"{model}: {name} has {', '.join(there) or 'no version'}; name one of these, `pix2street promote` makes "
+            "the candidate the champion"
+        )
+    return client.get_model_version_download_uri(name, number)
 
 
 def store_key() -> str:

@@ -197,8 +197,7 @@ class Run:
     def _record_training(self, generator_folder: Path, **condition: Any) -> None:
         verdict = {"kind": "files", "path": str(self._layout.verdict), "to": "validate"}
         self._record("the validation verdict", {**verdict, **condition})
-        usage = {name: self._about["generate"][name] for name in ("norm", "dropout")}
-        self._record("the model", {"kind": "model", "path": str(generator_folder), **usage, **condition})
+        self._record("the model", {"kind": "model", "path": str(generator_folder), **condition})
         if weights := _weights_of(generator_folder):
             self._record("the weights' tag", {"kind": "tags", "tags": {WEIGHTS_TAG: weights}, **condition})
 
@@ -353,7 +352,6 @@ def _about(
         "name": name,
         "tags": {key: value for key, value in tags.items() if value},
         "params": {name: str(value) for name, value in _flatten(params).items()},
-        "generate": params["generate"],
         "run_id": None,
         "making": False,
         "made": False,

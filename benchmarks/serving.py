@@ -1,0 +1,186 @@
+"""What a served model carries, and what it does at twice that: requests over loopback to `mlflow models serve`.
+
+    python benchmarks/serving.py [--generator FOLDER] [--image FILE] [--seconds S]
+
+First 1, 2 and 4 clients that each send their next request when the last is answered: the most that is answered in a
+second is what the server carries. Then requests that come at half and at twice that rate whatever the server does; a
+latency counts from the moment at which its request was due. Everything runs on one machine: the clients take their part
+of it. Prints a table and, as its last part, the same as JSON.
+"""
+
+import argparse
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import mlflow
+import numpy as np
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+import pix2street
+from pix2street.translation import serving
+
+TIMEOUT_S = 30
+CLIENTS = (1, 2, 4)
+SHARES = (0.5, 2.0)
+
+
+class Answer(NamedTuple):
+    """status: of HTTP, or what went wrong."""
+
+    status: str
+    latency_s: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--generator", type=Path, default=Path("models/generator"))
+    parser.add_argument("--image", type=Path, help="default: the first of data/split/val/inputs")
+    parser.add_argument("--seconds", type=float, default=15, help="of each part")
+    options = parser.parse_args()
+    image = options.image or min(Path("data/split/val/inputs").glob("*.png"))
+    body = json.dumps({"dataframe_records": [{"image": base64.b64encode(image.read_bytes()).decode()}]}).encode()
+    with served(options.generator) as address:
+        measure(f"{address}/invocations", body, options.seconds)
+
+
+def measure(address: str, body: bytes, seconds: float) -> None:
+    """Print all parts."""
+    print(f"{'':34}{'answered':>10}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}   other answers", flush=True)
+    rows = []
+
+    def add(title: str, answers: list[Answer], took_s: float) -> float:
+        rows.append(row := as_row(title, answers, took_s))
+        times = "".join(f"{row[key]:>8.0f}" if row[key] is not None else f"{'-':>8}" for key in PERCENTILES)
+        others = ", ".join(f"{count} x {name}" for name, count in row["others"].items())
+        print(f"{title:34}{row['answered_per_s']:>8.1f}/s{times}   {others or 'none'}", flush=True)
+        return row["answered_per_s"]
+
+    with ThreadPoolExecutor(512) as pool:
+        closed(address, body, 2, 2, pool)
+        carried = max(add(f"{n} at a time", *closed(address, body, n, seconds, pool)) for n in CLIENTS)
+        for share in SHARES:
+            rate = share * carried
+            add(f"{share:g} times that: {rate:.1f} a second", *opened(address, body, rate, seconds, pool))
+        # Whether anything of the flood is left.
+        add("1 at a time, right after that", *closed(address, body, 1, seconds / 3, pool))
+    print(json.dumps({"cores": len(os.sched_getaffinity(0)), "latencies": "ms", "rows": rows}, indent=2))
+
+
+PERCENTILES = {"p50_ms": 50, "p95_ms": 95, "p99_ms": 99, "max_ms": 100}
+
+
+def as_row(title: str, answers: list[Answer], took_s: float) -> dict:
+    good = [1e3 * answer.latency_s for answer in answers if answer.status == "200"]
+    others = Counter(answer.status for answer in answers if answer.status != "200")
+    refused = [1e3 * answer.latency_s for answer in answers if answer.status == "429"]
+    return {
+        "part": title,
+        "sent": len(answers),
+        "answered_per_s": len(good) / took_s,
+        **{name: round(float(np.percentile(good, share)), 1) if good else None for name, share in PERCENTILES.items()},
+        "others": dict(others),
+        "refused_p50_ms": round(float(np.percentile(refused, 50)), 1) if refused else None,
+    }
+
+
+def closed(
+    address: str, body: bytes, clients: int, seconds: float, pool: ThreadPoolExecutor
+) -> tuple[list[Answer], float]:
+    """So many clients; each sends its next request when the last is answered."""
+    end = time.monotonic() + seconds
+
+    def client() -> list[Answer]:
+        answers = []
+        while time.monotonic() < end:
+            answers.append(ask(address, body, time.monotonic()))
+        return answers
+
+    start = time.monotonic()
+    answers = [answer for done in [pool.submit(client) for _ in range(clients)] for answer in done.result()]
+    return answers, time.monotonic() - start
+
+
+def opened(
+    address: str, body: bytes, rate: float, seconds: float, pool: ThreadPoolExecutor
+) -> tuple[list[Answer], float]:
+    """So many requests a second, whatever becomes of those before."""
+    start = time.monotonic()
+    waiting = []
+    for number in range(int(rate * seconds)):
+        due = start + number / rate
+        time.sleep(max(0, due - time.monotonic()))
+        waiting.append(pool.submit(ask, address, body, due))
+    answers = [future.result() for future in waiting]
+    return answers, time.monotonic() - start
+
+
+sessions = threading.local()
+
+
+def ask(address: str, body: bytes, due: float) -> Answer:
+    if not hasattr(sessions, "session"):
+        sessions.session = requests.Session()
+    try:
+        answer = sessions.session.post(
+            address, data=body, headers={"Content-Type": "application/json"}, timeout=TIMEOUT_S
+        )
+        status = str(answer.status_code)
+    except requests.RequestException as error:
+        status = type(error).__name__
+    return Answer(status, time.monotonic() - due)
+
+
+@contextmanager
+def served(generator: Path) -> Iterator[str]:
+    """The address of a server that `mlflow models serve` runs."""
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as taken:
+        model, log, port = Path(folder) / "model", Path(folder) / "log", taken.getsockname()[1]
+        mlflow.pyfunc.save_model(
+            model,
+            loader_module=serving.__name__,
+            data_path=str(generator),
+            code_paths=[str(Path(pix2street.__file__).parent)],
+            signature=serving.SIGNATURE,
+            pip_requirements=["mlflow"],
+        )
+        taken.close()
+        command = ["mlflow", "models", "serve", "--env-manager", "local", "-m", str(model), "--port", str(port)]
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env={**os.environ, "PATH": path},
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        try:
+            with requests.Session() as session:
+                patience = Retry(total=120, connect=120, backoff_factor=0.1, backoff_max=1)
+                session.mount("http://", HTTPAdapter(max_retries=patience))
+                if not session.get(f"http://127.0.0.1:{port}/ping").ok:
+                    sys.exit(log.read_text())
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
