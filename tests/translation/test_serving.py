@@ -1,6 +1,7 @@
 """The MLflow model: in this process, and behind a server that `mlflow models serve` started."""
 
 import base64
+import importlib
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import mlflow
@@ -303,3 +305,19 @@ def test_a_bad_request_is_one_message_with_its_status(server, body, kind, status
     assert "Traceback" not in answer.text
     assert GOOD not in answer.text
     assert len(answer.text) < 2000
+
+
+def test_the_load_test_measures_every_part(server, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    monkeypatch.delitem(sys.modules, "serving", raising=False)
+    measure = importlib.import_module("serving").measure
+    measure(f"{server}/invocations", records(image=GOOD), 0.2)
+    said = capsys.readouterr().out
+    rows = json.loads(said[said.index("{") :])["rows"]
+    assert [row["part"].split(":")[0] for row in rows] == [
+        "1 at a time", "2 at a time", "4 at a time", "0.5 times that", "2 times that", "1 at a time, right after that",
+    ]  # fmt: skip
+    for row in rows:
+        assert row["answered_per_s"] > 0
+        assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] <= row["max_ms"]
+        assert set(row["others"]) <= {"429"}

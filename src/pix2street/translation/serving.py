@@ -51,7 +51,7 @@ NAME = "image"
 """Of an image that brings none."""
 
 MAX_PX = 2048 * 2048
-"""Of all images of a request: what a wide generator translates in less than 60 s, MLflow's limit, and in 8 GiB."""
+"""Of all images of a request: far from the 60 s that MLflow allows, and 4 GiB for a generator of 64 filters."""
 
 MAX_BYTES = 24 << 20
 """Of a request: as many pixels as that, as a PNG of noise and in base64, and some more."""
