@@ -307,6 +307,17 @@ def test_a_bad_request_is_one_message_with_its_status(server, body, kind, status
     assert len(answer.text) < 2000
 
 
+def test_the_documented_command_line_makes_a_photo(server, translator, tmp_path):
+    page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
+    (command,) = re.findall(r"```sh\n(printf .*?)```", page, re.S)
+    (tmp_path / "input.png").write_bytes(png_bytes(IDS))
+    command = command.replace("http://127.0.0.1:5001", server)
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    photo = decode((tmp_path / "photo.png").read_bytes(), "photo.png")
+    assert (photo == translator.translate(IDS, "image")).all()
+
+
 def test_the_load_test_measures_every_part(server, monkeypatch, capsys):
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     monkeypatch.delitem(sys.modules, "serving", raising=False)
