@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -307,6 +308,7 @@ def test_a_bad_request_is_one_message_with_its_status(server, body, kind, status
     assert len(answer.text) < 2000
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here: apt-get install curl")
 def test_the_documented_command_line_makes_a_photo(server, translator, tmp_path):
     page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
     (command,) = re.findall(r"```sh\n(printf .*?)```", page, re.S)
