@@ -33,6 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
     """All commands and their options; each names in `run` the function that does it."""
     parser = argparse.ArgumentParser(prog="pix2street", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_commands_on_runs(commands)
+    _add_commands_on_models(commands)
+    return parser
+
+
+def _add_commands_on_runs(commands: Any) -> None:
     comparing = commands.add_parser(
         "compare",
         help="two runs side by side: scores, differences, intervals, samples",
@@ -80,6 +86,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     verifying.set_defaults(run=verify_commit)
 
+    syncing = commands.add_parser("sync", help="record what was kept while the tracking store was away")
+    syncing.set_defaults(run=sync_runs)
+
+
+def _add_commands_on_models(commands: Any) -> None:
     using = argparse.ArgumentParser(add_help=False)
     using.add_argument("--model", metavar="MODEL", help=WHICH_MODEL)
     using.add_argument(
@@ -122,9 +133,6 @@ def build_parser() -> argparse.ArgumentParser:
         existing.add_argument(f"--{choice}", dest="existing", action="store_const", const=choice, help=text)
     predicting.set_defaults(run=predict_photos, existing="refuse")
 
-    syncing = commands.add_parser("sync", help="record what was kept while the tracking store was away")
-    syncing.set_defaults(run=sync_runs)
-
     painting = commands.add_parser(
         "demo", parents=[using], help="a page in the browser on which one paints and sees the photo"
     )
@@ -164,7 +172,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     exporting.add_argument("--threads", type=int, default=1, help="of each format; default: %(default)s")
     exporting.set_defaults(run=export_model)
-    return parser
 
 
 def compare_runs(options: argparse.Namespace) -> None:
