@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,9 +165,24 @@ def test_the_model_card_says_what_was_measured_and_what_was_not(values):
     assert "let pass all the same: sharp." in text
     assert "licence: own. Its terms hold for what is made of it" in text
     assert "FID: `evaluate.fid` is off." in text
+    sections = ["Model details", "Intended use", "Factors", "Training and evaluation data", "Metrics"]
+    sections += ["Quantitative analyses", "What was not measured", "Ethical considerations and caveats"]
+    assert re.findall(r"^## (.*)", text, re.M) == sections
     # Every table has as many cells in each row as in its head.
     for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_model_card_says_where_mean_colours_are_ahead_and_that_drawn_photos_are_drawn(values):
+    level = {**values["metrics"], "baselines": {"mean_color": values["metrics"]["generated"]}}
+    text = card({**values, "metrics": level})
+    assert "mean colour does better" not in text
+    assert "drawn by a program" not in text
+    ahead = {**level, "baselines": {"mean_color": {**level["generated"], "l1": 0.001}}}
+    text = card({**values, "metrics": ahead, "dataset": replace(values["dataset"], name="synthetic_streets")})
+    assert "**Filling every class with its mean colour does better in L1**" in text
+    assert "drawn by a program" in text
+    assert "number plates" not in text
 
 
 def test_the_model_card_of_a_set_without_classes_judges_nothing(classless):

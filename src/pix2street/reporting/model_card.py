@@ -11,7 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.gan.verdict import verdict as verdict_on
 from pix2street.pairs import Dataset
-from pix2street.reporting.scores import fid_warning, formatted, score_rows, title_of
+from pix2street.reporting.scores import fid_warning, formatted, score_rows, title_of, title_of_score
+
+# Which way a score is good: 1 where more is better.
+SIGNS = {"mean_iou": 1, "pixel_accuracy": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1}
 
 
 def as_model_card(
@@ -51,6 +54,8 @@ def as_model_card(
         intervals=metrics.get("protocol", {}).get("intervals", ""),
         scores=score_rows(scores, metrics.get("floor", {})),
         scored=[*map(title_of, scores), *(["floor"] if metrics.get("floor") else [])],
+        drawn=dataset.name == "synthetic_streets",
+        beaten=_where_mean_colors_are_ahead(metrics),
         fid_warning=fid_warning(metrics),
         fid=params["evaluate"]["fid"],
         columns=[title_of(name) for name in class_iou.columns[1:]],
@@ -67,6 +72,12 @@ def _summary(metrics: Mapping[str, Any]) -> str:
     share = generated.get("of_ceiling", {}).get("mean_iou")
     of_ceiling = f", {share:.0%} of what the judge sees in real photos" if share is not None else ""
     return f"Mean IoU {formatted(generated['mean_iou'])}{of_ceiling}; L1 {formatted(generated.get('l1'))} of 2."
+
+
+def _where_mean_colors_are_ahead(metrics: Mapping[str, Any]) -> list[str]:
+    generated, colors = metrics["generated"], metrics["baselines"].get("mean_color", {})
+    both = [key for key in SIGNS if generated.get(key) is not None and colors.get(key) is not None]
+    return [title_of_score(key) for key in both if SIGNS[key] * (colors[key] - generated[key]) > 0]
 
 
 def _input(dataset: Dataset, encoding: str) -> str:
