@@ -84,6 +84,11 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     compared = json.loads(project.run("dvc", "metrics", "diff", one, two, "--json", **WHO).stdout)
     l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
     assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
+    params = json.loads(project.run("dvc", "params", "diff", one, two, "--json", **WHO).stdout)
+    assert "train.l1_weight" in params["params.yaml"] or "train.seed" in params["params.yaml"]
+    plotted = project.run("dvc", "plots", "diff", one, two, **WHO)
+    assert plotted.returncode == 0, plotted.stderr
+    assert one in (project.root / "dvc_plots/index.html").read_text()
     assert project.run("dvc", "exp", "apply", one, **WHO).returncode == 0
     weights = project.root / "models/generator/generator.weights.h5"
     assert sha256_of(weights) == named[one].data.tags["pix2street.weights"]
