@@ -155,8 +155,11 @@ def test_the_model_card_says_what_was_measured_and_what_was_not(values):
     assert text == card(values)
     head = YAML(typ="safe").load(text.split("---\n")[1])
     assert head == {
-        "library_name": "keras", "pipeline_tag": "image-to-image", "tags": ["pix2pix", "gan"], "datasets": ["d"],
+        "library_name": "keras", "pipeline_tag": "image-to-image", "license": "other", "license_name": "own",
+        "tags": ["pix2pix", "gan"], "datasets": ["d"],
     }  # fmt: skip
+    free = card({**values, "dataset": replace(values["dataset"], licence="Apache-2.0")})
+    assert YAML(typ="safe").load(free.split("---\n")[1])["license"] == "apache-2.0"
     assert "# Labels to photo: pix2pix trained on My <streets> & more" in text
     assert "Mean IoU 0.456, 76% of what the judge sees in real photos" in text
     assert "| mean IoU (0 to 1) | 0.456 (0.436–0.486, 76%) | 0.600 (" in text
