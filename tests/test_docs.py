@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_server import free_port, patient_session
 
 from pix2street import cli
 
@@ -24,8 +25,8 @@ COVERED = {
     # command, as a regular expression: file and name of the test that runs it, or what it stands for
     r"make repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
     r"make verify": "test_pipeline.py::test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded",
-    r"make ui": "test_server.py::test_equal_pipelines_at_one_time_are_two_complete_runs",
-    r"make demo": "demo/test_page.py::",
+    r"make ui": "test_docs.py::test_make_ui_opens_a_store",
+    r"make demo": "demo/test_demo_server.py::test_the_command_serves_the_model_that_is_named",
     r"make docs": "test_docs.py::test_the_site_is_built_without_a_warning",
     r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
     r"pix2street compare RUN_A RUN_B": "test_pipeline.py::test_two_recorded_runs_are_compared",
@@ -73,7 +74,7 @@ IN_PASSING = {
     ),
     r"mlflow models serve": "translation/test_serving.py::",
     r"dvc exp run": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
-    r"source \.venv/bin/activate": "Python's own",
+    r"source \.venv/bin/activate|python -m http\.server --directory site": "Python's own",
 }
 
 
@@ -125,7 +126,7 @@ def test_every_command_is_run_by_a_test_or_marked(path):
 @pytest.mark.parametrize("test", sorted({test for test in [*COVERED.values(), *IN_PASSING.values()] if "::" in test}))
 def test_the_tests_that_run_them_exist(test):
     file, name = test.split("::")
-    assert f"def {name or 'test_'}" in (ROOT / "tests" / file).read_text()
+    assert (f"def {name}(" if name else "def test_") in (ROOT / "tests" / file).read_text()
 
 
 def test_a_new_command_is_found():
@@ -171,6 +172,51 @@ def test_commands_and_options_that_are_named_exist(path):
                 assert parser_of(words[1]) is not None, command
             if words[0] == "make":
                 assert words[1] in targets, command
+
+
+def environment() -> dict[str, str]:
+    """This one, without another store and without a word from the `make` that runs the tests."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "MAKE", "MFLAGS"))}
+    return {**clean, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
+
+
+def recipe_of(target: str) -> str:
+    """What `make` would run, an installation before it included."""
+    command = ["make", "-n", "--no-print-directory", target]
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    {
+        "repro": "dvc repro",
+        "verify": "pix2street verify",
+        "demo": "pix2street demo",
+        "docs": "mkdocs build --strict",
+    }.items(),
+)
+def test_a_target_of_make_is_the_command_that_is_tested(target, command):
+    assert recipe_of(target).rstrip().splitlines()[-1].strip().endswith(command)
+
+
+def test_make_ui_opens_a_store(tmp_path):
+    recipe, port = recipe_of("ui"), free_port()
+    command = recipe[recipe.index("MLFLOW_DISABLE_TELEMETRY") :].replace("--port 5000", f"--port {port}")
+    process = subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        with patient_session() as session:
+            assert "<title>MLflow</title>" in session.get(f"http://127.0.0.1:{port}/").text
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+    assert (tmp_path / "mlflow.db").exists()
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):

@@ -23,6 +23,13 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
+def patient_session() -> requests.Session:
+    """Asks again until a server is up: it imports for ten seconds or more, and then makes its tables."""
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=Retry(total=90, connect=90, backoff_factor=0.1, backoff_max=1)))
+    return session
+
+
 def postgres_program(name: str) -> str | None:
     """Debian keeps a version's programs out of PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
@@ -78,10 +85,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        with requests.Session() as session:
-            # It imports for ten seconds or more, and then makes its tables.
-            patience = Retry(total=90, connect=90, backoff_factor=0.1, backoff_max=1)
-            session.mount("http://", HTTPAdapter(max_retries=patience))
+        with patient_session() as session:
             assert session.get(f"{self.address}/health").ok, (self.folder / "log").read_text()
 
     def die(self) -> None:

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from translation.test_translator import save_moved
 
+from pix2street import runtime
+from pix2street.batches import InputEncoding
 from pix2street.classes import cityscapes_classes
 from pix2street.cli import main
 from pix2street.demo import server
@@ -14,6 +17,7 @@ from pix2street.demo.server import NAME, is_known, is_loopback, serve
 from pix2street.demo.turns import Full, Replaced, Turns
 from pix2street.errors import UserError
 from pix2street.images import decode, jpeg_bytes, png_bytes, resize_labels
+from pix2street.usage import Usage
 
 RAW = {"Content-Type": "application/octet-stream"}
 PNG = {"Content-Type": "image/png"}
@@ -161,6 +165,25 @@ def test_a_port_that_is_taken_and_a_missing_model_are_one_clear_message(tmp_path
         serve(None, "127.0.0.1", taken.getsockname()[1], False)
     with pytest.raises(UserError, match=r"no\.host\.invalid:1 cannot be listened on"):
         serve(None, "no.host.invalid", 1, False)
+
+
+def test_the_command_serves_the_model_that_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "model").mkdir()
+    save_moved(
+        tmp_path / "model", Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3)
+    )
+    answers = []
+
+    def ask(running, sockets):
+        answers.append(TestClient(running.config.app, "http://localhost:7860").get("/"))
+        sockets[0].close()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runtime, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(server.uvicorn.Server, "run", ask)
+    main(["demo", "--model", "model", "--port", "0"])
+    assert [answer.status_code for answer in answers] == [200]
+    assert "paint on http://127.0.0.1:" in capsys.readouterr().out
 
 
 def test_only_the_loopback_is_served_without_a_warning(monkeypatch, capsys):
