@@ -19,7 +19,7 @@ from pix2street.errors import UserError
 from pix2street.layout import Layout
 from pix2street.reporting.comparison import Comparison, Result, as_text, compare
 from pix2street.reporting.scores import title_of_score
-from pix2street.store import PARAMS_TAG, WEIGHTS_TAG, fetch_run, store_of
+from pix2street.store import PARAMS_TAG, WEIGHTS_TAG, fetch_run, one_line, store_of
 from pix2street.tracking import PROTOCOL_TAG
 
 CANDIDATE = "candidate"
@@ -43,7 +43,7 @@ def register_accepted(layout: Layout, run_id: str | None, model: str, decision: 
         print(_register(store_of(layout), run_id, model, decision))
     # Registries fail in the ways of MLflow, of HTTP and of each database; none of them is the pipeline's failure.
     except Exception as error:  # noqa: BLE001
-        print(f"registry: {model} is not the candidate ({_first_line(error)}); {AGAIN}")
+        print(f"registry: {model} is not the candidate ({one_line(error)}); {AGAIN}")
 
 
 def withdraw_refused(layout: Layout, run_id: str | None, model: str, decision: Mapping[str, Any]) -> None:
@@ -59,7 +59,7 @@ def withdraw_refused(layout: Layout, run_id: str | None, model: str, decision: M
             _set_tags(client, model, version, tags)
             print(f"registry: version {version} of {model} is no longer the {CANDIDATE}")
     except Exception as error:  # noqa: BLE001
-        print(f"registry: whether {model} is still the {CANDIDATE} was not asked ({_first_line(error)})")
+        print(f"registry: whether {model} is still the {CANDIDATE} was not asked ({one_line(error)})")
 
 
 def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) -> None:
@@ -188,9 +188,5 @@ def _clear_store_errors() -> Iterator[None]:
         raise
     except Exception as error:
         raise UserError(
-            f"the registry was not asked or changed ({_first_line(error)}); run again when the store answers"
+            f"the registry was not asked or changed ({one_line(error)}); run again when the store answers"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

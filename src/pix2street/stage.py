@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -66,12 +67,16 @@ def with_clear_errors(name: str, root: Path) -> Iterator[None]:
 
 
 def load_quietly(library: str) -> None:
-    """Import a library whose compiled code prints to standard error; what it printed is shown if it fails."""
+    """Import a library whose compiled code prints to standard error; what it printed is shown if it fails.
+
+    Of its warnings none is shown either: TensorFlow's are of its own inner life.
+    """
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:
         try:
             os.dup2(chatter.fileno(), 2)
             importlib.import_module(library)
+            logging.getLogger(library).setLevel(logging.ERROR)
         except BaseException:
             chatter.seek(0)
             os.write(kept, chatter.read())

@@ -490,7 +490,7 @@ def _check(
     """
     for some in _batches(tqdm(pairs, desc="check", unit=" images")):
         inputs, names = np.stack([_read(predicted.usage, pair) for pair in some]), [pair.pair_id for pair in some]
-        expected = np.stack(predicted.translate_unrounded(inputs, names))
+        expected = _one_at_a_time(predicted, inputs, names)
         makers = {"predict --no-dropout": to_pixels(expected)}
         for row in rows:
             found = runners[row.name](inputs)
@@ -514,10 +514,17 @@ def _check_sizes(
         inputs[:, : max(1, height * 5 // 8 - 1), : width * 3 // 4 + 1],
         np.concatenate([inputs] * 2, axis=2)[:, :, 3:],
     ):
-        expected = np.stack(predicted.translate_unrounded(sized, names))
+        expected = _one_at_a_time(predicted, sized, names)
         for row in rows:
             if row.name != KERAS:
                 _compare(row, runners[row.name](sized), expected, names)
+
+
+def _one_at_a_time(predicted: Translator, inputs: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """The photos of `predict`, before rounding: in batches of its own it would be held to the batches of a file."""
+    return np.concatenate(
+        [predicted.translate_unrounded([pixels], [name]) for pixels, name in zip(inputs, names, strict=True)]
+    )
 
 
 def _batches(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
