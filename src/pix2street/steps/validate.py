@@ -83,6 +83,7 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
     ]
     for check in failed:
         lines.append(f"\n  {check['key']}: {check['rule']}{limits_of(check)}: {_extent(check)}")
+        lines += [f"  {check['way_out']}"] if check["way_out"] else []
         rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
         if len(rows):
             columns = dict.fromkeys(["pair_id", "split", check["column"], *COLUMNS_SHOWN.get(check["key"], [])])

@@ -17,11 +17,13 @@ class Check:
     Args:
         key: the name by which it can be waived.
         rule: in words.
+        way_out: what the user can do where the check fails; empty where the rule says it all.
     """
 
     key: str
     rule: str
     expectation: Expectation
+    way_out: str = ""
 
 
 def build_checks(

@@ -74,6 +74,7 @@ def _describe(check: Check, found, waived: bool, waived_pairs: Collection[str]) 
     return {
         "key": check.key,
         "rule": check.rule,
+        "way_out": check.way_out,
         "expectation": type(check.expectation).__name__,
         "column": kwargs.get("column"),
         "least": kwargs.get("min_value"),
