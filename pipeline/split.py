@@ -7,10 +7,14 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.pairs import count_notes, read_manifest
     from pix2street.steps.split import split_pairs
 
     with fresh_folder(layout.split) as folder:
         rows, faulty = split_pairs(layout.downloaded, folder, **params.split.model_dump())
+        notes = count_notes(read_manifest(folder))
+    if notes:
+        print(f"files as they were read: {', '.join(f'{count} {note}' for note, count in notes.items())}")
     if faulty:
         print(f"{faulty} of {rows} rows are faulty; validate names them")
 

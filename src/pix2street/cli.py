@@ -269,11 +269,13 @@ def predict_photos(options: argparse.Namespace) -> None:
             raise UserError(f"{_SAME_VARIANTS} for this generator; add --dropout or leave out --variants")
         from pix2street.translation.predict import translate_files
 
-        failures = translate_files(translator, jobs, options.half, options.batch)
-    print(f"photos in {options.out}: {sum(str(job.source) not in failures for job in jobs)}")
-    if failures:
-        reasons = "".join(f"\n  {reason}" for reason in failures.values())
-        raise UserError(f"{len(failures)} of {len(images)} inputs could not be translated:{reasons}")
+        outcome = translate_files(translator, jobs, options.half, options.batch)
+    print(f"photos in {options.out}: {sum(str(job.source) not in outcome.failures for job in jobs)}")
+    if done := outcome.summary():
+        print(f"inputs as they were read: {done}")
+    if outcome.failures:
+        reasons = "".join(f"\n  {reason}" for reason in outcome.failures.values())
+        raise UserError(f"{len(outcome.failures)} of {len(images)} inputs could not be translated:{reasons}")
 
 
 _SAME_VARIANTS = "--variants: photos of one input differ by dropout alone, which is off"

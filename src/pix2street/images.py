@@ -5,59 +5,118 @@ Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks se
 
 import base64
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import struct
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from pix2street.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
+MAX_PX = 200_000_000
+"""The most pixels that an image may have where nobody says otherwise; as RGB they take 600 MB."""
+
+UPRIGHT = "turned upright"
+OPAQUE = "opaque alpha dropped"
+ON_WHITE = "laid on white"
+FIRST = "first of several frames"
+SRGB = "converted to sRGB"
+NOTES = (UPRIGHT, OPAQUE, ON_WHITE, FIRST, SRGB)
+"""What reading may do beyond decoding; `Stored.notes` holds these words."""
+
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, struct.error)
+"""What Pillow reports a broken file with, depending on its format and on where it breaks."""
+
+LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "AVIF")
+LOSSY_TIFF = ("jpeg", "tiff_jpeg", "webp", "tiff_jp2")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An image as its file means it: upright, in sRGB, its first frame, and on white where it is transparent.
+
+    Args:
+        pixels: class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
+        mode: Pillow's name for how the pixels are stored, less the alpha channel: `RGB`, `L`, `P`, `1`, `CMYK`, `I;16`,
+            ...; `RGB;16` and `L;16` for 16 bits a channel that were read as 8.
+        lossy: whether the file's compression changes values.
+        transparent: `[H, W]` bool, True where a pixel is not opaque; None where all are.
+        notes: what was done beyond decoding, of `NOTES`.
+    """
+
+    pixels: np.ndarray
+    mode: str = "RGB"
+    lossy: bool = False
+    transparent: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def columns(self, part: slice) -> Self:
+        """Return some columns of the image, such as one half of a pair."""
+        transparent = None if self.transparent is None else self.transparent[:, part]
+        return replace(self, pixels=self.pixels[:, part], transparent=transparent)
+
+    def label_fault(self) -> str | None:
+        """Return why the pixels cannot be classes, ids or colours, with the way out; None where they can."""
+        if self.transparent is not None and self.transparent.any():
+            share = max(float(self.transparent.mean()), 0.0001)
+            return (
+                f"is a drawing of classes of which {share:.2%} is transparent, and a transparent pixel has no class; "
+                "fill it with the colour or id of a class and save it without transparency"
+            )
+        if self.pixels.ndim == 2 and self.lossy:
+            return (
+                "holds class ids in a lossy format, which moves them to the numbers of other classes; export them "
+                "again as PNG"
+            )
+        return None
+
+
 def read_rgb(path: Path) -> np.ndarray:
-    """The image at `path`, fully decoded: `[H, W, 3]` uint8.
+    """Return the image at `path`, fully decoded and upright: `[H, W, 3]` uint8.
 
     Raises:
         UserError: the file is missing, truncated or no image.
     """
-    return _read(path, "RGB")
+    return read_stored(path, ids=False).pixels
 
 
 def read_ids(path: Path) -> np.ndarray:
-    """The class ids stored in a one-channel PNG: `[H, W]` uint8.
+    """Return the class ids stored in a one-channel PNG: `[H, W]` uint8.
 
     Raises:
         UserError: the file is missing, truncated, no image, or has more than one channel.
     """
-    return _read(path, "L")
+    stored = read_stored(path, ids=True)
+    if stored.mode != "L":
+        raise UserError(f"{path}: class ids are one 8-bit channel, this is mode {stored.mode}; run `split` again")
+    return stored.pixels
 
 
-def read_stored(path: Path, ids: bool) -> tuple[np.ndarray, str]:
-    """The image at `path`, fully decoded, and the mode it is stored in.
-
-    The mode is Pillow's name: `RGB`, `L`, `P`, `I;16`, ...; and `RGB;16` for 16 bits a channel.
+def read_stored(path: Path, ids: bool, max_px: int = MAX_PX) -> Stored:
+    """Return the image at `path`, fully decoded, with how it is stored.
 
     Args:
-        ids: read `L` and `P` as `[H, W]` uint8 class ids; all else, and all images otherwise, as `[H, W, 3]` RGB.
+        ids: read `1` (as 0 and 255), `L` and `P` as class ids; all else, and all images otherwise, as RGB.
+        max_px: known before anything is decoded.
 
     Raises:
-        UserError: the file is missing, truncated or no image.
+        UserError: the file is missing, truncated, no image, or larger than `max_px`.
     """
-    with _opened(path) as (image, mode):
-        return np.asarray(image if ids and image.mode in ("L", "P") else image.convert("RGB")), mode
+    return _as_stored(_load(path, str(path), max_px=max_px), ids)
 
 
 UPLOAD_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/bmp": "BMP"}
 """Media types of what strangers may send, and Pillow's names for them: formats whose decoders are small and fuzzed."""
 
 
-def decode_upload(data: bytes, name: str, ids: bool, max_px: int) -> np.ndarray:
-    """The image that somebody sent, `[H, W]` or `[H, W, 3]` uint8.
+def decode_upload(data: bytes, name: str, ids: bool, max_px: int) -> Stored:
+    """Return the image that somebody sent.
 
     Args:
         name: stands in errors.
@@ -67,45 +126,117 @@ def decode_upload(data: bytes, name: str, ids: bool, max_px: int) -> np.ndarray:
     Raises:
         UserError: it is none of `UPLOAD_TYPES`, truncated or too large, or has more than 8 bits a channel.
     """
-    with _opened(io.BytesIO(data), name, UPLOAD_TYPES.values(), max_px) as (image, mode):
-        if mode in ("I", "F") or "16" in mode:
-            raise UserError(f"{name}: must have 8 bits a channel, has more (mode {mode}); save it with 8")
-        return np.asarray(image if ids and image.mode == "L" else image.convert("RGB"))
+    loaded = _load(io.BytesIO(data), name, UPLOAD_TYPES.values(), max_px)
+    refuse_deep(loaded.mode, name)
+    return _as_stored(loaded, ids and loaded.mode == "L")
+
+
+def refuse_deep(mode: str, name: str) -> None:
+    """Raise UserError where an image has more than 8 bits a channel.
+
+    Args:
+        mode: see `Stored`.
+        name: stands in the error.
+    """
+    if mode.startswith(("I", "F")) or "16" in mode:
+        raise UserError(f"{name}: must have 8 bits a channel, has more (mode {mode}); save it with 8")
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
-    """The pixels of an encoded image as they are stored, `[H, W]` or `[H, W, C]`; `name` stands in errors."""
-    with _opened(io.BytesIO(data), name) as (image, _):
-        return np.asarray(image)
+    """Return an encoded image's upright pixels in its own mode, `[H, W]` or `[H, W, C]`; `name` stands in errors."""
+    return np.asarray(_load(io.BytesIO(data), name).image)
 
 
-def _read(path: Path, mode: str) -> np.ndarray:
-    with _opened(path) as (image, _):
-        if mode == "L" and image.mode != "L":
-            raise UserError(f"{path}: class ids are one 8-bit channel, this is mode {image.mode}; run `split` again")
-        return np.asarray(image.convert(mode))
+class _Loaded(NamedTuple):
+    """A decoded image, upright; the rest is as in `Stored`."""
+
+    image: Image.Image
+    mode: str
+    lossy: bool
+    notes: tuple[str, ...]
 
 
-@contextmanager
-def _opened(
-    file: Path | BinaryIO, name: str = "", formats: Iterable[str] | None = None, max_px: int | None = None
-) -> Iterator[tuple[Image.Image, str]]:
-    """A fully decoded image and its mode."""
+def _load(file: Path | BinaryIO, name: str, formats: Collection[str] | None = None, max_px: int = MAX_PX) -> _Loaded:
+    """Decode all of an image's first frame and turn it upright."""
+    # The limit here is `max_px`, of which the error speaks; Pillow's own prints a warning and cannot be passed.
+    Image.MAX_IMAGE_PIXELS = None
     try:
         with Image.open(file, formats=formats and list(formats)) as image:
-            if max_px is not None and image.width * image.height > max_px:
+            if image.width * image.height > max_px:
                 raise UserError(
-                    f"{name or file}: is {image.width}x{image.height} px, at most {max_px:,} pixels may be; reduce it"
+                    f"{name}: is {image.width}x{image.height} px, at most {max_px:,} pixels may be; reduce it"
                 )
             # Pillow reads 16 bits a channel as 8 and says so only before it has read them.
-            deep = image.mode == "RGB" and any("16" in str(tile.args) for tile in image.tile)
+            deep = image.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile.args) for tile in image.tile)
+            lossy, several = _is_lossy(image), getattr(image, "n_frames", 1) > 1
+            # Pillow turns a TIFF while it loads it, and removes the tag.
+            turned = _orientation(image) != 1
             image.load()
-            yield image, "RGB;16" if deep else image.mode
-    # Pillow reports a broken file with any of these, depending on its format and on where it breaks.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error) if name == "" else str(error).replace(repr(file), "it")
+            mode = image.mode.removesuffix("A").removesuffix("a") + (";16" if deep else "")
+            notes = ((UPRIGHT,) if turned else ()) + ((FIRST,) if several else ())
+            return _Loaded(ImageOps.exif_transpose(image) if turned else image, mode, lossy, notes)
+    except BROKEN as error:
+        reason = str(error).replace(repr(file), "it")
         way_out = f"send a whole {', '.join(formats)}" if formats else "replace or remove the file"
-        raise UserError(f"{name or file}: not a readable image ({reason}); {way_out}") from error
+        raise UserError(f"{name}: not a readable image ({reason}); {way_out}") from error
+
+
+def _is_lossy(image: Image.Image) -> bool:
+    match image.format:
+        case "WEBP":
+            image.fp.seek(0)
+            # The name of its lossy chunks; those of the lossless kind are VP8L.
+            return b"VP8 " in image.fp.read()
+        case "TIFF":
+            return image.info.get("compression") in LOSSY_TIFF
+        case kind:
+            return kind in LOSSY_FORMATS
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 for upright; 1 as well where the image says nothing that can be used."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except BROKEN:  # tags beside pixels that are sound
+        return 1
+    return orientation if orientation in range(2, 9) else 1
+
+
+def _as_stored(loaded: _Loaded, ids: bool) -> Stored:
+    image, notes = loaded.image, list(loaded.notes)
+    alpha = image.convert("RGBA").getchannel("A") if _may_be_transparent(image) else None
+    opaque = alpha is None or alpha.getextrema()[0] == 255
+    if alpha is not None and opaque:
+        notes.append(OPAQUE)
+    if ids and loaded.mode in ("1", "L", "P"):
+        pixels = np.asarray(image.convert("L") if loaded.mode == "1" else image.getchannel(0))
+    else:
+        image, converted = _in_srgb(image)
+        notes += ([] if opaque else [ON_WHITE]) + ([SRGB] if converted else [])
+        if not opaque:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        pixels = np.asarray(image.convert("RGB"))
+    return Stored(pixels, loaded.mode, loaded.lossy, None if opaque else np.asarray(alpha) < 255, tuple(notes))
+
+
+def _may_be_transparent(image: Image.Image) -> bool:
+    return image.has_transparency_data and not image.mode.startswith(("I", "F"))
+
+
+def _in_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Return `image`, converted where its profile is not that of sRGB, and whether it was."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA"):
+        return image, False
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
+            return image, False
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB")), True
+    # A profile that cannot be read is as good as none.
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image, False
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

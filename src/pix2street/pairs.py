@@ -6,19 +6,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-import numpy as np
 import pandas as pd
 
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import write_json
-from pix2street.images import EdgeSettings
+from pix2street.images import NOTES, EdgeSettings, Stored
 
 SPLITS = ("train", "val", "test")
 HELD_OUT_SPLITS = ("val", "test")
 TEXT_COLUMNS = (
     "pair_id", "split", "group", "source", "fault", "input_path", "target_path", "source_sha256", "input_sha256",
-    "target_sha256", "input_mode", "target_mode", "class_ids", "class_shares", "unknown_ids", "target_phash",
+    "target_sha256", "input_mode", "target_mode", "input_notes", "target_notes",
+    "class_ids", "class_shares", "unknown_ids", "target_phash",
 )  # fmt: skip
 NUMBER_COLUMNS = (
     "files", "input_source_height_px", "input_source_width_px", "target_source_height_px", "target_source_width_px",
@@ -96,16 +96,16 @@ def group_of(pair_id: str, group_pattern: str | None) -> str:
     return match.group(1)
 
 
-def split_side_by_side(image: np.ndarray, input_half: Literal["left", "right"]) -> tuple[np.ndarray, np.ndarray]:
-    """Cut `[H, 2W, ...]` into input and target, each `[H, W, ...]`.
+def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> tuple[Stored, Stored]:
+    """Cut an image of `[H, 2W, ...]` pixels into input and target, each `[H, W, ...]`.
 
     Raises:
         ValueError: the width is odd, so that the halves would differ.
     """
-    width = image.shape[1]
+    width = image.pixels.shape[1]
     if width % 2:
-        raise ValueError(f"is {width} px wide, two equal halves need an even width")
-    left, right = image[:, : width // 2], image[:, width // 2 :]
+        raise ValueError(f"is {width} px wide, two equal halves need an even width; crop or replace it")
+    left, right = image.columns(slice(None, width // 2)), image.columns(slice(width // 2, None))
     return (left, right) if input_half == "left" else (right, left)
 
 
@@ -124,6 +124,14 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     return pd.read_csv(
         folder / "manifest.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=""
     )
+
+
+def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
+    """Return how many files were read otherwise than they are stored, by what was done to them (`images.NOTES`)."""
+    # A pair in one file has the same notes on both sides.
+    sides = [manifest["target_notes"], manifest["input_notes"].where(manifest["files"] > 1)]
+    notes = pd.concat(sides).dropna().str.split("; ").explode()
+    return {note: int(count) for note in NOTES if (count := (notes == note).sum())}
 
 
 def read_pairs(folder: Path, split: str) -> list[Pair]:

@@ -186,6 +186,7 @@ class Split(Section):
     height_px: WorkingSize
     width_px: WorkingSize
     snap_tolerance: Annotated[float, Field(ge=0, le=442)]
+    max_megapixels: Annotated[float, Field(gt=0)]
 
 
 class Waivers(Section):

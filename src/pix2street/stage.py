@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,8 @@ def with_clear_errors(name: str, root: Path) -> Iterator[None]:
     """Keep libraries quiet, and end the process with 1 and one message, begun with `name`, on what a user can mend."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    # Pillow's are of tags that are broken or unknown to it, beside pixels that are sound.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
     try:

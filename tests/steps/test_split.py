@@ -1,6 +1,9 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from pix2street.classes import cityscapes_classes
 from pix2street.errors import UserError
@@ -139,6 +142,67 @@ def test_drawings_without_the_tables_colours_are_recorded(downloaded, out):
     write_png(downloaded / "train/town_0.png", np.concatenate([draw(4)[:, 96:], draw(4)[:, :96]], 1))
     split_pairs(downloaded, out, **SETTINGS)
     assert read_manifest(out).set_index("pair_id").loc["town_0", "unknown_share"] > 0.3
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """A pair as two files, ids and photo."""
+    folder = tmp_path / "apart"
+    for side in ("inputs", "targets"):
+        (folder / "train" / side).mkdir(parents=True)
+    ids = cityscapes_classes().snap(draw(1)[:, 96:])[0]
+    Image.fromarray(ids).save(folder / "train/inputs/town_1.png")
+    Image.fromarray(draw(1)[:, :96]).save(folder / "train/targets/town_1.png")
+    dataset(input_from="file", label_pixels="ids").write(folder)
+    return folder
+
+
+@pytest.mark.parametrize("side", ["inputs", "targets"])
+def test_a_side_that_is_stored_turned_fits_the_other_again(apart, tmp_path, side):
+    split_pairs(apart, tmp_path, **SETTINGS)
+    upright = {name: (tmp_path / f"train/{name}/town_1.png").read_bytes() for name in ("inputs", "targets")}
+    path, exif = apart / f"train/{side}/town_1.png", Image.Exif()
+    exif[0x0112] = 6
+    Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    (tmp_path / "turned").mkdir()
+    split_pairs(apart, tmp_path / "turned", **SETTINGS)
+    assert {name: (tmp_path / f"turned/train/{name}/town_1.png").read_bytes() for name in upright} == upright
+    row = read_manifest(tmp_path / "turned").iloc[0]
+    assert row[f"{side[:-1]}_notes"] == "turned upright"
+    assert (row["input_source_height_px"], row["target_source_width_px"]) == (64, 96)
+
+
+@pytest.mark.parametrize(
+    ("store", "fault"),
+    [
+        (lambda ids, path: Image.fromarray(ids).save(path, "jpeg"), "in a lossy format.*export them again as PNG"),
+        (lambda ids, path: Image.fromarray(ids).convert("RGB").save(path), "has mode RGB.*label_pixels: colors"),
+        (
+            lambda ids, path: Image.fromarray(ids.astype(np.uint16)).save(path),
+            "has mode I;16, class ids need one 8-bit",
+        ),
+        (lambda ids, path: Image.fromarray(ids).save(path, transparency=23), r"50.00% is transparent.*has no class"),
+    ],
+)
+def test_files_that_cannot_hold_ids_make_no_pair(apart, tmp_path, store, fault):
+    path = apart / "train/inputs/town_1.png"
+    store(read_ids(path), path)
+    assert split_pairs(apart, tmp_path, **SETTINGS) == (1, 1)
+    assert re.search(f"train/inputs/town_1.png.*{fault}", read_manifest(tmp_path).iloc[0]["fault"])
+
+
+def test_an_opaque_alpha_channel_of_ids_is_dropped(apart, tmp_path):
+    path = apart / "train/inputs/town_1.png"
+    ids = read_ids(path)
+    Image.fromarray(ids).convert("LA").save(path)
+    assert split_pairs(apart, tmp_path, **SETTINGS) == (1, 0)
+    assert read_manifest(tmp_path).iloc[0]["input_notes"] == "opaque alpha dropped"
+    assert set(np.unique(read_ids(tmp_path / "train/inputs/town_1.png"))) == {7, 23, 26}
+
+
+def test_a_larger_image_than_the_limit_makes_no_pair(downloaded, out):
+    assert split_pairs(downloaded, out, **SETTINGS, max_megapixels=0.01) == (4, 4)
+    assert "town_0.png: is 192x64 px, at most 10,000 pixels may be" in read_manifest(out).iloc[0]["fault"]
 
 
 def test_grey_and_edge_inputs_are_drawn_at_the_working_size(downloaded, out, tmp_path):

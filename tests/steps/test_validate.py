@@ -106,6 +106,21 @@ def test_sound_pairs_pass_and_the_verdict_is_stable(sound):
     refuse_failures(verdict, table)
 
 
+def test_what_reading_did_is_counted_and_shown(planter):
+    for pair_id in ("a_01", "b_11"):
+        exif = Image.Exif()
+        exif[0x0112] = 3
+        image = Image.open(planter.path(pair_id)).transpose(Image.Transpose.ROTATE_180)
+        image.save(planter.path(pair_id), exif=exif)
+    planter.save("a_02", lambda image: image.convert("RGBA"))
+    split = split_of(planter)
+    verdict, table = validate_split(split, **LIMITS)
+    assert failed(verdict) == {}
+    assert verdict["read"] == {"turned upright": 2, "opaque alpha dropped": 1}
+    assert list(table.loc[table["target_notes"].notna(), "pair_id"]) == ["a_01", "a_02", "b_11"]
+    assert "2 turned upright, 1 opaque alpha dropped" in render_validation(split, verdict, table)
+
+
 def truncate(planter: Planter) -> None:
     path = planter.path("a_00")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -114,6 +129,12 @@ def truncate(planter: Planter) -> None:
 def deepen(planter: Planter) -> None:
     grey = np.asarray(Image.open(planter.path("a_00")).convert("L"))
     Image.fromarray(grey.astype(np.uint16) * 257).save(planter.path("a_00"))
+
+
+def half_clear(image: Image.Image) -> Image.Image:
+    """Labels, on the right, that are transparent at their edge."""
+    image.putalpha(Image.fromarray(np.repeat(np.arange(2 * SIDE)[None] < 2 * SIDE - 9, SIDE, 0)))
+    return image
 
 
 def paint(planter: Planter) -> None:
@@ -173,7 +194,8 @@ def cut_to_the_sky(planter: Planter) -> None:
         (lambda p: p.path("a_00").rename(p.folder / "train/notown.png"), "readable", "notown"),
         (lambda p: (p.folder / "stray.txt").write_text("x"), "readable", "stray"),
         (lambda p: shutil.copy(p.path("a_00"), p.folder / "val/a_00.png"), "readable", "a_00"),
-        (lambda p: p.save("a_00", lambda image: image.convert("RGBA")), "target_mode", "a_00"),
+        (lambda p: Image.open(p.path("a_00")).convert("CMYK").save(p.path("a_00"), "jpeg"), "target_mode", "a_00"),
+        (lambda p: p.save("a_00", half_clear), "readable", "a_00"),
         (lambda p: p.save("a_00", lambda image: image.convert("L")), "target_mode", "a_00"),
         (deepen, "target_mode", "a_00"),
         (lambda p: p.save("a_00", lambda image: image.resize((64, 32), 0)), "size", "a_00"),

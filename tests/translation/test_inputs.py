@@ -4,6 +4,7 @@ import pytest
 from pix2street.batches import InputEncoding
 from pix2street.classes import cityscapes_classes
 from pix2street.errors import UserError
+from pix2street.images import Stored
 from pix2street.translation.inputs import to_input
 from pix2street.usage import Usage
 
@@ -17,17 +18,17 @@ NOISE = np.random.default_rng(0).integers(0, 256, (32, 96, 3)).astype(np.uint8)
 
 
 def test_colours_and_ids_are_the_same_label_map():
-    assert (to_input(LABELS, IDS, "x") == IDS).all()
-    assert (to_input(LABELS, CLASSES.to_colors(IDS), "x") == IDS).all()
+    assert (to_input(LABELS, Stored(IDS), "x") == IDS).all()
+    assert (to_input(LABELS, Stored(CLASSES.to_colors(IDS)), "x") == IDS).all()
     moved = np.clip(CLASSES.to_colors(IDS).astype(int) + 5, 0, 255).astype(np.uint8)
-    assert (to_input(LABELS, moved, "x") == IDS).all()
+    assert (to_input(LABELS, Stored(moved), "x") == IDS).all()
 
 
 def test_what_is_no_label_map_is_refused_by_the_classes():
     with pytest.raises(UserError, match=r"x.png: holds ids that no class of the generator has: \[99\].*26 car"):
-        to_input(LABELS, np.full((4, 4), 99, np.uint8), "x.png")
+        to_input(LABELS, Stored(np.full((4, 4), 99, np.uint8)), "x.png")
     with pytest.raises(UserError, match=r"x.png: 100% of its pixels .*10, 250, 10.*a label map is needed"):
-        to_input(LABELS, np.full((4, 4, 3), (10, 250, 10), np.uint8), "x.png")
+        to_input(LABELS, Stored(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "x.png")
 
 
 @pytest.mark.parametrize("usage", [LABELS, PHOTOS])
@@ -35,23 +36,23 @@ def test_a_pair_is_refused_until_its_half_is_told(usage):
     pair = NOISE.copy()
     pair[:, :48] = CLASSES.to_colors(IDS[:32, :48])
     with pytest.raises(UserError, match=r"x: is 96x32 px, .* 48x32 px .*--half left"):
-        to_input(usage, pair, "x")
-    left = to_input(usage, pair, "x", "left")
+        to_input(usage, Stored(pair), "x")
+    left = to_input(usage, Stored(pair), "x", "left")
     assert (left == (IDS[:32, :48] if usage is LABELS else pair[:, :48])).all()
 
 
 def test_a_wide_image_that_is_no_pair_is_taken():
     wide = np.tile(IDS[:32, :48], (1, 2))
-    assert (to_input(LABELS, CLASSES.to_colors(wide), "x") == wide).all()
-    assert (to_input(PHOTOS, NOISE, "x", "whole") == NOISE).all()
+    assert (to_input(LABELS, Stored(CLASSES.to_colors(wide)), "x") == wide).all()
+    assert (to_input(PHOTOS, Stored(NOISE), "x", "whole") == NOISE).all()
 
 
 def test_halves_need_an_even_width():
     with pytest.raises(UserError, match="x: is 49 px wide"):
-        to_input(PHOTOS, NOISE[:, :49], "x", "right")
+        to_input(PHOTOS, Stored(NOISE[:, :49]), "x", "right")
 
 
 def test_grey_generators_are_shown_grey_and_one_channel_is_three():
-    shown = to_input(GREY, NOISE, "x", "whole")
+    shown = to_input(GREY, Stored(NOISE), "x", "whole")
     assert (shown[..., 0] == shown[..., 2]).all()
-    assert to_input(PHOTOS, NOISE[:, :50, 0], "x").shape == (32, 50, 3)
+    assert to_input(PHOTOS, Stored(NOISE[:, :50, 0]), "x").shape == (32, 50, 3)

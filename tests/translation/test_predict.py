@@ -1,6 +1,7 @@
 """`pix2street predict` as a user runs it, in this process: what is set up for a whole process is only noted."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,34 @@ def test_size_and_place_are_kept_and_colours_ids_and_palettes_are_one(model):
     assert all((photo == photos[0]).all() for photo in photos)
 
 
+def test_inputs_are_read_as_they_are_meant(model, capsys):
+    ids = write_ids("plain/a.png", 32, 64)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Path("in").mkdir()
+    turned = Image.fromarray(ids).transpose(Image.Transpose.ROTATE_90)
+    turned.save("in/a.png", exif=exif)
+    Image.fromarray(CLASSES.to_colors(ids)).convert("RGBA").save("alpha.png")
+    predict(model, "plain/a.png", "--out", "expected")
+    predict(model, "in", "--out", "out")
+    assert Path("out/a.png").read_bytes() == Path("expected/a.png").read_bytes()
+    assert "inputs as they were read: 1 turned upright" in capsys.readouterr().out
+    predict(model, "alpha.png", "--out", "out")
+    assert "1 opaque alpha dropped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "fault"),
+    [
+        ("a.jpg", {}, "holds class ids in a lossy format"),
+        ("a.png", {"transparency": 23}, "is transparent, and a transparent pixel has no class"),
+    ],
+)
+def test_what_cannot_be_classes_is_refused_by_name(model, name, options, fault):
+    Image.fromarray(write_ids("ids.png")).save(name, **options)
+    assert re.search(f"{name}: .*{fault}", refused(model, name, "--out", "out"))
+
+
 def test_a_pair_is_refused_until_its_half_is_told(model):
     ids = write_ids("alone/pair.png")
     target = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
@@ -119,7 +148,7 @@ def test_bad_files_are_told_at_the_end_and_the_rest_is_done(model, capsys):
     assert list(reasons) == [f"in/{name}" for name in ("bomb.png", "cut.png", "deep.png", "empty.jpg", "ids.png")] + [
         "in/sub/x.png"
     ]
-    assert "decompression bomb" in reasons["in/bomb.png"]
+    assert "at most 200,000,000 pixels may be" in reasons["in/bomb.png"]
     assert "not a readable image" in reasons["in/cut.png"]
     assert "must have 8 bits a channel" in reasons["in/deep.png"]
     assert "no class of the generator has: [77]" in reasons["in/ids.png"]

@@ -20,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from pix2street.demo.drawings import palette_of
 from pix2street.demo.turns import Full, Replaced, Turns
 from pix2street.errors import UserError
-from pix2street.images import UPLOAD_TYPES, decode_upload, png_bytes, resize_labels, resize_photo
+from pix2street.images import UPLOAD_TYPES, Stored, decode_upload, png_bytes, resize_labels, resize_photo
 from pix2street.translation.inputs import to_input
 from pix2street.translation.translator import Translator
 
@@ -106,7 +106,8 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             raise HTTPException(
                 400, f"a drawing is {' x '.join(map(str, shape))} bytes, {expected} in all; it is {len(body)}"
             )
-        pixels = to_input(usage, np.frombuffer(body, np.uint8).reshape(shape), "the drawing", "whole")
+        drawing = Stored(np.frombuffer(body, np.uint8).reshape(shape))
+        pixels = to_input(usage, drawing, "the drawing", "whole")
         began = perf_counter()
         try:
             photo = await turns.take(page, lambda: png_bytes(translator.translate(pixels, NAME, seed)))

@@ -17,6 +17,8 @@ from pix2street.errors import UserError
 from pix2street.files import sha256_of
 from pix2street.images import (
     IMAGE_SUFFIXES,
+    MAX_PX,
+    Stored,
     edges,
     grey,
     luma,
@@ -42,7 +44,13 @@ class Item(NamedTuple):
 
 
 def split_pairs(
-    downloaded: Path, folder: Path, *, height_px: int, width_px: int, snap_tolerance: float
+    downloaded: Path,
+    folder: Path,
+    *,
+    height_px: int,
+    width_px: int,
+    snap_tolerance: float,
+    max_megapixels: float = MAX_PX / 1e6,
 ) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
@@ -62,7 +70,9 @@ def split_pairs(
     for split in {item.split for item in items if not item.fault}:
         (folder / split / "inputs").mkdir(parents=True)
         (folder / split / "targets").mkdir()
-    make = partial(_make_row, dataset, downloaded, folder, (height_px, width_px), snap_tolerance)
+    make = partial(
+        _make_row, dataset, downloaded, folder, (height_px, width_px), snap_tolerance, int(max_megapixels * 1e6)
+    )
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         made = pool.map(make, items, chunksize=8)
         rows = list(tqdm(made, desc="split", total=len(items), unit=" pairs"))
@@ -103,7 +113,13 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
 
 
 def _make_row(
-    dataset: Dataset, downloaded: Path, folder: Path, size: tuple[int, int], snap_tolerance: float, item: Item
+    dataset: Dataset,
+    downloaded: Path,
+    folder: Path,
+    size: tuple[int, int],
+    snap_tolerance: float,
+    max_px: int,
+    item: Item,
 ) -> dict:
     """Write one pair and return its manifest row; a row with a `fault` where it cannot be made."""
     source = " ".join(path.relative_to(downloaded).as_posix() for path in item.files)
@@ -112,24 +128,24 @@ def _make_row(
         return {**row, "fault": item.fault}
     try:
         row["group"] = group_of(item.pair_id, dataset.group_pattern)
-        (input_stored, input_mode), (target, target_mode) = _read(dataset, item.files)
+        input_stored, target_stored = _read(dataset, item.files, max_px)
     except UserError as error:
         return {**row, "fault": str(error).replace(f"{downloaded}/", "")}
     except ValueError as error:
-        return {**row, "fault": f"{source} {error}; crop or replace it"}
+        return {**row, "fault": f"{source} {error}"}
 
     place = f"{item.split}/{{}}/{item.pair_id}.png"
     row |= {"input_path": place.format("inputs"), "target_path": place.format("targets")}
     row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, item.files)).encode()).hexdigest()
-    for side, pixels, mode in (("input", input_stored, input_mode), ("target", target, target_mode)):
-        row |= {f"{side}_mode": mode, f"{side}_source_height_px": pixels.shape[0]}
-        row[f"{side}_source_width_px"] = pixels.shape[1]
+    for side, stored in (("input", input_stored), ("target", target_stored)):
+        row |= {f"{side}_mode": stored.mode, f"{side}_notes": "; ".join(stored.notes)}
+        row[f"{side}_source_height_px"], row[f"{side}_source_width_px"] = stored.pixels.shape[:2]
 
-    target = resize_photo(target, *size)
+    target = resize_photo(target_stored.pixels, *size)
     if dataset.classes is None:
-        input_pixels = _draw_input(dataset, input_stored, target)
+        input_pixels = _draw_input(dataset, input_stored.pixels, target)
     else:
-        ids, columns = _to_ids(dataset.classes, input_stored, snap_tolerance)
+        ids, columns = _to_ids(dataset.classes, input_stored.pixels, snap_tolerance)
         input_pixels = resize_labels(ids, *size)
         row |= columns | _describe_classes(dataset.classes, input_pixels)
     write_png(folder / row["input_path"], input_pixels)
@@ -137,19 +153,29 @@ def _make_row(
     return row | _describe_pixels(input_pixels, target)
 
 
-def _read(dataset: Dataset, files: tuple[Path, ...]) -> tuple[tuple[np.ndarray, str], tuple[np.ndarray, str]]:
-    """Input and target as they are stored, each with its mode."""
+def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Stored, Stored]:
+    """Return input and target as their files mean them.
+
+    Raises:
+        UserError: a file is no image, or too large.
+        ValueError: an image cannot be halved, or is no class map where one is needed.
+    """
     ids = dataset.classes is not None and dataset.label_pixels == "ids"
+    drawing = read_stored(files[0], ids, max_px)
+    if ids and drawing.pixels.ndim != 2:
+        raise ValueError(
+            f"has mode {drawing.mode}, class ids need one 8-bit channel; save it so, or set label_pixels: colors where "
+            "its colours are the classes'"
+        )
     if dataset.input_from == "file":
-        stored = read_stored(files[0], ids)
-        if ids and stored[0].ndim != 2:
-            raise ValueError(f"has mode {stored[1]}, class ids need one 8-bit channel")
-        return stored, read_stored(files[1], ids=False)
-    pixels, mode = read_stored(files[0], ids=False)
-    if dataset.input_from in ("grey", "edges"):
-        return (pixels, mode), (pixels, mode)
-    drawing, target = split_side_by_side(pixels, dataset.input_from)
-    return (drawing, mode), (target, mode)
+        target = read_stored(files[1], ids=False, max_px=max_px)
+    elif dataset.input_from in ("grey", "edges"):
+        target = drawing
+    else:
+        drawing, target = split_side_by_side(drawing, dataset.input_from)
+    if dataset.classes and (fault := drawing.label_fault()):
+        raise ValueError(fault)
+    return drawing, target
 
 
 def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:

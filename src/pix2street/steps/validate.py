@@ -14,7 +14,7 @@ from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
 from pix2street.images import read_ids, read_rgb
-from pix2street.pairs import SPLITS, Dataset, Pair, read_manifest, read_pairs
+from pix2street.pairs import SPLITS, Dataset, Pair, count_notes, read_manifest, read_pairs
 from pix2street.validation.derived import with_derived_columns
 from pix2street.validation.fit import block_fit, blocks, edge_map
 from pix2street.validation.suite import build_checks
@@ -66,6 +66,7 @@ def validate_split(
             "passed": int(table.loc[~failed, "files"].sum()),
             "failed": int(table.loc[failed, "files"].sum()),
         },
+        "read": count_notes(manifest),
         "waived": waive,
         "checks": results,
     }

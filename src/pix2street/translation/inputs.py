@@ -7,7 +7,7 @@ import numpy as np
 
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
-from pix2street.images import grey, read_stored
+from pix2street.images import Stored, grey, read_stored, refuse_deep
 from pix2street.pairs import split_side_by_side
 from pix2street.usage import Usage
 
@@ -23,8 +23,8 @@ MAX_UNKNOWN_SHARE = 0.05
 PAIR_ASPECT_TOLERANCE = 0.02
 
 
-def read_input(usage: Usage, path: Path, half: Half | None = None) -> np.ndarray:
-    """As `to_input`, of the file at `path`.
+def read_input(usage: Usage, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels as `to_input` does, of the file at `path`, and what reading did beyond decoding.
 
     An image with a palette is its colours; it is class ids where only its numbers are those of classes.
 
@@ -32,22 +32,21 @@ def read_input(usage: Usage, path: Path, half: Half | None = None) -> np.ndarray
         UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
     """
     classes = usage.encoding.classes
-    stored, mode = read_stored(path, ids=classes is not None)
-    if mode in ("I", "F") or "16" in mode:
-        raise UserError(f"{path}: must have 8 bits a channel, has more (mode {mode}); save it with 8")
-    if classes and mode == "P":
-        colors, _ = read_stored(path, ids=False)
-        if _is_label_map(classes, colors) or not classes.known[stored].all():
+    stored = read_stored(path, ids=classes is not None)
+    refuse_deep(stored.mode, str(path))
+    if classes and stored.mode == "P":
+        colors = read_stored(path, ids=False)
+        if _is_label_map(classes, colors.pixels) or not classes.known[stored.pixels].all():
             stored = colors
-    return to_input(usage, stored, str(path), half)
+    return to_input(usage, stored, str(path), half), stored.notes
 
 
-def to_input(usage: Usage, stored: np.ndarray, name: str, half: Half | None = None) -> np.ndarray:
-    """The pixels that a generator takes.
+def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) -> np.ndarray:
+    """Return the pixels that a generator takes.
 
     Args:
         usage: of the generator.
-        stored: uint8, RGB `[H, W, 3]`, or one channel `[H, W]`: class ids where the generator has classes, else grey.
+        stored: one channel is class ids where the generator has classes, else grey.
         name: stands in errors.
         half: which half of a side-by-side pair is the input; "whole" for an image that only looks like a pair.
 
@@ -55,25 +54,30 @@ def to_input(usage: Usage, stored: np.ndarray, name: str, half: Half | None = No
         Class ids `[H, W]` uint8 where the generator has classes, else RGB `[H, W, 3]` uint8.
 
     Raises:
-        UserError: the image looks like a pair and `half` is None, it cannot be halved, or its colours or ids are not
-            those of the generator's classes.
+        UserError: the image looks like a pair and `half` is None, it cannot be halved, its colours or ids are not
+            those of the generator's classes, or it is transparent where a class is needed.
     """
     classes = usage.encoding.classes
     if half in ("left", "right"):
         try:
             stored, _ = split_side_by_side(stored, half)
         except ValueError as error:
-            raise UserError(f"{name}: {error}; crop it, or say --half whole") from error
-    elif half is None and _looks_paired(usage, stored) and not (classes and _is_label_map(classes, stored)):
-        height, width = stored.shape[:2]
+            raise UserError(f"{name}: {error}, or say --half whole") from error
+    elif (
+        half is None and _looks_paired(usage, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
+    ):
+        height, width = stored.pixels.shape[:2]
         raise UserError(
             f"{name}: is {width}x{height} px, for its height twice as wide as the {usage.width_px}x{usage.height_px} "
             "px that the generator was trained on, as an input and its target side by side; say --half left or "
             "--half right for the half that is the input, or --half whole if it is no pair"
         )
+    pixels = stored.pixels
     if classes:
-        return _to_ids(classes, stored, name)
-    rgb = stored if stored.ndim == 3 else np.repeat(stored[..., None], 3, axis=2)
+        if fault := stored.label_fault():
+            raise UserError(f"{name}: {fault}")
+        return _to_ids(classes, pixels, name)
+    rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     return grey(rgb) if usage.input_from == "grey" else rgb
 
 

@@ -27,7 +27,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from pix2street.errors import UserError
-from pix2street.images import decode_upload, png_bytes
+from pix2street.images import Stored, decode_upload, png_bytes
 
 if TYPE_CHECKING:
     from pix2street.translation.translator import Translator
@@ -138,7 +138,7 @@ class ServedTranslator:
             raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for that of `generate`")
         usage = self._translator.usage
         inputs = [
-            to_input(usage, pixels, name, half) for name, pixels in _read(rows, ids=usage.encoding.classes is not None)
+            to_input(usage, stored, name, half) for name, stored in _read(rows, ids=usage.encoding.classes is not None)
         ]
         names = _names(rows)
         with self._turn:
@@ -146,16 +146,16 @@ class ServedTranslator:
         return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
 
 
-def _read(rows: pd.DataFrame, ids: bool) -> list[tuple[str, np.ndarray]]:
-    """Each row's place, for errors, and its pixels as they are stored."""
+def _read(rows: pd.DataFrame, ids: bool) -> list[tuple[str, Stored]]:
+    """Return each row's name in errors, and its image."""
     if not len(rows):
         raise UserError(f"the request holds no image; {FORM}")
     found, left_px = [], MAX_PX
     for place, value in enumerate(rows["image"]):
         name = "image" if len(rows) == 1 else f"image {place}"
-        pixels = decode_upload(_from_base64(value, name), name, ids, left_px)
-        left_px -= pixels.shape[0] * pixels.shape[1]
-        found.append((name, pixels))
+        stored = decode_upload(_from_base64(value, name), name, ids, left_px)
+        left_px -= stored.pixels.shape[0] * stored.pixels.shape[1]
+        found.append((name, stored))
     return found
 
 

@@ -29,7 +29,7 @@ def with_derived_columns(
     pairs = manifest[sound]
     known = {str(class_id) for class_id in known_ids}
     seen = pairs["class_ids"].fillna("") + " " + pairs["unknown_ids"].fillna("")
-    may_be_empty = ["fault", "unknown_ids"]
+    may_be_empty = ["fault", "unknown_ids", "input_notes", "target_notes"]
     if not known:
         may_be_empty += ["changed_share", "unknown_share", "class_ids", "class_count", "class_shares"]
     needed = pairs.drop(columns=may_be_empty, errors="ignore")

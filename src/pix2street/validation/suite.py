@@ -50,7 +50,12 @@ def build_checks(
 ) -> list[Check]:
     """The checks of a set's manifest in the order in which they are shown; the arguments are those of `validate`."""
     return [
-        Check("readable", "every file can be read and is half or whole of a pair", _among("fault", "")),
+        Check(
+            "readable",
+            "every file can be read and is half or whole of a pair",
+            _among("fault", ""),
+            "Replace or remove the files; split.max_megapixels admits larger images.",
+        ),
         Check("complete", "no value is missing", _among("missing", "")),
         _count("train", min_train_pairs),
         _count("val", min_val_pairs),
@@ -107,8 +112,8 @@ def _class_checks(max_unknown_share: float, min_classes_in_input: int, max_class
 
 def _input_modes(dataset: Dataset) -> tuple[str, ...]:
     if dataset.classes is None:
-        return ("RGB", "L")
-    return ("L", "P") if dataset.label_pixels == "ids" else ("RGB", "P")
+        return ("RGB", "L", "P", "1")
+    return ("L", "P", "1") if dataset.label_pixels == "ids" else ("RGB", "P")
 
 
 def _count(split: str, least: int) -> Check:
