@@ -43,12 +43,15 @@ def read_stored(path: Path, ids: bool) -> tuple[np.ndarray, str]:
     The mode is Pillow's name: `RGB`, `L`, `P`, `I;16`, ...; and `RGB;16` for 16 bits a channel.
 
     Args:
-        ids: read `L` and `P` as `[H, W]` uint8 class ids; all else, and all images otherwise, as `[H, W, 3]` RGB.
+        ids: read `L` and `P` as `[H, W]` uint8 class ids, and `1` as ids of 0 and 255; all else, and all images
+            otherwise, as `[H, W, 3]` RGB.
 
     Raises:
         UserError: the file is missing, truncated or no image.
     """
     with _opened(path) as (image, mode):
+        if ids and image.mode == "1":
+            return np.asarray(image.convert("L")), mode
         return np.asarray(image if ids and image.mode in ("L", "P") else image.convert("RGB")), mode
 
 

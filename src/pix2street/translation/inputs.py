@@ -8,6 +8,7 @@ import numpy as np
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.images import grey, read_stored
+from pix2street.numbering import table_of_unknown
 from pix2street.pairs import split_side_by_side
 from pix2street.usage import Usage
 
@@ -95,7 +96,12 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
     if stored.ndim == 2:
         if unknown := [int(value) for value in np.unique(stored) if not classes.known[value]]:
             known = ", ".join(f"{entry.id} {entry.name}" for entry in classes.entries)
-            raise UserError(f"{name}: holds ids that no class of the generator has: {unknown}; the classes are {known}")
+            values, counts = np.unique(stored, return_counts=True)
+            other = table_of_unknown(classes, dict(zip(values.tolist(), counts.tolist(), strict=True)))
+            looks = f"; they look like those of {other.name}, which must be renumbered" if other else ""
+            raise UserError(
+                f"{name}: holds ids that no class of the generator has: {unknown}{looks}; the classes are {known}"
+            )
         return stored
     ids, distances = classes.snap(stored)
     share = float((distances > SNAP_TOLERANCE).mean())
