@@ -17,6 +17,8 @@ BOTTOM = {
     "norms",
     "images",
     "classes",
+    "class_tables",
+    "numbering",
     "pairs",
     "params",
     "profiles",

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 VOID = 255
-"""What `ClassTable.to_evaluated` gives a pixel that no score counts."""
+"""What `ClassTable.to_evaluated` gives a pixel that no score counts: a place, not an id. A table has fewer places."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,11 @@ class ClassEntry:
     color: tuple[int, int, int]
     evaluated: bool
     category: str = ""
+
+    @property
+    def is_void(self) -> bool:
+        """Whether its pixels are of no class at all: the id 255 or the name or category `void`, and not evaluated."""
+        return not self.evaluated and (self.id == 255 or "void" in (self.name.casefold(), self.category.casefold()))
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,11 @@ class ClassTable:
     def known(self) -> np.ndarray:
         """`[256]` bool: whether a class has this id."""
         return np.isin(np.arange(256), [entry.id for entry in self.entries])
+
+    @cached_property
+    def void(self) -> np.ndarray:
+        """`[256]` bool: whether this id is void; see `ClassEntry.is_void`."""
+        return np.isin(np.arange(256), [entry.id for entry in self.entries if entry.is_void])
 
     @cached_property
     def channels(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pix2street.archives import Limits
+from pix2street.class_tables import NAMED_TABLES
 from pix2street.errors import UserError
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -36,6 +37,12 @@ def _pattern(pattern: str) -> str:
     if groups < 1:
         raise ValueError("must hold one (group) in parentheses")
     return pattern
+
+
+def _table_name(name: str) -> str:
+    if name not in ("none", *NAMED_TABLES) and not name.lower().endswith(".csv"):
+        raise ValueError(f"must be none, {', '.join(NAMED_TABLES)}, or the name of a .csv file")
+    return name
 
 
 WebAddress = Annotated[str, Field(pattern=r"^https?://")]
@@ -108,14 +115,23 @@ class PairedFolder(Section):
     form: Literal["left", "right", "folders"]
     input_folder: Annotated[str, Field(min_length=1)]
     target_folder: Annotated[str, Field(min_length=1)]
-    classes: Annotated[str, Field(pattern=r"^(none|cityscapes|cityscapes_evaluated|.+\.csv)$")]
+    classes: Annotated[str, AfterValidator(_table_name)]
     label_pixels: Literal["colors", "ids"]
+    void_id: Annotated[int, Field(ge=0, le=255)] | None
 
     @model_validator(mode="after")
     def _ids_have_files_of_their_own(self) -> Self:
         if self.label_pixels == "ids" and self.form != "folders":
             raise ValueError(
                 f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_void_id_is_an_id(self) -> Self:
+        if self.void_id is not None and (self.label_pixels != "ids" or self.classes == "none"):
+            raise ValueError(
+                "void_id needs a class table and label_pixels: ids; give void a row with its colour in a .csv table"
             )
         return self
 
@@ -213,6 +229,7 @@ class Validate(Section):
     min_target_sharpness: Annotated[float, Field(ge=0)]
     min_hash_distance: Annotated[int, Field(ge=0, le=256)]
     max_class_distance: Share
+    max_misread_share: Share
     min_fit: Annotated[float, Field(ge=-2, le=2)]
     min_best_fit_share: Share
     waive: Waivers

@@ -114,10 +114,10 @@ def test_own_class_table_may_name_categories(source, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,name\n1,a\n", "a class table has the columns"),
+        ("id,name\n1,a\n", "classes.csv, line 1: a class table has the columns"),
         (CLASSES + "7,car,0,0,142,1\n", "an id of its own"),
-        (CLASSES + "300,car,0,0,142,1\n", "ids and colours are 0 to 255"),
-        (CLASSES + "255,car,0,0,142,1\n", "an id of its own below 255"),
+        (CLASSES + "300,car,0,0,142,1\n", "classes.csv, line 4: id is 0 to 255, not 300"),
+        (CLASSES + "8,car,128,64,128,1\n", "line 4: the colour 128, 64, 128 stands in line 3 already"),
         (CLASSES + "26,car,0,0,142,maybe\n", "evaluated is 0 or 1"),
     ],
 )
@@ -125,6 +125,16 @@ def test_a_bad_class_table_is_refused(source, tmp_path, text, message):
     (source / "classes.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         run(source, tmp_path, classes="classes.csv")
+    assert files_in(tmp_path / "out") == {}
+
+
+def test_a_named_table_and_a_void_id(source, tmp_path):
+    dataset, _ = run(source, tmp_path, classes="cityscapes", void_id=255)
+    assert [(entry.id, entry.is_void) for entry in dataset.classes.entries[-2:]] == [(33, False), (255, True)]
+    again = tmp_path / "again"
+    again.mkdir()
+    voc = fetch(again, path=source, **{**SETTINGS, "classes": "pascal_voc"})
+    assert [entry.id for entry in voc.classes.entries] == [*range(21), 255]
 
 
 def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):

@@ -78,6 +78,22 @@ def test_all_void_has_no_score():
     assert scores["frequency_weighted_iou"] is scores["category_mean_iou"] is None
 
 
+def test_the_id_255_is_void_where_the_table_says_so_and_a_class_where_it_says_that():
+    void = ClassEntry(255, "void", (0, 0, 0), False)
+    table = ClassTable((*TABLE.entries, void))
+    scores = scores_of(matrix_of([[ROAD, 255, 255]], [[ROAD, CAR, ROAD]], table), table)
+    assert (scores["evaluated_pixels"], scores["void_pixels"]) == (1, 2)
+    assert scores["pixel_accuracy"] == scores["iou"]["road"] == 1.0
+    assert scores["iou"]["car"] is None
+    mask = ClassTable((ClassEntry(0, "rest", (0, 0, 0), True), ClassEntry(255, "thing", (255, 255, 255), True)))
+    scores = scores_of(matrix_of([[0, 255, 255]], [[0, 255, 0]], mask), mask)
+    assert scores["iou"] == {"rest": 0.5, "thing": 0.5}
+    # As many classes as there are places beside the marker of what is not scored.
+    full = ClassTable(tuple(ClassEntry(i, f"c{i}", (i, 0, 0), i < 255) for i in range(256)))
+    matrix = matrix_of([[0, 254, 255]], [[0, 254, 254]], full)
+    assert (matrix[0, 0], matrix[254, 254], matrix[255, 254], matrix.sum()) == (1, 1, 1, 3)
+
+
 def test_unlike_shapes_and_unknown_ids_are_refused():
     with pytest.raises(ValueError, match="judged: is 1x1 px, truth is 1x2; sizes must be equal"):
         matrix_of([[ROAD, ROAD]], [[ROAD]])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pix2street.classes import cityscapes_classes
+from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.errors import UserError
 from pix2street.images import EdgeSettings, read_ids, read_rgb, write_png
 from pix2street.pairs import Dataset, read_manifest, read_pairs
@@ -203,6 +203,40 @@ def test_an_opaque_alpha_channel_of_ids_is_dropped(apart, tmp_path):
 def test_a_larger_image_than_the_limit_makes_no_pair(downloaded, out):
     assert split_pairs(downloaded, out, **SETTINGS, max_megapixels=0.01) == (4, 4)
     assert "town_0.png: is 192x64 px, at most 10,000 pixels may be" in read_manifest(out).iloc[0]["fault"]
+
+
+def test_masks_and_void_keep_their_ids(tmp_path, out):
+    rows = [(0, "background", True), (255, "object", True)]
+    masks = ClassTable(tuple(ClassEntry(i, name, (i, i, i), evaluated) for i, name, evaluated in rows))
+    for index, mode in enumerate(("1", "L", "P")):
+        for side in ("inputs", "targets"):
+            (tmp_path / "downloaded/train" / side).mkdir(parents=True, exist_ok=True)
+        pixels = np.zeros((32, 48), np.uint8)
+        pixels[:8] = 255
+        image = Image.fromarray(pixels)
+        if mode == "P":
+            image.putpalette([255, 0, 0] * 256)
+        image = image.convert("1") if mode == "1" else image
+        image.save(tmp_path / f"downloaded/train/inputs/p{index}.png")
+        write_png(tmp_path / f"downloaded/train/targets/p{index}.png", draw(index)[:32, :48])
+    own = dataset(input_from="file", label_pixels="ids", group_pattern=None, classes=masks)
+    own.write(tmp_path / "downloaded")
+    split_pairs(tmp_path / "downloaded", out, **SETTINGS)
+    manifest = read_manifest(out)
+    assert list(manifest["input_mode"]) == ["1", "L", "P"]
+    assert set(manifest["class_ids"]) == {"0 255"}
+    assert set(manifest["class_count"]) == {2}
+    assert manifest["unknown_ids"].isna().all()
+    assert (read_ids(read_pairs(out, "train")[0].input_path)[:8] == 255).all()
+
+
+def test_void_is_no_class_of_a_drawing(downloaded, out):
+    image = draw(4)
+    image[:10, 96:] = 0
+    write_png(downloaded / "train/town_0.png", image)
+    split_pairs(downloaded, out, **SETTINGS)
+    row = read_manifest(out).set_index("pair_id").loc["town_0"]
+    assert (row["class_ids"], row["class_count"]) == ("0 7 23 26", 3)
 
 
 def test_grey_and_edge_inputs_are_drawn_at_the_working_size(downloaded, out, tmp_path):

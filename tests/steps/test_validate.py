@@ -11,6 +11,7 @@ import pytest
 from browser import CHROMIUM, look_at
 from PIL import Image, ImageFilter
 
+from pix2street.class_tables import NAMED_TABLES
 from pix2street.classes import cityscapes_classes
 from pix2street.datasets.scene import draw_scene
 from pix2street.errors import UserError
@@ -265,6 +266,49 @@ def test_inputs_and_targets_apart(planter):
     assert "there is no target" in faults["a_05"]
     assert verdict["files"]["checked"] == 2 * 14 - 2
     assert [pair.pair_id for pair in read_pairs(planter.folder.with_name("split"), "train")][3] == "a_06"
+
+
+def ids_apart(planter: Planter, renumber: np.ndarray) -> Path:
+    """The sound pairs as label maps of ids and photos apart, split; `renumber` holds the new id of each of 256."""
+    for path in sorted(planter.folder.glob("*/*.png")):
+        photo, drawing = planter.halves(path.stem)
+        ids = renumber[DATASET.classes.snap(np.asarray(drawing))[0]]
+        for side, image in (("inputs", Image.fromarray(ids)), ("targets", photo)):
+            (path.parent / side).mkdir(exist_ok=True)
+            image.save(path.parent / side / path.name)
+        path.unlink()
+    return planter.folder
+
+
+TRAIN_IDS = np.arange(256, dtype=np.uint8)
+TRAIN_IDS[[entry.id for entry in DATASET.classes.entries if entry.evaluated]] = range(19)
+
+
+@pytest.mark.parametrize(
+    ("table", "renumber", "check", "said"),
+    [
+        ("cityscapes", TRAIN_IDS, "numbering", "set download.paired_folder.classes: cityscapes_train_ids"),
+        ("cityscapes_train_ids", np.arange(256, dtype=np.uint8), "class_ids", "look like those of cityscapes:"),
+        ("cityscapes", np.where(np.arange(256) == 23, 255, np.arange(256)).astype(np.uint8), "class_ids",
+         "void_id: 255:\n  255,void,0,0,0,0"),
+        ("cityscapes", np.where(np.arange(256) == 7, 255, 0).astype(np.uint8), "class_ids",
+         "\n  0,background,0,0,0,1\n  255,object,255,255,255,1\n"),
+        ("cityscapes_train_ids", TRAIN_IDS, None, None),
+        ("cityscapes", np.arange(256, dtype=np.uint8), None, None),
+    ],
+)  # fmt: skip
+def test_ids_of_another_numbering_are_found_and_the_table_is_named(planter, table, renumber, check, said):
+    ids_apart(planter, renumber)
+    own = replace(DATASET, input_from="file", label_pixels="ids", classes=NAMED_TABLES[table]())
+    verdict, rows = validate_split(split_of(planter, own), **LIMITS)
+    if check is None:
+        assert failed(verdict) == {}
+        return
+    assert check in failed(verdict)
+    assert not {"class_ids", "numbering"} - {check} & failed(verdict).keys()
+    with pytest.raises(UserError) as refused:
+        refuse_failures(verdict, rows)
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize(

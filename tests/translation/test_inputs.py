@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from pix2street.batches import InputEncoding
-from pix2street.classes import cityscapes_classes
+from pix2street.class_tables import cityscapes_train_ids
+from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.errors import UserError
 from pix2street.images import Stored
-from pix2street.translation.inputs import to_input
+from pix2street.translation.inputs import read_input, to_input
 from pix2street.usage import Usage
 
 CLASSES = cityscapes_classes()
@@ -29,6 +31,25 @@ def test_what_is_no_label_map_is_refused_by_the_classes():
         to_input(LABELS, Stored(np.full((4, 4), 99, np.uint8)), "x.png")
     with pytest.raises(UserError, match=r"x.png: 100% of its pixels .*10, 250, 10.*a label map is needed"):
         to_input(LABELS, Stored(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "x.png")
+
+
+def test_ids_of_another_numbering_are_named():
+    train_ids = np.array([[0, 1, 2, 8, 10], [11, 13, 13, 255, 255]], np.uint8)
+    with pytest.raises(UserError, match=r"has: \[255\]; they look like those of cityscapes_train_ids, .*renumbered"):
+        to_input(LABELS, Stored(train_ids), "x.png")
+    by_train_ids = Usage(InputEncoding("onehot", cityscapes_train_ids()), "file", 32, 48, "batch", True, 0)
+    assert (to_input(by_train_ids, Stored(train_ids), "x.png") == train_ids).all()
+    with pytest.raises(UserError, match=r"\[21, 23, 26\]; they look like those of cityscapes, which"):
+        to_input(by_train_ids, Stored(np.array([[7, 21, 23, 26]], np.uint8)), "x.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_a_mask_is_two_classes_where_the_generator_has_them(tmp_path, mode):
+    masks = ClassTable((ClassEntry(0, "rest", (0, 0, 0), True), ClassEntry(255, "car", (255, 255, 255), True)))
+    usage = Usage(InputEncoding("color", masks), "file", 32, 48, "batch", True, 0)
+    mask = np.where(IDS == 26, 255, 0).astype(np.uint8)
+    Image.fromarray(mask).convert(mode).save(tmp_path / "mask.png")
+    assert (read_input(usage, tmp_path / "mask.png")[0] == mask).all()
 
 
 @pytest.mark.parametrize("usage", [LABELS, PHOTOS])

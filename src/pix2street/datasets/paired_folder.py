@@ -1,13 +1,11 @@
 """A user's own pairs, in a folder, a zip or a tar: side-by-side images, or inputs and targets in parallel folders."""
 
-import io
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import pandas as pd
-
 from pix2street.archives import Limits, Source, open_source
-from pix2street.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
+from pix2street.class_tables import NAMED_TABLES, read_class_table, with_void
+from pix2street.classes import ClassTable
 from pix2street.datasets.own_images import copy_images, divide, images_of, pair_ids
 from pix2street.errors import UserError
 from pix2street.pairs import Dataset
@@ -29,20 +27,24 @@ def fetch(
     target_folder: str,
     classes: str,
     label_pixels: Literal["colors", "ids"],
+    void_id: int | None = None,
 ) -> Dataset:
     """Copy the images, byte for byte, into the splits they stand in; one without splits is divided by share and seed.
 
     Args:
         form: the half of a side-by-side image that is the input, or `folders` for two parallel ones.
         input_folder, target_folder: their names, at any depth of the path, e.g. `labels` of `train/labels/a.png`.
-        classes: `none`, `cityscapes`, `cityscapes_evaluated`, or the name of a CSV file in the source.
+        classes: `none`, one of `NAMED_TABLES`, or the name of a CSV file in the source.
+        void_id: an id of pixels that nobody labelled, beside those of the table.
 
     Raises:
-        UserError: nothing there, a pair_id that stands twice, images both inside and outside split folders, or too
-            few groups to give every split one.
+        UserError: a class table with mistakes, nothing there, a pair_id that stands twice, images both inside and
+            outside split folders, or too few groups to give every split one.
     """
     with open_source(path, limits) as source:
-        table = _class_table(source, classes)
+        table = _class_table(source, classes, label_pixels)
+        if table and void_id is not None:
+            table = with_void(table, void_id)
         images = images_of(source, [classes])
         if form == "folders":
             kinds = {"inputs": input_folder, "targets": target_folder}
@@ -82,32 +84,15 @@ def _refuse_empty(path: Path, sides: dict[str, list[str]], kinds: dict[str, str]
             )
 
 
-def _class_table(source: Source, classes: str) -> ClassTable | None:
+def _class_table(source: Source, classes: str, label_pixels: Literal["colors", "ids"]) -> ClassTable | None:
     """The table that `download.paired_folder.classes` names; a file of its own stands in the source."""
     if classes == "none":
         return None
-    if classes in ("cityscapes", "cityscapes_evaluated"):
-        return cityscapes_classes(evaluated_only=classes == "cityscapes_evaluated")
+    if classes in NAMED_TABLES:
+        return NAMED_TABLES[classes]()
     if classes not in source.names:
         raise UserError(
             f"{source.path}: no class table {classes} in it; put it there or mend download.paired_folder.classes"
         )
-    columns = ["id", "name", "red", "green", "blue", "evaluated"]
     ((_, content),) = source.read([classes])
-    try:
-        table = pd.read_csv(io.BytesIO(content), usecols=lambda name: name in [*columns, "category"])
-        table = table[[*columns, *table.columns.intersection(["category"])]].fillna({"category": ""})
-        rows = table.to_dict("records")
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{classes}: a class table has the columns {', '.join(columns)} ({error})") from error
-    entries = []
-    for row in rows:
-        numbers = [row[column] for column in ("id", "red", "green", "blue")]
-        if any(number not in range(256) for number in numbers) or row["evaluated"] not in (0, 1):
-            raise UserError(f"{classes}: ids and colours are 0 to 255, evaluated is 0 or 1; mend {row}")
-        class_id, *color = (int(number) for number in numbers)
-        category = str(row.get("category", ""))
-        entries.append(ClassEntry(class_id, str(row["name"]), tuple(color), bool(row["evaluated"]), category))
-    if len({entry.id for entry in entries}) < len(entries) or any(entry.id == VOID for entry in entries):
-        raise UserError(f"{classes}: every class needs an id of its own below {VOID}")
-    return ClassTable(tuple(entries))
+    return read_class_table(content, classes, label_pixels)

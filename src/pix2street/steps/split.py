@@ -206,7 +206,7 @@ def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict:
     found = np.flatnonzero(counts)
     return {
         "class_ids": " ".join(map(str, found)),
-        "class_count": len(found),
+        "class_count": int((~classes.void[found]).sum()),
         "class_shares": " ".join(f"{i}:{counts[i] / ids.size:.6f}" for i in found),
     }
 

@@ -8,6 +8,7 @@ import numpy as np
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.images import Stored, grey, read_stored, refuse_deep
+from pix2street.numbering import table_of_unknown
 from pix2street.pairs import split_side_by_side
 from pix2street.usage import Usage
 
@@ -34,7 +35,7 @@ def read_input(usage: Usage, path: Path, half: Half | None = None) -> tuple[np.n
     classes = usage.encoding.classes
     stored = read_stored(path, ids=classes is not None)
     refuse_deep(stored.mode, str(path))
-    if classes and stored.mode == "P":
+    if classes and stored.mode in ("P", "1"):
         colors = read_stored(path, ids=False)
         if _is_label_map(classes, colors.pixels) or not classes.known[stored.pixels].all():
             stored = colors
@@ -99,7 +100,12 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
     if stored.ndim == 2:
         if unknown := [int(value) for value in np.unique(stored) if not classes.known[value]]:
             known = ", ".join(f"{entry.id} {entry.name}" for entry in classes.entries)
-            raise UserError(f"{name}: holds ids that no class of the generator has: {unknown}; the classes are {known}")
+            values, counts = np.unique(stored, return_counts=True)
+            other = table_of_unknown(classes, dict(zip(values.tolist(), counts.tolist(), strict=True)))
+            looks = f"; they look like those of {other.name}, which must be renumbered" if other else ""
+            raise UserError(
+                f"{name}: holds ids that no class of the generator has: {unknown}{looks}; the classes are {known}"
+            )
         return stored
     ids, distances = classes.snap(stored)
     share = float((distances > SNAP_TOLERANCE).mean())

@@ -101,7 +101,7 @@ def class_distance(pairs: pd.DataFrame) -> np.ndarray:
 
     Half the sum of |p - q| over all classes: the share of pixels that would have to change their class.
     """
-    shares = pd.DataFrame([_shares(text) for text in pairs["class_shares"].fillna("")], index=pairs.index).fillna(0.0)
+    shares = pd.DataFrame([shares_of(text) for text in pairs["class_shares"].fillna("")], index=pairs.index).fillna(0.0)
     means = shares.groupby(pairs["split"]).mean()
     distances = {
         split: round(float((means.loc[split] - means.loc["train"]).abs().sum() / 2), 6)
@@ -111,6 +111,6 @@ def class_distance(pairs: pd.DataFrame) -> np.ndarray:
     return pairs["split"].map(distances).fillna(0.0).to_numpy()
 
 
-def _shares(text: str) -> dict[str, float]:
+def shares_of(text: str) -> dict[str, float]:
     """`"7:0.25 23:0.75"` -> share by class id."""
     return {class_id: float(share) for class_id, share in (entry.split(":") for entry in text.split())}

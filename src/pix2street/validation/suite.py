@@ -6,8 +6,13 @@ import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
 from pix2street.pairs import SPLITS, Dataset
+from pix2street.validation.class_ids import IdFindings
 
 PHOTO_MODES = ("RGB",)
+ONE_CHANNEL = (
+    "Where one channel holds class ids, set download.paired_folder.form: folders and label_pixels: ids; where it holds "
+    "a drawing in greys, save it as RGB."
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Check:
 
 def build_checks(
     dataset: Dataset,
+    ids: IdFindings,
     *,
     height_px: int,
     width_px: int,
@@ -45,10 +51,15 @@ def build_checks(
     min_target_sharpness: float,
     min_hash_distance: int,
     max_class_distance: float,
+    max_misread_share: float,
     min_fit: float,
     min_best_fit_share: float,
 ) -> list[Check]:
-    """The checks of a set's manifest in the order in which they are shown; the arguments are those of `validate`."""
+    """The checks of a set's manifest in the order in which they are shown.
+
+    Args:
+        ids: what was found of class ids over the whole set; the other arguments are the limits of `validate`.
+    """
     return [
         Check(
             "readable",
@@ -68,12 +79,21 @@ def build_checks(
             "input_channels", "inputs have the right channels", _among("input_channels", 1 if dataset.classes else 3)
         ),
         Check("target_channels", "targets have three channels", _among("target_channels", 3)),
-        Check("input_mode", "inputs are stored in a mode that fits", _among("input_mode", *_input_modes(dataset))),
+        Check(
+            "input_mode",
+            "inputs are stored in a mode that fits",
+            _among("input_mode", *_input_modes(dataset)),
+            ONE_CHANNEL if dataset.classes and dataset.label_pixels == "colors" else "",
+        ),
         Check("target_mode", "targets are stored in 8-bit colour", _among("target_mode", *PHOTO_MODES)),
         Check("equal_sizes", "input and target are equally large", _among("sizes_equal", True)),
         Check("size", "a pair is about as large as the others", _at_most("size_ratio", max_size_ratio)),
         Check("aspect", "a pair is shaped like the others", _at_most("aspect_ratio", max_aspect_ratio)),
-        *(_class_checks(max_unknown_share, min_classes_in_input, max_class_distance) if dataset.classes else ()),
+        *(
+            _class_checks(ids, max_unknown_share, min_classes_in_input, max_class_distance, max_misread_share)
+            if dataset.classes
+            else ()
+        ),
         *(
             ()
             if dataset.classes
@@ -97,9 +117,21 @@ def build_checks(
     ]
 
 
-def _class_checks(max_unknown_share: float, min_classes_in_input: int, max_class_distance: float) -> list[Check]:
+def _class_checks(
+    ids: IdFindings,
+    max_unknown_share: float,
+    min_classes_in_input: int,
+    max_class_distance: float,
+    max_misread_share: float,
+) -> list[Check]:
     return [
-        Check("class_ids", "class ids are in the table", _among("unknown", "")),
+        Check("class_ids", "class ids are in the table", _among("unknown", ""), ids.unknown),
+        Check(
+            "numbering",
+            "class ids mean what the table says",
+            gxe.ExpectColumnMaxToBeBetween(column="misread_share", max_value=max_misread_share),
+            ids.misread,
+        ),
         Check("colors", "drawings have the table's colours", _at_most("unknown_share", max_unknown_share)),
         Check("class_count", "drawings have several classes", _at_least("class_count", min_classes_in_input)),
         Check(
@@ -113,7 +145,7 @@ def _class_checks(max_unknown_share: float, min_classes_in_input: int, max_class
 def _input_modes(dataset: Dataset) -> tuple[str, ...]:
     if dataset.classes is None:
         return ("RGB", "L", "P", "1")
-    return ("L", "P", "1") if dataset.label_pixels == "ids" else ("RGB", "P")
+    return ("L", "P", "1") if dataset.label_pixels == "ids" else ("RGB", "P", "1")
 
 
 def _count(split: str, least: int) -> Check:
