@@ -8,6 +8,7 @@ PACKAGE = ROOT / "src/pix2street"
 
 BOTTOM = {
     "archives",
+    "borders",
     "errors",
     "fetching",
     "files",

@@ -18,11 +18,12 @@ HELD_OUT_SPLITS = ("val", "test")
 TEXT_COLUMNS = (
     "pair_id", "split", "group", "source", "fault", "input_path", "target_path", "source_sha256", "input_sha256",
     "target_sha256", "input_mode", "target_mode", "input_notes", "target_notes",
-    "class_ids", "class_shares", "unknown_ids", "target_phash",
+    "class_ids", "class_shares", "class_borders", "unknown_ids", "target_phash",
 )  # fmt: skip
 NUMBER_COLUMNS = (
     "files", "input_source_height_px", "input_source_width_px", "target_source_height_px", "target_source_width_px",
-    "height_px", "width_px", "input_channels", "target_channels", "changed_share", "unknown_share", "class_count",
+    "height_px", "width_px", "input_channels", "target_channels", "input_lossy", "changed_share",
+    "changed_at_borders", "moved_share", "unknown_share", "touching_share", "between_share", "class_count",
     "input_std", "target_mean", "target_std", "target_entropy_bits", "target_sharpness",
 )  # fmt: skip
 

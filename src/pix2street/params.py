@@ -230,6 +230,9 @@ class Validate(Section):
     min_hash_distance: Annotated[int, Field(ge=0, le=256)]
     max_class_distance: Share
     max_misread_share: Share
+    max_moved_share: Share
+    max_seam_share: Share
+    max_between_ratio: Share
     min_fit: Annotated[float, Field(ge=-2, le=2)]
     min_best_fit_share: Share
     waive: Waivers

@@ -1,5 +1,6 @@
 """Every fault is planted in the pixels or the files of sound pairs, split as a user's would be, and must be found."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -12,7 +13,7 @@ from browser import CHROMIUM, look_at
 from PIL import Image, ImageFilter
 
 from pix2street.class_tables import NAMED_TABLES
-from pix2street.classes import cityscapes_classes
+from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.datasets.scene import draw_scene
 from pix2street.errors import UserError
 from pix2street.images import EdgeSettings
@@ -120,6 +121,81 @@ def test_what_reading_did_is_counted_and_shown(planter):
     assert verdict["read"] == {"turned upright": 2, "opaque alpha dropped": 1}
     assert list(table.loc[table["target_notes"].notna(), "pair_id"]) == ["a_01", "a_02", "b_11"]
     assert "2 turned upright, 1 opaque alpha dropped" in render_validation(split, verdict, table)
+
+
+def resized(filter: Image.Resampling):
+    """A drawing that was reduced by a third with a filter, as one does it for a smaller edition."""
+
+    def reduce(labels: Image.Image) -> Image.Image:
+        side = SIDE * 2 // 3
+        return labels.resize((side, side), filter).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+
+    return reduce
+
+
+def as_jpeg(quality: int, subsampling: int):
+    def save(labels: Image.Image) -> Image.Image:
+        buffer = io.BytesIO()
+        labels.save(buffer, "jpeg", quality=quality, subsampling=subsampling)
+        return Image.open(buffer)
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("change", "checks", "words"),
+    [
+        (resized(Image.Resampling.BILINEAR), {"moved", "seams"}, "off at borders alone"),
+        (resized(Image.Resampling.LANCZOS), {"moved", "seams"}, "off at borders alone"),
+        (resized(Image.Resampling.BOX), {"moved"}, "off at borders alone"),
+        (as_jpeg(75, 2), {"moved", "seams"}, "off everywhere, as in files that were JPEGs"),
+        (as_jpeg(95, 0), set(), ""),
+        (resized(Image.Resampling.NEAREST), set(), ""),
+    ],
+)
+def test_drawings_that_were_smoothed_are_found_and_told_what_happened(planter, change, checks, words):
+    for path in planter.folder.glob("*/*.png"):
+        planter.change(path.stem, labels=change)
+    verdict, table = validate_split(split_of(planter), **LIMITS)
+    found = {key for key in ("moved", "seams") if key in failed(verdict)}
+    assert found == checks
+    if checks:
+        with pytest.raises(UserError, match=f"{words}.*ask for the drawings as PNG, resized by nearest neighbour"):
+            refuse_failures(verdict, table)
+    if "seams" in checks:
+        with pytest.raises(UserError, match=r"On borders of others alone: .*14 guard rail"):
+            refuse_failures(verdict, table)
+
+
+def test_a_jpeg_says_that_it_is_one(planter):
+    for path in planter.folder.glob("*/*.png"):
+        Image.open(path).save(path.with_suffix(".jpg"), quality=50)
+        path.unlink()
+    verdict, table = validate_split(split_of(planter), **LIMITS)
+    with pytest.raises(UserError, match="The files are in a lossy format such as JPEG"):
+        refuse_failures(verdict, table)
+
+
+@pytest.mark.parametrize("filter", ["BILINEAR", "BICUBIC", "NEAREST"])
+def test_ids_that_were_averaged_are_found(tmp_path, filter):
+    for index in range(14):
+        folder = tmp_path / "images" / ("train" if index < 10 else "val")
+        photo, ids = draw_scene(0, index, SIDE, SIDE)
+        for side, pixels, how in (("inputs", ids, filter), ("targets", photo, "BICUBIC")):
+            (folder / side).mkdir(parents=True, exist_ok=True)
+            small = Image.fromarray(pixels).resize((96, 96), Image.Resampling[how])
+            small.save(folder / side / f"{'ab'[index >= 10]}_{index:02d}.png")
+    # All ids have a class, so that nothing but their places gives them away.
+    every = ClassTable(tuple(ClassEntry(i, f"c{i}", (i, 255 - i, i), True) for i in range(40)))
+    split = split_of(
+        Planter(tmp_path / "images"), replace(DATASET, input_from="file", label_pixels="ids", classes=every)
+    )
+    verdict, table = validate_split(split, **LIMITS)
+    found = {key for key in ("seams", "between") if key in failed(verdict)}
+    assert found == (set() if filter == "NEAREST" else {"seams", "between"})
+    if found:
+        with pytest.raises(UserError, match="Averages of ids are the ids of other classes"):
+            refuse_failures(verdict, table)
 
 
 def truncate(planter: Planter) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import ndimage
 from tqdm import tqdm
 
+from pix2street.borders import describe_borders
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
@@ -147,7 +148,7 @@ def _make_row(
     else:
         ids, columns = _to_ids(dataset.classes, input_stored.pixels, snap_tolerance)
         input_pixels = resize_labels(ids, *size)
-        row |= columns | _describe_classes(dataset.classes, input_pixels)
+        row |= columns | _describe_classes(dataset.classes, input_pixels) | {"input_lossy": int(input_stored.lossy)}
     write_png(folder / row["input_path"], input_pixels)
     write_png(folder / row["target_path"], target)
     return row | _describe_pixels(input_pixels, target)
@@ -188,17 +189,31 @@ def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.
 
 
 def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> tuple[np.ndarray, dict]:
-    """Class ids `[H, W]` uint8 of colours or ids, and what had to be changed for it."""
+    """Return class ids `[H, W]` uint8 of colours or ids, and the drawing's columns of the manifest."""
     if stored.ndim == 2:
         unknown = ~classes.known[stored]
         # An id that no class has must not reach a network: it becomes the first class, and is reported.
         ids = np.where(unknown, np.uint8(classes.entries[0].id), stored)
-        share = float(unknown.mean())
+        share = round(float(unknown.mean()), 6)
         listed = " ".join(map(str, np.unique(stored[unknown])))
-        return ids, {"changed_share": round(share, 6), "unknown_share": round(share, 6), "unknown_ids": listed}
+        columns = {"changed_share": share, "moved_share": 0.0, "unknown_share": share, "unknown_ids": listed}
+        return ids, columns | describe_borders(stored)
     ids, distance = classes.snap(stored)
-    changed, unknown = float((distance > 0).mean()), float((distance > snap_tolerance).mean())
-    return ids, {"changed_share": round(changed, 6), "unknown_share": round(unknown, 6), "unknown_ids": ""}
+    changed = distance > 0
+    columns = {
+        "changed_share": round(float(changed.mean()), 6),
+        # Half the way to what counts as unknown.
+        "moved_share": round(float((distance > snap_tolerance / 2).mean()), 6),
+        "changed_at_borders": round(float(_near_borders(ids)[changed].mean()), 4) if changed.any() else np.nan,
+        "unknown_share": round(float((distance > snap_tolerance).mean()), 6),
+        "unknown_ids": "",
+    }
+    return ids, columns | describe_borders(ids)
+
+
+def _near_borders(ids: np.ndarray) -> np.ndarray:
+    """Return which pixels of `[H, W]` ids are at most two pixels away from another class, `[H, W]` bool."""
+    return ndimage.maximum_filter(ids, 5, mode="nearest") != ndimage.minimum_filter(ids, 5, mode="nearest")
 
 
 def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict:

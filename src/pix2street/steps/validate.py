@@ -15,6 +15,7 @@ from pix2street.errors import UserError
 from pix2street.files import sha256_of
 from pix2street.images import read_ids, read_rgb
 from pix2street.pairs import SPLITS, Dataset, Pair, count_notes, read_manifest, read_pairs
+from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
 from pix2street.validation.fit import block_fit, blocks, edge_map
@@ -52,11 +53,14 @@ def validate_split(
     manifest = read_manifest(split)
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
     ids = look_at_ids(dataset, manifest)
-    checks = build_checks(dataset, ids, height_px=height_px, width_px=width_px, **limits)
+    borders = look_at_borders(dataset, manifest)
+    checks = build_checks(dataset, ids, borders, height_px=height_px, width_px=width_px, **limits)
     _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     table = with_derived_columns(manifest, known_ids, files, _fit(split, manifest, files, dataset.classes))
-    table = table.assign(misread_share=ids.misread_share)
+    table = table.assign(
+        misread_share=ids.misread_share, seam_share=borders.seam_share, between_ratio=borders.between_ratio
+    )
     results = run_checks(table, checks, waive["checks"], waive["pairs"], data_docs)
     failing = {pair_id for result in results if not result["waived"] for pair_id in result["offending"]}
     failed = table["pair_id"].isin(failing)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from pix2street.borders import between_ratio, describe_borders
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.images import Stored, grey, read_stored, refuse_deep
@@ -20,6 +21,9 @@ SNAP_TOLERANCE = 32.0
 
 MAX_UNKNOWN_SHARE = 0.05
 """Of an input's pixels further than that from every class. As `validate.max_unknown_share`."""
+
+MAX_BETWEEN_RATIO = 0.5
+"""See `borders.between_ratio`; above that of `validate.max_between_ratio`, since one drawing has fewer borders."""
 
 PAIR_ASPECT_TOLERANCE = 0.02
 
@@ -105,6 +109,14 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
             looks = f"; they look like those of {other.name}, which must be renumbered" if other else ""
             raise UserError(
                 f"{name}: holds ids that no class of the generator has: {unknown}{looks}; the classes are {known}"
+            )
+        columns = describe_borders(stored)
+        ratio = between_ratio(columns["touching_share"], columns["between_share"])
+        if ratio > MAX_BETWEEN_RATIO:
+            raise UserError(
+                f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', at most "
+                f"{MAX_BETWEEN_RATIO:.0%} may; averaged ids are the ids of other classes: resize by nearest neighbour "
+                "and save as PNG"
             )
         return stored
     ids, distances = classes.snap(stored)

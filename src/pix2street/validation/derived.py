@@ -8,6 +8,12 @@ import pandas as pd
 BLOCK_ROWS = 4096
 HELD_OUT = ("val", "test")
 
+CLASS_COLUMNS = [
+    "changed_share", "moved_share", "unknown_share", "class_ids", "class_count", "class_shares", "class_borders",
+    "input_lossy", "touching_share", "between_share",
+]  # fmt: skip
+"""What the manifest says of drawings with classes alone."""
+
 
 def with_derived_columns(
     manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: np.ndarray
@@ -29,9 +35,9 @@ def with_derived_columns(
     pairs = manifest[sound]
     known = {str(class_id) for class_id in known_ids}
     seen = pairs["class_ids"].fillna("") + " " + pairs["unknown_ids"].fillna("")
-    may_be_empty = ["fault", "unknown_ids", "input_notes", "target_notes"]
+    may_be_empty = ["fault", "unknown_ids", "input_notes", "target_notes", "changed_at_borders"]
     if not known:
-        may_be_empty += ["changed_share", "unknown_share", "class_ids", "class_count", "class_shares"]
+        may_be_empty += CLASS_COLUMNS
     needed = pairs.drop(columns=may_be_empty, errors="ignore")
     side = ["height_px", "width_px"]
     sizes = [pairs[[f"{half}_source_{length}" for length in side]].to_numpy(float) for half in ("input", "target")]

@@ -6,6 +6,7 @@ import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
 from pix2street.pairs import SPLITS, Dataset
+from pix2street.validation.borders import BorderFindings
 from pix2street.validation.class_ids import IdFindings
 
 PHOTO_MODES = ("RGB",)
@@ -34,6 +35,7 @@ class Check:
 def build_checks(
     dataset: Dataset,
     ids: IdFindings,
+    borders: BorderFindings,
     *,
     height_px: int,
     width_px: int,
@@ -52,13 +54,16 @@ def build_checks(
     min_hash_distance: int,
     max_class_distance: float,
     max_misread_share: float,
+    max_moved_share: float,
+    max_seam_share: float,
+    max_between_ratio: float,
     min_fit: float,
     min_best_fit_share: float,
 ) -> list[Check]:
     """The checks of a set's manifest in the order in which they are shown.
 
     Args:
-        ids: what was found of class ids over the whole set; the other arguments are the limits of `validate`.
+        ids, borders: what was found over the whole set; the other arguments are the limits of `validate`.
     """
     return [
         Check(
@@ -94,6 +99,7 @@ def build_checks(
             if dataset.classes
             else ()
         ),
+        *(_border_checks(borders, max_moved_share, max_seam_share, max_between_ratio) if dataset.classes else ()),
         *(
             ()
             if dataset.classes
@@ -138,6 +144,31 @@ def _class_checks(
             "class_balance",
             "classes are shared out alike in train and held-out splits",
             gxe.ExpectColumnMaxToBeBetween(column="class_distance", max_value=max_class_distance),
+        ),
+    ]
+
+
+def _border_checks(
+    borders: BorderFindings, max_moved_share: float, max_seam_share: float, max_between_ratio: float
+) -> list[Check]:
+    return [
+        Check(
+            "moved",
+            "label colours are near those of their classes",
+            _at_most("moved_share", max_moved_share),
+            borders.moved,
+        ),
+        Check(
+            "seams",
+            "no class lives on the borders of others alone",
+            gxe.ExpectColumnMaxToBeBetween(column="seam_share", max_value=max_seam_share),
+            borders.seam,
+        ),
+        Check(
+            "between",
+            "ids on borders are no averages of their neighbours",
+            gxe.ExpectColumnMaxToBeBetween(column="between_ratio", max_value=max_between_ratio),
+            borders.between,
         ),
     ]
 
