@@ -92,6 +92,25 @@ def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[flo
     return 0.0, ""
 
 
+def off_by_one(classes: ClassTable, shares: Mapping[int, float]) -> str:
+    """What speaks for ids that are one too low for the table, in a sentence; empty where nothing does.
+
+    That is void before the first class (or 255) with more pixels than any class, and a last class that never occurs. It
+    proves nothing: a set may be mostly unlabelled.
+    """
+    evaluated = _evaluated(classes)
+    first, last = min(evaluated, default=0), max(evaluated, default=0)
+    voids = [entry for entry in classes.entries if entry.is_void and entry.id in (first - 1, 255)]
+    most = max(voids, key=lambda entry: shares.get(entry.id, 0.0), default=None)
+    if most is None or last in shares or not 0 < shares.get(most.id, 0.0) == max(shares.values()):
+        return ""
+    name = next(entry.name for entry in classes.entries if entry.id == last)
+    return (
+        f"{most.id} {most.name} has {shares[most.id]:.0%} of the pixels, more than any class, and {last} {name} never "
+        "occurs: look at reports/validate/index.html whether every id is one too low for the class table"
+    )
+
+
 def table_of_unknown(classes: ClassTable, weights: Mapping[int, float]) -> Other | None:
     """The table that ids seem to follow of which `classes` does not know all; None where none explains them better.
 

@@ -52,6 +52,8 @@ def validate_split(
     manifest = read_manifest(split)
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
     ids = look_at_ids(dataset, manifest)
+    if ids.note:
+        print(ids.note)
     checks = build_checks(dataset, ids, height_px=height_px, width_px=width_px, **limits)
     _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
