@@ -125,6 +125,14 @@ def with_void(table: ClassTable, void_id: int) -> ClassTable:
     return ClassTable(tuple(void if entry is there else entry for entry in table.entries))
 
 
+def shared_colors(table: ClassTable) -> list[tuple[str, str]]:
+    """Return the pairs of evaluated classes that have one colour, the first of each colour in front."""
+    first: dict[tuple[int, int, int], str] = {}
+    scored = [entry for entry in table.entries if entry.evaluated]
+    names = [(first.setdefault(entry.color, entry.name), entry.name) for entry in scored]
+    return [(one, other) for one, other in names if one != other]
+
+
 def read_class_table(content: bytes, name: str, label_pixels: Literal["colors", "ids"]) -> ClassTable:
     """Return the class table that the CSV file `name` holds.
 
