@@ -108,7 +108,11 @@ def test_a_set_in_which_nothing_is_scored_is_found():
         (own(0, 1, 2), (1, 2, 3), "add 1 to every id of the table."),
         (own(0, 1, 2), (0, 1, 2, 3), "a row for 0 where that marks pixels that nobody labelled: 0,void,0,0,0,0"),
         (own(1, 2, 3), (0, 1, 2), "subtract 1 from every id of the table"),
-        (own(0, 1, 2), (0, 1, 9), "Add a row for each of these ids"),
+        (
+            own(0, 1, 2),
+            (0, 1, 9),
+            "Add a row for each of these ids to the class table, e.g. for pixels that nobody labelled 9,void,0,0,0,0;",
+        ),
         (NAMED_TABLES["ade20k"](), (0, 3, 149, 255), "set download.paired_folder.classes: ade20k_from_zero"),
         (NAMED_TABLES["ade20k_from_zero"](), (0, 3, 150), "set download.paired_folder.classes: ade20k."),
         (NAMED_TABLES["pascal_voc"](), (0, 3, 25), "Add a row for each of these ids"),

@@ -372,7 +372,7 @@ def _flatten(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _metric_name(key: str) -> str:
-    """A key of `_flatten` as MLflow takes it: a clean path; what may not be in it, such as a comma, becomes `_`."""
+    """Return a key of `_flatten` as a path that MLflow takes; what may not be in it, such as a comma, becomes `_`."""
     parts = re.sub(r"[^\w\-./: ]", "_", key).replace(".", "/").split("/")
     return "/".join(part for part in parts if part)
 

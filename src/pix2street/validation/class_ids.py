@@ -48,7 +48,7 @@ def look_at_ids(dataset: Dataset, manifest: pd.DataFrame) -> IdFindings:
 
 
 def _occurrences(pairs: pd.DataFrame, classes: ClassTable) -> Counter[int]:
-    """In how many inputs each id stands, as they were stored."""
+    """Count in how many inputs each id stands, as they were stored."""
     stored: Counter[int] = Counter()
     for row in pairs.itertuples():
         shares = shares_of(row.class_shares)
