@@ -10,7 +10,7 @@ from pix2street.batches import (
     segmentation_batches,
     training_batches,
 )
-from pix2street.classes import VOID, cityscapes_classes
+from pix2street.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
 from pix2street.errors import UserError
 from pix2street.images import to_unit, write_png
 from pix2street.pairs import Pair
@@ -114,6 +114,16 @@ def test_onehot_has_a_channel_a_class(tiny_pairs):
     assert inputs.shape[-1] == encoding.channels == 34
     assert (inputs.sum(axis=-1) == 1).all()
     assert set(np.unique(inputs.argmax(axis=-1))) == {7, 23}
+
+
+def test_void_has_a_channel_and_a_colour_of_its_own(tiny_pairs):
+    void = ClassTable((ClassEntry(7, "road", (9, 9, 9), True), ClassEntry(23, "sky", (5, 5, 5), True),
+                       ClassEntry(255, "void", (224, 224, 192), False)))  # fmt: skip
+    ids = np.array([[[[7], [23], [255]]]], np.uint8)
+    assert InputEncoding("onehot", void).encode(ids).numpy()[0, 0].tolist() == np.eye(3).tolist()
+    assert InputEncoding("color", void).encode(ids).numpy()[0, 0, 2].tolist() == pytest.approx(
+        (np.array([224, 224, 192]) / 127.5 - 1).tolist()
+    )
 
 
 def test_onehot_needs_classes():

@@ -4,7 +4,7 @@ import pytest
 from pix2street.class_tables import NAMED_TABLES, with_void
 from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.datasets.scene import draw_scene
-from pix2street.numbering import explain_unknown, misread_share, table_of_unknown
+from pix2street.numbering import explain_unknown, misread_share, off_by_one, table_of_unknown
 
 LABEL_IDS = cityscapes_classes()
 TRAIN_IDS = NAMED_TABLES["cityscapes_train_ids"]()
@@ -108,7 +108,11 @@ def test_a_set_in_which_nothing_is_scored_is_found():
         (own(0, 1, 2), (1, 2, 3), "add 1 to every id of the table."),
         (own(0, 1, 2), (0, 1, 2, 3), "a row for 0 where that marks pixels that nobody labelled: 0,void,0,0,0,0"),
         (own(1, 2, 3), (0, 1, 2), "subtract 1 from every id of the table"),
-        (own(0, 1, 2), (0, 1, 9), "Add a row for each of these ids"),
+        (
+            own(0, 1, 2),
+            (0, 1, 9),
+            "Add a row for each of these ids to the class table, e.g. for pixels that nobody labelled 9,void,0,0,0,0;",
+        ),
         (NAMED_TABLES["ade20k"](), (0, 3, 149, 255), "set download.paired_folder.classes: ade20k_from_zero"),
         (NAMED_TABLES["ade20k_from_zero"](), (0, 3, 150), "set download.paired_folder.classes: ade20k."),
         (NAMED_TABLES["pascal_voc"](), (0, 3, 25), "Add a row for each of these ids"),
@@ -122,3 +126,14 @@ def test_ids_of_ones_own_classes_are_taken_for_nobody_elses():
     assert table_of_unknown(own(*range(7)), dict.fromkeys([*range(7), 255], 1.0)) is None
     streets = own(*range(7), names=("road", "sidewalk", "building", "vegetation", "sky", "person", "car"))
     assert table_of_unknown(streets, dict.fromkeys([*range(7), 255], 1.0)) is None
+
+
+def test_ids_that_may_be_one_too_low_are_said():
+    ade = NAMED_TABLES["ade20k"]()
+    assert "0 void has 20% of the pixels, more than any class, and 150 flag never occurs" in off_by_one(
+        ade, {0: 0.2, **{i: 0.8 / 149 for i in range(1, 150)}}
+    )
+    assert off_by_one(ade, {0: 0.1, 1: 0.2, **{i: 0.7 / 148 for i in range(2, 150)}}) == ""
+    assert off_by_one(ade, {0: 0.2, **{i: 0.8 / 150 for i in range(1, 151)}}) == ""
+    assert "255 void has 70%" in off_by_one(NAMED_TABLES["pascal_voc"](), {255: 0.7, 0: 0.1, 14: 0.2})
+    assert off_by_one(LABEL_IDS, {7: 0.5, 23: 0.5}) == off_by_one(own(0, 1), {0: 0.5, 1: 0.5}) == ""

@@ -46,6 +46,18 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v.update(serve={}), "serve: unknown key"),
         (lambda v: v["verify"].update(l1=-0.1), "verify.l1: should be greater than or equal to 0; it is -0.1"),
         (
+            lambda v: v["download"]["paired_folder"].update(classes="coco"),
+            "download.paired_folder.classes: must be none, cityscapes, cityscapes_evaluated, cityscapes_train_ids",
+        ),
+        (
+            lambda v: v["download"]["paired_folder"].update(void_id=255),
+            "void_id needs a class table and label_pixels: ids",
+        ),
+        (
+            lambda v: v["download"]["paired_folder"].update(void_id=256, label_pixels="ids", form="folders"),
+            "download.paired_folder.void_id: should be less than or equal to 255; it is 256",
+        ),
+        (
             lambda v: v["download"]["own_images"].update(group_pattern="("),
             "download.own_images.group_pattern: must be a regular expression",
         ),

@@ -92,6 +92,15 @@ def test_later_stages_find_the_run_and_new_numbers_replace_old_ones(layout):
     assert json.loads(Path(path).read_text())["generated"]["l1"] == 0.125
 
 
+def test_scores_of_classes_with_any_name_are_recorded(layout):
+    names = ["don't care", "sofa, couch", "a//b", "e.g.", "Straße", "door (open)", "100 %"]
+    record_metrics(layout, {"generated": {"iou": {name: 0.5 for name in names}}})
+    _, (run,) = runs_of(layout)
+    assert {name.removeprefix("generated/iou/") for name in run.data.metrics if "iou" in name} == {
+        "don_t care", "sofa_ couch", "a/b", "e/g", "Straße", "door _open_", "100 _",
+    }  # fmt: skip
+
+
 def test_other_parameters_or_weights_are_another_run(layout):
     record_metrics(layout, METRICS)
     record_metrics(layout, METRICS, {**PARAMS, "report": {"sample_pairs": 3}})

@@ -67,7 +67,7 @@ ADE20K_COLORS = bytes.fromhex(
 
 @lru_cache
 def cityscapes_train_ids() -> ClassTable:
-    """Cityscapes' 19 evaluated classes by their trainId, and 255 for all else."""
+    """Return Cityscapes' 19 evaluated classes by their trainId, and 255 for all else."""
     from cityscapesscripts.helpers.labels import trainId2label
 
     labels = [trainId2label[number] for number in range(19)]
@@ -77,14 +77,14 @@ def cityscapes_train_ids() -> ClassTable:
 
 @lru_cache
 def pascal_voc() -> ClassTable:
-    """PASCAL VOC's 20 classes and the background, in its colours, and 255 for the outlines."""
+    """Return PASCAL VOC's 20 classes and the background, in its colours, and 255 for the outlines."""
     classes = [ClassEntry(number, name, _voc_color(number), True) for number, name in enumerate(PASCAL_VOC)]
     return ClassTable((*classes, replace(_void(255), color=_voc_color(255))))
 
 
 @lru_cache
 def ade20k(first_id: Literal[0, 1]) -> ClassTable:
-    """ADE20K's 150 classes in its colours.
+    """Return ADE20K's 150 classes in its colours.
 
     Args:
         first_id: of `wall`: 1 as in its files, where 0 is everything else; or 0, and 255 is everything else.
@@ -123,6 +123,14 @@ def with_void(table: ClassTable, void_id: int) -> ClassTable:
         )
     void = replace(there, category="void")
     return ClassTable(tuple(void if entry is there else entry for entry in table.entries))
+
+
+def shared_colors(table: ClassTable) -> list[tuple[str, str]]:
+    """Return the pairs of evaluated classes that have one colour, the first of each colour in front."""
+    first: dict[tuple[int, int, int], str] = {}
+    scored = [entry for entry in table.entries if entry.evaluated]
+    names = [(first.setdefault(entry.color, entry.name), entry.name) for entry in scored]
+    return [(one, other) for one, other in names if one != other]
 
 
 def read_class_table(content: bytes, name: str, label_pixels: Literal["colors", "ids"]) -> ClassTable:
@@ -168,7 +176,7 @@ def _void(class_id: int) -> ClassEntry:
 
 
 def _voc_color(number: int) -> tuple[int, int, int]:
-    """The colour of PASCAL VOC's development kit: bit 3k + c of the number is bit 7 - k of channel c."""
+    """Return the colour in PASCAL VOC's development kit: bit 3k + c of the number is bit 7 - k of channel c."""
     return tuple(sum((number >> 3 * k + channel & 1) << 7 - k for k in range(8)) for channel in range(3))
 
 
@@ -186,7 +194,7 @@ def _text(content: bytes, name: str) -> str:
 
 
 def _records(text: str, name: str, separator: str = ",") -> list[tuple[int, list[str]]]:
-    """The line and the values of every row that is not empty, without spaces around them; the header comes first."""
+    """Return the line and the values of every row that is not empty, without spaces around; the header comes first."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     rows, line = [], 1
     try:
@@ -204,7 +212,7 @@ def _records(text: str, name: str, separator: str = ",") -> list[tuple[int, list
 
 
 def _columns(header: list[str], place: str) -> list[str]:
-    """The names of the columns, in small letters; empty for one without a name."""
+    """Return the names of the columns, in small letters; empty for one without a name."""
     columns = [column.casefold() for column in header]
     for separator, words in SEPARATORS.items():
         if len(columns) <= 1 and separator in header[0]:
@@ -227,7 +235,7 @@ def _columns(header: list[str], place: str) -> list[str]:
 
 
 def _entry(columns: list[str], values: list[str]) -> ClassEntry:
-    """The class in one row; raises ValueError with what is wrong in it."""
+    """Return the class in one row; raise ValueError with what is wrong in it."""
     if any(re.search("[\n\r]", value) for value in values):
         raise ValueError("a value holds a line break; look for a quote that is not closed")
     if any(values[len(columns) :]):
@@ -254,7 +262,7 @@ def _check_name(column: str, text: str) -> None:
 
 
 def _level(column: str, text: str) -> int:
-    """A whole number of 0 to 255."""
+    """Return a whole number of 0 to 255."""
     if not WHOLE_NUMBER.fullmatch(text):
         hint = "; write a hex colour as its three numbers" if re.match("#|0x", text) else ""
         raise ValueError(f"{column} is a whole number of 0 to 255, not {text[:40]!r}{hint}")
@@ -275,7 +283,7 @@ def _flag(text: str) -> bool:
 
 
 def _doubles(found: list[tuple[int, ClassEntry]], label_pixels: str) -> list[tuple[int, str]]:
-    """What two rows may not share: an id, a name, and a colour by which a class is known."""
+    """List what two rows share and may not: an id, a name, and a colour by which a class is known."""
     faults = []
     seen: dict[tuple, tuple[int, ClassEntry]] = {}
     for line, entry in found:

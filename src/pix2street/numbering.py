@@ -50,7 +50,7 @@ class Other:
 
 
 def evaluated_share(classes: ClassTable, weights: Mapping[int, float]) -> float:
-    """The share of the weights whose ids are of evaluated classes; 0 of nothing.
+    """Return the share of the weights whose ids are of evaluated classes; 0 of nothing.
 
     Args:
         weights: of each id that occurs, e.g. its share of the pixels.
@@ -60,7 +60,7 @@ def evaluated_share(classes: ClassTable, weights: Mapping[int, float]) -> float:
 
 
 def likely_other(classes: ClassTable, weights: Mapping[int, float]) -> Other | None:
-    """The table of the same classes under other numbers that knows all ids and scores most of them; None for none."""
+    """Return the table of the same classes under other numbers that knows all ids and scores most; None for none."""
     mine = _evaluated(classes)
     found = []
     for name in _family(classes):
@@ -75,7 +75,7 @@ def likely_other(classes: ClassTable, weights: Mapping[int, float]) -> Other | N
 
 
 def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[float, str]:
-    """How many more pixels another table of the same classes would score, and what to do; 0 and nothing for none.
+    """Return how many more pixels another table of the same classes would score, and what to do; 0 and "" for none.
 
     It is 1 where no pixel is of an evaluated class. All ids must be known to `classes`.
 
@@ -92,8 +92,27 @@ def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[flo
     return 0.0, ""
 
 
+def off_by_one(classes: ClassTable, shares: Mapping[int, float]) -> str:
+    """Return what speaks for ids that are one too low for the table, in a sentence; empty where nothing does.
+
+    That is void before the first class (or 255) with more pixels than any class, and a last class that never occurs. It
+    proves nothing: a set may be mostly unlabelled.
+    """
+    evaluated = _evaluated(classes)
+    first, last = min(evaluated, default=0), max(evaluated, default=0)
+    voids = [entry for entry in classes.entries if entry.is_void and entry.id in (first - 1, 255)]
+    most = max(voids, key=lambda entry: shares.get(entry.id, 0.0), default=None)
+    if most is None or last in shares or not 0 < shares.get(most.id, 0.0) == max(shares.values()):
+        return ""
+    name = next(entry.name for entry in classes.entries if entry.id == last)
+    return (
+        f"{most.id} {most.name} has {shares[most.id]:.0%} of the pixels, more than any class, and {last} {name} never "
+        "occurs: look at reports/validate/index.html whether every id is one too low for the class table"
+    )
+
+
 def table_of_unknown(classes: ClassTable, weights: Mapping[int, float]) -> Other | None:
-    """The table that ids seem to follow of which `classes` does not know all; None where none explains them better.
+    """Return the table that ids seem to follow where `classes` does not know all of them; None where there is none.
 
     Args:
         weights: of each id that occurs, known or not, e.g. in how many inputs.
@@ -106,7 +125,7 @@ def table_of_unknown(classes: ClassTable, weights: Mapping[int, float]) -> Other
 
 
 def explain_unknown(classes: ClassTable, weights: Mapping[int, float]) -> str:
-    """What ids that the table does not know may mean, and the way out; arguments as in `table_of_unknown`."""
+    """Say what ids that the table does not know may mean, and the way out; arguments as in `table_of_unknown`."""
     seen, known = set(weights), {entry.id for entry in classes.entries}
     unknown = seen - known
     if other := table_of_unknown(classes, weights):
@@ -128,7 +147,10 @@ def explain_unknown(classes: ClassTable, weights: Mapping[int, float]) -> str:
         return "The ids go one beyond the table. Where they count from 1, add 1 to every id of the table" + (
             ", and a row for 0 where that marks pixels that nobody labelled: 0,void,0,0,0,0." if 0 in seen else "."
         )
-    return "Add a row for each of these ids to the class table, or give their pixels the ids of other classes."
+    return (
+        "Add a row for each of these ids to the class table, e.g. for pixels that nobody labelled "
+        f"{min(unknown, default=255)},void,0,0,0,0; or give their pixels the ids of other classes."
+    )
 
 
 def _sentence(classes: ClassTable, shares: Mapping[int, float], other: Other) -> str:
@@ -153,7 +175,7 @@ def _as_mask(seen: set[int]) -> str:
 
 
 def _family(classes: ClassTable) -> tuple[str, ...]:
-    """The tables with the same classes as this one; none where its classes are its own."""
+    """Return the names of the tables with the same classes as this one; none where its classes are its own."""
     mine = _evaluated_names(classes)
     shared = [len(mine & _evaluated_names(NAMED_TABLES[family[0]]())) for family in FAMILIES]
     best = max(shared)
@@ -161,7 +183,7 @@ def _family(classes: ClassTable) -> tuple[str, ...]:
 
 
 def _is_whole(classes: ClassTable) -> bool:
-    """Whether it has all classes of its family, and so needs no further row."""
+    """Say whether it has all classes of its family, and so needs no further row."""
     family = _family(classes)
     return bool(family) and _evaluated_names(classes) == _evaluated_names(NAMED_TABLES[family[0]]())
 

@@ -12,6 +12,7 @@ recording that reaches it, with the times it had. All that is recorded may be re
 import contextlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -140,7 +141,7 @@ class Run:
 
         Runs whose `PROTOCOL_TAG` is equal were measured alike: only their numbers may be compared.
         """
-        numbers = {k.replace(".", "/"): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
+        numbers = {_metric_name(k): v for k, v in _flatten(metrics).items() if isinstance(v, (int, float))}
         protocol = {PROTOCOL_TAG: protocol_hash(metrics)}
         scores = {"kind": "scores", "numbers": numbers, "tags": protocol, "ms": _now_ms()}
         self._record("the metrics", {**scores, "path": str(self._layout.evaluated), "to": "evaluate"})
@@ -368,6 +369,12 @@ def _identity(about: dict[str, Any]) -> list[str]:
 def _flatten(values: dict[str, Any]) -> dict[str, Any]:
     """Nested dicts -> one, with keys joined by dots."""
     return pd.json_normalize(values, sep=".").to_dict("records")[0]
+
+
+def _metric_name(key: str) -> str:
+    """Return a key of `_flatten` as a path that MLflow takes; what may not be in it, such as a comma, becomes `_`."""
+    parts = re.sub(r"[^\w\-./: ]", "_", key).replace(".", "/").split("/")
+    return "/".join(part for part in parts if part)
 
 
 def _weights_of(generator_folder: Path) -> str | None:

@@ -128,6 +128,20 @@ def test_a_bad_class_table_is_refused(source, tmp_path, text, message):
     assert files_in(tmp_path / "out") == {}
 
 
+def test_classes_of_one_colour_are_said(source, tmp_path, capsys):
+    (source / "classes.csv").write_text(CLASSES + "8,street,128,64,128,1\n9,edge,0,0,0,0\n")
+    (tmp_path / "out").mkdir()
+    fetch(tmp_path / "out", path=source, **{**SETTINGS, "classes": "classes.csv", "label_pixels": "ids"})
+    said = [line for line in capsys.readouterr().out.splitlines() if "one colour" in line]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "classes.csv: road and street have one colour: a generator can tell them apart with train"
+    )
+    (tmp_path / "again").mkdir()
+    run(source, tmp_path / "again", classes="ade20k")
+    assert "ade20k: road and skyscraper have one colour: all pixels of it are read as road" in capsys.readouterr().out
+
+
 def test_a_named_table_and_a_void_id(source, tmp_path):
     dataset, _ = run(source, tmp_path, classes="cityscapes", void_id=255)
     assert [(entry.id, entry.is_void) for entry in dataset.classes.entries[-2:]] == [(33, False), (255, True)]

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from pix2street.batches import InputEncoding
+from pix2street.class_tables import pascal_voc
 from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.demo.drawings import examples_of, palette_of
 from pix2street.images import read_ids
@@ -33,5 +34,7 @@ def test_without_any_it_is_a_drawn_street_or_nothing(tmp_path):
 def test_the_palette_is_the_classes_or_colours():
     assert len([entry for entry in palette_of(LABELS) if entry["common"]]) == 19
     assert {"value": 26, "name": "car", "color": (0, 0, 142), "common": True} in palette_of(LABELS)
+    voc = palette_of(replace(LABELS, encoding=InputEncoding("color", pascal_voc())))
+    assert [entry["name"] for entry in voc if not entry["common"]] == ["void"]
     assert {"value": 0xFFFFFF, "name": "white", "color": (255, 255, 255), "common": True} in palette_of(COLORS)
     assert all(len(set(entry["color"])) == 1 for entry in palette_of(replace(COLORS, input_from="grey")))

@@ -4,11 +4,16 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pix2street.archives import Limits, Source, open_source
-from pix2street.class_tables import NAMED_TABLES, read_class_table, with_void
+from pix2street.class_tables import NAMED_TABLES, read_class_table, shared_colors, with_void
 from pix2street.classes import ClassTable
 from pix2street.datasets.own_images import copy_images, divide, images_of, pair_ids
 from pix2street.errors import UserError
 from pix2street.pairs import Dataset
+
+SHARED_COLOR = {
+    "ids": "a generator can tell them apart with train.input_encoding: onehot alone",
+    "colors": "all pixels of it are read as {}",
+}
 
 
 def fetch(
@@ -45,6 +50,8 @@ def fetch(
         table = _class_table(source, classes, label_pixels)
         if table and void_id is not None:
             table = with_void(table, void_id)
+        for one, other in shared_colors(table) if table else ():
+            print(f"{classes}: {one} and {other} have one colour: {SHARED_COLOR[label_pixels].format(one)}")
         images = images_of(source, [classes])
         if form == "folders":
             kinds = {"inputs": input_folder, "targets": target_folder}

@@ -59,7 +59,10 @@ def as_model_card(
         fid_warning=fid_warning(metrics),
         fid=params["evaluate"]["fid"],
         columns=[title_of(name) for name in class_iou.columns[1:]],
-        classes=[[row[0], *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)],
+        # A bar would end its cell.
+        classes=[
+            [str(row[0]).replace("|", "\\|"), *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)
+        ],
         absent=metrics["generated"].get("absent_classes", []),
         game=verdict_on(history.iloc[-1]),
     )

@@ -54,6 +54,8 @@ def validate_split(
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
     ids = look_at_ids(dataset, manifest)
     borders = look_at_borders(dataset, manifest)
+    if ids.note:
+        print(ids.note)
     checks = build_checks(dataset, ids, borders, height_px=height_px, width_px=width_px, **limits)
     _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []

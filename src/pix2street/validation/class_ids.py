@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pix2street.classes import ClassTable
-from pix2street.numbering import explain_unknown, misread_share
+from pix2street.numbering import explain_unknown, misread_share, off_by_one
 from pix2street.pairs import Dataset
 from pix2street.validation.derived import shares_of
 
@@ -19,11 +19,13 @@ class IdFindings:
         misread_share: how many more of all pixels another table would score, see `numbering.misread_share`.
         misread: the way out where that is too much.
         unknown: the way out where ids have no class.
+        note: what a person should look at, though it may be right.
     """
 
     misread_share: float = 0.0
     misread: str = ""
     unknown: str = ""
+    note: str = ""
 
 
 def look_at_ids(dataset: Dataset, manifest: pd.DataFrame) -> IdFindings:
@@ -42,11 +44,11 @@ def look_at_ids(dataset: Dataset, manifest: pd.DataFrame) -> IdFindings:
     share, way_out = misread_share(dataset.classes, shares)
     if dataset.label_pixels == "colors" and share < 1:
         return IdFindings()
-    return IdFindings(share, way_out)
+    return IdFindings(share, way_out, note=off_by_one(dataset.classes, shares))
 
 
 def _occurrences(pairs: pd.DataFrame, classes: ClassTable) -> Counter[int]:
-    """In how many inputs each id stands, as they were stored."""
+    """Count in how many inputs each id stands, as they were stored."""
     stored: Counter[int] = Counter()
     for row in pairs.itertuples():
         shares = shares_of(row.class_shares)
