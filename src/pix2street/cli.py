@@ -293,7 +293,7 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
 
         usage = Usage.read(folder)
         if differences := numerics.differing_kernels(usage.kernels):
-            print(f"pix2street {options.command}: {differences} in training; {_OTHER_KERNELS}", file=sys.stderr)
+            print(f"pix2street {options.command}: {differences}; {_OTHER_KERNELS}", file=sys.stderr)
         threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
         prepare("--device", options.device, usage.seed, **threads)
         yield Translator.read(folder, dropout=options.dropout)

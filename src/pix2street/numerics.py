@@ -7,6 +7,7 @@ no bit. `docs/reproducibility.md` lists what was tried. Nothing here loads a lib
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from pix2street.errors import UserError
 
@@ -24,6 +25,7 @@ KERAS = {
 """Keras' global settings, `keras.config.<name>`. `train.precision` is set where the trained networks are built."""
 
 VARIABLES = {
+    "KERAS_BACKEND": BACKEND,
     # No folder: Keras finds no keras.json in it, writes none, and has the settings of a new installation.
     "KERAS_HOME": os.devnull,
     # TensorFlow's own default depends on the processor.
@@ -33,20 +35,21 @@ VARIABLES = {
 }
 """Variables that have one right value."""
 
-KERNELS = ("ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES")
-"""Variables that choose among the processor's kernels, as another processor would: left alone and recorded."""
+KERNELS = "ONEDNN_MAX_CPU_ISA"
+"""The variable that takes the kernels of an older processor: it is left to the user and recorded in the card."""
 
 READ = re.compile(
-    r"(KERAS|TF|XLA|ONEDNN|DNNL|OPENBLAS|GOTO)_.*|NPY_(DIS|EN)ABLE_CPU_FEATURES|NVIDIA_TF32_OVERRIDE"
-    r"|CUBLAS_WORKSPACE_CONFIG|CUDNN_ERRATA_JSON_FILE"
+    r"(KERAS|TF|XLA|ONEDNN|DNNL)_.*|OPENBLAS_(NUM_THREADS|CORETYPE)|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG"
 )
-"""Variables that the libraries read: unset, but for those of `VARIABLES` and `KERNELS`, and for `HARMLESS`."""
+"""Variables that the libraries read: unset, but for `VARIABLES` and `KERNELS`, and for `HARMLESS`."""
 
 HARMLESS = re.compile(
-    r"TF_(CONFIG|CPP_.*|DUMP_.*|LOG_.*|GRPC_.*|FORCE_GPU_ALLOW_GROWTH|FORCE_UNIFIED_MEMORY|GPU_ALLOCATOR"
+    r"TF_(CONFIG|CPP_.*|DUMP_.*|GRPC_.*|FORCE_GPU_ALLOW_GROWTH|FORCE_UNIFIED_MEMORY|GPU_ALLOCATOR"
     r"|GPU_THREAD_(MODE|COUNT)|GPU_HOST_MEM_LIMIT_IN_MB|PER_DEVICE_MEMORY_LIMIT_MB|DEVICE_MIN_SYS_MEMORY_IN_MB"
-    r"|CPU_BFC_MEM_LIMIT_IN_MB|MIN_GPU_MULTIPROCESSOR_COUNT|ENABLED_DEVICE_TYPES)"
-    r"|XLA_PJRT_GPU_HOST_MEMORY_.*"
+    r"|CPU_BFC_MEM_LIMIT_IN_MB|MIN_GPU_MULTIPROCESSOR_COUNT|ENABLED_DEVICE_TYPES)|XLA_PJRT_GPU_HOST_MEMORY_.*"
+    # Terraform's begin like TensorFlow's.
+    r"|TF_(CLI_.*|VAR_.*|TOKEN_.*|LOG.*|REGISTRY_.*|PLUGIN_.*|DATA_DIR|INPUT|IN_AUTOMATION|WORKSPACE|IGNORE"
+    r"|REATTACH_PROVIDERS|ACC.*|STATE_.*|ORGANIZATION|CLOUD_.*)"
 )
 """Variables that say which devices and workers there are, how much memory they may take, and what is logged."""
 
@@ -54,9 +57,6 @@ HARMLESS_XLA_FLAGS = ("--xla_gpu_cuda_data_dir=", "--xla_dump")
 """What of XLA_FLAGS says where files lie: without the first XLA may not find CUDA."""
 
 WHY_UNUSED = "numbers come from params.yaml, not from the environment (docs/reproducibility.md)"
-
-KERNEL_NAMES = re.compile(r"[\w ,:+-]+")
-"""A value of `KERNELS`; a card holds no path."""
 
 
 def pin() -> list[str]:
@@ -67,16 +67,15 @@ def pin() -> list[str]:
     Returns:
         the names of variables that were set to something else, which is not used.
     """
-    wanted = {**VARIABLES, "KERAS_BACKEND": BACKEND}
-    others = {
-        name: os.environ[name] for name in sorted(os.environ) if READ.fullmatch(name) and not _may_stay(name, wanted)
-    }
+    wanted = {**VARIABLES, **_blas_kernels()}
+    others = {name: value for name, value in os.environ.items() if READ.fullmatch(name)}
+    others = {name: value for name, value in others.items() if not _may_stay(name, value, wanted)}
     for name in others:
         del os.environ[name]
     if flags := _harmless(others.get("XLA_FLAGS", "")):
         os.environ["XLA_FLAGS"] = flags
     os.environ.update(wanted)
-    return [name for name, value in others.items() if value]
+    return sorted(name for name, value in others.items() if value)
 
 
 def choose_backend(backend: str) -> None:
@@ -114,26 +113,29 @@ def settle_keras() -> list[str]:
     return changed
 
 
-def kernels() -> dict[str, str]:
-    """What of the environment chooses the processor's kernels: nothing, on a machine where nobody has said so."""
-    return {name: os.environ[name] for name in KERNELS if KERNEL_NAMES.fullmatch(os.environ.get(name, ""))}
+def kernels() -> str:
+    """The processor to whose kernels a user keeps oneDNN, as AVX2; empty where nobody has said so."""
+    name = os.environ.get(KERNELS, "").upper()
+    return name if re.fullmatch(r"\w+", name) and name not in ("ALL", "DEFAULT") else ""
 
 
-def differing_kernels(recorded: Mapping[str, str]) -> str:
-    """How the kernels that this process chooses differ from those that a card names; empty where they do not."""
+def differing_kernels(recorded: str) -> str:
+    """How the kernels that this process takes differ from those that a card names; empty where they do not."""
     here = kernels()
-    return ", ".join(
-        f"{name} is {here.get(name, 'unset')} and was {recorded.get(name, 'unset')}"
-        for name in KERNELS
-        if here.get(name) != recorded.get(name)
-    )
+    return "" if here == recorded else f"{KERNELS} is {here or 'unset'} here and was {recorded or 'unset'} in training"
 
 
-def _may_stay(name: str, wanted: Mapping[str, str]) -> bool:
-    value = os.environ[name]
+def _blas_kernels() -> dict[str, str]:
+    """One set of OpenBLAS' kernels for all processors that have it: scores then have the same digits on all of them."""
+    processor = Path("/proc/cpuinfo")
+    has_avx2 = processor.is_file() and re.search(r"\bavx2\b", processor.read_text(encoding="utf-8", errors="replace"))
+    return {"OPENBLAS_CORETYPE": "Haswell"} if has_avx2 else {}
+
+
+def _may_stay(name: str, value: str, wanted: Mapping[str, str]) -> bool:
     if name == "XLA_FLAGS":
         return _harmless(value) == value
-    return value == wanted.get(name) or name in kernels() or HARMLESS.fullmatch(name) is not None
+    return value == wanted.get(name) or (name == KERNELS and kernels() != "") or HARMLESS.fullmatch(name) is not None
 
 
 def _harmless(flags: str) -> str:

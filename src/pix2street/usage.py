@@ -1,7 +1,7 @@
 """How a trained generator is used, `usage.json` beside its weights: what it must be shown, and in which mode."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ class Usage:
         height_px, width_px: of the images it was trained on.
         norm, dropout, seed: of the section `generate`: the mode in which it was examined.
         intra_op_threads, inter_op_threads: of the section `compute`: the last bits depend on them.
-        kernels: what of the environment chose the processor's kernels, see `numerics.kernels`; so do these bits.
+        kernels: see `numerics.kernels`, in training: these bits depend on them, too.
     """
 
     encoding: InputEncoding
@@ -34,7 +34,7 @@ class Usage:
     seed: int
     intra_op_threads: int = 1
     inter_op_threads: int = 2
-    kernels: dict[str, str] = field(default_factory=dict)
+    kernels: str = ""
 
     def write(self, folder: Path) -> None:
         write_json(folder / FILE, self.to_json())

@@ -195,7 +195,7 @@ def _load_pyfunc(path: str) -> ServedTranslator:
 
     usage = Usage.read(Path(path))
     if differences := numerics.differing_kernels(usage.kernels):
-        log.warning("%s in training; some values of photos may differ by 1 of 255", differences)
+        log.warning("%s; some values of photos may differ by 1 of 255", differences)
     # The server loads the model while it imports its application, before the first request: the process is its own.
     alone = "mlflow.pyfunc.scoring_server.app" in sys.modules
     if alone:
