@@ -15,6 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from pix2street import numerics
+
+if __name__ == "__main__":
+    numerics.pin()
+
 import keras
 import numpy as np
 import tensorflow as tf

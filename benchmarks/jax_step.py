@@ -9,14 +9,15 @@ TensorFloat-32 where a GPU has it.
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pix2street import numerics
+
 if __name__ == "__main__":
-    os.environ["KERAS_BACKEND"] = "jax"
+    numerics.choose_backend("jax")
 
 import jax
 import jax.numpy as jnp

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 from pix2street.files import fresh_folder, write_text
 from pix2street.layout import Layout
+from pix2street.numerics import kernels
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
@@ -31,7 +32,7 @@ def main(params: Params, layout: Layout) -> None:
         **params.compute.model_dump(),
     }
     key = {**settings, "deterministic": params.train.deterministic}
-    key |= {"devices": strategy.num_replicas_in_sync, "worker": worker}
+    key |= {"devices": strategy.num_replicas_in_sync, "worker": worker, "kernels": kernels()}
     with open_checkpoints(layout.checkpoints, layout.split, key, params.train.max_checkpoint_gib) as checkpoints:
         if worker:
             # The first worker alone writes outs and records; the others compute the same and keep checkpoints.

@@ -1,9 +1,14 @@
-import numpy as np
-import pytest
+from pix2street import numerics
 
-from pix2street.classes import cityscapes_classes
-from pix2street.images import write_png
-from pix2street.pairs import Dataset, Pair, write_manifest
+# Before anything that computes is loaded, by this file or by any test.
+numerics.pin()
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from pix2street.classes import cityscapes_classes  # noqa: E402
+from pix2street.images import write_png  # noqa: E402
+from pix2street.pairs import Dataset, Pair, write_manifest  # noqa: E402
 
 LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strategies.py", "test_benchmarks.py")
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pix2street.numerics import choose_backend
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHAPE = (32, 32, 3)
 L1_WEIGHT, DISC_LOSS_WEIGHT = 100.0, 0.5
@@ -122,6 +124,7 @@ def on_jax(norm: str, start: dict) -> dict:
 
 
 def main(backend: str, folder: Path) -> None:
+    choose_backend(backend)
     start, made = {}, {}
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
@@ -155,7 +158,7 @@ def folder(tmp_path_factory) -> Path:
     """Where both backends have written what they made of the same start."""
     folder = tmp_path_factory.mktemp("backends")
     for backend in ("tensorflow", "jax"):
-        run([__file__, backend, folder], KERAS_BACKEND=backend)
+        run([__file__, backend, folder])
     return folder
 
 

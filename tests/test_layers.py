@@ -26,6 +26,7 @@ BOTTOM = {
     "saved_view",
     "seeds",
     "networks",
+    "numerics",
     "spool",
 }
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}

@@ -12,6 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pix2street import numerics
+
+if __name__ == "__main__":
+    numerics.pin()
+
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm

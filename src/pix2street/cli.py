@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pix2street import numerics
 from pix2street.errors import UserError
 from pix2street.files import write_text
 from pix2street.layout import Layout
@@ -25,13 +26,14 @@ EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
 def main(arguments: list[str] | None = None) -> None:
     """Run `pix2street <command>`; ends the process with 1 and one message on what a user can mend."""
     options = build_parser().parse_args(arguments)
-    with with_clear_errors(f"pix2street {options.command}", Path.cwd()):
+    with with_clear_errors(f"pix2street {options.command}", Path.cwd(), computes=options.computes):
         options.run(options)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their options; each names in `run` the function that does it."""
     parser = argparse.ArgumentParser(prog="pix2street", description=__doc__)
+    parser.set_defaults(computes=False)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_commands_on_runs(commands)
     _add_commands_on_models(commands)
@@ -131,7 +133,7 @@ def _add_commands_on_models(commands: Any) -> None:
         "keep": "make only photos that are missing",
     }.items():
         existing.add_argument(f"--{choice}", dest="existing", action="store_const", const=choice, help=text)
-    predicting.set_defaults(run=predict_photos, existing="refuse")
+    predicting.set_defaults(run=predict_photos, computes=True, existing="refuse")
 
     painting = commands.add_parser(
         "demo", parents=[using], help="a page in the browser on which one paints and sees the photo"
@@ -139,7 +141,7 @@ def _add_commands_on_models(commands: Any) -> None:
     painting.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine alone")
     painting.add_argument("--port", type=int, default=7860, help="default: %(default)s; 0 for any that is free")
     painting.add_argument("--open", action="store_true", help="open the page in the browser")
-    painting.set_defaults(run=paint)
+    painting.set_defaults(run=paint, computes=True)
 
     exporting = commands.add_parser(
         "export",
@@ -171,7 +173,7 @@ def _add_commands_on_models(commands: Any) -> None:
         help="for mean IoU, if it is there; default: %(default)s",
     )
     exporting.add_argument("--threads", type=int, default=1, help="of each format; default: %(default)s")
-    exporting.set_defaults(run=export_model)
+    exporting.set_defaults(run=export_model, computes=True)
 
 
 def compare_runs(options: argparse.Namespace) -> None:
@@ -279,6 +281,7 @@ def predict_photos(options: argparse.Namespace) -> None:
 
 
 _SAME_VARIANTS = "--variants: photos of one input differ by dropout alone, which is off"
+_OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibility.md)"
 
 
 @contextmanager
@@ -291,6 +294,8 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
         from pix2street.usage import Usage
 
         usage = Usage.read(folder)
+        if differences := numerics.differing_kernels(usage.kernels):
+            print(f"pix2street {options.command}: {differences}; {_OTHER_KERNELS}", file=sys.stderr)
         threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
         prepare("--device", options.device, usage.seed, **threads)
         yield Translator.read(folder, dropout=options.dropout)

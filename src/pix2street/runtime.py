@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from pix2street.errors import UserError
+from pix2street.numerics import settle_keras
 
 
 def prepare(
@@ -23,8 +24,11 @@ def prepare(
         inter_op_threads: operations that may run side by side.
 
     Raises:
-        UserError: `device` is "gpu" and TensorFlow sees none.
+        UserError: `device` is "gpu" and TensorFlow sees none, or Keras computes with another library.
     """
+    settle_keras()
+    # Where a GPU has it, as by default: a variable (NVIDIA_TF32_OVERRIDE) would decide otherwise.
+    tf.config.experimental.enable_tensor_float_32_execution(True)
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
     gpus = tf.config.list_physical_devices("GPU")

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pix2street import numerics
 from pix2street.errors import UserError
 from pix2street.layout import Layout
 from pix2street.params import Params, read_params
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "KERAS_BACKEND": "tensorflow",
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -41,7 +41,7 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
         tensorflow: load it first, without the lines it prints while loading.
     """
     layout = Layout(Path.cwd())
-    with with_clear_errors(Path(sys.argv[0]).stem, layout.root):
+    with with_clear_errors(Path(sys.argv[0]).stem, layout.root, computes=tensorflow):
         params = read_params(layout.params)
         if tensorflow:
             load_quietly("tensorflow")
@@ -49,8 +49,16 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
 
 
 @contextmanager
-def with_clear_errors(name: str, root: Path) -> Iterator[None]:
-    """Keep libraries quiet, and end the process with 1 and one message, begun with `name`, on what a user can mend."""
+def with_clear_errors(name: str, root: Path, computes: bool = False) -> Iterator[None]:
+    """Keep libraries quiet and the environment out of all numbers; on what a user can fix, end the process with 1.
+
+    Args:
+        name: what the one message begins with.
+        computes: say which variables of the environment are not used.
+    """
+    unused = numerics.pin()
+    if unused and computes:
+        print(f"{name}: not used: {', '.join(unused)}; {numerics.WHY_UNUSED}", file=sys.stderr)
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     # Pillow's are of tags that are broken or unknown to it, beside pixels that are sound.

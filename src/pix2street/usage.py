@@ -22,6 +22,7 @@ class Usage:
         height_px, width_px: of the images it was trained on.
         norm, dropout, seed: of the section `generate`: the mode in which it was examined.
         intra_op_threads, inter_op_threads: of the section `compute`: the last bits depend on them.
+        kernels: see `numerics.kernels`, in training: these bits depend on them, too.
     """
 
     encoding: InputEncoding
@@ -33,6 +34,7 @@ class Usage:
     seed: int
     intra_op_threads: int = 1
     inter_op_threads: int = 2
+    kernels: str = ""
 
     def write(self, folder: Path) -> None:
         write_json(folder / FILE, self.to_json())

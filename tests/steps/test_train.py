@@ -69,7 +69,8 @@ def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, tmp_path
         assert (shown == read_rgb(tmp_path / f"photos/val/{pair_id}.png")).all()
 
 
-def test_onehot_inputs(road_and_sky, tmp_path):
+def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
     history, _ = train(road_and_sky, tmp_path, input_encoding="onehot", epochs=1)
     assert np.isfinite(history.to_numpy()).all()
     network = load_network(tmp_path / "generator", "generator")
@@ -77,6 +78,7 @@ def test_onehot_inputs(road_and_sky, tmp_path):
     usage = Usage.read(tmp_path / "generator")
     assert usage.encoding == InputEncoding("onehot", usage.encoding.classes)
     assert (usage.intra_op_threads, usage.inter_op_threads) == (1, 3)
+    assert usage.kernels == "AVX2"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,16 @@ def test_what_cannot_be_classes_is_refused_by_name(model, name, options, fault):
     assert re.search(f"{name}: .*{fault}", refused(model, name, "--out", "out"))
 
 
+def test_other_kernels_than_in_training_are_said(model, monkeypatch, capsys):
+    write_ids("a.png")
+    predict(model, "a.png", "--out", "out")
+    assert "ONEDNN" not in capsys.readouterr().err
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    predict(model, "a.png", "--out", "out", "--replace")
+    said = "pix2street predict: ONEDNN_MAX_CPU_ISA is AVX2 here and was unset in training; some values of photos may"
+    assert said in capsys.readouterr().err
+
+
 def test_a_pair_is_refused_until_its_half_is_told(model):
     ids = write_ids("alone/pair.png")
     target = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)

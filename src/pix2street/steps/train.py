@@ -22,6 +22,7 @@ from pix2street.generators import GENERATORS
 from pix2street.generators.inference import as_inference, copy_weights, predict, translate
 from pix2street.images import contact_sheet, png_bytes, read_ids, read_rgb
 from pix2street.networks import save_network
+from pix2street.numerics import kernels
 from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
 from pix2street.runtime import Strategy
 from pix2street.usage import Usage
@@ -174,6 +175,7 @@ def train_pix2pix(
         inference_seed,
         intra_op_threads,
         inter_op_threads,
+        kernels(),
     ).write(generator_folder)
     return pd.DataFrame(history)
 

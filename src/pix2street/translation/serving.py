@@ -26,6 +26,7 @@ from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE, RESOURCE_EXHAUSTED
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
+from pix2street import numerics
 from pix2street.errors import UserError
 from pix2street.images import Stored, decode_upload, png_bytes
 
@@ -185,11 +186,23 @@ def _from_base64(value: Any, name: str) -> bytes:
 
 def _load_pyfunc(path: str) -> ServedTranslator:
     """MLflow's way in: the generator in the folder `path`."""
+    numerics.pin()
+    if changed := numerics.settle_keras():
+        log.warning("Keras computed otherwise in this process; set as the model needs it: %s", ", ".join(changed))
+    from pix2street.runtime import prepare
     from pix2street.translation.translator import Translator
+    from pix2street.usage import Usage
 
+    usage = Usage.read(Path(path))
+    if differences := numerics.differing_kernels(usage.kernels):
+        log.warning("%s; some values of photos may differ by 1 of 255", differences)
+    # The server loads the model while it imports its application, before the first request: the process is its own.
+    alone = "mlflow.pyfunc.scoring_server.app" in sys.modules
+    if alone:
+        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
+        prepare("device", "auto", usage.seed, **threads)
     served = ServedTranslator(Translator.read(Path(path)))
-    # The server loads the model while it imports its application, before the first request.
-    if "mlflow.pyfunc.scoring_server.app" in sys.modules:
+    if alone:
         served.warm_up()
         guard(sys.modules["mlflow.pyfunc.scoring_server"], served.check_room)
     return served
