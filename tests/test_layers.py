@@ -24,6 +24,7 @@ BOTTOM = {
     "seeds",
     "networks",
     "spool",
+    "tables",
 }
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
 SECOND = {

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pix2street.errors import UserError
+from pix2street.files import REMAKE
 from pix2street.layout import Layout
 from pix2street.params import Params, read_params
 
@@ -52,12 +54,21 @@ def with_clear_errors(name: str, root: Path) -> Iterator[None]:
     """Keep libraries quiet, and end the process with 1 and one message, begun with `name`, on what a user can mend."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold what the terminal's encoding does not: it is shown escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
     try:
         yield
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except FileNotFoundError as error:
+        stage = Layout(root).stage_of(Path(error.filename)) if isinstance(error.filename, str | Path) else None
+        if stage is None:
+            raise
+        sys.exit(f"{name}: {error.filename}: no such file or folder, the stage `{stage}` makes it; {REMAKE}")
     except OSError as error:
         if error.errno not in NO_ROOM_OR_ACCESS:
             raise

@@ -26,7 +26,7 @@ from pix2street.images import (
     resize_photo,
     write_png,
 )
-from pix2street.pairs import SPLITS, Dataset, group_of, split_side_by_side, write_manifest
+from pix2street.pairs import SPLITS, Dataset, group_of, refuse_unusable, split_side_by_side, write_manifest
 
 HASH_SIDE = 16
 """The perceptual hash has this squared as bits: 256."""
@@ -77,6 +77,7 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path.name != "dataset.json")
     if not files:
         raise UserError(f"{downloaded}: no images; run the download stage again")
+    refuse_unusable((str(path.relative_to(downloaded).with_suffix("")) for path in files), downloaded)
     table = pd.DataFrame({"path": files, "pair_id": [path.stem for path in files]})
     parts = [path.relative_to(downloaded).parts for path in files]
     table["split"] = [place[0] for place in parts]
@@ -168,11 +169,11 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> t
         # An id that no class has must not reach a network: it becomes the first class, and is reported.
         ids = np.where(unknown, np.uint8(classes.entries[0].id), stored)
         share = float(unknown.mean())
-        listed = " ".join(map(str, np.unique(stored[unknown])))
+        listed = " ".join(map(str, np.unique(stored[unknown]))) or None
         return ids, {"changed_share": round(share, 6), "unknown_share": round(share, 6), "unknown_ids": listed}
     ids, distance = classes.snap(stored)
     changed, unknown = float((distance > 0).mean()), float((distance > snap_tolerance).mean())
-    return ids, {"changed_share": round(changed, 6), "unknown_share": round(unknown, 6), "unknown_ids": ""}
+    return ids, {"changed_share": round(changed, 6), "unknown_share": round(unknown, 6), "unknown_ids": None}
 
 
 def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict:
