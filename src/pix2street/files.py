@@ -14,7 +14,7 @@ from pix2street.errors import UserError
 MAX_NAME_BYTES = 255
 """What the usual file systems take as one name."""
 
-REMAKE = "run `dvc repro`, which makes it again"
+REMAKE = "run `dvc repro`, which makes it"
 """The way out where an output of the pipeline is missing or damaged."""
 
 T = TypeVar("T")

@@ -413,13 +413,12 @@ def _refuse_outputs(params: Params, root: Path) -> None:
     for key, text in (("download.path", params.download.path), ("segment.path", params.segment.path)):
         path = (layout.root / text).resolve()
         for stage, outputs in layout.outputs.items():
-            for output in outputs:
-                if path.is_relative_to(output) or output.is_relative_to(path):
-                    raise UserError(
-                        f"{key}: must lie apart from the pipeline's outputs, it is {text}, and "
-                        f"{output.relative_to(layout.root)} is made by the stage `{stage}`; name a folder of your own, "
-                        "e.g. data/source or one outside of the repository"
-                    )
+            if met := next((one for one in outputs if path.is_relative_to(one) or one.is_relative_to(path)), None):
+                place = "is" if path == met else "lies in" if path.is_relative_to(met) else "holds"
+                raise UserError(
+                    f"{key}: {text} {place} {met.relative_to(layout.root)}, which the stage `{stage}` makes; name a "
+                    "folder apart from all that the pipeline makes, e.g. data/source or one outside of the repository"
+                )
 
 
 def read_yaml_text(path: Path) -> str:
@@ -455,7 +454,7 @@ def load_yaml(text: str, name: str) -> Any:
         raise UserError(f"{name}: no valid YAML: {place}{reason}; correct the line") from error
     except (YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{name}: no valid YAML: {reason}; save it as plain text in UTF-8") from error
+        raise UserError(f"{name}: no valid YAML: {reason}; correct the file") from error
 
 
 def parse_params(text: str, name: str) -> Params:
@@ -466,7 +465,7 @@ def parse_params(text: str, name: str) -> Params:
     """
     values = load_yaml(text, name)
     if not isinstance(values, dict):
-        met = "empty" if values is None else f"a {type(values).__name__}"
+        met = "empty" if values is None else f"a {'list' if isinstance(values, list) else 'single value'}"
         raise UserError(f"{name}: the file must hold sections, `name:` each, it is {met}; get it back from git")
     try:
         return Params.model_validate(values)
@@ -486,6 +485,8 @@ def _describe(fault: dict) -> str:
     if fault["type"] == "missing":
         return f"{key}: missing; add it"
     rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if fault["type"] == "string_type":
+        rule += ", in quotes where it looks like something else"
     if isinstance(fault["input"], dict):  # a rule between keys names what it met
         return f"{key}: {rule}" if fault["loc"] else rule
     return f"{key}: {rule}; it is {fault['input']!r}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from pix2street.errors import UserError
 from pix2street.files import REMAKE
 from pix2street.layout import Layout
-from pix2street.params import Params, read_params
+from pix2street.params import Params, load_yaml, read_params, read_yaml_text
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -44,9 +44,20 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
     layout = Layout(Path.cwd())
     with with_clear_errors(Path(sys.argv[0]).stem, layout.root):
         params = read_params(layout.params)
+        refuse_missing(layout, Path(sys.argv[0]).stem)
         if tensorflow:
             load_quietly("tensorflow")
         main(params, layout)
+
+
+def refuse_missing(layout: Layout, stage: str) -> None:
+    """Raise UserError where an output of an earlier stage is missing that `stage` depends on by `dvc.yaml`."""
+    path = layout.root / "dvc.yaml"
+    deps = load_yaml(read_yaml_text(path), path.name)["stages"][stage]["deps"] if path.is_file() else []
+    makers = {dep: layout.stage_of(Path(dep)) for dep in deps}
+    missing = [f"{dep} (of `{maker}`)" for dep, maker in makers.items() if maker and not (layout.root / dep).exists()]
+    if missing:
+        raise UserError(f"outputs of earlier stages must be there, missing: {', '.join(missing)}; run `dvc repro`")
 
 
 @contextmanager
