@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from pix2street.files import fresh_folder, read_json, with_keys, write_bytes, write_text
 from pix2street.layout import Layout
-from pix2street.pairs import Dataset
+from pix2street.pairs import Dataset, plain_name
 from pix2street.params import Params
 from pix2street.stage import run_stage
 from pix2street.tables import read_table
@@ -42,7 +42,7 @@ def main(params: Params, layout: Layout) -> None:
     with fresh_folder(layout.report_samples) as folder:
         for example in examples:
             for caption, png in example.images.items():
-                write_bytes(folder / example.pair_id / f"{caption}.png", png)
+                write_bytes(folder / plain_name(example.pair_id) / f"{caption}.png", png)
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)
     write_text(layout.model_card, as_model_card(**shared))

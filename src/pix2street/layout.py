@@ -139,7 +139,7 @@ class Layout:
 
     @property
     def report_samples(self) -> Path:
-        """`<pair_id>/<caption>.png`: the pictures on the page."""
+        """`<pair_id>/<caption>.png`: the pictures on the page; see `pairs.plain_name`."""
         return self.root / "reports/report/samples"
 
     @property

@@ -28,6 +28,9 @@ NUMBER_COLUMNS = (
     "input_std", "target_mean", "target_std", "target_entropy_bits", "target_sharpness",
 )  # fmt: skip
 
+SPECIAL = re.compile(r"[!-,/:-@\[-^`{-~]|^ | \Z")
+"""ASCII but letters, digits and `-._`, and spaces at the ends."""
+
 InputFrom = Literal["left", "right", "file", "grey", "edges"]
 
 
@@ -110,10 +113,23 @@ def _fault_of(name: str) -> str:
     pair_id = name.rpartition("/")[2]
     if pair_id in ("", ".", ".."):
         return "must name a file, it does not"
-    size = len(f"{pair_id}.png".encode())
+    size = max(len(f"{pair_id}.png".encode()), len(plain_name(pair_id).encode()))
     if size > MAX_NAME_BYTES:
         return f"must have at most {MAX_NAME_BYTES} bytes with .png behind it, it has {size}"
     return ""
+
+
+def plain_name(pair_id: str) -> str:
+    """Return a name that every artifact store keeps: what means something in a web address is `=` and its code.
+
+    `pair_id_of` gives the pair_id again.
+    """
+    return SPECIAL.sub(lambda found: f"={ord(found[0]):02X}", pair_id)
+
+
+def pair_id_of(name: str) -> str:
+    """Return the pair_id that `plain_name` made this of."""
+    return re.sub("=([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), name)
 
 
 def group_of(pair_id: str, group_pattern: str | None) -> str:

@@ -17,6 +17,7 @@ from pix2street.files import read_json, with_keys
 from pix2street.images import data_uri
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.segmentation import resampled
+from pix2street.pairs import pair_id_of
 from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
 from pix2street.tables import read_table
 
@@ -57,7 +58,7 @@ class Result:
         if "protocol" not in metrics:
             raise UserError(f"{name}: its metrics name no protocol; evaluate it again with this version")
         pictures = {
-            folder.name: {png.stem: png.read_bytes() for png in sorted(folder.glob("*.png"))}
+            pair_id_of(folder.name): {png.stem: png.read_bytes() for png in sorted(folder.glob("*.png"))}
             for folder in sorted(samples.glob("*/"))
         }
         tables = (read_table(evaluated / f"{table}.csv", way_out=way_out) for table in ("images", "class_pixels"))
