@@ -5,6 +5,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -45,7 +46,12 @@ def load_untrained(folder: Path, name: str) -> keras.Model:
     Raises:
         UserError: its architecture is missing, damaged or of another version.
     """
+    return read_json(folder / f"{name}.json", _of_json)
+
+
+def _of_json(architecture: Any) -> keras.Model:
     norms = {norm.__name__: norm for norm in NORMS.values()}
-    return read_json(
-        folder / f"{name}.json", lambda architecture: keras.models.model_from_json(json.dumps(architecture), norms)
-    )
+    network = keras.models.model_from_json(json.dumps(architecture), norms)
+    if not isinstance(network, keras.Model):
+        raise TypeError("it describes no network")
+    return network
