@@ -1,16 +1,15 @@
 """evaluate: score generated and real photos and the baselines."""
 
-import json
-
-from pix2street.files import fresh_folder, write_json, write_text
+from pix2street.files import fresh_folder, read_json, user_path, write_json
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
+from pix2street.tables import write_table
 
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.runtime import prepare
-    from pix2street.steps.evaluate import evaluate_photos
+    from pix2street.steps.evaluate import evaluate_photos, judge_score_of
     from pix2street.tracking import Run
 
     prepare("evaluate.device", params.evaluate.device, 0, **params.compute.model_dump())
@@ -22,8 +21,8 @@ def main(params: Params, layout: Layout) -> None:
             layout.generated,
             layout.baselines,
             judged,
-            inception=layout.root / inception if inception else None,
-            judge_score=json.loads((layout.segmenter / "score.json").read_text(encoding="utf-8")),
+            inception=layout.root / user_path(inception) if inception else None,
+            judge_score=read_json(layout.segmenter / "score.json", judge_score_of),
             generator={
                 "norm": params.generate.norm,
                 "dropout": params.generate.dropout,
@@ -33,7 +32,7 @@ def main(params: Params, layout: Layout) -> None:
             **params.evaluate.model_dump(exclude={"device", "inception"}),
         )
     for name, table in tables.items():
-        write_text(layout.evaluated / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        write_table(layout.evaluated / f"{name}.csv", table)
     write_json(layout.metrics, metrics)
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)

@@ -1,9 +1,7 @@
 """register: a model that keeps its limits becomes a version in the registry; any other is refused, and it says why."""
 
-import json
-
 from pix2street.errors import UserError
-from pix2street.files import sha256_of, write_json
+from pix2street.files import read_json, sha256_of, with_keys, write_json
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
@@ -14,7 +12,7 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.register import as_text, decide, failures_of
     from pix2street.tracking import Run
 
-    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    metrics = read_json(layout.metrics, with_keys("generated"))
     decision = decide(
         metrics,
         sha256_of(layout.generator / "generator.weights.h5"),

@@ -1,16 +1,14 @@
 """report: one page a person reads, and a summary for a pull request."""
 
-import json
 import platform
 from importlib.metadata import version
 
-import pandas as pd
-
-from pix2street.files import fresh_folder, write_bytes, write_text
+from pix2street.files import fresh_folder, read_json, with_keys, write_bytes, write_text
 from pix2street.layout import Layout
-from pix2street.pairs import Dataset
+from pix2street.pairs import Dataset, plain_name
 from pix2street.params import Params
 from pix2street.stage import run_stage
+from pix2street.tables import read_table
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc", "mlflow")
 
@@ -21,30 +19,30 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.report import render_report
     from pix2street.tracking import Run
 
-    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    metrics = read_json(layout.metrics, with_keys("split", "pairs", "generated", "baselines"))
     folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
     examples = read_examples(folders, metrics["split"], params.report.sample_pairs)
-    images = pd.read_csv(layout.evaluated / "images.csv", dtype={"pair_id": str})
+    images = read_table(layout.evaluated / "images.csv")
     shared = {
         "params": params.model_dump(by_alias=True),
         "dataset": Dataset.read(layout.split),
-        "verdict": json.loads(layout.verdict.read_text(encoding="utf-8")),
-        "history": pd.read_csv(layout.history),
+        "verdict": read_json(layout.verdict, with_keys("success", "pairs", "files", "waived", "checks")),
+        "history": read_table(layout.history),
         "metrics": metrics,
-        "class_iou": pd.read_csv(layout.evaluated / "class_iou.csv"),
+        "class_iou": read_table(layout.evaluated / "class_iou.csv"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
     page, summary = render_report(
         **shared,
         sheets={int(path.stem.removeprefix("epoch_")): path.read_bytes() for path in layout.samples.glob("*.png")},
-        confusion=pd.read_csv(layout.evaluated / "confusion.csv"),
+        confusion=read_table(layout.evaluated / "confusion.csv"),
         examples=examples,
         extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
     )
     with fresh_folder(layout.report_samples) as folder:
         for example in examples:
             for caption, png in example.images.items():
-                write_bytes(folder / example.pair_id / f"{caption}.png", png)
+                write_bytes(folder / plain_name(example.pair_id) / f"{caption}.png", png)
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)
     write_text(layout.model_card, as_model_card(**shared))

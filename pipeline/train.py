@@ -3,11 +3,12 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pix2street.files import fresh_folder, write_text
+from pix2street.files import fresh_folder
 from pix2street.layout import Layout
 from pix2street.numerics import kernels
 from pix2street.params import Params
 from pix2street.stage import run_stage
+from pix2street.tables import write_table
 
 
 def main(params: Params, layout: Layout) -> None:
@@ -55,7 +56,7 @@ def main(params: Params, layout: Layout) -> None:
                     **settings,
                 )
                 run.record_training(generator_folder)
-            write_text(layout.history, history.to_csv(index=False, lineterminator="\n"))
+            write_table(layout.history, history)
         checkpoints.remove()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2street.cli import main
+from pix2street.cli import build_parser, main
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,3 +61,17 @@ def test_profiles_are_listed_and_chosen(tmp_path):
 def test_profiles_outside_of_a_project_are_one_clear_message(tmp_path):
     failed = pix2street("use", "quick", cwd=tmp_path)
     assert failed.stderr == f"pix2street use: {tmp_path}/params.yaml: no such file; run in the project's root\n"
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = build_parser().parse_args(["predict", "~/a", "b", "--out", "~/out", "--model", "~/model"])
+    assert options.inputs == [f"{tmp_path}/a", "b"]
+    assert (options.out, options.model) == (tmp_path / "out", f"{tmp_path}/model")
+    assert build_parser().parse_args(["compare", "~", ".", "--page=~/p"]).page == tmp_path / "p"
+    assert build_parser().parse_args(["compare", "~", "."]).run_a == str(tmp_path)
+    assert build_parser().parse_args(["export", "--data=~/d"]).data == tmp_path / "d"
+
+
+def test_a_model_from_the_registry_keeps_its_name():
+    assert build_parser().parse_args(["export", "--model", "models:/a@b"]).model == "models:/a@b"

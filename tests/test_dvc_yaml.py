@@ -9,6 +9,7 @@ from closure import import_closure
 from ruamel.yaml import YAML
 
 from pix2street import verification
+from pix2street.layout import Layout
 from pix2street.params import Params, read_params
 
 ROOT = Path(__file__).parents[1]
@@ -97,3 +98,14 @@ def test_the_code_of_a_metric_never_retrains_the_gan():
 
 def test_a_missing_dependency_would_be_found():
     assert ROOT / "src/pix2street/metrics/frechet.py" in code_deps(script_of("evaluate"))
+
+
+def test_the_layout_knows_every_output():
+    listed = {
+        stage: [next(iter(out)) if isinstance(out, dict) else out for out in block["outs"]]
+        for stage, block in STAGES.items()
+    }
+    for stage, block in STAGES.items():
+        listed[stage] += [next(iter(metric)) for metric in block.get("metrics", [])]
+    known = {stage: [str(path.relative_to(ROOT)) for path in paths] for stage, paths in Layout(ROOT).outputs.items()}
+    assert {stage: sorted(paths) for stage, paths in known.items()} == {s: sorted(paths) for s, paths in listed.items()}

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from pix2street.files import fresh_folder, write_json, write_text
+from pix2street.errors import UserError
+from pix2street.files import fresh_folder, read_json, user_path, with_keys, write_json, write_text
 
 
 def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
@@ -37,3 +40,55 @@ def test_text_replaces_and_json_refuses_nan(tmp_path):
     write_json(path, {"loss": 1})
     assert path.read_text() == '{\n  "loss": 1\n}\n'
     assert [file.name for file in path.parent.iterdir()] == ["file.json"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127 + "x", "x" * 246])
+def test_a_name_may_be_as_long_as_a_file_system_takes(tmp_path, name):
+    write_text(tmp_path / name, "1")
+    assert (tmp_path / name).read_text() == "1"
+    with fresh_folder(tmp_path / "folders" / name) as folder:
+        (folder / "a").touch()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name]
+    assert [path.name for path in (tmp_path / "folders").iterdir()] == [name]
+
+
+def test_a_tilde_at_the_beginning_is_a_home_folder():
+    assert user_path("~/a") == Path.home() / "a"
+    assert user_path("a~/b") == Path("a~/b")
+    assert user_path("~nobody-of-this-name/b") == Path("~nobody-of-this-name/b")
+
+
+def test_json_is_read_through_what_makes_something_of_it(tmp_path):
+    write_json(tmp_path / "a.json", {"name": "é", "more": 1})
+    assert read_json(tmp_path / "a.json", with_keys("name")) == {"name": "é", "more": 1}
+    assert read_json(tmp_path / "a.json", lambda value: value["more"] + 1) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "must be whole JSON"),
+        (b'{"name": "x"', "must be whole JSON"),
+        (b"[" * 100_000, "must be whole JSON"),
+        (b'{"name": "\xdf"}', "must be UTF-8 text, byte 10 is none"),
+        (b"\xff\xfe{\x00", "must be UTF-8 text, byte 0 is none"),
+        (b'{"title": "x"}', "is not as this version writes it (KeyError: 'name')"),
+        (b"[1]", "is not as this version writes it (TypeError: "),
+        (b"null", "is not as this version writes it (TypeError: "),
+        (b'"name"', "is not as this version writes it (TypeError: "),
+    ],
+)
+def test_damaged_json_is_one_message_with_the_way_out(tmp_path, data, message):
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    with pytest.raises(UserError) as error:
+        read_json(path, with_keys("name"))
+    assert str(error.value).startswith(f"{path}: {message}")
+    assert str(error.value).endswith("; run `dvc repro`, which makes it")
+
+
+def test_missing_json_is_one_message(tmp_path):
+    with pytest.raises(UserError, match=r"a\.json: no such file; get it"):
+        read_json(tmp_path / "a.json", dict, "get it")
+    with pytest.raises(UserError, match="must be a file, it is a folder"):
+        read_json(tmp_path, dict)

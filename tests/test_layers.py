@@ -28,6 +28,7 @@ BOTTOM = {
     "networks",
     "numerics",
     "spool",
+    "tables",
 }
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
 SECOND = {

@@ -1,3 +1,4 @@
+import random
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,100 @@ def test_a_broken_file_is_a_clear_error(tmp_path, text, message):
 def test_a_missing_file_is_a_clear_error(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_params(tmp_path / "params.yaml")
+
+
+def test_a_byte_order_mark_and_other_line_ends_are_read(tmp_path):
+    text = SHIPPED.read_bytes()
+    for data in (b"\xef\xbb\xbf" + text, text.replace(b"\n", b"\r\n")):
+        (tmp_path / "params.yaml").write_bytes(data)
+        assert read_params(tmp_path / "params.yaml") == read_params(SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text + "# straße".encode("latin-1"), "must be in UTF-8, which is what DVC reads, line "),
+        (lambda text: text.decode().encode("utf-16"), "must be in UTF-8, which is what DVC reads, line 1 holds the"),
+        (lambda text: text.decode().encode("utf-16-le"), "no valid YAML: unacceptable character #x0000"),
+        (lambda text: b"# nothing\n", "the file must hold sections, `name:` each, it is empty"),
+        (lambda text: b"- a\n", "the file must hold sections, `name:` each, it is a list"),
+        (lambda text: b"words", "the file must hold sections, `name:` each, it is a single value"),
+        (lambda text: b"a:\n  b: 1\n  b: 2\n", "no valid YAML: line 3, column 3: while constructing a mapping"),
+        (lambda text: b"a:\n\tb: 1\n", "no valid YAML: line 2, column 1: "),
+        (lambda text: b"a: 2001-99-99\n", "no valid YAML: month must be in 1..12"),
+        (lambda text: b"[" * 20_000, "no valid YAML: "),
+        (lambda text: text + b"---\na: 1\n", "no valid YAML: line "),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_in_utf_8_is_one_line(tmp_path, change, message):
+    (tmp_path / "params.yaml").write_bytes(change(SHIPPED.read_bytes()))
+    with pytest.raises(UserError) as error:
+        read_params(tmp_path / "params.yaml")
+    assert str(error.value).startswith(f"params.yaml: {message}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "message"),
+    [
+        ("download", "data/split", "download.path: data/split is data/split, which the stage `split` makes"),
+        ("download", "data/downloaded/train", "lies in data/downloaded, which the stage `download` makes"),
+        ("download", "data", "download.path: data holds data/downloaded, which the stage `download` makes"),
+        ("download", ".", "download.path: . holds data/downloaded"),
+        ("download", "data/source/../split", "is data/split, which the stage `split` makes"),
+        ("download", "/", "download.path: / holds data/downloaded"),
+        (
+            "segment",
+            "models/segmenter",
+            "segment.path: models/segmenter is models/segmenter, which the stage `segment`",
+        ),
+    ],
+)
+def test_what_the_pipeline_makes_is_no_source(tmp_path, key, path, message):
+    with pytest.raises(UserError) as error:
+        read_params(changed(tmp_path, lambda values: values[key].update(path=path)))
+    assert message in str(error.value)
+
+
+def test_a_link_to_an_output_is_no_source_either(tmp_path):
+    (tmp_path / "mine").symlink_to(tmp_path / "data/generated")
+    with pytest.raises(UserError, match="mine is data/generated, which the stage `generate` makes"):
+        read_params(changed(tmp_path, lambda values: values["download"].update(path="mine")))
+
+
+@pytest.mark.parametrize("key", ["download", "segment"])
+def test_a_path_that_dvc_reads_is_written_in_full(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("HOME", "/home/me")
+    with pytest.raises(UserError) as error:
+        read_params(changed(tmp_path, lambda values: values[key].update(path="~/pairs")))
+    assert f"{key}.path: must be written in full, /home/me/pairs: DVC reads it too" in str(error.value)
+
+
+def test_damaged_parameters_are_never_a_traceback(tmp_path):
+    rng, path = random.Random(0), tmp_path / "params.yaml"
+    pieces = [
+        b"\t",
+        b"\xff",
+        b"\x00",
+        b"---\n",
+        b"&a",
+        b"*a",
+        b"[",
+        b"{",
+        b"? ",
+        b"!!int x",
+        b"%",
+        b"|",
+        b"<<: ",
+        b"!!set {a}",
+    ]
+    for _ in range(150):
+        # A part of the file, so that each is read in little time.
+        start = rng.randrange(len(SHIPPED.read_bytes()))
+        data = bytearray(SHIPPED.read_bytes()[start : start + 600])
+        for _ in range(rng.randint(1, 3)):
+            place = rng.randrange(len(data))
+            data[place : place + rng.choice([0, 1, 50])] = rng.choice(pieces)
+        path.write_bytes(data)
+        with pytest.raises(UserError):
+            read_params(path)

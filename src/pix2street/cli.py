@@ -1,6 +1,7 @@
 """The command line: what is to be run, and what is done with runs of the pipeline."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 from pix2street import numerics
 from pix2street.errors import UserError
-from pix2street.files import write_text
+from pix2street.files import user_path, write_text
 from pix2street.layout import Layout
 from pix2street.profiles import as_table, expectation, read_profile, use_profile
 from pix2street.stage import load_quietly, with_clear_errors
@@ -47,10 +48,10 @@ def _add_commands_on_runs(commands: Any) -> None:
         description="A run is an MLflow run (its id, the beginning of its id, or its name) or a folder in which the "
         "pipeline has run, e.g. `.`; the newest of several runs of one name.",
     )
-    comparing.add_argument("run_a", metavar="RUN_A")
-    comparing.add_argument("run_b", metavar="RUN_B")
+    comparing.add_argument("run_a", metavar="RUN_A", type=os.path.expanduser)
+    comparing.add_argument("run_b", metavar="RUN_B", type=os.path.expanduser)
     comparing.add_argument("--force", action="store_true", help="compare although the protocols differ")
-    comparing.add_argument("--page", type=Path, default=Path("comparison.html"), help="default: %(default)s")
+    comparing.add_argument("--page", type=user_path, default=Path("comparison.html"), help="default: %(default)s")
     comparing.set_defaults(run=compare_runs)
     listing = commands.add_parser("profiles", help="what can be run, with expected time, memory and disk")
     listing.set_defaults(run=list_profiles)
@@ -79,7 +80,7 @@ def _add_commands_on_runs(commands: Any) -> None:
         "records. Where anything differs it ends with 1 and names the first stage that diverged.",
     )
     verifying.add_argument("revision", metavar="REVISION", nargs="?", default="HEAD", help="default: %(default)s")
-    verifying.add_argument("--keep", type=Path, metavar="FOLDER", help="leave clone and logs here; must not exist")
+    verifying.add_argument("--keep", type=user_path, metavar="FOLDER", help="leave clone and logs here; must not exist")
     verifying.add_argument(
         "--tolerant",
         action="store_true",
@@ -94,7 +95,7 @@ def _add_commands_on_runs(commands: Any) -> None:
 
 def _add_commands_on_models(commands: Any) -> None:
     using = argparse.ArgumentParser(add_help=False)
-    using.add_argument("--model", metavar="MODEL", help=WHICH_MODEL)
+    using.add_argument("--model", metavar="MODEL", type=os.path.expanduser, help=WHICH_MODEL)
     using.add_argument(
         "--dropout",
         action=argparse.BooleanOptionalAction,
@@ -109,8 +110,10 @@ def _add_commands_on_models(commands: Any) -> None:
         description="Files, folders (all images below) and quoted globs. A photo has its input's size and name, and "
         "its place below the folder. Files that cannot be translated are listed at the end, and the exit code is 1.",
     )
-    predicting.add_argument("inputs", metavar="INPUT", nargs="+", help="an image, a folder or a quoted glob")
-    predicting.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the photos go")
+    predicting.add_argument(
+        "inputs", metavar="INPUT", nargs="+", type=os.path.expanduser, help="an image, a folder or a quoted glob"
+    )
+    predicting.add_argument("--out", metavar="FOLDER", type=user_path, required=True, help="where the photos go")
     predicting.add_argument(
         "--half", choices=("left", "right", "whole"), help="of a side-by-side pair: which half is the input"
     )
@@ -150,8 +153,8 @@ def _add_commands_on_models(commands: Any) -> None:
         "Each is checked on the held-out images; where a float32 file differs from `predict --no-dropout`, it ends "
         "with 1 and writes nothing. Prints size, speed and differences of each beside Keras.",
     )
-    exporting.add_argument("--model", metavar="MODEL", help=WHICH_MODEL)
-    exporting.add_argument("--out", type=Path, default=Path("export"), help="default: %(default)s")
+    exporting.add_argument("--model", metavar="MODEL", type=os.path.expanduser, help=WHICH_MODEL)
+    exporting.add_argument("--out", type=user_path, default=Path("export"), help="default: %(default)s")
     exporting.add_argument(
         "--format",
         nargs="+",
@@ -162,13 +165,13 @@ def _add_commands_on_models(commands: Any) -> None:
     )
     exporting.add_argument(
         "--data",
-        type=Path,
+        type=user_path,
         default=Path("data/split"),
         help="whose held-out pairs it is checked on; default: %(default)s",
     )
     exporting.add_argument(
         "--judge",
-        type=Path,
+        type=user_path,
         default=Path("models/segmenter"),
         help="for mean IoU, if it is there; default: %(default)s",
     )

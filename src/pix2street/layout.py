@@ -12,6 +12,30 @@ class Layout:
     root: Path
 
     @property
+    def outputs(self) -> dict[str, list[Path]]:
+        """The outputs of every stage, as `dvc.yaml` lists them."""
+        tables = [self.evaluated / f"{name}.csv" for name in ("images", "class_iou", "class_pixels", "confusion")]
+        return {
+            "download": [self.downloaded],
+            "split": [self.split],
+            "validate": [self.verdict, self.validation_page, self.passed],
+            "segment": [self.segmenter],
+            "train": [self.generator, self.history, self.samples],
+            "generate": [self.generated, self.baselines],
+            "evaluate": [self.judged, self.metrics, *tables],
+            "report": [self.report_page, self.report_samples, self.report_summary, self.model_card],
+            "register": [self.decision],
+        }
+
+    def stage_of(self, path: Path) -> str | None:
+        """Return the stage that makes `path`, or the folder that it lies in; None where no stage does."""
+        path = self.root / path
+        for stage, outputs in self.outputs.items():
+            if any(path.is_relative_to(output) for output in outputs):
+                return stage
+        return None
+
+    @property
     def params(self) -> Path:
         return self.root / "params.yaml"
 
@@ -115,7 +139,7 @@ class Layout:
 
     @property
     def report_samples(self) -> Path:
-        """`<pair_id>/<caption>.png`: the pictures on the page."""
+        """`<pair_id>/<caption>.png`: the pictures on the page; see `pairs.plain_name`."""
         return self.root / "reports/report/samples"
 
     @property

@@ -3,10 +3,14 @@
 (`.keras` archives hold the time of saving.)
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
 import keras
 
+from pix2street.errors import UserError
+from pix2street.files import REMAKE, read_json
 from pix2street.norms import NORMS
 
 
@@ -17,9 +21,20 @@ def save_network(network: keras.Model, folder: Path, name: str) -> None:
 
 
 def load_network(folder: Path, name: str) -> keras.Model:
-    """The network that `save_network` wrote, with its weights."""
+    """Return the network that `save_network` wrote, with its weights.
+
+    Raises:
+        UserError: as `load_untrained`, or the weights are missing, damaged or those of another network.
+    """
     network = load_untrained(folder, name)
-    network.load_weights(folder / f"{name}.weights.h5")
+    weights = folder / f"{name}.weights.h5"
+    try:
+        network.load_weights(weights)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        fault = str(error).partition("\n")[0]
+        raise UserError(f"{weights}: must hold the weights of {name}.json, it does not ({fault}); {REMAKE}") from error
     return network
 
 
@@ -27,6 +42,16 @@ def load_untrained(folder: Path, name: str) -> keras.Model:
     """The network that `save_network` wrote, with the very weights it started its training from.
 
     That holds for networks whose initializers carry seeds, as all of this project do.
+
+    Raises:
+        UserError: its architecture is missing, damaged or of another version.
     """
-    text = (folder / f"{name}.json").read_text(encoding="utf-8")
-    return keras.models.model_from_json(text, {norm.__name__: norm for norm in NORMS.values()})
+    return read_json(folder / f"{name}.json", _of_json)
+
+
+def _of_json(architecture: Any) -> keras.Model:
+    norms = {norm.__name__: norm for norm in NORMS.values()}
+    network = keras.models.model_from_json(json.dumps(architecture), norms)
+    if not isinstance(network, keras.Model):
+        raise TypeError("it describes no network")
+    return network

@@ -1,17 +1,19 @@
 """A pair, the manifest that lists pairs, and what a data set says of itself."""
 
-import json
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
-from pix2street.files import write_json
+from pix2street.files import MAX_NAME_BYTES, read_json, write_json
 from pix2street.images import NOTES, EdgeSettings, Stored
+from pix2street.tables import read_table, write_table
 
 SPLITS = ("train", "val", "test")
 HELD_OUT_SPLITS = ("val", "test")
@@ -26,6 +28,9 @@ NUMBER_COLUMNS = (
     "changed_at_borders", "moved_share", "unknown_share", "touching_share", "between_share", "class_count",
     "input_std", "target_mean", "target_std", "target_entropy_bits", "target_sharpness",
 )  # fmt: skip
+
+SPECIAL = re.compile(r"[!-,/:-@\[-^`{-~]|^ | \Z")
+"""ASCII but letters, digits and `-._`, and spaces at the ends."""
 
 InputFrom = Literal["left", "right", "file", "grey", "edges"]
 
@@ -65,10 +70,14 @@ class Dataset:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        fields = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        fields["classes"] = fields["classes"] and ClassTable.from_json(fields["classes"])
-        fields["edges"] = fields["edges"] and EdgeSettings(**fields["edges"])
-        return cls(**fields)
+        """Return what `dataset.json` in `folder` says; raise UserError where it is not as `write` leaves it."""
+        return read_json(folder / "dataset.json", cls._of_json)
+
+    @classmethod
+    def _of_json(cls, fields: dict[str, Any]) -> Self:
+        classes = fields["classes"] and ClassTable.from_json(fields["classes"])
+        edges = fields["edges"] and EdgeSettings(**fields["edges"])
+        return cls(**{**fields, "classes": classes, "edges": edges})
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,50 @@ class Pair:
     pair_id: str
     input_path: Path
     target_path: Path
+
+
+def refuse_unusable(names: Iterable[str], where: Path | str) -> None:
+    """Raise UserError where a name cannot become a pair_id: a file's name, a cell of tables, a part of messages.
+
+    It must be text in UTF-8 on one line, without control characters, and `<pair_id>.png` must not be longer than a file
+    system takes. Every other name is kept as it is: spaces at either end, `NA`, `007`, quotes, commas, any script.
+
+    Args:
+        names: pair_ids, or names of files without their endings; folders may stand before them.
+        where: stands in the message, e.g. the folder that holds the files.
+    """
+    for name in names:
+        if fault := _fault_of(name):
+            # repr escapes what cannot be shown.
+            raise UserError(f"{where}: the name {name!r} {fault}; rename the file")
+
+
+def _fault_of(name: str) -> str:
+    kinds = {unicodedata.category(character) for character in name}
+    if "Cs" in kinds:
+        return "must be UTF-8, it is not"
+    if kinds & {"Cc", "Zl", "Zp"}:
+        return "must stand on one line, it holds a line break or another control character"
+    pair_id = name.rpartition("/")[2]
+    if pair_id in ("", ".", ".."):
+        return "must name a file, it does not"
+    size = max(len(f"{pair_id}.png".encode()), len(plain_name(pair_id).encode()))
+    if size > MAX_NAME_BYTES:
+        return f"must have at most {MAX_NAME_BYTES} bytes with .png behind it, it has {size}"
+    return ""
+
+
+def plain_name(pair_id: str) -> str:
+    """Return a name that every artifact store keeps: what means something in a web address is `=` and its code.
+
+    `pair_id_of` gives the pair_id again.
+    """
+    return SPECIAL.sub(lambda found: f"={ord(found[0]):02X}", pair_id)
+
+
+def pair_id_of(name: str) -> str:
+    """Return the pair_id that `plain_name` made this of."""
+    return re.sub("=([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), name)
 
 
 def group_of(pair_id: str, group_pattern: str | None) -> str:
@@ -114,7 +167,7 @@ def write_manifest(folder: Path, rows: list[dict]) -> None:
     """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty."""
     table = pd.DataFrame(rows, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS])
     table = table.sort_values(["split", "pair_id"], kind="stable")
-    table.to_csv(folder / "manifest.csv", index=False, lineterminator="\n")
+    write_table(folder / "manifest.csv", table)
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
@@ -122,9 +175,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
 
     A row with a `fault` is a file that could not become a pair: it has no images.
     """
-    return pd.read_csv(
-        folder / "manifest.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=""
-    )
+    return read_table(folder / "manifest.csv", TEXT_COLUMNS)
 
 
 def count_notes(manifest: pd.DataFrame) -> dict[str, int]:

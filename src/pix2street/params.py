@@ -4,17 +4,19 @@ There are no defaults here: `params.yaml` names every key, so that DVC sees ever
 mistyped or out-of-range key is an error that names its path, what was expected and what came.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pix2street.archives import Limits
 from pix2street.class_tables import NAMED_TABLES
 from pix2street.errors import UserError
+from pix2street.layout import Layout
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
@@ -45,7 +47,16 @@ def _table_name(name: str) -> str:
     return name
 
 
+def _full_path(path: str) -> str:
+    if path.startswith("~"):
+        full = os.path.expanduser(path)
+        raise ValueError(f"must be written in full, {full}: DVC reads it too, and takes ~ for a folder's name")
+    return path
+
+
 WebAddress = Annotated[str, Field(pattern=r"^https?://")]
+TrackedPath = Annotated[str, Field(min_length=1), AfterValidator(_full_path)]
+"""A path that `dvc.yaml` names as a dependency."""
 WorkingSize = Annotated[int, Field(ge=32, le=2048), AfterValidator(_multiple_of_16)]
 
 
@@ -165,7 +176,7 @@ class Download(Section):
         "sketches",
         "paired_folder",
     ]
-    path: Annotated[str, Field(min_length=1)]
+    path: TrackedPath
     max_files: Count
     max_gib: Annotated[float, Field(gt=0)]
     max_unpack_ratio: Annotated[float, Field(ge=1)]
@@ -265,7 +276,7 @@ class Segment(Section):
 
     device: Device
     judge: Annotated[str, Field(pattern=r"^(trained|keras|segformer_b[0-5]_cityscapes_1024)$")]
-    path: Annotated[str, Field(min_length=1)]
+    path: TrackedPath
     pretrained: Pretrained
     seed: Seed
     filters: Count
@@ -410,12 +421,61 @@ def read_params(path: Path) -> Params:
     """Read and check all of `params.yaml`.
 
     Raises:
-        UserError: the file is missing, or as `parse_params`.
+        UserError: as `read_yaml_text` and `parse_params`; or a path lies in an output of the pipeline or holds one.
+    """
+    params = parse_params(read_yaml_text(path), path.name)
+    _refuse_outputs(params, path.parent)
+    return params
+
+
+def _refuse_outputs(params: Params, root: Path) -> None:
+    """What a stage reads of the user's must not be what the pipeline makes: it would be removed and made again."""
+    layout = Layout(root.resolve())
+    for key, text in (("download.path", params.download.path), ("segment.path", params.segment.path)):
+        path = (layout.root / text).resolve()
+        for stage, outputs in layout.outputs.items():
+            if met := next((one for one in outputs if path.is_relative_to(one) or one.is_relative_to(path)), None):
+                place = "is" if path == met else "lies in" if path.is_relative_to(met) else "holds"
+                raise UserError(
+                    f"{key}: {text} {place} {met.relative_to(layout.root)}, which the stage `{stage}` makes; name a "
+                    "folder apart from all that the pipeline makes, e.g. data/source or one outside of the repository"
+                )
+
+
+def read_yaml_text(path: Path) -> str:
+    """Return the text of `params.yaml` or a profile; no line end is changed.
+
+    Raises:
+        UserError: the file is missing, or is not in UTF-8.
     """
     try:
-        return parse_params(path.read_text(encoding="utf-8"), path.name)
+        return path.read_bytes().decode()
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run in the project's root") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path.name}: must be in UTF-8, which is what DVC reads, line {line} holds the byte "
+            f"0x{error.object[error.start]:02x} in another encoding; save the file as UTF-8"
+        ) from error
+
+
+def load_yaml(text: str, name: str) -> Any:
+    """Return the values of YAML 1.2, the dialect that DVC reads: `1e-4` is a number and `no` is a word.
+
+    Raises:
+        UserError: it is no YAML; `name`, line and column stand before the reason.
+    """
+    try:
+        return YAML(typ="safe").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        reason = " ".join(filter(None, (error.context, error.problem)))
+        raise UserError(f"{name}: no valid YAML: {place}{reason}; correct the line") from error
+    except (YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name}: no valid YAML: {reason}; correct the file") from error
 
 
 def parse_params(text: str, name: str) -> Params:
@@ -424,11 +484,10 @@ def parse_params(text: str, name: str) -> Params:
     Raises:
         UserError: it is no YAML or breaks the schema; every fault is listed with its key path.
     """
-    try:
-        # YAML 1.2, the dialect DVC reads: `1e-4` is a number and `no` is a word.
-        values = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise UserError(f"{name}: no valid YAML: {error}") from error
+    values = load_yaml(text, name)
+    if not isinstance(values, dict):
+        met = "empty" if values is None else f"a {'list' if isinstance(values, list) else 'single value'}"
+        raise UserError(f"{name}: the file must hold sections, `name:` each, it is {met}; get it back from git")
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -447,6 +506,8 @@ def _describe(fault: dict) -> str:
     if fault["type"] == "missing":
         return f"{key}: missing; add it"
     rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if fault["type"] == "string_type":
+        rule += ", in quotes where it looks like something else"
     if isinstance(fault["input"], dict):  # a rule between keys names what it met
         return f"{key}: {rule}" if fault["loc"] else rule
     return f"{key}: {rule}; it is {fault['input']!r}"

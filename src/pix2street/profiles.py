@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from pix2street.errors import UserError
 from pix2street.files import write_text
-from pix2street.params import Section, describe_faults, parse_params
+from pix2street.params import Section, describe_faults, load_yaml, parse_params, read_yaml_text
 
 BASE = "quick"
 Size = Annotated[float, Field(gt=0)]
@@ -72,9 +72,7 @@ def read_profile(folder: Path, name: str) -> Profile:
         raise UserError(f"{folder.name}/: no profile {name!r}; {there}")
     path = folder / f"{name}.yaml"
     try:
-        return Profile.model_validate(_load(path.read_text(encoding="utf-8")))
-    except YAMLError as error:
-        raise UserError(f"{folder.name}/{path.name}: no valid YAML: {error}") from error
+        return Profile.model_validate(load_yaml(read_yaml_text(path), f"{folder.name}/{path.name}"))
     except ValidationError as error:
         raise UserError(f"{folder.name}/{path.name} is no valid profile:\n{describe_faults(error)}") from error
 
@@ -101,7 +99,7 @@ def changes_of(params: Path, folder: Path, name: str) -> list[Change]:
     Raises:
         UserError: as `values_of`; `params` is missing, no YAML, or lacks a key that the profile sets.
     """
-    return _changes(_read(params), folder, name)
+    return _changes(read_yaml_text(params), folder, name)
 
 
 def use_profile(params: Path, folder: Path, name: str) -> list[Change]:
@@ -113,7 +111,7 @@ def use_profile(params: Path, folder: Path, name: str) -> list[Change]:
     Raises:
         UserError: as `changes_of`, or the result breaks the schema; `params` is then as it was.
     """
-    before = _read(params)
+    before = read_yaml_text(params)
     changes = _changes(before, folder, name)
     after = _replaced(before, changes)
     try:
@@ -157,14 +155,6 @@ def _sizes(needs: Needs) -> tuple[str, str, str, str]:
     return time, f"{needs.memory_gib:g} GiB", f"{needs.disk_gib:g} GiB", basis
 
 
-def _read(params: Path) -> str:
-    try:
-        # Not read_text, which would turn another system's line ends into this one's.
-        return params.read_bytes().decode("utf-8")
-    except FileNotFoundError as error:
-        raise UserError(f"{params}: no such file; run in the project's root") from error
-
-
 def _load(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
@@ -180,10 +170,7 @@ def _flat(values: Any, section: str = "") -> Iterator[tuple[str, Any]]:
 
 def _changes(text: str, folder: Path, name: str) -> list[Change]:
     wanted = values_of(folder, name)
-    try:
-        values = _load(text)
-    except YAMLError as error:
-        raise UserError(f"params.yaml: no valid YAML: {error}") from error
+    values = load_yaml(text, "params.yaml")
     there = dict(_flat(values)) if isinstance(values, dict) else {}
     if unknown := [key for key in wanted if key not in there]:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 
 from pix2street import numerics
 from pix2street.errors import UserError
+from pix2street.files import REMAKE
 from pix2street.layout import Layout
-from pix2street.params import Params, read_params
+from pix2street.params import Params, load_yaml, read_params, read_yaml_text
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -43,9 +45,20 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
     layout = Layout(Path.cwd())
     with with_clear_errors(Path(sys.argv[0]).stem, layout.root, computes=tensorflow):
         params = read_params(layout.params)
+        refuse_missing(layout, Path(sys.argv[0]).stem)
         if tensorflow:
             load_quietly("tensorflow")
         main(params, layout)
+
+
+def refuse_missing(layout: Layout, stage: str) -> None:
+    """Raise UserError where an output of an earlier stage is missing that `stage` depends on by `dvc.yaml`."""
+    path = layout.root / "dvc.yaml"
+    deps = load_yaml(read_yaml_text(path), path.name)["stages"][stage]["deps"] if path.is_file() else []
+    makers = {dep: layout.stage_of(Path(dep)) for dep in deps}
+    missing = [f"{dep} (of `{maker}`)" for dep, maker in makers.items() if maker and not (layout.root / dep).exists()]
+    if missing:
+        raise UserError(f"outputs of earlier stages must be there, missing: {', '.join(missing)}; run `dvc repro`")
 
 
 @contextmanager
@@ -63,12 +76,21 @@ def with_clear_errors(name: str, root: Path, computes: bool = False) -> Iterator
         os.environ.setdefault(variable, value)
     # Pillow's are of tags that are broken or unknown to it, beside pixels that are sound.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold what the terminal's encoding does not: it is shown escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
     try:
         yield
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except FileNotFoundError as error:
+        stage = Layout(root).stage_of(Path(error.filename)) if isinstance(error.filename, str | Path) else None
+        if stage is None:
+            raise
+        sys.exit(f"{name}: {error.filename}: no such file or folder, the stage `{stage}` makes it; {REMAKE}")
     except OSError as error:
         if error.errno not in NO_ROOM_OR_ACCESS:
             raise

@@ -36,6 +36,7 @@ from pix2street.pairs import Dataset, read_manifest
 from pix2street.spool import Spool
 from pix2street.store import EXPERIMENT, PARAMS_TAG, WEIGHTS_TAG, Delivery, connect, one_line, store_key
 from pix2street.system_metrics import SystemMetrics
+from pix2street.tables import read_table
 
 TRAINING_TAG = "pix2street.training"
 PROTOCOL_TAG = "pix2street.protocol"
@@ -178,7 +179,7 @@ class Run:
         """Data, epochs and model as they are on disk; all in one moment, so that a second time changes nothing."""
         self._record_data(**condition)
         if self._layout.history.exists():
-            for row in pd.read_csv(self._layout.history).to_dict("records"):
+            for row in read_table(self._layout.history).to_dict("records"):
                 sheet = self._layout.samples / f"epoch_{row['epoch']:04.0f}.png"
                 epoch, ms = int(row.pop("epoch")), self._about["start_ms"]
                 self._record_epoch(epoch, row, sheet if sheet.exists() else None, ms, **condition)

@@ -1,13 +1,12 @@
 """How a trained generator is used, `usage.json` beside its weights: what it must be shown, and in which mode."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from pix2street.batches import InputEncoding
 from pix2street.errors import UserError
-from pix2street.files import write_json
+from pix2street.files import read_json, write_json
 from pix2street.pairs import InputFrom
 
 FILE = "usage.json"
@@ -47,12 +46,16 @@ class Usage:
         """What `folder` says of its generator.
 
         Raises:
-            UserError: it says nothing: it is no generator of this project.
+            UserError: it says nothing, so that it is no generator of this project; or the file is damaged or of
+                another form.
         """
         path = folder / FILE
         if not path.is_file():
             raise UserError(
                 f"{folder}: must hold {FILE}, as models/generator does; name another folder, or run `dvc repro`"
             )
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, cls._of_json, "name another folder, or run `dvc repro`")
+
+    @classmethod
+    def _of_json(cls, fields: dict[str, Any]) -> Self:
         return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"])})

@@ -1,3 +1,4 @@
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -214,3 +215,21 @@ def test_halves_keep_one_pair_id_where_one_of_them_is_missing(tmp_path):
         (tmp_path / "source" / name).write_bytes(image(1))
     _, files = run(tmp_path / "source", tmp_path, **APART)
     assert sorted(files) == ["train/inputs/train_1.png", "train/targets/train_1.png", "val/inputs/val_1.png"]
+
+
+def test_names_are_kept_or_refused_before_anything_is_copied(source, tmp_path):
+    for index, name in enumerate(("null", "NA", " x ", "007", "x" * 251)):
+        (source / "train" / f"{name}.png").write_bytes(image(index))
+    fetch(tmp_path / "out", path=source, **SETTINGS)
+    assert {"null.png", "NA.png", " x .png", "007.png", "x" * 251 + ".png"} < {*os.listdir(tmp_path / "out/train")}
+    (source / "train" / os.fsdecode(b"stra\xdfe.png")).write_bytes(image(9))
+    with pytest.raises(UserError, match=r"source: the name 'train/stra\\udcdfe' must be UTF-8, it is not; rename"):
+        fetch(tmp_path / "again", path=source, **SETTINGS)
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_name_that_is_too_long_behind_its_split_is_refused(source, tmp_path):
+    for split in ("train", "val"):
+        (source / split / f"{'x' * 250}.png").write_bytes(image(9))
+    with pytest.raises(UserError, match=r"must have at most 255 bytes with .png behind it, it has 260"):
+        fetch(tmp_path / "out", path=source, **SETTINGS)

@@ -8,11 +8,12 @@ from browser import CHROMIUM, look_at
 
 from pix2street.classes import ClassEntry, ClassTable
 from pix2street.errors import UserError
-from pix2street.files import write_json
+from pix2street.files import write_bytes, write_json
 from pix2street.images import png_bytes
 from pix2street.metrics import METRICS, Samples, bootstrap
 from pix2street.metrics.segmentation import counts_of
 from pix2street.reporting.comparison import Result, Row, as_page, as_text, compare
+from pix2street.tables import write_table
 
 TABLE = ClassTable((ClassEntry(1, "road", (0, 0, 0), True), ClassEntry(2, "car", (1, 1, 1), True)))
 PAIRS = 40
@@ -167,4 +168,30 @@ def test_results_of_no_evaluation_or_of_an_older_one_are_refused(tmp_path):
         Result.read("mine", tmp_path, tmp_path)
     write_json(tmp_path / "metrics.json", {"generated": {}})
     with pytest.raises(UserError, match="mine: its metrics name no protocol; evaluate it again"):
+        Result.read("mine", tmp_path, tmp_path)
+
+
+def test_results_are_read_whatever_their_pairs_are_called(tmp_path):
+    names = ["null", "NA", "007", " x ", "", "a,b"]
+    write_json(tmp_path / "metrics.json", A.metrics)
+    images = A.images.head(len(names)).assign(pair_id=names)
+    write_table(tmp_path / "images.csv", images)
+    write_table(tmp_path / "class_pixels.csv", A.class_pixels.head(2 * len(names)).assign(pair_id=np.repeat(names, 2)))
+    for name in ("null", "=2541", "=20x=20"):
+        write_bytes(tmp_path / "samples" / name / "input.png", b"png")
+    result = Result.read("mine", tmp_path, tmp_path / "samples")
+    assert result.images["pair_id"].tolist() == names
+    assert result.images["l1"].tolist() == images["l1"].tolist()
+    assert result.class_pixels["pair_id"].tolist() == [*np.repeat(names, 2)]
+    assert {*result.samples} == {"null", "%41", " x "}
+
+
+@pytest.mark.parametrize("damage", ["metrics.json", "images.csv", "class_pixels.csv"])
+def test_a_result_that_is_damaged_is_one_message_with_the_run(tmp_path, damage):
+    write_json(tmp_path / "metrics.json", A.metrics)
+    write_table(tmp_path / "images.csv", A.images)
+    write_table(tmp_path / "class_pixels.csv", A.class_pixels)
+    whole = (tmp_path / damage).read_bytes()
+    (tmp_path / damage).write_bytes(whole[: len(whole) - 20] + b'"')
+    with pytest.raises(UserError, match=rf"{damage}: .*; evaluate the run mine again with this version"):
         Result.read("mine", tmp_path, tmp_path)

@@ -1,3 +1,4 @@
+import os
 import re
 
 import numpy as np
@@ -258,4 +259,11 @@ def test_nothing_downloaded_is_an_error(downloaded, out):
     for path in downloaded.glob("*/*.png"):
         path.unlink()
     with pytest.raises(UserError, match="no images; run the download stage again"):
+        split_pairs(downloaded, out, **SETTINGS)
+
+
+@pytest.mark.parametrize("name", [b"town_stra\xdfe.png", b"town_a\nb.png"])
+def test_a_name_that_no_table_can_hold_is_refused(downloaded, out, name):
+    (downloaded / "train" / os.fsdecode(name)).write_bytes((downloaded / "train/town_0.png").read_bytes())
+    with pytest.raises(UserError, match=r"the name 'train/town_.*; rename the file"):
         split_pairs(downloaded, out, **SETTINGS)

@@ -508,3 +508,27 @@ def test_what_later_stages_wait_for_follows_the_data_alone(sound, tmp_path):
     assert before == passed(sound)
     write_manifest(split, read_manifest(split).assign(target_mean=99.0).to_dict("records"))
     assert passed(split) != before
+
+
+NAMES = ["null", "NA", "nan", "1e5", "007", "True", " x ", 'a,b "c"', "%41", "<b>"]
+
+
+def test_names_that_look_like_something_else_stay_names_in_every_check(planter, tmp_path):
+    dark = [("train", name) for name in NAMES[:6]] + [("val", name) for name in NAMES[6:]]
+    for index, (split, name) in enumerate(dark):
+        image = planter.path(f"{'a' if split == 'train' else 'b'}_{index if split == 'train' else index + 4:02d}")
+        image.rename(image.with_name(f"{name}.png"))
+        planter.change(name, photo=lambda photo: photo.point(lambda level: level // 16))
+    split = split_of(planter, replace(DATASET, group_pattern=None))
+    assert {pair.pair_id for pair in read_pairs(split, "val")} == {*NAMES[6:]}
+    verdict, table = validate_split(split, **LIMITS, data_docs=tmp_path / "docs")
+    found = failed(verdict)
+    assert found["dark"] == sorted(NAMES)
+    assert "complete" not in found
+    with pytest.raises(UserError) as refused:
+        refuse_failures(verdict, table)
+    lines = [line.strip() for line in str(refused.value).splitlines()]
+    assert all(any(line.startswith(f"{name.strip()} ") for line in lines) for name in NAMES)
+    waived = validate_split(split, **{**LIMITS, "waive": {"checks": [], "pairs": NAMES}})[0]
+    assert "dark" not in failed(waived)
+    assert "null" in render_validation(split, verdict, table)

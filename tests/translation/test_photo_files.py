@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,17 @@ def test_photos_that_exist_are_refused_replaced_or_kept():
 
 def test_variants_carry_their_seed():
     assert photos("shots/one", seeds=(4, 5)) == ["out/a_seed4.png", "out/a_seed5.png"]
+
+
+@pytest.mark.parametrize("name", [b"stra\xdfe.png", b"a\nb.png", b"one/a\rb.png"])
+def test_a_name_that_no_message_can_show_is_refused(name):
+    Path("shots", os.fsdecode(name)).touch()
+    with pytest.raises(UserError, match=r"shots.*: the name '.*; rename the file"):
+        photos("shots")
+
+
+def test_a_name_may_be_too_long_only_with_its_seed():
+    Path("shots", "x" * 251 + ".png").touch()
+    assert f"out/{'x' * 251}.png" in photos("shots")
+    with pytest.raises(UserError, match=r"must have at most 255 bytes with .png behind it, it has 261"):
+        photos("shots", seeds=(0, 1))

@@ -95,3 +95,17 @@ def test_with_dropout_each_has_its_own_noise_whoever_comes_along(road_and_sky, m
     first, second = translator.translate_all([ids, ids], ["p4", "p5"])
     assert (first == translator.translate(ids, "p4")).all()
     assert (second == translator.translate(ids, "p5")).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"encoding": ', "usage.json: must be whole JSON"),
+        ('{"encoding": {"encoding": "color", "classes": null}}', "usage.json: is not as this version writes it"),
+        ("{}", r"usage.json: is not as this version writes it \(KeyError: 'encoding'\); name another folder, or run"),
+    ],
+)
+def test_a_usage_that_is_damaged_or_older_is_one_message(tmp_path, text, message):
+    (tmp_path / "usage.json").write_text(text)
+    with pytest.raises(UserError, match=message):
+        Usage.read(tmp_path)

@@ -9,7 +9,7 @@ import pandas as pd
 from pix2street.archives import Limits, Source, open_source
 from pix2street.errors import UserError
 from pix2street.images import IMAGE_SUFFIXES
-from pix2street.pairs import SPLITS, group_of
+from pix2street.pairs import SPLITS, group_of, refuse_unusable
 
 NOT_IMAGES_SHOWN = 5
 
@@ -40,8 +40,9 @@ def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
         sides: all images, or inputs and targets apart.
 
     Raises:
-        UserError: a pair_id that stands twice in one split and side.
+        UserError: a pair_id that stands twice in one split and side, or a name that can be none.
     """
+    refuse_unusable((str(PurePosixPath(name).with_suffix("")) for names in sides for name in names), path)
     places = pd.DataFrame(
         [(name, side) for side, names in enumerate(sides) for name in names], columns=["name", "side"]
     )
@@ -53,6 +54,7 @@ def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
         raise UserError(f"{path}: a pair_id (the name without its ending) must stand once; rename or remove:\n{listed}")
     if places.duplicated(["stem", "side"]).any():
         places["stem"] = places["split"] + "_" + places["stem"]
+        refuse_unusable(places["stem"], path)
     return dict(zip(places["name"], places["stem"], strict=True))
 
 

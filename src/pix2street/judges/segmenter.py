@@ -4,7 +4,6 @@ A network takes photos `[N, H, W, 3]` and gives a score for each of its classes,
 not the photo's, the classes are resized by nearest neighbour.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from pix2street.classes import VOID, ClassTable
 from pix2street.errors import UserError
-from pix2street.files import sha256_of, write_json
+from pix2street.files import read_json, sha256_of, write_json
 from pix2street.images import read_rgb, resize_labels, resize_photo, write_png
 from pix2street.judges.pretrained import SEGFORMERS, need_keras_hub
 from pix2street.networks import load_network, save_network
@@ -76,9 +75,9 @@ class Card:
         """The card in `folder`.
 
         Raises:
-            UserError: the weights beside it are not those it names.
+            UserError: it is missing or damaged, or the weights beside it are not those it names.
         """
-        card = cls(**json.loads((folder / "judge.json").read_text(encoding="utf-8")))
+        card = read_json(folder / "judge.json", lambda fields: cls(**fields))
         weights = folder / "segmenter.weights.h5"
         if (found := sha256_of(weights)) != card.weights_sha256:
             raise UserError(

@@ -3,7 +3,6 @@
 Numbers of different protocols are not compared unless that is asked for, and then they are marked.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,13 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.errors import UserError
+from pix2street.files import read_json, with_keys
 from pix2street.images import data_uri
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.segmentation import resampled
+from pix2street.pairs import pair_id_of
 from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
+from pix2street.tables import read_table
 
 SHARED = ("shared", "intervals")
 """Parts of the protocol that every score depends on."""
@@ -46,20 +48,20 @@ class Result:
         """What lies in `reports/evaluate` and `reports/report/samples`, wherever these are.
 
         Raises:
-            UserError: there are no metrics, or they are older than their protocol.
+            UserError: there are no metrics, they are older than their protocol, or a file is damaged.
         """
         path = evaluated / "metrics.json"
         if not path.is_file():
             raise UserError(f"{name}: no {path.name} there; the run was not evaluated, run `dvc repro` there")
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        way_out = f"evaluate the run {name} again with this version"
+        metrics = read_json(path, with_keys("generated"), way_out)
         if "protocol" not in metrics:
             raise UserError(f"{name}: its metrics name no protocol; evaluate it again with this version")
-        text = {"pair_id": str}
         pictures = {
-            folder.name: {png.stem: png.read_bytes() for png in sorted(folder.glob("*.png"))}
+            pair_id_of(folder.name): {png.stem: png.read_bytes() for png in sorted(folder.glob("*.png"))}
             for folder in sorted(samples.glob("*/"))
         }
-        tables = (pd.read_csv(evaluated / f"{table}.csv", dtype=text) for table in ("images", "class_pixels"))
+        tables = (read_table(evaluated / f"{table}.csv", way_out=way_out) for table in ("images", "class_pixels"))
         return cls(name, metrics, *tables, pictures)
 
 

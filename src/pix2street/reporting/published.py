@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-import pandas as pd
-
 from pix2street.classes import ClassTable, cityscapes_classes
+from pix2street.tables import parse_table
 
+TEXT_COLUMNS = ("method", "judge", "judged_px", "void", "source")
 SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")
 
 
@@ -18,8 +18,8 @@ def published_rows(metrics: Mapping[str, Any], classes: ClassTable | None) -> li
     """
     if classes is None or classes.evaluated_names != cityscapes_classes().evaluated_names:
         return []
-    with files("pix2street.reporting").joinpath("published.csv").open(encoding="utf-8") as file:
-        table = pd.read_csv(file, keep_default_na=False, na_values="")
+    text = files("pix2street.reporting").joinpath("published.csv").read_text(encoding="utf-8")
+    table = parse_table(text, TEXT_COLUMNS, "published.csv")
     protocol = metrics.get("protocol", {})
     shared, judge = protocol.get("shared", {}), protocol.get("segmentation", {}).get("judge", {})
     ours = {

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
 from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.tables import as_csv
 
 RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
@@ -165,7 +167,7 @@ def _shared_protocol(split_folder: Path, dataset: str, split: str, targets: Sequ
         "dataset": dataset,
         "split": split,
         "pairs": len(rows),
-        "pairs_sha256": hashlib.sha256(columns.to_csv(index=False).encode()).hexdigest(),
+        "pairs_sha256": hashlib.sha256(as_csv(columns).encode()).hexdigest(),
         "height_px": height,
         "width_px": width,
         "photos_resized": "bicubic, antialiased",
@@ -222,16 +224,21 @@ def _metrics(scores: dict, floor: dict, split: str, pairs: int, protocol: dict, 
         if ceiling and score is not ceiling:
             score["of_ceiling"] = {name: score[name] / ceiling[name] for name in SHARES if ceiling[name]}
     main = {name: scores[name] for name in ("generated", "ceiling") if name in scores}
-    kept = ("split", "images", "pixel_accuracy", "class_accuracy", "mean_iou")
     return {
         "split": split,
         "pairs": pairs,
         **main,
         "floor": floor,
         "baselines": {name: score for name, score in scores.items() if name not in main},
-        "judge": judge_score and {key: judge_score[key] for key in kept},
+        "judge": judge_score_of(judge_score),
         "protocol": protocol,
     }
+
+
+def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what `metrics.json` keeps of `score.json`; None for a set without classes, which has no judge."""
+    kept = ("split", "images", "pixel_accuracy", "class_accuracy", "mean_iou")
+    return score and {key: score[key] for key in kept}
 
 
 def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:

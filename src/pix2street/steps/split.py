@@ -29,7 +29,7 @@ from pix2street.images import (
     resize_photo,
     write_png,
 )
-from pix2street.pairs import SPLITS, Dataset, group_of, split_side_by_side, write_manifest
+from pix2street.pairs import SPLITS, Dataset, group_of, refuse_unusable, split_side_by_side, write_manifest
 
 HASH_SIDE = 16
 """The perceptual hash has this squared as bits: 256."""
@@ -88,6 +88,7 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path.name != "dataset.json")
     if not files:
         raise UserError(f"{downloaded}: no images; run the download stage again")
+    refuse_unusable((str(path.relative_to(downloaded).with_suffix("")) for path in files), downloaded)
     table = pd.DataFrame({"path": files, "pair_id": [path.stem for path in files]})
     parts = [path.relative_to(downloaded).parts for path in files]
     table["split"] = [place[0] for place in parts]
@@ -139,7 +140,7 @@ def _make_row(
     row |= {"input_path": place.format("inputs"), "target_path": place.format("targets")}
     row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, item.files)).encode()).hexdigest()
     for side, stored in (("input", input_stored), ("target", target_stored)):
-        row |= {f"{side}_mode": stored.mode, f"{side}_notes": "; ".join(stored.notes)}
+        row |= {f"{side}_mode": stored.mode, f"{side}_notes": "; ".join(stored.notes) or None}
         row[f"{side}_source_height_px"], row[f"{side}_source_width_px"] = stored.pixels.shape[:2]
 
     target = resize_photo(target_stored.pixels, *size)
@@ -195,7 +196,7 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> t
         # An id that no class has must not reach a network: it becomes the first class, and is reported.
         ids = np.where(unknown, np.uint8(classes.entries[0].id), stored)
         share = round(float(unknown.mean()), 6)
-        listed = " ".join(map(str, np.unique(stored[unknown])))
+        listed = " ".join(map(str, np.unique(stored[unknown]))) or None
         columns = {"changed_share": share, "moved_share": 0.0, "unknown_share": share, "unknown_ids": listed}
         return ids, columns | describe_borders(stored)
     ids, distance = classes.snap(stored)
@@ -206,7 +207,7 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> t
         "moved_share": round(float((distance > snap_tolerance / 2).mean()), 6),
         "changed_at_borders": round(float(_near_borders(ids)[changed].mean()), 4) if changed.any() else np.nan,
         "unknown_share": round(float((distance > snap_tolerance).mean()), 6),
-        "unknown_ids": "",
+        "unknown_ids": None,
     }
     return ids, columns | describe_borders(ids)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pix2street.errors import UserError
 from pix2street.images import IMAGE_SUFFIXES
+from pix2street.pairs import refuse_unusable
 
 Existing = Literal["refuse", "replace", "keep"]
 
@@ -86,7 +87,8 @@ def plan(images: Sequence[Found], out: Path, seeds: Sequence[int | None], existi
             they are kept and what is missing is made.
 
     Raises:
-        UserError: two photos would have one name, one would take the place of an input, or one exists.
+        UserError: two photos would have one name, one cannot have its name, one would take the place of an input, or
+            one exists.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out: {out} is a file, it must be a folder; name another")
@@ -94,8 +96,9 @@ def plan(images: Sequence[Found], out: Path, seeds: Sequence[int | None], existi
     inputs = {image.path.resolve() for image in images}
     for image in images:
         for seed in seeds:
-            ending = f"_seed{seed}.png" if len(seeds) > 1 else ".png"
-            job = Job(image.path, seed, out / image.name.with_name(f"{image.name.name}{ending}"))
+            name = f"{image.name}_seed{seed}" if len(seeds) > 1 else str(image.name)
+            refuse_unusable([name], image.path.parent)
+            job = Job(image.path, seed, out / f"{name}.png")
             if job.photo in jobs:
                 raise UserError(
                     f"{jobs[job.photo].source} and {job.source}: both their photos would be {job.photo}; rename one, "
