@@ -7,10 +7,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
 
 BOTTOM = {
+    "accounting",
     "archives",
     "errors",
     "fetching",
     "files",
+    "formats",
     "hashes",
     "layout",
     "lockfile",

@@ -6,7 +6,7 @@ Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks se
 import base64
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image
 
 from pix2street.errors import UserError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+from pix2street.formats import HEAD_BYTES, PILLOW_FORMATS, why_no_image
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -92,7 +91,7 @@ def _opened(
 ) -> Iterator[tuple[Image.Image, str]]:
     """A fully decoded image and its mode."""
     try:
-        with Image.open(file, formats=formats and list(formats)) as image:
+        with Image.open(file, formats=list(formats or PILLOW_FORMATS)) as image:
             if max_px is not None and image.width * image.height > max_px:
                 raise UserError(
                     f"{name or file}: is {image.width}x{image.height} px, at most {max_px:,} pixels may be; reduce it"
@@ -103,9 +102,18 @@ def _opened(
             yield image, "RGB;16" if deep else image.mode
     # Pillow reports a broken file with any of these, depending on its format and on where it breaks.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error) if name == "" else str(error).replace(repr(file), "it")
+        reason = _other_format(file, name) or (str(error) if name == "" else str(error).replace(repr(file), "it"))
         way_out = f"send a whole {', '.join(formats)}" if formats else "replace or remove the file"
         raise UserError(f"{name or file}: not a readable image ({reason}); {way_out}") from error
+
+
+def _other_format(file: Path | BinaryIO, name: str) -> str:
+    """What a file is that is no image, with the way out; empty where it has no name or cannot be read."""
+    with suppress(OSError, ValueError):
+        with file.open("rb") if isinstance(file, Path) else io.BytesIO(file.getvalue()) as stream:
+            why = why_no_image(name or str(file), stream.read(HEAD_BYTES))
+        return "" if why.startswith("no image") else why
+    return ""
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

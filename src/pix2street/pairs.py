@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -109,21 +111,41 @@ def split_side_by_side(image: np.ndarray, input_half: Literal["left", "right"]) 
     return (left, right) if input_half == "left" else (right, left)
 
 
-def write_manifest(folder: Path, rows: list[dict]) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty."""
-    table = pd.DataFrame(rows, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS])
+def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
+    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty.
+
+    Args:
+        left_out: what makes no pair, as `accounting.read_left_out` returns it. It stands behind the pairs, with its
+            reason in a last column, `left_out`; without such rows there is no such column.
+    """
+    columns = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
+    table = pd.DataFrame(rows, columns=columns)
     table = table.sort_values(["split", "pair_id"], kind="stable")
     table.to_csv(folder / "manifest.csv", index=False, lineterminator="\n")
+    if left_out:
+        rest = pd.DataFrame(left_out).rename(columns={"reason": "left_out"}).reindex(columns=columns)
+        # Apart from the pairs: a table of both would turn their whole numbers into others.
+        rest.to_csv(folder / "manifest.csv", mode="a", header=False, index=False, lineterminator="\n")
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """The manifest below `folder`; ids stay text even where they look like numbers.
+    """The manifest below `folder` without what was left out; ids stay text even where they look like numbers.
 
     A row with a `fault` is a file that could not become a pair: it has no images.
     """
-    return pd.read_csv(
-        folder / "manifest.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=""
-    )
+    read = partial(pd.read_csv, folder / "manifest.csv", keep_default_na=False, na_values="")
+    table = read(dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    if "left_out" not in table:
+        return table
+    pairs = table["left_out"].isna()
+    return read(dtype=dict.fromkeys(TEXT_COLUMNS, str), nrows=int(pairs.sum())).drop(columns="left_out")
+
+
+def read_left_out(folder: Path) -> pd.DataFrame:
+    """The manifest's rows of what was left out: `source`, `files`, `left_out`; the last is the reason."""
+    text = dict.fromkeys(["source", "left_out"], str)
+    table = pd.read_csv(folder / "manifest.csv", dtype=text, keep_default_na=False, na_values="")
+    return table.reindex(columns=["source", "files", "left_out"]).dropna(subset="left_out").reset_index(drop=True)
 
 
 def read_pairs(folder: Path, split: str) -> list[Pair]:

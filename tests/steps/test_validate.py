@@ -101,7 +101,8 @@ def test_sound_pairs_pass_and_the_verdict_is_stable(sound):
     assert failed(verdict) == {}
     assert verdict["success"]
     assert verdict["pairs"] == {"train": 10, "val": 4}
-    assert verdict["files"] == {"checked": 14, "passed": 14, "failed": 0}
+    account = {"found": 14, "in_pairs": 14, "faulty": 0, "left_out": 0, "left_out_for": {}}
+    assert verdict["files"] == {**account, "checked": 14, "passed": 14, "failed": 0}
     assert json.dumps(verdict) == json.dumps(validate_split(sound, **LIMITS)[0])
     refuse_failures(verdict, table)
 

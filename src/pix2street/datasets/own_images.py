@@ -1,36 +1,51 @@
 """What `paired_folder`, `colorization` and `sketches` share: a user's images go into splits, byte for byte."""
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
+from pix2street.accounting import in_words, settle
 from pix2street.archives import Limits, Source, open_source
 from pix2street.errors import UserError
-from pix2street.images import IMAGE_SUFFIXES
+from pix2street.formats import HEAD_BYTES, IMAGE_SUFFIXES, ending_for, has_image_ending, why_no_image
 from pix2street.pairs import SPLITS, group_of
 
-NOT_IMAGES_SHOWN = 5
 
+def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], dict[str, str]]:
+    """Return the names of all images and, for every other file, why it is none.
 
-def images_of(source: Source, others_wanted: Collection[str] = ()) -> list[str]:
-    """The names of all images; what else is there is said, so that nothing is passed over in silence.
+    A name that ends as images do is taken for one: `split` decodes it. Of all others the content decides.
+
+    Args:
+        tables: files that are read for something else.
 
     Raises:
         UserError: there is no image.
     """
-    images = [name for name in source.names if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
+    images, others = [], dict(source.left_out)
+    for name in source.names:
+        if name in tables:
+            others[name] = "the class table"
+        elif not has_image_ending(name) and (why := why_no_image(name, source.head(name))):
+            others[name] = why
+        else:
+            images.append(name)
     if not images:
         raise UserError(
-            f"{source.path}: no images found ({', '.join(IMAGE_SUFFIXES)}); put yours there, mend download.path, or "
-            "choose download.dataset: synthetic_streets"
+            f"{source.path}: no images found, {_what_is_there(others)}; put yours there ({', '.join(IMAGE_SUFFIXES)}), "
+            "mend download.path, or choose download.dataset: synthetic_streets"
         )
-    others = sorted({*source.names} - {*images, *others_wanted})
-    if others:
-        shown = ", ".join(others[:NOT_IMAGES_SHOWN]) + (", ..." if len(others) > NOT_IMAGES_SHOWN else "")
-        print(f"{source.path}: passed over {len(others)} files that are no images: {shown}")
-    return images
+    return images, others
+
+
+def _what_is_there(others: dict[str, str]) -> str:
+    if not others:
+        return "it is empty"
+    shown = f"{next(iter(others))!r}{', ...' if len(others) > 1 else ''}"
+    return f"of {len(others):,} files ({shown}) are {in_words(Counter(others.values()))}"
 
 
 def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
@@ -116,12 +131,20 @@ def divide_groups(sizes: dict[str, int], split_shares: dict[str, float], seed: i
     return dealt
 
 
-def copy_images(source: Source, folder: Path, places: dict[str, str]) -> None:
-    """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, with its own ending."""
+def copy_images(source: Source, folder: Path, places: dict[str, str], left_out: dict[str, str]) -> None:
+    """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
+
+    An image keeps its ending where images end so; any other gets that of its content.
+
+    Args:
+        places: of all images that are taken.
+        left_out: the reason for every other file of the source.
+    """
     for place in {PurePosixPath(place).parent for place in places.values()}:
         (folder / place).mkdir(parents=True, exist_ok=True)
     for name, content in source.read(places.keys()):
-        (folder / f"{places[name]}{PurePosixPath(name).suffix.lower()}").write_bytes(content)
+        (folder / f"{places[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
+    settle(folder, source.path, {*source.names, *source.left_out}, places, left_out)
 
 
 def fetch_photos(
@@ -140,6 +163,7 @@ def fetch_photos(
             few groups to give every split one.
     """
     with open_source(path, limits) as source:
-        ids = pair_ids(path, images_of(source))
+        images, others = images_of(source)
+        ids = pair_ids(path, images)
         splits = divide(path, ids, group_pattern, split_shares, seed)
-        copy_images(source, folder, {name: f"{splits[name]}/{pair_id}" for name, pair_id in ids.items()})
+        copy_images(source, folder, {name: f"{splits[name]}/{pair_id}" for name, pair_id in ids.items()}, others)

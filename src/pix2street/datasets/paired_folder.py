@@ -43,7 +43,7 @@ def fetch(
     """
     with open_source(path, limits) as source:
         table = _class_table(source, classes)
-        images = images_of(source, [classes])
+        images, others = images_of(source, [classes])
         if form == "folders":
             kinds = {"inputs": input_folder, "targets": target_folder}
             sides = {kind: _below(images, name) for kind, name in kinds.items()}
@@ -56,7 +56,9 @@ def fetch(
         places = {
             name: str(PurePosixPath(splits[name], kind, ids[name])) for kind, side in sides.items() for name in side
         }
-        copy_images(source, folder, places)
+        beside = "beside the folders of inputs and targets"
+        others |= {name: beside for name in images if name not in places}
+        copy_images(source, folder, places, others)
     return Dataset(
         name="paired_folder",
         title=title,
