@@ -1,6 +1,7 @@
 """Read the files of a folder, a zip or a tar; a member that could do harm is refused before any file is read."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pix2street.errors import UserError
-from pix2street.formats import ARCHIVES, HEAD_BYTES, ZIP, format_of, has_image_ending, why_unwanted
+from pix2street.formats import ARCHIVES, DANGLING, HEAD_BYTES, ZIP, format_of, has_image_ending, why_unwanted
 
 GIB = 1 << 30
 DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
@@ -73,6 +74,8 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
             yield _folder(path, limits)
         elif not path.exists():
             raise UserError(f"{path}: no such folder or archive; put it there or mend its path in params.yaml")
+        elif not path.is_file():
+            raise UserError(f"{path}: neither a folder nor a file; fix its path in params.yaml")
         elif _is_tar(path):
             yield _tar(path, limits)
         elif _is_whole_zip(path):
@@ -80,9 +83,12 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
                 yield _zip(path, archive, limits)
         else:
             raise UserError(f"{path}: {_what_it_is(path)}")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: a member's name is no UTF-8 although it says so ({error}); pack it again") from error
     except (*BROKEN, OSError) as error:
-        # bz2 and gzip report broken data as errors of the system, but without a number of its.
-        if isinstance(error, OSError) and error.errno is not None:
+        # bz2 and gzip report broken data as errors of the system, but without a number of its; zipfile seeks in vain.
+        sought = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+        if isinstance(error, OSError) and error.errno is not None and not sought:
             raise
         raise UserError(f"{path}: a broken archive ({error}); get it again") from error
 
@@ -154,7 +160,7 @@ def walk(root: Path, max_linked: int) -> tuple[list[str], dict[str, str]]:
                 )
             unwanted, link = why_unwanted(name), entry.is_symlink()
             if link and not os.path.exists(entry.path):
-                left_out[name] = unwanted or "dangling link"
+                left_out[name] = unwanted or DANGLING
             elif unwanted and link:
                 left_out[name] = unwanted
             elif entry.is_dir():

@@ -39,6 +39,7 @@ PNM = Format("a PPM image", (".ppm", ".pgm", ".pbm", ".pnm"), "PPM")
 READ_HERE = (PNG, JPEG, WEBP, TIFF, BMP, GIF, PNM)
 
 IMAGE_SUFFIXES = tuple(ending for image in READ_HERE for ending in image.endings)
+READ_HERE_NAMES = "PNG, JPEG, WebP, TIFF, BMP, GIF or PPM"
 PILLOW_FORMATS = tuple(image.pillow for image in READ_HERE)
 
 RAW = Format(
@@ -96,6 +97,9 @@ LITTER = re.compile(
 )
 """What macOS, Windows, network drives and file systems put beside a user's files, as one part of a path; hidden files
 are left out besides."""
+
+HIDDEN = "hidden"
+DANGLING = "dangling link"
 UNFINISHED = re.compile(r".*(~|\.(bak|orig|tmp|temp|part|partial|crdownload|download|swp))", re.IGNORECASE | re.DOTALL)
 
 _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
@@ -229,6 +233,12 @@ def has_image_ending(name: str) -> bool:
     return ending_of(name) in IMAGE_SUFFIXES
 
 
+def stem_of(name: str) -> str:
+    """Return a file's name without its ending where that is a format's: of `frame.0001` nothing is cut off."""
+    ending = ending_of(name)
+    return name[: -len(ending)] if ending in IMAGE_SUFFIXES or ending in _BY_ENDING else name
+
+
 def ending_for(name: str, start: bytes) -> str:
     """Return the ending under which an image is written: its own where images end so, else that of its content."""
     found, own = format_of(name, start), ending_of(name)
@@ -253,6 +263,6 @@ def why_unwanted(name: str) -> str:
         if LITTER.fullmatch(part):
             return f"system file ({part!r})" if "\r" in part else f"system file ({part})"
         if part.startswith(".") and part != ".":
-            return "hidden"
+            return HIDDEN
     unfinished = UNFINISHED.fullmatch(name)
     return f"unfinished file or backup ({unfinished[1]})" if unfinished else ""

@@ -10,7 +10,7 @@ import pandas as pd
 from pix2street.accounting import in_words, settle
 from pix2street.archives import Limits, Source, open_source
 from pix2street.errors import UserError
-from pix2street.formats import HEAD_BYTES, IMAGE_SUFFIXES, ending_for, has_image_ending, why_no_image
+from pix2street.formats import HEAD_BYTES, READ_HERE_NAMES, ending_for, has_image_ending, why_no_image
 from pix2street.pairs import SPLITS, group_of
 
 
@@ -29,16 +29,25 @@ def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], 
     for name in source.names:
         if name in tables:
             others[name] = "the class table"
-        elif not has_image_ending(name) and (why := why_no_image(name, source.head(name))):
+        elif why := _why_not(source, name):
             others[name] = why
         else:
             images.append(name)
     if not images:
         raise UserError(
-            f"{source.path}: no images found, {_what_is_there(others)}; put yours there ({', '.join(IMAGE_SUFFIXES)}), "
-            "mend download.path, or choose download.dataset: synthetic_streets"
+            f"{source.path}: no images found, {_what_is_there(others)}; put {READ_HERE_NAMES} images there, "
+            "fix download.path, or choose download.dataset: synthetic_streets"
         )
     return images, others
+
+
+def _why_not(source: Source, name: str) -> str:
+    if has_image_ending(name):
+        return ""
+    try:
+        return why_no_image(name, source.head(name))
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def _what_is_there(others: dict[str, str]) -> str:
