@@ -12,7 +12,7 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -51,6 +51,7 @@ class Source:
     `names` are the regular files, sorted, with `/` between folders. `left_out` are all others, each with its reason:
     hidden files and litter, dangling links, what is no regular file, folders that cannot be read. `read` yields
     (name, content) of the wanted ones, in the order in which they are stored. `head` returns a file's first bytes.
+    `linked` are the links to folders that were followed.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Source:
     left_out: dict[str, str]
     read: Callable[[Collection[str]], Iterator[tuple[str, bytes]]]
     head: Callable[[str], bytes]
+    linked: Sequence[str] = ()
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
         if path.is_dir():
             yield _folder(path, limits)
         elif not path.exists():
-            raise UserError(f"{path}: no such folder or archive; put it there or mend its path in params.yaml")
+            raise UserError(f"{path}: no such folder or archive; put it there or fix its path in params.yaml")
         elif not path.is_file():
             raise UserError(f"{path}: neither a folder nor a file; fix its path in params.yaml")
         elif _is_tar(path):
@@ -113,12 +115,12 @@ def _what_it_is(path: Path) -> str:
     if found is not None and found.read_here:
         return f"{found.name}, neither a folder nor a zip nor a tar; name the folder it stands in"
     what = f" (it is {found.name})" if found else ""
-    return f"neither a folder nor a zip nor a tar{what}; mend its path in params.yaml"
+    return f"neither a folder nor a zip nor a tar{what}; fix its path in params.yaml"
 
 
 def _folder(path: Path, limits: Limits) -> Source:
-    names, left_out = walk(path, limits.max_files)
-    for name in names:
+    tree = walk(path, limits.max_files)
+    for name in tree.names:
         if not _is_unicode(name):
             raise UserError(f"{path}: the name {name!r} is no UTF-8; rename the file")
 
@@ -126,13 +128,26 @@ def _folder(path: Path, limits: Limits) -> Source:
         with (path / name).open("rb") as file:
             return file.read(HEAD_BYTES)
 
-    return Source(
-        path, names, left_out, lambda wanted: ((name, (path / name).read_bytes()) for name in sorted(wanted)), head
-    )
+    def read(wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        return ((name, (path / name).read_bytes()) for name in sorted(wanted))
+
+    return Source(path, tree.names, tree.left_out, read, head, tree.linked)
 
 
-def walk(root: Path, max_linked: int) -> tuple[list[str], dict[str, str]]:
-    """List the regular files below a folder, sorted by name, and what else is there, each with its reason.
+@dataclass(frozen=True)
+class Tree:
+    """What stands below a folder: the regular files, all else with its reason, and the links to folders among it.
+
+    A name that ends in `/` is a folder's.
+    """
+
+    names: list[str]
+    left_out: dict[str, str]
+    linked: list[str]
+
+
+def walk(root: Path, max_linked: int) -> Tree:
+    """List what stands below a folder, sorted by name.
 
     Links are followed. One that leads to a folder it stands in is named instead, so that the walk ends; hidden folders
     and litter are listed without following any.
@@ -145,6 +160,7 @@ def walk(root: Path, max_linked: int) -> tuple[list[str], dict[str, str]]:
     """
     names: list[str] = []
     left_out: dict[str, str] = {}
+    links: list[str] = []
     linked = 0
     above = frozenset(_identity(folder) for folder in [root.resolve(), *root.resolve().parents])
     todo = [("", above, False)]
@@ -168,6 +184,7 @@ def walk(root: Path, max_linked: int) -> tuple[list[str], dict[str, str]]:
                 if here in above:
                     left_out[f"{name}/"] = "link to a folder that it stands in"
                 else:
+                    links += [name] if link else []
                     todo.append((f"{name}/", above | {here}, through_link or link))
             elif unwanted:
                 left_out[name] = unwanted
@@ -175,7 +192,7 @@ def walk(root: Path, max_linked: int) -> tuple[list[str], dict[str, str]]:
                 names.append(name)
             else:
                 left_out[name] = "no regular file"
-    return sorted(names), dict(sorted(left_out.items()))
+    return Tree(sorted(names), dict(sorted(left_out.items())), sorted(links))
 
 
 def _entries(root: Path, place: str, left_out: dict[str, str]) -> list[os.DirEntry]:
@@ -284,7 +301,7 @@ class _Guard:
     def __init__(self, path: Path, limits: Limits):
         self._path, self._limits = path, limits
         self._bytes_left = limits.bytes_of(path)
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, PurePosixPath]] = {}
 
     def admit(self, name: str, size: int, folder: bool, path: str) -> str:
         """Return the place of a member, the plain form of its `path`; `name` is the one that is stored."""
@@ -302,10 +319,10 @@ class _Guard:
         # Two such names are one file on the disks of macOS and Windows.
         key = unicodedata.normalize("NFC", place.as_posix()).casefold()
         if key in self._seen:
-            self.refuse(
-                name, f"differs from {self._seen[key]!r} only by case" if self._seen[key] != name else "is there twice"
-            )
-        self._seen[key] = name
+            other, other_place = self._seen[key]
+            same = "is there twice" if other == name else f"means the same file as {other!r}"
+            self.refuse(name, same if other_place == place else f"differs from {other!r} only by case")
+        self._seen[key] = name, place
         if len(self._seen) > self._limits.max_files:
             self.refuse(
                 name, f"is file {len(self._seen):,}, at most {self._limits.max_files:,} may be (download.max_files)"

@@ -252,16 +252,14 @@ def why_no_image(name: str, start: bytes) -> str:
         return ""
     if found is None or (found in (LFS, WEB_PAGE, EMPTY) and not has_image_ending(name)):
         return f"no image ({ending_of(name) or 'no ending'})"
-    return f"{found.name}: {found.way_out}"
+    return f"{found.name.split(' ', 1)[1]}: {found.way_out}"
 
 
 def why_unwanted(name: str) -> str:
     """Return why a file is no user's own, by its path; empty for all others."""
     for part in name.split("/"):
-        if part.startswith("._"):
-            return "system file (._*)"
-        if LITTER.fullmatch(part):
-            return f"system file ({part!r})" if "\r" in part else f"system file ({part})"
+        if part.startswith("._") or LITTER.fullmatch(part):
+            return "system file"
         if part.startswith(".") and part != ".":
             return HIDDEN
     unfinished = UNFINISHED.fullmatch(name)

@@ -13,6 +13,8 @@ from pix2street.errors import UserError
 from pix2street.formats import HEAD_BYTES, READ_HERE_NAMES, ending_for, has_image_ending, why_no_image
 from pix2street.pairs import SPLITS, group_of
 
+LINKS_SHOWN = 3
+
 
 def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], dict[str, str]]:
     """Return the names of all images and, for every other file, why it is none.
@@ -35,7 +37,7 @@ def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], 
             images.append(name)
     if not images:
         raise UserError(
-            f"{source.path}: no images found, {_what_is_there(others)}; put {READ_HERE_NAMES} images there, "
+            f"{source.path}: no images found{_what_is_there(others)}; put {READ_HERE_NAMES} images there, "
             "fix download.path, or choose download.dataset: synthetic_streets"
         )
     return images, others
@@ -52,9 +54,9 @@ def _why_not(source: Source, name: str) -> str:
 
 def _what_is_there(others: dict[str, str]) -> str:
     if not others:
-        return "it is empty"
-    shown = f"{next(iter(others))!r}{', ...' if len(others) > 1 else ''}"
-    return f"of {len(others):,} files ({shown}) are {in_words(Counter(others.values()))}"
+        return ", it is empty"
+    first = f"{next(iter(others))!r}{', ...' if len(others) > 1 else ''}"
+    return f", but {in_words(Counter(others.values()))} ({first})"
 
 
 def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
@@ -153,6 +155,13 @@ def copy_images(source: Source, folder: Path, places: dict[str, str], left_out: 
         (folder / place).mkdir(parents=True, exist_ok=True)
     for name, content in source.read(places.keys()):
         (folder / f"{places[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
+    if source.linked:
+        # The folder is a dependency of the stage, and DVC looks at no folder behind a link in it.
+        print(
+            f"{source.path}: links to folders are followed ({', '.join(map(repr, source.linked[:LINKS_SHOWN]))}"
+            f"{', ...' if len(source.linked) > LINKS_SHOWN else ''}); DVC does not see a change behind them, so run "
+            "`dvc repro --force download` after one"
+        )
     settle(folder, source.path, {*source.names, *source.left_out}, places, left_out)
 
 

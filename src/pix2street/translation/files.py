@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pix2street.accounting import in_words
-from pix2street.archives import walk
+from pix2street.archives import Tree, walk
 from pix2street.errors import UserError
 from pix2street.formats import (
     DANGLING,
@@ -63,9 +63,9 @@ def find_inputs(arguments: Sequence[str], out: Path) -> list[Found]:
         others: dict[Path, str] = {}
         if path.is_dir():
             _refuse_as_output(path, out)
-            names, unwanted = walk(path, MAX_LINKED)
-            images, others = _sort_out(path, [path / name for name in names], out)
-            others |= {path / name: why for name, why in unwanted.items()}
+            tree = walk(path, MAX_LINKED)
+            images, others = _sort_out(path, [path / name for name in tree.names], out)
+            others |= {path / name: why for name, why in tree.left_out.items()}
         elif path.exists():
             images = [Found(path, Path(path.stem))]
         elif glob.has_magic(argument):
@@ -131,8 +131,8 @@ def _matches(pattern: str) -> Iterator[str]:
     deep = parts.index("**")
     head = str(Path(*parts[:deep]))
     for folder in glob.iglob(head) if glob.has_magic(head) else [head]:
-        names, others = walk(Path(folder), MAX_LINKED) if Path(folder).is_dir() else ([], {})
-        for name in (*names, *others):
+        tree = walk(Path(folder), MAX_LINKED) if Path(folder).is_dir() else Tree([], {}, [])
+        for name in (*tree.names, *tree.left_out):
             if _fits(name.rstrip("/").split("/"), parts[deep:]):
                 yield str(Path(folder, name))
 
