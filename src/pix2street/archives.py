@@ -120,9 +120,6 @@ def _what_it_is(path: Path) -> str:
 
 def _folder(path: Path, limits: Limits) -> Source:
     tree = walk(path, limits.max_files)
-    for name in tree.names:
-        if not _is_unicode(name):
-            raise UserError(f"{path}: the name {name!r} is no UTF-8; rename the file")
 
     def head(name: str) -> bytes:
         with (path / name).open("rb") as file:
@@ -312,8 +309,6 @@ class _Guard:
             self.refuse(name, "leads out of its folder")
         if "\0" in name or (not place.parts and not folder):
             self.refuse(name, "has no usable name")
-        if not _is_unicode(name):
-            self.refuse(name, "has a name that is no UTF-8; rename the file and pack it again")
         if folder:
             return place.as_posix()
         # Two such names are one file on the disks of macOS and Windows.
@@ -417,8 +412,3 @@ def _wanted(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
     """Those of an archive's files that count, sorted, and the others with their reasons."""
     left_out = {name: why for name in names if (why := why_unwanted(name))}
     return sorted(name for name in names if name not in left_out), left_out
-
-
-def _is_unicode(name: str) -> bool:
-    """Whether a name is text; bytes that are no UTF-8 stand in it as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -97,6 +97,18 @@ def test_what_is_left_out_is_listed_with_its_reason_and_counted(tmp_path, capsys
     )
 
 
+def test_an_image_whose_name_is_no_utf8_is_refused_by_name(tmp_path):
+    source = put(tmp_path / "source", {"a.png": photo(0), os.fsdecode(b"notes \xdf.txt"): b"n"})
+    put(source, {"b.png": photo(1)})
+    assert [row["source"] for row in fetched(source, tmp_path / "out")] == ["notes \\udcdf.txt"]
+    put(source, {os.fsdecode(b"stra\xdfe.png"): photo(2)})
+    with tarfile.open(tmp_path / "source.tar", "w") as archive:
+        archive.add(source, ".")
+    for path in (source, tmp_path / "source.tar"):
+        with pytest.raises(UserError, match=r"the name 'stra\\udcdfe.png' must be UTF-8, it is not; rename the file"):
+            fetched(path, tmp_path / f"refused_{path.name}")
+
+
 def test_links_to_folders_are_followed_and_said(tmp_path, capsys):
     put(tmp_path / "store", {"a.png": photo(0), "b.png": photo(1)})
     put(tmp_path / "source", {"val/c.png": photo(2)})

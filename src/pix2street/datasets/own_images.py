@@ -1,5 +1,6 @@
 """What `paired_folder`, `colorization` and `sketches` share: a user's images go into splits, byte for byte."""
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -25,7 +26,7 @@ def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], 
         tables: files that are read for something else.
 
     Raises:
-        UserError: there is no image.
+        UserError: there is no image, or the name of one is no UTF-8.
     """
     images, others = [], dict(source.left_out)
     for name in source.names:
@@ -35,6 +36,8 @@ def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], 
             others[name] = why
         else:
             images.append(name)
+            if re.search("[\ud800-\udfff]", name):  # bytes that are no UTF-8
+                raise UserError(f"{source.path}: the name {name!r} must be UTF-8, it is not; rename the file")
     if not images:
         raise UserError(
             f"{source.path}: no images found{_what_is_there(others)}; put {READ_HERE_NAMES} images there, "
