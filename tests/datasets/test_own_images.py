@@ -105,7 +105,7 @@ def test_an_image_whose_name_is_no_utf8_is_refused_by_name(tmp_path):
     with tarfile.open(tmp_path / "source.tar", "w") as archive:
         archive.add(source, ".")
     for path in (source, tmp_path / "source.tar"):
-        with pytest.raises(UserError, match=r"the name 'stra\\udcdfe.png' must be UTF-8, it is not; rename the file"):
+        with pytest.raises(UserError, match=r"the name '.*stra\\udcdf.*' must be UTF-8, it is not; rename the file"):
             fetched(path, tmp_path / f"refused_{path.name}")
 
 
@@ -160,7 +160,6 @@ WORDS = [
     "%41",
     "a,b",
     '"',
-    "a\nb",
     "é",
     "x" * 99,
 ]
@@ -177,6 +176,7 @@ def generated(rng: random.Random) -> tuple[dict[str, bytes], dict[str, str]]:
         match rng.randrange(7):
             case 0:
                 files[place + rng.choice(LITTER)] = b"l"
+                files[f"{place}two\nlines{index}.txt"] = b"t"
             case 1:
                 files[f"{place}{word}{index}{rng.choice(['.txt', '.heic', '', '.zip', '.JSON'])}"] = rng.choice(
                     [b"", b"t", HEIC]
