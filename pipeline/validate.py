@@ -20,7 +20,8 @@ def main(params: Params, layout: Layout) -> None:
     write_text(layout.validation_page, render_validation(layout.split, verdict, table))
     refuse_failures(verdict, table)
     write_json(layout.passed, passed(layout.split))
-    print(f"validation passed: {len(verdict['checks'])} checks on {verdict['files']['checked']} files")
+    left_out = f", {files['left_out']} more left out" if (files := verdict["files"])["left_out"] else ""
+    print(f"validation passed: {len(verdict['checks'])} checks on {files['checked']} files{left_out}")
 
 
 if __name__ == "__main__":

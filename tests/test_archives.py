@@ -1,14 +1,18 @@
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import os
+import random
 import stat
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import pytest
 
-from pix2street.archives import Limits, open_source
+from pix2street.archives import Limits, open_source, random_reader, walk
 from pix2street.errors import UserError
 
 LIMITS = Limits(max_files=100, max_gib=1.0, max_ratio=100.0)
@@ -208,4 +212,185 @@ def test_a_cut_archive_is_named(tmp_path, kind):
         whole.write_bytes(gzip.compress(whole.read_bytes()))
     (tmp_path / "cut").write_bytes(whole.read_bytes()[:-40] if kind == "tar" else whole.read_bytes()[:5000])
     message = refusal(tmp_path / "cut")
-    assert "broken archive" in message or "neither" in message
+    assert "get it again" in message
+
+
+def put(folder, *names) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(os.fsencode(name))
+
+
+def test_links_are_followed_and_nothing_vanishes(tmp_path):
+    folder, store = tmp_path / "source", tmp_path / "store"
+    put(store, "val/b.png", "c.png")
+    put(folder, "train/a.png", "@eaDir/a.png", ".git/config")
+    (folder / "val").symlink_to(store / "val")
+    (folder / "train/c.png").symlink_to(store / "c.png")
+    (folder / "train/gone.png").symlink_to(store / "gone.png")
+    (folder / "train/self").symlink_to("self")
+    (folder / "train/up").symlink_to("..")
+    (folder / "root").symlink_to("/")
+    os.mkfifo(folder / "pipe.png")
+    with open_source(folder, LIMITS) as source:
+        assert source.names == ["train/a.png", "train/c.png", "val/b.png"]
+        assert dict(source.read(source.names))["val/b.png"] == b"val/b.png"
+        assert source.head("train/c.png") == b"c.png"
+    assert source.linked == ["val"]
+    assert source.left_out == {
+        ".git/config": "hidden",
+        "@eaDir/a.png": "system file",
+        "pipe.png": "no regular file",
+        "root/": "link to a folder that it stands in",
+        "train/gone.png": "dangling link",
+        "train/self": "dangling link",
+        "train/up/": "link to a folder that it stands in",
+    }
+
+
+def test_links_between_many_folders_come_to_an_end(tmp_path):
+    for one in range(9):
+        put(tmp_path, f"{one}/a.png")
+        for other in range(9):
+            (tmp_path / f"{one}/to{other}").symlink_to(tmp_path / str(other))
+    with pytest.raises(UserError, match=r"links lead to more than 1,000 files \(download.max_files\)"):
+        walk(tmp_path, 1000)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    put(tmp_path, "a.png", "locked/b.png")
+    scandir = os.scandir
+
+    def scan(place):
+        if str(place).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    tree = walk(tmp_path, 10)
+    assert (tree.names, tree.left_out) == (["a.png"], {"locked/": "folder that you may not read"})
+
+
+def test_a_zip_that_says_of_other_bytes_that_they_are_utf8_is_refused(tmp_path):
+    build(tmp_path / "bad.zip", "zip", member("zip", "straße.png"))
+    (tmp_path / "bad.zip").write_bytes((tmp_path / "bad.zip").read_bytes().replace("ß".encode(), b"\xdfx"))
+    assert "no UTF-8 although it says so" in refusal(tmp_path / "bad.zip")
+
+
+def test_backslashes_in_a_zip_separate_folders(tmp_path):
+    build(tmp_path / "a.zip", "zip", member("zip", "set\\train\\", b""), member("zip", "set\\train\\a.png", b"a"))
+    with open_source(tmp_path / "a.zip", LIMITS) as source:
+        assert source.names == ["set/train/a.png"]
+        assert list(source.read(source.names)) == [("set/train/a.png", b"a")]
+        assert source.head("set/train/a.png") == b"a"
+    assert random_reader(tmp_path / "a.zip")("set/train/a.png") == b"a"
+    build(tmp_path / "a.tar", "tar", member("tar", "train\\a.png"))
+    with open_source(tmp_path / "a.tar", LIMITS) as source:
+        assert source.names == ["train\\a.png"]
+
+
+def test_backslashes_never_make_names_collide(tmp_path):
+    build(tmp_path / "a.zip", "zip", member("zip", "train/a.png"), member("zip", "train\\a.png"))
+    assert "member 'train\\\\a.png' means the same file as 'train/a.png'" in refusal(tmp_path / "a.zip")
+    # Shift JIS writes the second half of some letters as a backslash.
+    build(tmp_path / "sjis.zip", "zip", member("zip", "xx1.png"))
+    (tmp_path / "sjis.zip").write_bytes((tmp_path / "sjis.zip").read_bytes().replace(b"xx1", b"\x83\x5c1"))
+    assert "a backslash behind a letter of an unknown code page" in refusal(tmp_path / "sjis.zip")
+
+
+def test_the_names_of_a_tar_are_plain(tmp_path):
+    build(tmp_path / "a.tar", "tar", member("tar", "./train/a.png"), member("tar", "./train/b.txt", b"text"))
+    with open_source(tmp_path / "a.tar", LIMITS) as source:
+        assert source.names == ["train/a.png", "train/b.txt"]
+        assert list(source.read(["train/b.txt"])) == [("train/b.txt", b"text")]
+        assert (source.head("train/a.png"), source.head("train/b.txt")) == (b"x", b"text")
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (95, "XZ"), (99, "AES"), (77, "method 77")]
+)
+def test_a_packing_that_is_not_read_is_named(tmp_path, method, name):
+    build(tmp_path / "a.zip", "zip", member("zip", "a.png"))
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[8] = data[data.index(b"PK\x01\x02") + 10] = method
+    (tmp_path / "a.zip").write_bytes(data)
+    message = refusal(tmp_path / "a.zip")
+    assert f"member 'a.png' is packed with {name}" in message
+    assert "pack it again with Deflate, or unpack it" in message
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_the_packings_of_a_zip_are_read(tmp_path, method):
+    build(tmp_path / "a.zip", "zip", member("zip", "a.png", b"content" * 9, compress_type=method))
+    with open_source(tmp_path / "a.zip", LIMITS) as source:
+        assert list(source.read(source.names)) == [("a.png", b"content" * 9)]
+
+
+def zip_bytes() -> bytes:
+    buffer = io.BytesIO()
+    build(buffer, "zip", member("zip", "a.png", b"content" * 99))
+    return buffer.getvalue()
+
+
+def last_part() -> bytes:
+    data = bytearray(zip_bytes())
+    data[data.rindex(b"PK\5\6") + 4] = 2
+    return bytes(data)
+
+
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.zip", b"7z\xbc\xaf\x27\x1c" + bytes(99), "a 7z archive, which is not read; unpack it"),
+        ("a.tar", b"Rar!\x1a\x07\1\0", "a RAR archive, which is not read; unpack it"),
+        ("a.tar.zst", b"\x28\xb5\x2f\xfd" + bytes(99), "a Zstandard file, which is not read; unpack it"),
+        ("a.tar.lz4", b"\x04\x22\x4d\x18" + bytes(99), "an LZ4 file, which is not read; unpack it"),
+        ("a.png.gz", gzip.compress(PNG_START + bytes(999)), "a gzip file with a PNG image in it; unpack it"),
+        ("a.bz2", bz2.compress(zip_bytes()), "a bzip2 file with a zip in it; unpack it"),
+        ("a.zip", PNG_START + bytes(999), "a PNG image, neither a folder nor a zip nor a tar; name the folder"),
+        ("a.z01", b"PK\7\x08PK\3\4", "one part of a zip; join its parts"),
+        ("a.zip.001", zip_bytes()[:400], "one part of a zip; join its parts"),
+        ("a.zip", last_part(), "the last part of a zip in several; join them"),
+        ("a.zip", zip_bytes()[:400], "a zip that is cut short; get it again"),
+        ("a.zip", b"", "it is an empty file"),
+    ],
+)
+def test_what_is_no_source_is_named_with_the_way_out(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    assert said in refusal(tmp_path / name)
+
+
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path):
+    build(tmp_path / "a.tar", "tar", member("tar", "a.png"), member("tar", "inner.zip", zip_bytes()))
+    with open_source(tmp_path / "a.tar", LIMITS) as source:
+        assert source.names == ["a.png", "inner.zip"]
+
+
+@pytest.mark.parametrize("packing", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_a_changed_archive_is_read_or_refused(tmp_path, packing):
+    """Bytes are changed, cut out and doubled: every outcome but a refusal gives whole members with plain names."""
+    files = {"train/a.png": bytes(range(256)), "val/ü.txt": b"x" * 50, "__MACOSX/._a": b"1", "x" * 120 + ".png": b"y"}
+    kind, _, packed = packing.partition(".")
+    build(tmp_path / "whole", kind, *(member(kind, name, content) for name, content in files.items()))
+    squeeze = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}.get(packed, bytes)
+    seed, rng = squeeze((tmp_path / "whole").read_bytes()), random.Random(packing)
+    for _ in range(150):
+        data = bytearray(seed)
+        for _ in range(rng.choice([1, 1, 2, 6])):
+            place, length = rng.randrange(len(data)), rng.randrange(1, 30)
+            match rng.randrange(4):
+                case 0 | 1:
+                    data[place] = rng.choice([0, 0x2E, 0x2F, 0x5C, 0x80, 0xFF, rng.randrange(256)])
+                case 2:
+                    del data[place : place + length]
+                case 3:
+                    data[place:place] = data[place : place + length]
+        (tmp_path / "changed").write_bytes(data)
+        with suppress(UserError), open_source(tmp_path / "changed", LIMITS) as source:
+            assert sorted(name for name, _ in source.read(source.names)) == source.names
+            for name in source.names:
+                assert not {"..", ""} & {*name.split("/")}
+                assert len(source.head(name)) <= 264

@@ -7,11 +7,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
 
 BOTTOM = {
+    "accounting",
     "archives",
     "borders",
     "errors",
     "fetching",
     "files",
+    "formats",
     "hashes",
     "layout",
     "lockfile",

@@ -7,6 +7,7 @@ import base64
 import io
 import struct
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
@@ -15,9 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from pix2street.errors import UserError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-
+from pix2street.formats import HEAD_BYTES, PILLOW_FORMATS, why_no_image
 
 MAX_PX = 200_000_000
 """The most pixels that an image may have where nobody says otherwise; as RGB they take 600 MB."""
@@ -33,7 +32,7 @@ NOTES = (UPRIGHT, OPAQUE, ON_WHITE, FIRST, SRGB)
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, struct.error)
 """What Pillow reports a broken file with, depending on its format and on where it breaks."""
 
-LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "AVIF")
+LOSSY_FORMATS = ("JPEG", "MPO")
 LOSSY_TIFF = ("jpeg", "tiff_jpeg", "webp", "tiff_jp2")
 
 
@@ -161,7 +160,7 @@ def _load(file: Path | BinaryIO, name: str, formats: Collection[str] | None = No
     # The limit here is `max_px`, of which the error speaks; Pillow's own prints a warning and cannot be passed.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        with Image.open(file, formats=formats and list(formats)) as image:
+        with Image.open(file, formats=list(formats or PILLOW_FORMATS)) as image:
             if image.width * image.height > max_px:
                 raise UserError(
                     f"{name}: is {image.width}x{image.height} px, at most {max_px:,} pixels may be; reduce it"
@@ -176,7 +175,7 @@ def _load(file: Path | BinaryIO, name: str, formats: Collection[str] | None = No
             notes = ((UPRIGHT,) if turned else ()) + ((FIRST,) if several else ())
             return _Loaded(ImageOps.exif_transpose(image) if turned else image, mode, lossy, notes)
     except BROKEN as error:
-        reason = str(error).replace(repr(file), "it")
+        reason = _other_format(file, name) or str(error).replace(repr(file), "it")
         way_out = f"send a whole {', '.join(formats)}" if formats else "replace or remove the file"
         raise UserError(f"{name}: not a readable image ({reason}); {way_out}") from error
 
@@ -237,6 +236,15 @@ def _in_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
     # A profile that cannot be read is as good as none.
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image, False
+
+
+def _other_format(file: Path | BinaryIO, name: str) -> str:
+    """What a file is that is no image, with the way out; empty where it has no name or cannot be read."""
+    with suppress(OSError, ValueError):
+        with file.open("rb") if isinstance(file, Path) else io.BytesIO(file.getvalue()) as stream:
+            why = why_no_image(name, stream.read(HEAD_BYTES))
+        return "" if why.startswith("no image") else why
+    return ""
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -31,6 +31,8 @@ NUMBER_COLUMNS = (
 
 SPECIAL = re.compile(r"[!-,/:-@\[-^`{-~]|^ | \Z")
 """ASCII but letters, digits and `-._`, and spaces at the ends."""
+
+WHOLE_COLUMNS = [name for name in NUMBER_COLUMNS if name.endswith(("files", "_px", "_channels", "_count", "_lossy"))]
 
 InputFrom = Literal["left", "right", "file", "grey", "edges"]
 
@@ -163,19 +165,41 @@ def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> t
     return (left, right) if input_half == "left" else (right, left)
 
 
-def write_manifest(folder: Path, rows: list[dict]) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty."""
-    table = pd.DataFrame(rows, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS])
+def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
+    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty.
+
+    Args:
+        left_out: what makes no pair, as `accounting.read_left_out` returns it. It stands behind the pairs, with its
+            reason in a last column, `left_out`; without such rows there is no such column.
+    """
+    columns = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
+    table = pd.DataFrame(rows, columns=columns)
     table = table.sort_values(["split", "pair_id"], kind="stable")
+    if left_out:
+        rest = pd.DataFrame(left_out).rename(columns={"reason": "left_out"}).reindex(columns=columns)
+        table = pd.concat([table.astype(object), rest.astype(object)])
     write_table(folder / "manifest.csv", table)
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """The manifest below `folder`; ids stay text even where they look like numbers.
+    """The manifest below `folder` without what was left out; ids stay text even where they look like numbers.
 
     A row with a `fault` is a file that could not become a pair: it has no images.
     """
-    return read_table(folder / "manifest.csv", TEXT_COLUMNS)
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
+    if "left_out" not in table:
+        return table
+    pairs = table[table["left_out"].isna()].drop(columns="left_out").reset_index(drop=True)
+    # The other rows have no such numbers, without which they would stay whole.
+    whole = [column for column in WHOLE_COLUMNS if pairs[column].notna().all()]
+    return pairs.astype(dict.fromkeys(whole, "int64"))
+
+
+def read_left_out(folder: Path) -> pd.DataFrame:
+    """Return the manifest's rows of what was left out: `source`, `files`, `left_out`; the last is the reason."""
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
+    table = table.reindex(columns=["source", "files", "left_out"])
+    return table.dropna(subset="left_out").reset_index(drop=True)
 
 
 def count_notes(manifest: pd.DataFrame) -> dict[str, int]:

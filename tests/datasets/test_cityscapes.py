@@ -66,7 +66,25 @@ def test_frames_are_exact(source, out, form):
         place = out / split
         assert (read_ids(place / "inputs" / f"{pair_id}.png") == resize_labels(ids, 32, 32)).all()
         assert (read_rgb(place / "targets" / f"{pair_id}.png") == resize_photo(photo, 32, 32)).all()
-    assert sum(path.is_file() for path in out.rglob("*")) == 2 * 16
+    assert sum(path.suffix == ".png" for path in out.rglob("*")) == 2 * 16
+
+
+def test_every_file_of_the_archives_is_accounted_for(source, out, capsys):
+    store(source, "archives")
+    fetch(out, path=source, **SETTINGS)
+    labels, photos = "gtFine_trainvaltest.zip", "leftImg8bit_trainvaltest.zip"
+    assert (out / "left_out.csv").read_text().splitlines() == [
+        "source,reason,files",
+        f"{labels}/README,no labelIds and no photo of a frame,1",
+        f"{labels}/gtFine/test/*/*_gtFine_labelIds.png,the labels of test are withheld,1",
+        f"{labels}/gtFine/train/*/*_gtFine_color.png,no labelIds and no photo of a frame,12",
+        f"{labels}/gtFine/train/*/*_gtFine_polygons.json,no labelIds and no photo of a frame,12",
+        f"{labels}/gtFine/val/*/*_gtFine_color.png,no labelIds and no photo of a frame,4",
+        f"{labels}/gtFine/val/*/*_gtFine_polygons.json,no labelIds and no photo of a frame,4",
+        f"{photos}/leftImg8bit/test/*/*_leftImg8bit.png,the labels of test are withheld,1",
+        f"{photos}/license.txt,no labelIds and no photo of a frame,1",
+    ]
+    assert "68 files found: 32 in 16 pairs, 36 left out (34 x" in capsys.readouterr().out
 
 
 def test_archive_and_tree_give_equal_bytes_whatever_the_order_of_names(source, out, tmp_path):
@@ -77,7 +95,8 @@ def test_archive_and_tree_give_equal_bytes_whatever_the_order_of_names(source, o
     fetch(out, path=source, **SETTINGS)
     (tmp_path / "other").mkdir()
     fetch(tmp_path / "other", path=tmp_path / "zips", **SETTINGS)
-    files = [path.relative_to(out) for path in out.rglob("*") if path.is_file()]
+    files = [path.relative_to(out) for path in out.rglob("*.png")]
+    assert len(files) == 2 * 16
     assert all((out / file).read_bytes() == (tmp_path / "other" / file).read_bytes() for file in files)
 
 

@@ -50,10 +50,14 @@ def flat(tmp_path):
     return folder
 
 
+def images_in(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in files_in(folder).items() if not name.endswith(".csv")}
+
+
 def run(path, tmp_path, **changes):
     out = tmp_path / "out"
     out.mkdir()
-    return fetch(out, path=path, **{**SETTINGS, **changes}), files_in(out)
+    return fetch(out, path=path, **{**SETTINGS, **changes}), images_in(out)
 
 
 def test_a_folder_keeps_its_splits_and_bytes(source, tmp_path, capsys):
@@ -61,7 +65,10 @@ def test_a_folder_keeps_its_splits_and_bytes(source, tmp_path, capsys):
     assert files == {f"{s}/town_{i}.png": image(i) for s, i in [("train", 0), ("train", 1), ("train", 2), ("val", 3)]}
     assert dataset.title == "Mine"
     assert len(dataset.classes.entries) == 34
-    assert "passed over 1 files that are no images: README.txt" in capsys.readouterr().out
+    said = "6 files found: 4 in 4 pairs, 2 left out (1 x hidden, 1 x no image (.txt))"
+    assert capsys.readouterr().out == f"{source}: {said}\n"
+    listed = "source,reason,files\n.hidden.png,hidden,1\nREADME.txt,no image (.txt),1\n"
+    assert (tmp_path / "out/left_out.csv").read_text() == listed
 
 
 def test_zip_and_tar_give_what_the_folder_gives(source, tmp_path):
@@ -75,7 +82,7 @@ def test_zip_and_tar_give_what_the_folder_gives(source, tmp_path):
         out = tmp_path / f"out_{name}"
         out.mkdir()
         fetch(out, path=tmp_path / name, **SETTINGS)
-        assert files_in(out) == expected
+        assert images_in(out) == expected
 
 
 def test_a_flat_folder_is_divided_by_share_and_seed_with_groups_whole(flat, tmp_path):

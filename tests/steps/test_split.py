@@ -9,7 +9,7 @@ from PIL import Image
 from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.errors import UserError
 from pix2street.images import EdgeSettings, read_ids, read_rgb, write_png
-from pix2street.pairs import Dataset, read_manifest, read_pairs
+from pix2street.pairs import Dataset, read_left_out, read_manifest, read_pairs
 from pix2street.steps.split import split_pairs
 
 SETTINGS = {"height_px": 32, "width_px": 48, "snap_tolerance": 32.0}
@@ -136,6 +136,26 @@ def test_every_file_is_in_one_row_and_what_is_no_pair_says_why(downloaded, out):
         "town_1",
         "town_2",
         "town_3",
+    ]
+
+
+def test_what_was_left_out_stands_behind_the_pairs_and_changes_nothing_else(downloaded, out, tmp_path):
+    split_pairs(downloaded, out, **SETTINGS)
+    plain = (out / "manifest.csv").read_text()
+    assert "left_out" not in plain
+    assert len(read_left_out(out)) == 0
+    rows = 'NA,hidden,1\n"a, b.txt",no image (.txt),1\n@eaDir/,system file,7\n'
+    (downloaded / "left_out.csv").write_text(f"source,reason,files\n{rows}")
+    (tmp_path / "more").mkdir()
+    assert split_pairs(downloaded, tmp_path / "more", **SETTINGS) == (4, 0)
+    header, *lines = (tmp_path / "more/manifest.csv").read_text().splitlines()
+    assert [header.removesuffix(",left_out"), *(line.removesuffix(",") for line in lines[:4])] == plain.splitlines()
+    pd.testing.assert_frame_equal(read_manifest(tmp_path / "more"), read_manifest(out))
+    assert len(read_pairs(tmp_path / "more", "train")) == 3
+    assert read_left_out(tmp_path / "more").to_dict("records") == [
+        {"source": "NA", "files": 1, "left_out": "hidden"},
+        {"source": "a, b.txt", "files": 1, "left_out": "no image (.txt)"},
+        {"source": "@eaDir/", "files": 7, "left_out": "system file"},
     ]
 
 

@@ -103,7 +103,8 @@ def test_sound_pairs_pass_and_the_verdict_is_stable(sound):
     assert failed(verdict) == {}
     assert verdict["success"]
     assert verdict["pairs"] == {"train": 10, "val": 4}
-    assert verdict["files"] == {"checked": 14, "passed": 14, "failed": 0}
+    account = {"found": 14, "in_pairs": 14, "faulty": 0, "left_out": 0, "left_out_for": {}}
+    assert verdict["files"] == {**account, "checked": 14, "passed": 14, "failed": 0}
     assert json.dumps(verdict) == json.dumps(validate_split(sound, **LIMITS)[0])
     refuse_failures(verdict, table)
 
@@ -312,6 +313,24 @@ def test_each_fault_is_found_and_named(planter, plant, check, offender):
     assert files["checked"] == files["passed"] + files["failed"]
     assert files["checked"] == sum(path.name != "dataset.json" for path in planter.folder.rglob("*") if path.is_file())
     assert "offends" in render_validation(split, verdict, table)
+
+
+def test_files_in_pairs_faulty_and_left_out_add_up_to_those_found(planter):
+    truncate(planter)
+    rows = "<a>.txt,no image (.txt),1\nb.txt,no image (.txt),1\n@eaDir/,system file,3\n"
+    (planter.folder / "left_out.csv").write_text(f"source,reason,files\n{rows}")
+    split = split_of(planter)
+    verdict, table = validate_split(split, **LIMITS)
+    assert verdict["files"] == {
+        "found": 19, "in_pairs": 13, "faulty": 1, "left_out": 5,
+        "left_out_for": {"system file": 3, "no image (.txt)": 2}, "checked": 14, "passed": 13, "failed": 1,
+    }  # fmt: skip
+    assert failed(verdict) == {"readable": ["a_00"]}
+    page = render_validation(split, verdict, table)
+    assert "19 files were found: 13 are in pairs, 1 make no pair, 5 were left out:" in page
+    assert "3 × system file; 2 × no image (.txt)." in page
+    assert "&lt;a&gt;.txt" in page
+    (planter.folder / "left_out.csv").unlink()
 
 
 def test_inputs_and_targets_apart(planter):

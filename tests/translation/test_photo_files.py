@@ -61,9 +61,44 @@ def test_a_file_is_taken_whatever_its_name_and_once():
 @pytest.mark.parametrize("argument", ["shots/x.png", "shots/*.tif", "shots/.hidden/x", "shots/*.txt"])
 def test_what_means_nothing_is_refused(argument):
     with pytest.raises(
-        UserError, match=r"no such file or folder|no image there; a file's name must end in one of .png"
+        UserError, match=r"no such file or folder|no image there, but (nothing|1 x no image \(.txt\)); name PNG"
     ):
         find_inputs(["shots", argument], Path("out"))
+
+
+def test_content_decides_and_what_is_left_out_is_said(capsys):
+    Path("shots/frame.0001").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Path("shots/b.heic").write_bytes(b"\xff\xd8\xff")
+    Path("shots/c.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    for name in ("Thumbs.db", "two/@eaDir.png", "a.png~"):
+        Path("shots", name).touch()
+    Path("shots/@eaDir").mkdir()
+    Path("shots/@eaDir/a.png").touch()
+    Path("shots/gone.png").symlink_to("nowhere")
+    taken = found("shots")
+    assert taken["shots/frame.0001"] == "frame.0001"
+    assert taken["shots/b.heic"] == "b"
+    assert len(taken) == 8
+    assert capsys.readouterr().out == (
+        "left out: 3 x system file, 1 x HEIC image: convert it to PNG or JPEG (heif-convert), 1 x dangling link, "
+        "1 x hidden, 1 x no image (.txt), 1 x unfinished file or backup (~)\n"
+    )
+    assert set(found("shots/**/*.png")) == {name for name in taken if name.endswith(".png")}
+    assert capsys.readouterr().out == "left out: 1 x dangling link, 1 x system file\n"
+
+
+def test_links_are_followed_and_never_in_a_circle():
+    Path("store").mkdir()
+    Path("store/s.png").touch()
+    Path("shots/link").symlink_to(Path("store").resolve())
+    for name in ("up", "two/up", "two/deep/up"):
+        Path("shots", name).symlink_to(Path("shots").resolve())
+    assert found("shots")["shots/link/s.png"] == "link/s"
+    assert len(found("shots")) == 6
+    assert found("shots/**/s.png") == {"shots/link/s.png": "link/s"}
+    assert found("**/s.png").keys() == {"shots/link/s.png", "store/s.png"}
+    assert len(found("shots/**")) == 6
+    assert found("shots/.hid*/**/d.png") == {"shots/.hidden/d.png": ".hidden/d"}
 
 
 def test_photos_of_before_are_no_inputs():

@@ -12,6 +12,7 @@ import requests
 from platformdirs import user_data_path
 from tqdm import tqdm
 
+from pix2street.accounting import row_of, settle
 from pix2street.archives import Limits, open_source, random_reader
 from pix2street.classes import cityscapes_classes
 from pix2street.errors import UserError
@@ -25,6 +26,8 @@ SIZES = {"gtFine": "241 MB", "leftImg8bit": "11 GB"}
 FRAME = re.compile(
     r"(?:^|/)(gtFine|leftImg8bit)/(train|val)/[^/]+/([^/_]+_\d{6}_\d{6})_(?:gtFine_labelIds|leftImg8bit)\.png$"
 )
+OF_TEST = re.compile(r"(?:^|/)(?:gtFine|leftImg8bit)/test/.*\.(?:png|json)$")
+OF_A_FRAME = re.compile(r"((?:^|.*/)(?:train|val|test)/)[^/]+/[^/_]+_\d{6}_\d{6}(_[^/]+)$")
 SITE = "https://www.cityscapes-dataset.com"
 SILENCE_S = 60.0
 FAULTS_SHOWN = 10
@@ -56,7 +59,8 @@ def fetch(
         UserError: data are missing, a label map or photo stands alone, the numbers are others, or a frame is broken.
     """
     sources = _locate(path, site.rstrip("/"))
-    names = {part: _frames(part, source, limits) for part, source in sources.items()}
+    listed = {part: _frames(part, source, limits) for part, source in sources.items()}
+    names = {part: found for part, (found, _) in listed.items()}
     frames = _pair_up(names, {"train": train_pairs, "val": val_pairs})
     for split in ("train", "val"):
         for side in ("inputs", "targets"):
@@ -67,8 +71,9 @@ def fetch(
         for fault in tqdm(pool.map(reduce, frames, chunksize=4), desc="reduce", total=len(frames), unit=" frames"):
             faults += [fault] if fault else []
     if faults:
-        listed = "\n".join(f"  {fault}" for fault in faults[:FAULTS_SHOWN])
-        raise UserError(f"{len(faults)} frames cannot be used; get the archives again:\n{listed}")
+        shown = "\n".join(f"  {fault}" for fault in faults[:FAULTS_SHOWN])
+        raise UserError(f"{len(faults)} frames cannot be used; get the archives again:\n{shown}")
+    _settle(folder, path, sources, frames, {part: others for part, (_, others) in listed.items()})
     return Dataset(
         name="cityscapes",
         title="Cityscapes",
@@ -116,12 +121,29 @@ def _locate(path: Path, site: str) -> dict[str, Path]:
     return found
 
 
-def _frames(part: str, source: Path, limits: Limits) -> dict[tuple[str, str], str]:
-    """The file of each (split, pair_id), by its name in the source."""
+def _frames(part: str, source: Path, limits: Limits) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+    """The file of each (split, pair_id), by its name in the source; and every other file with its reason."""
     prefix = f"{part}/" if source.is_dir() else ""
+    frames: dict[tuple[str, str], str] = {}
     with open_source(source, limits) as opened:
-        matches = {name: FRAME.search(prefix + name) for name in opened.names}
-    return {(m[2], m[3]): name for name, m in matches.items() if m and m[1] == part}
+        others = dict(opened.left_out)
+        for name in opened.names:
+            match = FRAME.search(prefix + name)
+            if match is None or match[1] != part:
+                withheld = OF_TEST.search(prefix + name)
+                others[name] = "the labels of test are withheld" if withheld else "no labelIds and no photo of a frame"
+            elif frames.setdefault((match[2], match[3]), name) != name:
+                others[name] = f"the frame stands twice, as {frames[match[2], match[3]]}"
+    return frames, others
+
+
+def _settle(folder: Path, path: Path, sources: dict[str, Path], frames: list[Frame], others: dict[str, dict]) -> None:
+    """Account for all files of both sources; those of one kind, such as the polygons of train, share a row."""
+    labels, photos = (sources[part].name for part in ARCHIVES)
+    places = {f"{labels}/{frame.labels}": f"{frame.split}/inputs/{frame.pair_id}" for frame in frames}
+    places |= {f"{photos}/{frame.photo}": f"{frame.split}/targets/{frame.pair_id}" for frame in frames}
+    left_out = {f"{sources[part].name}/{name}": why for part, some in others.items() for name, why in some.items()}
+    settle(folder, path, {*places, *left_out}, places, left_out, lambda name: OF_A_FRAME.sub(r"\1*/*\2", row_of(name)))
 
 
 def _pair_up(names: dict[str, dict[tuple[str, str], str]], expected: dict[str, int]) -> list[Frame]:

@@ -1,36 +1,62 @@
 """What `paired_folder`, `colorization` and `sketches` share: a user's images go into splits, byte for byte."""
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
+from pix2street.accounting import in_words, settle
 from pix2street.archives import Limits, Source, open_source
 from pix2street.errors import UserError
-from pix2street.images import IMAGE_SUFFIXES
+from pix2street.formats import HEAD_BYTES, READ_HERE_NAMES, ending_for, has_image_ending, why_no_image
 from pix2street.pairs import SPLITS, group_of, refuse_unusable
 
-NOT_IMAGES_SHOWN = 5
+LINKS_SHOWN = 3
 
 
-def images_of(source: Source, others_wanted: Collection[str] = ()) -> list[str]:
-    """The names of all images; what else is there is said, so that nothing is passed over in silence.
+def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], dict[str, str]]:
+    """Return the names of all images and, for every other file, why it is none.
+
+    A name that ends as images do is taken for one: `split` decodes it. Of all others the content decides.
+
+    Args:
+        tables: files that are read for something else.
 
     Raises:
-        UserError: there is no image.
+        UserError: there is no image, or the name of one is no UTF-8.
     """
-    images = [name for name in source.names if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
+    images, others = [], dict(source.left_out)
+    for name in source.names:
+        if name in tables:
+            others[name] = "the class table"
+        elif why := _why_not(source, name):
+            others[name] = why
+        else:
+            images.append(name)
     if not images:
         raise UserError(
-            f"{source.path}: no images found ({', '.join(IMAGE_SUFFIXES)}); put yours there, mend download.path, or "
-            "choose download.dataset: synthetic_streets"
+            f"{source.path}: no images found{_what_is_there(others)}; put {READ_HERE_NAMES} images there, "
+            "fix download.path, or choose download.dataset: synthetic_streets"
         )
-    others = sorted({*source.names} - {*images, *others_wanted})
-    if others:
-        shown = ", ".join(others[:NOT_IMAGES_SHOWN]) + (", ..." if len(others) > NOT_IMAGES_SHOWN else "")
-        print(f"{source.path}: passed over {len(others)} files that are no images: {shown}")
-    return images
+    return images, others
+
+
+def _why_not(source: Source, name: str) -> str:
+    if has_image_ending(name):
+        return ""
+    try:
+        return why_no_image(name, source.head(name))
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _what_is_there(others: dict[str, str]) -> str:
+    if not others:
+        return ", it is empty"
+    first = f"{next(iter(others))!r}{', ...' if len(others) > 1 else ''}"
+    return f", but {in_words(Counter(others.values()))} ({first})"
 
 
 def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
@@ -118,12 +144,27 @@ def divide_groups(sizes: dict[str, int], split_shares: dict[str, float], seed: i
     return dealt
 
 
-def copy_images(source: Source, folder: Path, places: dict[str, str]) -> None:
-    """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, with its own ending."""
+def copy_images(source: Source, folder: Path, places: dict[str, str], left_out: dict[str, str]) -> None:
+    """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
+
+    An image keeps its ending where images end so; any other gets that of its content.
+
+    Args:
+        places: of all images that are taken.
+        left_out: the reason for every other file of the source.
+    """
     for place in {PurePosixPath(place).parent for place in places.values()}:
         (folder / place).mkdir(parents=True, exist_ok=True)
     for name, content in source.read(places.keys()):
-        (folder / f"{places[name]}{PurePosixPath(name).suffix.lower()}").write_bytes(content)
+        (folder / f"{places[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
+    if source.linked:
+        # The folder is a dependency of the stage, and DVC looks at no folder behind a link in it.
+        print(
+            f"{source.path}: links to folders are followed ({', '.join(map(repr, source.linked[:LINKS_SHOWN]))}"
+            f"{', ...' if len(source.linked) > LINKS_SHOWN else ''}); DVC does not see a change behind them, so run "
+            "`dvc repro --force download` after one"
+        )
+    settle(folder, source.path, {*source.names, *source.left_out}, places, left_out)
 
 
 def fetch_photos(
@@ -142,6 +183,7 @@ def fetch_photos(
             few groups to give every split one.
     """
     with open_source(path, limits) as source:
-        ids = pair_ids(path, images_of(source))
+        images, others = images_of(source)
+        ids = pair_ids(path, images)
         splits = divide(path, ids, group_pattern, split_shares, seed)
-        copy_images(source, folder, {name: f"{splits[name]}/{pair_id}" for name, pair_id in ids.items()})
+        copy_images(source, folder, {name: f"{splits[name]}/{pair_id}" for name, pair_id in ids.items()}, others)

@@ -52,7 +52,7 @@ def fetch(
             table = with_void(table, void_id)
         for one, other in shared_colors(table) if table else ():
             print(f"{classes}: {one} and {other} have one colour: {SHARED_COLOR[label_pixels].format(one)}")
-        images = images_of(source, [classes])
+        images, others = images_of(source, [classes])
         if form == "folders":
             kinds = {"inputs": input_folder, "targets": target_folder}
             sides = {kind: _below(images, name) for kind, name in kinds.items()}
@@ -65,7 +65,9 @@ def fetch(
         places = {
             name: str(PurePosixPath(splits[name], kind, ids[name])) for kind, side in sides.items() for name in side
         }
-        copy_images(source, folder, places)
+        beside = "beside the folders of inputs and targets"
+        others |= {name: beside for name in images if name not in places}
+        copy_images(source, folder, places, others)
     return Dataset(
         name="paired_folder",
         title=title,

@@ -93,12 +93,12 @@ def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth",
             "  dvc exp run -S download.dataset=synthetic_streets"
         ) from error
     with open_source(archive, limits) as source:
-        images = images_of(source)
+        images, others = images_of(source)
         outside = [image for image in images if split_in(image) is None]
         if outside:
             raise UserError(f"{archive}: {outside[0]} and {len(outside) - 1} more stand in no train/, val/ or test/")
         places = {image: f"{split_in(image)}/{pair_id}" for image, pair_id in pair_ids(archive, images).items()}
-        copy_images(source, folder, places)
+        copy_images(source, folder, places, others)
     swapped = {"left": "right", "right": "left"}[task.input_from]
     return Dataset(
         name=name,

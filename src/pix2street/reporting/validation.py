@@ -8,7 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.images import data_uri, jpeg_bytes, read_ids, read_rgb, thumbnail
-from pix2street.pairs import Dataset
+from pix2street.pairs import Dataset, read_left_out
 
 SHOWN = 6
 FAULTS_SHOWN = 100
@@ -22,7 +22,7 @@ def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame)
         table: the manifest with its derived columns, as `validate_split` returns it.
     """
     dataset = Dataset.read(split)
-    faults = table[table["fault"] != ""]
+    faults, left_out = table[table["fault"] != ""], read_left_out(split)
     pairs = table[(table["fault"] == "") & (table["files_there"] == True)]  # noqa: E712
     sheets = [sheet for check in verdict["checks"] if (sheet := _sheet(split, dataset, check, pairs))]
     environment = Environment(
@@ -33,6 +33,8 @@ def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame)
         verdict=verdict,
         faults=faults[["pair_id", "source", "fault"]].head(FAULTS_SHOWN).to_dict("records"),
         more_faults=max(0, len(faults) - FAULTS_SHOWN),
+        left_out=left_out.head(FAULTS_SHOWN).to_dict("records"),
+        more_left_out=max(0, len(left_out) - FAULTS_SHOWN),
         sheets=sorted(sheets, key=lambda sheet: not sheet["offends"]),
     )
 

@@ -12,12 +12,13 @@ import pandas as pd
 from scipy import ndimage
 from tqdm import tqdm
 
+from pix2street.accounting import LEFT_OUT, read_left_out
 from pix2street.borders import describe_borders
 from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
+from pix2street.formats import has_image_ending
 from pix2street.images import (
-    IMAGE_SUFFIXES,
     MAX_PX,
     Stored,
     edges,
@@ -58,10 +59,11 @@ def split_pairs(
     Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and the
     share of pixels changed at all and changed by more than `snap_tolerance` is recorded. Labels are resized by nearest
     neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. Every file is in
-    exactly one row; a row that could not become a pair says why in `fault`, and `validate` stops there.
+    exactly one row; a row that could not become a pair says why in `fault`, and `validate` stops there. What `download`
+    left out has its rows behind them.
 
     Returns:
-        rows in the manifest, and how many of them are faulty.
+        rows of downloaded files in the manifest, and how many of them are faulty.
 
     Raises:
         UserError: there is no image at all.
@@ -77,7 +79,7 @@ def split_pairs(
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         made = pool.map(make, items, chunksize=8)
         rows = list(tqdm(made, desc="split", total=len(items), unit=" pairs"))
-    write_manifest(folder, rows)
+    write_manifest(folder, rows, read_left_out(downloaded))
     dataset.write(folder)
     return len(rows), sum("fault" in row for row in rows)
 
@@ -85,7 +87,8 @@ def split_pairs(
 def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     """Every file below `downloaded`, as a pair or as a fault."""
     depth, sides = (3, {"inputs", "targets"}) if paired_files else (2, {""})
-    files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path.name != "dataset.json")
+    said = {downloaded / "dataset.json", downloaded / LEFT_OUT}
+    files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path not in said)
     if not files:
         raise UserError(f"{downloaded}: no images; run the download stage again")
     refuse_unusable((str(path.relative_to(downloaded).with_suffix("")) for path in files), downloaded)
@@ -94,7 +97,7 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     table["split"] = [place[0] for place in parts]
     table["side"] = [place[1] if paired_files and len(place) == 3 else "" for place in parts]
     table["in_place"] = [
-        len(place) == depth and place[0] in SPLITS and side in sides and path.suffix.lower() in IMAGE_SUFFIXES
+        len(place) == depth and place[0] in SPLITS and side in sides and has_image_ending(path.name)
         for place, side, path in zip(parts, table["side"], files, strict=True)
     ]
     items = [

@@ -14,7 +14,7 @@ from pix2street.classes import ClassTable
 from pix2street.errors import UserError
 from pix2street.files import sha256_of
 from pix2street.images import read_ids, read_rgb
-from pix2street.pairs import SPLITS, Dataset, Pair, count_notes, read_manifest, read_pairs
+from pix2street.pairs import SPLITS, Dataset, Pair, count_notes, read_left_out, read_manifest, read_pairs
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
@@ -70,7 +70,8 @@ def validate_split(
     verdict = {
         "success": all(result["success"] or result["waived"] for result in results),
         "pairs": {name: int(counts[name]) for name in SPLITS if name in counts},
-        "files": {
+        "files": _account(table, read_left_out(split))
+        | {
             "checked": int(table["files"].sum()),
             "passed": int(table.loc[~failed, "files"].sum()),
             "failed": int(table.loc[failed, "files"].sum()),
@@ -80,6 +81,19 @@ def validate_split(
         "checks": results,
     }
     return verdict, table
+
+
+def _account(table: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, Any]:
+    """How many files were found: those in pairs, those that make none and those left out add up to it."""
+    faulty = int(table.loc[table["fault"] != "", "files"].sum())
+    reasons = left_out.groupby("left_out")["files"].sum().sort_index().sort_values(ascending=False, kind="stable")
+    return {
+        "found": int(table["files"].sum() + left_out["files"].sum()),
+        "in_pairs": int(table["files"].sum()) - faulty,
+        "faulty": faulty,
+        "left_out": int(left_out["files"].sum()),
+        "left_out_for": {reason: int(count) for reason, count in reasons.items()},
+    }
 
 
 def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
