@@ -39,6 +39,7 @@ def _pattern(pattern: str) -> str:
 
 
 WebAddress = Annotated[str, Field(pattern=r"^https?://")]
+FolderPart = Annotated[str, Field(pattern=r"^[^/]+$")]
 WorkingSize = Annotated[int, Field(ge=32, le=2048), AfterValidator(_multiple_of_16)]
 
 
@@ -99,6 +100,9 @@ class OwnImages(Section):
     home_page: str
     group_pattern: Annotated[str, AfterValidator(_pattern)] | None
     split_shares: SplitShares
+    split_folders: dict[FolderPart, Literal["train", "val", "test", "ordinary", "left_out"]]
+    id_pattern: Annotated[str, AfterValidator(_pattern)] | None
+    id_from: Literal["name", "path"]
     seed: Seed
 
 

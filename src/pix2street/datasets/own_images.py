@@ -3,13 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-import pandas as pd
-
 from pix2street.archives import Limits, Source, open_source
+from pix2street.datasets.arrangement import Arrangement, arrange
 from pix2street.errors import UserError
 from pix2street.images import IMAGE_SUFFIXES
-from pix2street.pairs import SPLITS, group_of
 
 NOT_IMAGES_SHOWN = 5
 
@@ -33,89 +30,6 @@ def images_of(source: Source, others_wanted: Collection[str] = ()) -> list[str]:
     return images
 
 
-def pair_ids(path: Path, *sides: list[str]) -> dict[str, str]:
-    """Each image's pair_id: its name without the ending, behind its split where the same name stands in two splits.
-
-    Args:
-        sides: all images, or inputs and targets apart.
-
-    Raises:
-        UserError: a pair_id that stands twice in one split and side.
-    """
-    places = pd.DataFrame(
-        [(name, side) for side, names in enumerate(sides) for name in names], columns=["name", "side"]
-    )
-    places["stem"] = [PurePosixPath(name).stem for name in places["name"]]
-    places["split"] = [split_in(name) or "" for name in places["name"]]
-    doubles = places[places.duplicated(["stem", "split", "side"], keep=False)]
-    if len(doubles):
-        listed = "\n".join(f"  {name}" for name in doubles["name"])
-        raise UserError(f"{path}: a pair_id (the name without its ending) must stand once; rename or remove:\n{listed}")
-    if places.duplicated(["stem", "side"]).any():
-        places["stem"] = places["split"] + "_" + places["stem"]
-    return dict(zip(places["name"], places["stem"], strict=True))
-
-
-def split_in(name: str) -> str | None:
-    """The split folder that an image stands in, however deep."""
-    return next((part for part in PurePosixPath(name).parts[:-1] if part in SPLITS), None)
-
-
-def divide(
-    path: Path, ids: dict[str, str], group_pattern: str | None, split_shares: dict[str, float], seed: int
-) -> dict[str, str]:
-    """Each image's split: the folder it stands in, or its group's share of a source without split folders.
-
-    Args:
-        ids: pair_id by image name.
-
-    Raises:
-        UserError: images inside and outside of split folders, or too few groups to give every split one.
-    """
-    outside = [name for name in ids if split_in(name) is None]
-    if not outside:
-        return {name: split_in(name) for name in ids}
-    if len(outside) < len(ids):
-        listed = "\n".join(f"  {name}" for name in outside)
-        raise UserError(
-            f"{path}: either all images stand in train/, val/ or test/ or none does; these do not:\n{listed}"
-        )
-    groups = pd.Series({name: group_of(pair_id, group_pattern) for name, pair_id in ids.items()})
-    pairs = pd.Series(ids).groupby(groups).nunique()
-    return groups.map(divide_groups(pairs.to_dict(), split_shares, seed)).to_dict()
-
-
-def divide_groups(sizes: dict[str, int], split_shares: dict[str, float], seed: int) -> dict[str, str]:
-    """Give whole groups to splits so that each split comes near its share of the pairs.
-
-    Args:
-        sizes: pairs in each group.
-        split_shares: share of the pairs each split should have; a split of share 0 gets none.
-        seed: of the order in which groups are dealt.
-
-    Raises:
-        UserError: fewer groups than splits.
-    """
-    wanted = {split: share * sum(sizes.values()) for split, share in split_shares.items() if share > 0}
-    if len(sizes) < len(wanted):
-        raise UserError(
-            f"{len(sizes)} groups cannot fill {len(wanted)} splits; set download.own_images.group_pattern to null or "
-            "make it match shorter parts of the pair_id"
-        )
-    names = sorted(sizes)
-    dealt: dict[str, str] = {}
-    filled = dict.fromkeys(wanted, 0)
-    for place in np.random.default_rng(seed).permutation(len(names)):
-        left = len(names) - len(dealt)
-        empty = [split for split in wanted if not filled[split]]
-        # The last groups go to splits that have none yet.
-        candidates = empty if len(empty) == left else list(wanted)
-        split = max(candidates, key=lambda split: 1 - filled[split] / wanted[split])
-        dealt[names[place]] = split
-        filled[split] += sizes[names[place]]
-    return dealt
-
-
 def copy_images(source: Source, folder: Path, places: dict[str, str]) -> None:
     """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, with its own ending."""
     for place in {PurePosixPath(place).parent for place in places.values()}:
@@ -124,22 +38,22 @@ def copy_images(source: Source, folder: Path, places: dict[str, str]) -> None:
         (folder / f"{places[name]}{PurePosixPath(name).suffix.lower()}").write_bytes(content)
 
 
-def fetch_photos(
-    folder: Path,
-    *,
-    path: Path,
-    limits: Limits,
-    group_pattern: str | None,
-    split_shares: dict[str, float],
-    seed: int,
-) -> None:
+def say_notes(path: Path, arrangement: Arrangement) -> None:
+    """Print what was understood of the names, a line a note."""
+    for note in arrangement.notes:
+        print(f"{path}: {note}")
+
+
+def fetch_photos(folder: Path, *, path: Path, limits: Limits, **naming) -> None:
     """Copy a source's photos, byte for byte, to `folder/<split>/<pair_id>.<ext>`; the inputs are drawn from them later.
 
+    Args:
+        naming: as `arrange` takes it.
+
     Raises:
-        UserError: nothing there, a pair_id that stands twice, images both inside and outside split folders, or too
-            few groups to give every split one.
+        UserError: nothing there, or as `arrange`.
     """
     with open_source(path, limits) as source:
-        ids = pair_ids(path, images_of(source))
-        splits = divide(path, ids, group_pattern, split_shares, seed)
-        copy_images(source, folder, {name: f"{splits[name]}/{pair_id}" for name, pair_id in ids.items()})
+        arrangement = arrange(path, images_of(source), form="photos", **naming)
+        say_notes(path, arrangement)
+        copy_images(source, folder, arrangement.places)

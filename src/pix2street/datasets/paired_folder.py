@@ -1,14 +1,15 @@
 """A user's own pairs, in a folder, a zip or a tar: side-by-side images, or inputs and targets in parallel folders."""
 
 import io
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from pix2street.archives import Limits, Source, open_source
 from pix2street.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
-from pix2street.datasets.own_images import copy_images, divide, images_of, pair_ids
+from pix2street.datasets.arrangement import arrange
+from pix2street.datasets.own_images import copy_images, images_of, say_notes
 from pix2street.errors import UserError
 from pix2street.pairs import Dataset
 
@@ -21,14 +22,13 @@ def fetch(
     title: str,
     licence: str,
     home_page: str,
-    group_pattern: str | None,
-    split_shares: dict[str, float],
-    seed: int,
     form: Literal["left", "right", "folders"],
     input_folder: str,
     target_folder: str,
     classes: str,
     label_pixels: Literal["colors", "ids"],
+    group_pattern: str | None,
+    **naming,
 ) -> Dataset:
     """Copy the images, byte for byte, into the splits they stand in; one without splits is divided by share and seed.
 
@@ -36,27 +36,24 @@ def fetch(
         form: the half of a side-by-side image that is the input, or `folders` for two parallel ones.
         input_folder, target_folder: their names, at any depth of the path, e.g. `labels` of `train/labels/a.png`.
         classes: `none`, `cityscapes`, `cityscapes_evaluated`, or the name of a CSV file in the source.
+        naming: as `arrange` takes it.
 
     Raises:
-        UserError: nothing there, a pair_id that stands twice, images both inside and outside split folders, or too
-            few groups to give every split one.
+        UserError: nothing there, or as `arrange`.
     """
     with open_source(path, limits) as source:
         table = _class_table(source, classes)
-        images = images_of(source, [classes])
-        if form == "folders":
-            kinds = {"inputs": input_folder, "targets": target_folder}
-            sides = {kind: _below(images, name) for kind, name in kinds.items()}
-            _refuse_empty(path, sides, kinds)
-        else:
-            sides = {"": images}
-        # An input and its target share one split, since they share one pair_id.
-        ids = pair_ids(path, *sides.values())
-        splits = divide(path, ids, group_pattern, split_shares, seed)
-        places = {
-            name: str(PurePosixPath(splits[name], kind, ids[name])) for kind, side in sides.items() for name in side
-        }
-        copy_images(source, folder, places)
+        arrangement = arrange(
+            path,
+            images_of(source, [classes]),
+            form=form,
+            input_folder=input_folder,
+            target_folder=target_folder,
+            group_pattern=group_pattern,
+            **naming,
+        )
+        say_notes(path, arrangement)
+        copy_images(source, folder, arrangement.places)
     return Dataset(
         name="paired_folder",
         title=title,
@@ -68,18 +65,6 @@ def fetch(
         classes=table,
         label_pixels=label_pixels,
     )
-
-
-def _below(images: list[str], folder: str) -> list[str]:
-    return [name for name in images if folder in PurePosixPath(name).parts[:-1]]
-
-
-def _refuse_empty(path: Path, sides: dict[str, list[str]], kinds: dict[str, str]) -> None:
-    for kind, side in sides.items():
-        if not side:
-            raise UserError(
-                f"{path}: no image in a folder named {kinds[kind]!r}; mend download.paired_folder.{kind[:-1]}_folder"
-            )
 
 
 def _class_table(source: Source, classes: str) -> ClassTable | None:

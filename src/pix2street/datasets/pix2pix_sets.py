@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from pix2street.archives import Limits, open_source
-from pix2street.datasets.own_images import copy_images, images_of, pair_ids, split_in
+from pix2street.datasets.arrangement import arrange
+from pix2street.datasets.own_images import copy_images, images_of
 from pix2street.errors import UserError
 from pix2street.fetching import cache_folder, fetch_file, fetched_sha256
 from pix2street.pairs import Dataset, InputFrom
@@ -93,12 +94,7 @@ def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth",
             "  dvc exp run -S download.dataset=synthetic_streets"
         ) from error
     with open_source(archive, limits) as source:
-        images = images_of(source)
-        outside = [image for image in images if split_in(image) is None]
-        if outside:
-            raise UserError(f"{archive}: {outside[0]} and {len(outside) - 1} more stand in no train/, val/ or test/")
-        places = {image: f"{split_in(image)}/{pair_id}" for image, pair_id in pair_ids(archive, images).items()}
-        copy_images(source, folder, places)
+        copy_images(source, folder, arrange(archive, images_of(source), form=task.input_from).places)
     swapped = {"left": "right", "right": "left"}[task.input_from]
     return Dataset(
         name=name,

@@ -1,0 +1,759 @@
+"""Which split, which side and which pair_id each image of a user's has, from its name alone."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from pix2street.datasets.folder_names import (
+    INPUT_WORDS,
+    TARGET_WORDS,
+    FolderName,
+    fold,
+    guess_split,
+    read_folder,
+    side_of_setting,
+    split_key,
+)
+from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, stem_of
+from pix2street.errors import UserError
+from pix2street.pairs import SPLITS, group_of
+
+SHOWN = 5
+MAX_ID_BYTES = 250
+"""File systems take names of 255 bytes; the longest ending has five."""
+
+SIDES = {"inputs": "input_folder", "targets": "target_folder"}
+Form = Literal["left", "right", "folders", "photos"]
+Changes = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Where every image goes.
+
+    Args:
+        places: by its name in the source, each image's place below the downloaded folder without its ending:
+            `train/<pair_id>`, or `train/inputs/<pair_id>` where inputs and targets are apart.
+        left_out: by its name in the source, why an image makes no pair.
+        notes: what was understood, a sentence each.
+    """
+
+    places: dict[str, str]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+
+
+class ArrangementError(UserError):
+    """A refusal that may know the settings under which the images can be read.
+
+    Args:
+        changes: these settings by their section of `download` and their key; the message ends with them as YAML.
+    """
+
+    def __init__(self, path: Path, text: str, changes: Changes | None = None):
+        super().__init__(f"{path}: {text}" + (f"\n{yaml_of(changes)}" if changes else ""))
+        self.changes = changes or {}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a source can be read as.
+
+    Args:
+        changes: what has to be set for it, by section of `download` and key.
+        arrangement: what the images become then; None where they are refused all the same.
+        refusals: the messages met on the way, the last one the reason why there is no arrangement.
+    """
+
+    changes: Changes
+    arrangement: Arrangement | None
+    refusals: tuple[str, ...]
+
+
+class _Folder(NamedTuple):
+    """One folder that holds images.
+
+    Args:
+        parts: what each name on its path says.
+        wrapped: how many of them all images share.
+        rest: the names on its path that say neither split nor side, without such wrappers.
+    """
+
+    path: str
+    parts: tuple[FolderName, ...]
+    wrapped: int
+    split: str | None
+    side: str = ""
+    rest: tuple[str, ...] = ()
+
+
+class _Image(NamedTuple):
+    name: str
+    folder: _Folder
+    pair_id: str = ""
+
+    @property
+    def place(self) -> str:
+        return str(PurePosixPath(self.folder.split, self.folder.side, self.pair_id))
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """The settings, and what is noted while they are applied."""
+
+    path: Path
+    form: Form
+    folders: dict[str, str]
+    id_pattern: str | None
+    id_from: Literal["name", "path"]
+    split_folders: Mapping[str, str]
+    group_pattern: str | None
+    split_shares: Mapping[str, float] | None
+    seed: int
+    notes: list[str] = field(default_factory=list)
+
+    def refuse(self, text: str, changes: Changes | None = None) -> None:
+        raise ArrangementError(self.path, text, changes)
+
+    def declare(self, folders: Mapping[str, str]) -> Changes:
+        return {"own_images": {"split_folders": {**self.split_folders, **folders}}}
+
+
+def arrange(
+    path: Path,
+    images: Collection[str],
+    *,
+    form: Form,
+    input_folder: str = "",
+    target_folder: str = "",
+    id_pattern: str | None = None,
+    id_from: Literal["name", "path"] = "name",
+    split_folders: Mapping[str, str] | None = None,
+    group_pattern: str | None = None,
+    split_shares: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Arrangement:
+    """Say where each image goes; the order of `images` does not matter.
+
+    Args:
+        path: the source, for messages.
+        images: their names, with `/` between folders.
+        form: `left` or `right`: side by side; `folders`: inputs and targets apart; `photos`: photos alone.
+        input_folder, target_folder: the folders that hold them, at any depth.
+        id_pattern: a regular expression whose first group, searched in a name without its ending, is the pair_id.
+        id_from: whether the pair_id is the `name`, or the `path`: the sub-folders' names stand before it.
+        split_folders: what folders with other names are: `train`, `val`, `test`, `ordinary` or `left_out`.
+        split_shares: how images without folders for splits are divided; None where they may not be.
+
+    Raises:
+        ArrangementError: the names do not say it, or say two things; the message has the way out.
+    """
+    folders = {"inputs": input_folder, "targets": target_folder} if form == "folders" else {}
+    rules = _Rules(
+        path, form, folders, id_pattern, id_from, split_folders or {}, group_pattern, split_shares, seed
+    )  # fmt: skip
+    if not images:
+        rules.refuse("there are no images in it")
+    found, left_out = _read_folders(rules, sorted(set(images)))
+    _refuse_two_names_of_one_split(rules, found)
+    if form == "folders":
+        found, without_side = _take_sides(rules, found)
+        left_out |= without_side
+    elif form != "photos":
+        _refuse_parallel_folders(rules, found)
+    _refuse_some_outside(rules, found)
+    _refuse_missing_splits(rules, found)
+    found, without_id = _name(rules, found)
+    left_out |= without_id
+    found = _tell_apart(rules, found)
+    if form == "folders":
+        _refuse_unpaired(rules, found)
+    found = _divide(rules, found)
+    _note_left_out(rules, left_out)
+    return Arrangement({image.name: image.place for image in found}, left_out, tuple(rules.notes))
+
+
+def propose(path: Path, images: Collection[str], **settings) -> Proposal:
+    """Arrange the images, and take up what each refusal proposes until nothing more is proposed.
+
+    Args:
+        settings: as `arrange` takes them.
+    """
+    changes: Changes = {}
+    refusals: list[str] = []
+    while True:
+        try:
+            return Proposal(changes, arrange(path, images, **settings), tuple(refusals))
+        except UserError as error:
+            refusals.append(str(error))
+            proposed = getattr(error, "changes", {})
+        new = {key: value for section in proposed.values() for key, value in section.items()}
+        if not new or all(settings.get(key) == value for key, value in new.items()) or len(refusals) > len(SPLITS) * 3:
+            return Proposal(changes, None, tuple(refusals))
+        settings |= new
+        for section, keys in proposed.items():
+            changes[section] = {**changes.get(section, {}), **keys}
+
+
+def yaml_of(changes: Changes) -> str:
+    """Write settings of `download` as they stand in `params.yaml`."""
+    lines = ["  download:"]
+    for section, keys in changes.items():
+        lines.append(f"    {section}:")
+        for key, value in keys.items():
+            if isinstance(value, Mapping):
+                value = "{" + ", ".join(f"{_scalar(name)}: {_scalar(word)}" for name, word in value.items()) + "}"
+                lines.append(f"      {key}: {value}")
+            else:
+                lines.append(f"      {key}: {_scalar(value, quoted=key == 'id_pattern')}")
+    return "\n".join(lines)
+
+
+def divide_groups(sizes: dict[str, int], split_shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Give whole groups to splits so that each split comes near its share of the pairs.
+
+    Args:
+        sizes: pairs in each group.
+        split_shares: share of the pairs each split should have; a split of share 0 gets none.
+        seed: of the order in which groups are dealt.
+
+    Raises:
+        UserError: fewer groups than splits.
+    """
+    wanted = {split: share * sum(sizes.values()) for split, share in split_shares.items() if share > 0}
+    if len(sizes) < len(wanted):
+        raise UserError(f"{len(sizes)} groups cannot fill {len(wanted)} splits")
+    names = sorted(sizes)
+    dealt: dict[str, str] = {}
+    filled = dict.fromkeys(wanted, 0)
+    for place in np.random.default_rng(seed).permutation(len(names)):
+        left = len(names) - len(dealt)
+        empty = [split for split in wanted if not filled[split]]
+        # The last groups go to splits that have none yet.
+        candidates = empty if len(empty) == left else list(wanted)
+        split = max(candidates, key=lambda split: 1 - filled[split] / wanted[split])
+        dealt[names[place]] = split
+        filled[split] += sizes[names[place]]
+    return dealt
+
+
+def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[_Image], dict[str, str]]:
+    """Read every folder's name; what the user leaves out is left out."""
+    declared = {fold(name): said for name, said in rules.split_folders.items()}
+    sides = {word for setting in rules.folders.values() for word in side_of_setting(setting)}
+    paths = {name: PurePosixPath(name).parts[:-1] for name in names}
+    read = {part: read_folder(part, declared, sides) for part in {part for parts in paths.values() for part in parts}}
+    parts_of = {parts: tuple(read[part] for part in parts) for parts in set(paths.values())}
+    kept = {
+        parts: folder for parts, folder in parts_of.items() if all(part.split != "left_out" for part in folder)
+    }  # fmt: skip
+    left_out = {
+        name: "it is in a folder that own_images.split_folders leaves out"
+        for name, parts in paths.items()
+        if parts not in kept
+    }
+    if not kept:
+        rules.refuse("own_images.split_folders leaves out every image")
+    folders = _find_splits(rules, kept)
+    _refuse_odd(rules, folders, [parts for parts in paths.values() if parts in kept])
+    return [_Image(name, folders[parts]) for name, parts in paths.items() if parts in kept], left_out
+
+
+def _find_splits(rules: _Rules, kept: dict[tuple[str, ...], tuple[FolderName, ...]]) -> dict[tuple, _Folder]:
+    """Give each folder its split: of the names that differ where there are any, otherwise of those that all share."""
+    shared = common_start(kept)
+    deep = any(part.split for parts in kept.values() for part in parts[shared:])
+    folders = {}
+    for key, parts in kept.items():
+        places = [place for place, part in enumerate(parts) if part.split]
+        places = [place for place in places if place >= shared] if deep else places[-1:]
+        splits = {parts[place].split for place in places}
+        if len(splits) > 1:
+            rules.refuse(
+                f"the folder {'/'.join(key)}/ says two splits, {' and '.join(sorted(splits))}; rename one of its "
+                "parts, or say in params.yaml which one is no split, e.g.",
+                rules.declare({parts[places[-1]].name: "ordinary"}),
+            )
+        # A wrapper that all images share says nothing; nor does what looks like a split above a real one.
+        above = max(places, default=-1)
+        parts = tuple(
+            part._replace(odd=part.odd and place > above, split=part.split if place in places else None)
+            for place, part in enumerate(parts)
+        )
+        rest = tuple(part.name for place, part in enumerate(parts) if place >= shared and place not in places)
+        folders[key] = _Folder("/".join(key), parts, shared, min(splits, default=None), rest=rest)
+    return folders
+
+
+def _refuse_odd(rules: _Rules, folders: dict[tuple, _Folder], images: list[tuple]) -> None:
+    """Raise an error where a folder looks like a split and is not known as one."""
+    odd: Counter[str] = Counter()
+    understood: dict[str, str] = {}
+    for key in images:
+        names = [part.name for part in folders[key].parts if part.odd]
+        odd.update(names[-1:])
+        understood |= {part.name: part.split for part in folders[key].parts if part.split}
+    if not odd:
+        return
+    taken = set(understood.values())
+    guessed = {}
+    for name in sorted(odd):
+        guess = guess_split(name)
+        guessed[name] = guess if guess and guess not in taken else "left_out"
+        taken.add(guess)
+    listed = "".join(f"\n  {name!r} ({count} images)" for name, count in sorted(odd.items()))
+    told = "; ".join(f"{name!r} is {split}" for name, split in sorted(understood.items())) or "no split"
+    rules.refuse(
+        f"these folders look like splits, but their names are not known:{listed}\nUnderstood: {told}. Rename them to "
+        "train, val or test, or say in params.yaml what each one is (train, val, test, ordinary or left_out), e.g.",
+        rules.declare(guessed),
+    )
+
+
+def _refuse_two_names_of_one_split(rules: _Rules, images: list[_Image]) -> None:
+    """Raise an error where two folders beside each other would become one split, and the user has not said so."""
+    declared = {fold(name) for name in rules.split_folders}
+    names: dict[tuple, set[str]] = defaultdict(set)
+    understood: dict[str, str] = {}
+    for folder in {image.folder for image in images}:
+        for place, part in enumerate(folder.parts):
+            if part.split:
+                understood[part.name] = part.split
+                if fold(part.name) not in declared:
+                    above = tuple(other.name for other in folder.parts[:place])
+                    names[above, part.split, part.side].add(part.name)
+    for (_, split, _), found in names.items():
+        if len(found) > 1:
+            text = (
+                f"the folders {' and '.join(map(repr, sorted(found)))} would all be {split}; rename all but one of them"
+            )
+            if not _all_differ(map(fold, found)):
+                rules.refuse(text)
+            rules.refuse(
+                f"{text}, or say in params.yaml what each one is (train, val, test, ordinary or left_out), e.g.",
+                rules.declare(_apart(sorted(found), split, set(understood.values()))),
+            )
+    other = [f"{name!r} was read as {split}" for name, split in sorted(understood.items()) if name != split]
+    if other:
+        rules.notes.append(f"{', '.join(other)}.")
+
+
+def _apart(names: list[str], split: str, taken: set[str]) -> dict[str, str]:
+    """Propose what two folders of one split are: `dev` and `eval` are usually val and test."""
+    plain = next((name for name in names if fold(name) in (split, "dev", "validation")), names[0])
+    free = "test" if split == "val" and "test" not in taken else "left_out"
+    return {name: split if name == plain else free for name in names}
+
+
+def _take_sides(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict[str, str]]:
+    """Say which images are inputs and which are targets; the others are left out by name."""
+    keys = {side: side_of_setting(folder) for side, folder in rules.folders.items()}
+    if keys["inputs"] == keys["targets"]:
+        rules.refuse(
+            f"input_folder {rules.folders['inputs']!r} and target_folder {rules.folders['targets']!r} name the same "
+            "folder; each side needs a folder of its own"
+        )
+    folders = {image.folder for image in images}
+    sides = _match_sides(rules, folders, keys)
+    if not any(sides.values()):
+        letters = _match_sides(rules, folders, {"inputs": ("a",), "targets": ("b",)})
+        if {"inputs", "targets"} <= {side for side in letters.values() if side}:
+            rules.notes.append("A was read as the inputs and B as the targets (input_folder and target_folder).")
+            rules.folders.update(inputs="A", targets="B")
+            sides = letters
+    _refuse_empty_side(rules, images, sides)
+    taken = _without_wrappers(rules, sides)
+    neither = {image.name: image for image in images if not sides[image.folder]}
+    found = [image._replace(folder=taken[image.folder]) for image in images if image.name not in neither]
+    _refuse_half_splits(rules, found, list(neither.values()))
+    why = f"it is in neither {rules.folders['inputs']}/ nor {rules.folders['targets']}/"
+    return found, dict.fromkeys(neither, why)
+
+
+def _match_sides(rules: _Rules, folders: Iterable[_Folder], keys: dict[str, tuple[str, ...]]) -> dict[_Folder, str]:
+    """Give each folder its side, an empty one where it belongs to neither."""
+    sides = {}
+    for folder in folders:
+        matched = [side for side, key in keys.items() if key and _places_of(folder, key)]
+        if len(matched) > 1:  # one of them may be the name of the whole set
+            matched = [side for side in matched if _places_of(folder, keys[side])[-1] >= folder.wrapped]
+        if not matched:
+            bare = any(part.split and not part.side for part in folder.parts)
+            matched = [side for side, key in keys.items() if not key and bare]
+        if len(matched) > 1:
+            rules.refuse(
+                f"{folder.path}/ is below both {rules.folders['inputs']}/ and {rules.folders['targets']}/; rename one "
+                "of its folders, so that an image is either an input or a target"
+            )
+        sides[folder] = "".join(matched)
+    return sides
+
+
+def _places_of(folder: _Folder, key: tuple[str, ...]) -> list[int]:
+    """Return where the words of a side stand among a folder's parts, one below the other."""
+    worded = [place for place, part in enumerate(folder.parts) if part.side]
+    words = [folder.parts[place].side for place in worded]
+    starts = [start for start in range(len(words)) if tuple(words[start : start + len(key)]) == key]
+    return worded[starts[-1] : starts[-1] + len(key)] if key and starts else []
+
+
+def _without_wrappers(rules: _Rules, sides: dict[_Folder, str]) -> dict[_Folder, _Folder]:
+    """Take out of each folder's rest what names its side, and what stands above all of one side and of no other."""
+    taken = {}
+    for folder, side in sides.items():
+        if side:
+            named = {folder.parts[place].name for place in _places_of(folder, side_of_setting(rules.folders[side]))}
+            rest = tuple(name for name in folder.rest if name not in named)
+            taken[folder] = folder._replace(side=side, rest=rest)
+    for side in rules.folders:
+        own = [folder for folder in taken.values() if folder.side == side]
+        others = {name for folder in taken.values() if folder.side != side for name in folder.rest}
+        shared = common_start([folder.rest for folder in own])
+        wrappers = next((place for place in range(shared) if own[0].rest[place] in others), shared)
+        for key, folder in taken.items():
+            if folder.side == side:
+                taken[key] = folder._replace(rest=folder.rest[wrappers:])
+    return taken
+
+
+def _refuse_empty_side(rules: _Rules, images: list[_Image], sides: dict[_Folder, str]) -> None:
+    missing = [side for side in rules.folders if side not in sides.values()]
+    if not missing:
+        return
+    named = " or ".join(repr(rules.folders[side]) for side in missing)
+    keys = " and ".join(f"download.paired_folder.{SIDES[side]}" for side in missing)
+    text = f"there is no image in a folder named {named} ({keys}); the images are in {_counted(images)}."
+    proposed = _propose_sides(images)
+    if proposed:
+        rules.refuse(f"{text} These look like inputs and targets:", {"paired_folder": proposed})
+    rules.refuse(
+        f"{text} Name the folders of inputs and targets there; where every image holds both halves side by side, set "
+        "download.paired_folder.form to left or right, the half that is the input"
+    )
+
+
+def _refuse_half_splits(rules: _Rules, images: list[_Image], neither: list[_Image]) -> None:
+    """Raise an error where a split lacks one side and images of it are in neither folder."""
+    have = {(image.folder.split, image.folder.side) for image in images}
+    for split in [*SPLITS, None]:
+        others = [image for image in neither if image.folder.split == split]
+        missing = [side for side in rules.folders if (split, side) not in have]
+        if not missing or (split is None and not {split for split, _ in have} <= {None}):
+            continue
+        if others:
+            out = {PurePosixPath(image.folder.path).name: "left_out" for image in others} if split == "test" else {}
+            names = " and ".join(f"{side} ({SIDES[side]}: {rules.folders[side]})" for side in missing)
+            rules.refuse(
+                f"{split or 'the source'} has no {names}, but {len(others)} images in {_counted(others)}, in neither "
+                f"{rules.folders['inputs']}/ nor {rules.folders['targets']}/. Give the folders the same names in every "
+                "split, and name them in download.paired_folder.input_folder and target_folder"
+                + (", or leave these out:" if out else ""),
+                rules.declare(out) if out else None,
+            )
+
+
+def _refuse_parallel_folders(rules: _Rules, images: list[_Image]) -> None:
+    proposed = _propose_sides(images, known_only=True)
+    if proposed:
+        rules.refuse(
+            f"download.paired_folder.form: {rules.form} says that every image holds both halves, but inputs and "
+            f"targets are in folders of their own: {_counted(images)}. These lines read them:",
+            {"paired_folder": proposed},
+        )
+
+
+def _propose_sides(images: list[_Image], known_only: bool = False) -> dict[str, str] | None:
+    """Find two folders whose images pair by name; which one is the input follows the usual words."""
+    stems: dict[str, Counter] = defaultdict(Counter)
+    shown: dict[str, str] = {}
+    members: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        for part in image.folder.parts:
+            if part.side:
+                stems[part.side][image.folder.split, stem_of(image.name)] += 1
+                members[part.side].add(image.name)
+                shown[part.side] = min(shown.get(part.side, part.name), part.name) if not part.split else part.side
+    inputs = [side for side in sorted(stems) if side.replace("_", "") in INPUT_WORDS]
+    targets = [side for side in sorted(stems) if side.replace("_", "") in TARGET_WORDS]
+    candidates = [(one, other) for one in inputs for other in targets]
+    # A sequence's folders hold equal names too: words that say nothing must fit without a rest.
+    unknown = [] if known_only or len(stems) > 12 else [(a, b) for a in sorted(stems) for b in sorted(stems) if a < b]
+    for one, other in candidates + unknown:
+        if members[one] & members[other]:
+            continue
+        needed = 0.5 if (one, other) in candidates else 1.0
+        shared = (stems[one] & stems[other]).total()
+        if shared >= needed * max(stems[one].total(), stems[other].total()) or propose_pattern(
+            *([stem for _, stem in stems[side].elements()] for side in (one, other))
+        ):
+            return {"form": "folders", "input_folder": shown[one], "target_folder": shown[other]}
+    return None
+
+
+def _refuse_some_outside(rules: _Rules, images: list[_Image]) -> None:
+    outside = [image for image in images if image.folder.split is None]
+    if not outside or (len(outside) == len(images) and rules.split_shares is not None):
+        return
+    listed = _listed(image.name for image in outside)
+    folders = sorted({image.folder.rest[0] for image in outside if image.folder.rest})
+    text = (
+        f"{len(outside)} images are in no train/, val/ or test/:{listed}\nMove them into a split, or out of the source"
+    )
+    if len(outside) == len(images) or not folders:
+        rules.refuse(f"{text}; either all images are in splits or none is")
+    rules.refuse(
+        f"{text}, or say in params.yaml what their folders are:",
+        rules.declare(dict.fromkeys(folders[:SHOWN], "left_out")),
+    )
+
+
+def _refuse_missing_splits(rules: _Rules, images: list[_Image]) -> None:
+    """Raise an error where train or val has nothing: networks learn from the one and are looked at with the other."""
+    if all(image.folder.split is None for image in images):
+        empty = [split for split in ("train", "val") if not rules.split_shares.get(split)]
+        if empty:
+            rules.refuse(f"own_images.split_shares gives {empty[0]} nothing; train and val need a share above 0")
+        return
+    names = _names_of_splits(images)
+    missing = [split for split in ("train", "val") if split not in names]
+    if not missing:
+        return
+    have = " and ".join(f"{'/, '.join(sorted(names[split]))}/" for split in SPLITS if split in names)
+    text = f"there is {have}, but no {' and no '.join(missing)}; every run needs train and val."
+    if "train" in names and "test" in names:
+        rules.refuse(
+            f"{text} Samples and scores are made on val, whatever is kept for test. Move some groups of train to val, "
+            "or read test as val:",
+            rules.declare(dict.fromkeys(sorted(map(split_key, names["test"])), "val")),
+        )
+    everything = sorted({split_key(name) for found in names.values() for name in found})
+    rules.refuse(
+        f"{text} Add the folder, or let own_images.split_shares divide all images:",
+        rules.declare(dict.fromkeys(everything, "ordinary")),
+    )
+
+
+def _names_of_splits(images: list[_Image]) -> dict[str, set[str]]:
+    names: dict[str, set[str]] = defaultdict(set)
+    for folder in {image.folder for image in images}:
+        for part in folder.parts:
+            if part.split:
+                names[part.split].add(part.name)
+    return names
+
+
+def _name(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict[str, str]]:
+    """Give each image its pair_id; an image in whose name `id_pattern` finds none is left out."""
+    found, left_out = [], {}
+    for image in images:
+        pair_id = find_id(stem_of(image.name), rules.id_pattern)
+        if not pair_id:
+            left_out[image.name] = "own_images.id_pattern finds no pair_id in its name"
+            continue
+        parts = (*image.folder.rest, pair_id) if rules.id_from == "path" else (pair_id,)
+        found.append(image._replace(pair_id="_".join(parts)))
+    lost = {image.folder.side for image in images} - {image.folder.side for image in found}
+    if lost:
+        rules.refuse(
+            f"own_images.id_pattern {rules.id_pattern!r} finds no pair_id in any name of the {min(lost) or 'images'}, "
+            f"e.g. {next(iter(left_out))!r}; correct it, or set it to null: the pair_id is then the name without its "
+            "ending"
+        )
+    return found, left_out
+
+
+def _tell_apart(rules: _Rules, images: list[_Image]) -> list[_Image]:
+    """Give every pair_id once: one that is in two splits gets its split in front, as do all others then.
+
+    Raises:
+        ArrangementError: a pair_id twice in one split and side, or two that are one file on some disks.
+    """
+    splits: dict[str, set] = defaultdict(set)
+    same: dict[tuple, list[_Image]] = defaultdict(list)
+    folded = {pair_id: fold(pair_id) for pair_id in {image.pair_id for image in images}}
+    for image in images:
+        splits[folded[image.pair_id]].add(image.folder.split)
+        same[image.folder.split, folded[image.pair_id]].append(image)
+    alike = [group for group in same.values() if len({image.pair_id for image in group}) > 1]
+    if alike:
+        listed = _listed((image.name for group in alike for image in group), form=ascii)
+        rules.refuse(
+            "these names differ only by case or by how their accents are written; they would be one file on the disks "
+            f"of macOS and Windows; rename them:{listed}"
+        )
+    _refuse_doubles(rules, list(same.values()))
+    if any(len(found) > 1 for found in splits.values()):
+        rules.notes.append("Some names are in two splits: every pair_id begins with its split, e.g. train_1.")
+        images = [image._replace(pair_id=f"{image.folder.split}_{image.pair_id}") for image in images]
+    _refuse_impossible_ids(rules, images)
+    return images
+
+
+def _refuse_doubles(rules: _Rules, groups: list[list[_Image]]) -> None:
+    doubled = [group for group in groups if len({image.folder.side for image in group}) < len(group)]
+    if not doubled:
+        return
+    listed = _listed(image.name for group in doubled for image in group)
+    text = f"a pair_id may be there only once in a split; these files have the same:{listed}\n"
+    images = [image for group in groups for image in group]
+    if rules.id_pattern and _all_differ((image.folder, stem_of(image.name)) for image in images):
+        rules.refuse(
+            f"{text}Their names differ outside the group of own_images.id_pattern {rules.id_pattern!r}; make the group "
+            "longer, or leave some files out with a pattern that does not match them"
+        )
+    paths = [(image.folder.split, image.folder.side, "_".join((*image.folder.rest, image.pair_id))) for image in images]
+    if rules.id_from == "name" and _all_differ(paths):
+        rules.refuse(
+            f"{text}Rename them, or let the pair_id begin with the names of their sub-folders:",
+            {"own_images": {"id_from": "path"}},
+        )
+    if rules.form in ("left", "right") and _all_differ((image.folder, image.name) for image in images):
+        text += "Where they are inputs and targets beside each other, move each side to a folder of its own. "
+    rules.refuse(f"{text}Rename or remove all but one of each")
+
+
+def _refuse_impossible_ids(rules: _Rules, images: list[_Image]) -> None:
+    for image in images:
+        if image.pair_id.startswith("."):
+            rules.refuse(
+                f"{image.name!r}: its pair_id {image.pair_id!r} begins with a dot, as hidden files do; rename it"
+            )
+        if len(image.pair_id.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+            rules.refuse(
+                f"{image.name!r}: its pair_id {image.pair_id!r} is longer than {MAX_ID_BYTES} bytes, which no file's "
+                "name may be; rename the file or its folders, or shorten it with own_images.id_pattern"
+            )
+
+
+def _refuse_unpaired(rules: _Rules, images: list[_Image]) -> None:
+    """Raise one error where a split has no pair, or where a pattern would pair names that do not pair as they are."""
+    ids: dict[Any, dict[str, dict[str, str]]] = defaultdict(lambda: {side: {} for side in SIDES})
+    for image in images:
+        ids[image.folder.split][image.folder.side][image.pair_id] = image.name
+    alone = {
+        split: [name for side in SIDES for pair_id, name in sorted(found[side].items()) if pair_id not in paired]
+        for split, found in ids.items()
+        for paired in [found["inputs"].keys() & found["targets"].keys()]
+    }
+    if not any(alone.values()):
+        return
+    sides = [[image.name for image in images if image.folder.side == side] for side in SIDES]
+    pattern = propose_pattern(*sides)
+    empty = [split for split, found in ids.items() if not found["inputs"].keys() & found["targets"].keys()]
+    letters = {fold(folder) for folder in rules.folders.values()} == {"a", "b"}
+    if not (empty or letters or (pattern and pattern != rules.id_pattern)):
+        return
+    split = min(empty or [split for split in alone if alone[split]], key=lambda split: SPLITS.index(split or "train"))
+    text = _example_of(ids[split], split, len(alone[split]))
+    if empty == ["test"]:
+        names = sorted(map(split_key, _names_of_splits(images)["test"]))
+        rules.refuse(
+            f"{text} A test set without targets can be left out:", rules.declare(dict.fromkeys(names, "left_out"))
+        )
+    if pattern and pattern != rules.id_pattern:
+        rules.refuse(f"{text} This pattern pairs them all:", {"own_images": {"id_pattern": pattern}})
+    if letters:
+        rules.refuse(
+            f"{text} A and B are unpaired, as CycleGAN's sets are: this project learns from pairs. Where they are "
+            "pairs, give both files of each the same name and remove those without a partner"
+        )
+    rules.refuse(
+        f"{text} Rename them, or set download.own_images.id_pattern to a regular expression whose first (group) is "
+        "what both names of a pair share"
+    )
+
+
+def _example_of(sides: dict[str, dict[str, str]], split: str | None, alone: int) -> str:
+    """Say what does not pair in one split, with the first name on each side."""
+    empty = next((side for side in SIDES if not sides[side]), None)
+    if empty:
+        return f"{split or 'the source'} has {alone} {'targets' if empty == 'inputs' else 'inputs'} and no {empty}."
+    paired = sides["inputs"].keys() & sides["targets"].keys()
+    what = f"{alone} images have no partner" if paired else "no input has a target"
+    first = {
+        side: next(((name, pair_id) for pair_id, name in sorted(ids.items()) if pair_id not in paired), None)
+        for side, ids in sides.items()
+    }
+    named = [f"the {side[:-1]} {found[0]!r} has the pair_id {found[1]!r}" for side, found in first.items() if found]
+    return (
+        f"{what}{f' in {split}' if split else ''}. An input and its target have the same name without the ending; here "
+        f"{', '.join(named)}."
+    )
+
+
+def _divide(rules: _Rules, images: list[_Image]) -> list[_Image]:
+    """Give images without folders for splits to splits, whole groups at a time."""
+    if any(image.folder.split for image in images):
+        return images
+    ids = {image.pair_id for image in images}
+    groups = {pair_id: group_of(pair_id, rules.group_pattern) for pair_id in ids}
+    sizes = Counter(groups.values())
+    wanted = [split for split, share in rules.split_shares.items() if share > 0]
+    if len(sizes) < len(wanted):
+        rules.refuse(_too_few(len(ids), len(sizes), wanted, rules.group_pattern))
+    splits = divide_groups(dict(sizes), rules.split_shares, rules.seed)
+    counted = Counter(splits[group] for group in groups.values())
+    rules.notes.append(
+        f"There are no folders for splits: own_images.split_shares gives "
+        f"{', '.join(f'{split} {counted[split]}' for split in wanted)} of {len(ids)} pairs."
+    )
+    return [
+        image._replace(folder=image.folder._replace(split=splits[groups[image.pair_id]])) for image in images
+    ]  # fmt: skip
+
+
+def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | None) -> str:
+    names = " and ".join([", ".join(wanted[:-1]), wanted[-1]] if len(wanted) > 1 else wanted)
+    if pairs < len(wanted):
+        return (
+            f"{pairs} {'pair' if pairs == 1 else 'pairs'} cannot be divided into {names}; there must be at least "
+            f"{len(wanted)}, one for each split with a share above 0 (download.own_images.split_shares)"
+        )
+    return (
+        f"{groups} {'group' if groups == 1 else 'groups'} cannot fill {names}: download.own_images.group_pattern "
+        f"{group_pattern!r} finds no more in {pairs} pair_ids, and a group stays in one split; set it to null, or make "
+        "its group match a part of the pair_id that differs more"
+    )
+
+
+def _note_left_out(rules: _Rules, left_out: dict[str, str]) -> None:
+    for reason, count in sorted(Counter(left_out.values()).items()):
+        names = [name for name, why in left_out.items() if why == reason]
+        folders = Counter(str(PurePosixPath(name).parent) for name in names)
+        rules.notes.append(f"{count} images are left out, each since {reason}: {_folders_counted(folders)}.")
+
+
+def _counted(images: list[_Image]) -> str:
+    return _folders_counted(Counter(str(PurePosixPath(image.name).parent) for image in images))
+
+
+def _folders_counted(folders: Counter) -> str:
+    shown = [
+        f"{'the root' if folder == '.' else repr(folder)} ({folders[folder]})" for folder in sorted(folders)[:SHOWN]
+    ]
+    more = len(folders) - SHOWN
+    return ", ".join(shown) + (f" and {more} more folders" if more > 0 else "")
+
+
+def _listed(names: Iterable[str], form=repr) -> str:
+    names = list(names)
+    more = f"\n  and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return "".join(f"\n  {form(name)}" for name in names[:SHOWN]) + more
+
+
+def _all_differ(values: Iterable) -> bool:
+    values = list(values)
+    return len(set(values)) == len(values)
+
+
+def _scalar(value: str, quoted: bool = False) -> str:
+    """Write a text as YAML: bare where it is a plain word, between quotes otherwise."""
+    plain = value.replace("_", "").replace("/", "").isalnum() and value.isascii() and value[0].isalpha()
+    if plain and not quoted and value.lower() not in ("null", "true", "false", "yes", "no", "on", "off"):
+        return value
+    return "'" + value.replace("'", "''") + "'" if value.isprintable() else json.dumps(value)
