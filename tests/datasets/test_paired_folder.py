@@ -154,7 +154,7 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
         source, form="folders"
     )
     (source / "stray.png").write_bytes(image(9))
-    assert "1 images are in no train/, val/ or test/:\n  'stray.png'" in message(source)
+    assert "1 image is in no train/, val/ or test/:\n  'stray.png'" in message(source)
 
 
 def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path):

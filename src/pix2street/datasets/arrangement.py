@@ -306,7 +306,7 @@ def _refuse_odd(rules: _Rules, folders: dict[tuple, _Folder], images: list[tuple
         guess = guess_split(name)
         guessed[name] = guess if guess and guess not in taken else "left_out"
         taken.add(guess)
-    listed = "".join(f"\n  {name!r} ({count} images)" for name, count in sorted(odd.items()))
+    listed = "".join(f"\n  {name!r} (images: {count})" for name, count in sorted(odd.items()))
     told = "; ".join(f"{name!r} is {split}" for name, split in sorted(understood.items())) or "no split"
     rules.refuse(
         f"these folders look like splits, but their names are not known:{listed}\nUnderstood: {told}. Rename them to "
@@ -449,7 +449,7 @@ def _refuse_half_splits(rules: _Rules, images: list[_Image], neither: list[_Imag
             out = {PurePosixPath(image.folder.path).name: "left_out" for image in others} if split == "test" else {}
             names = " and ".join(f"{side} ({SIDES[side]}: {rules.folders[side]})" for side in missing)
             rules.refuse(
-                f"{split or 'the source'} has no {names}, but {len(others)} images in {_counted(others)}, in neither "
+                f"{split or 'the source'} has no {names}, but images in {_counted(others)}, in neither "
                 f"{rules.folders['inputs']}/ nor {rules.folders['targets']}/. Give the folders the same names in every "
                 "split, and name them in download.paired_folder.input_folder and target_folder"
                 + (", or leave these out:" if out else ""),
@@ -501,9 +501,7 @@ def _refuse_some_outside(rules: _Rules, images: list[_Image]) -> None:
         return
     listed = _listed(image.name for image in outside)
     folders = sorted({image.folder.rest[0] for image in outside if image.folder.rest})
-    text = (
-        f"{len(outside)} images are in no train/, val/ or test/:{listed}\nMove them into a split, or out of the source"
-    )
+    text = f"{_images_are(len(outside))} in no train/, val/ or test/:{listed}\nMove them into a split, or out of the source"
     if len(outside) == len(images) or not folders:
         rules.refuse(f"{text}; either all images are in splits or none is")
     rules.refuse(
@@ -674,7 +672,7 @@ def _example_of(sides: dict[str, dict[str, str]], split: str | None, alone: int)
     if empty:
         return f"{split or 'the source'} has {alone} {'targets' if empty == 'inputs' else 'inputs'} and no {empty}."
     paired = sides["inputs"].keys() & sides["targets"].keys()
-    what = f"{alone} images have no partner" if paired else "no input has a target"
+    what = f"{alone} {'images have' if alone > 1 else 'image has'} no partner" if paired else "no input has a target"
     first = {
         side: next(((name, pair_id) for pair_id, name in sorted(ids.items()) if pair_id not in paired), None)
         for side, ids in sides.items()
@@ -725,7 +723,9 @@ def _note_left_out(rules: _Rules, left_out: dict[str, str]) -> None:
     for reason, count in sorted(Counter(left_out.values()).items()):
         names = [name for name, why in left_out.items() if why == reason]
         folders = Counter(str(PurePosixPath(name).parent) for name in names)
-        rules.notes.append(f"{count} images are left out, each since {reason}: {_folders_counted(folders)}.")
+        rules.notes.append(
+            f"{_images_are(count)} left out, {'each ' if count > 1 else ''}since {reason}: {_folders_counted(folders)}."
+        )
 
 
 def _counted(images: list[_Image]) -> str:
@@ -744,6 +744,10 @@ def _listed(names: Iterable[str], form=repr) -> str:
     names = list(names)
     more = f"\n  and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return "".join(f"\n  {form(name)}" for name in names[:SHOWN]) + more
+
+
+def _images_are(count: int) -> str:
+    return f"{count} images are" if count > 1 else "1 image is"
 
 
 def _all_differ(values: Iterable) -> bool:
