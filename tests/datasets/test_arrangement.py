@@ -194,7 +194,7 @@ def test_images_outside_of_splits_are_listed_shortened_with_the_way_out():
     images = tree("train") + tree("val", numbers=[5])
     text = str(refusal([*images, *tree("", numbers=range(10, 18))]))
     assert "8 images are in no train/, val/ or test/:\n  'p10.png'\n" in text
-    assert "  'p14.png'\n  and 3 more\nMove them into a split, or out of the source" in text
+    assert "  'p14.png'\n  and 3 more\nMove each to a split or out of the source" in text
     assert refusal([*images, *tree("other")]).changes == {"own_images": {"split_folders": {"other": "left_out"}}}
 
 
@@ -337,13 +337,57 @@ def test_the_form_is_held_against_the_folders():
     images = tree("images/train", "labels/train") + tree("images/val", "labels/val", numbers=[5])
     expected = {"paired_folder": {"form": "folders", "input_folder": "labels", "target_folder": "images"}}
     assert refusal(images).changes == expected
-    assert "form: right says that every image holds both halves, but inputs and targets are in" in str(refusal(images))
+    assert (
+        "form: right says that every image holds both halves, but inputs and targets are files of their own in"
+        in str(refusal(images))
+    )
     assert refusal(images, **APART).changes == expected
     side_by_side = str(refusal(tree("train") + tree("val", numbers=[5]), **APART))
     assert "no image in a folder named 'inputs' or 'targets'" in side_by_side
     assert (
         "where every image holds both halves side by side, set download.paired_folder.form to left or right"
         in side_by_side
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "setting"),
+    [
+        ("{}_mask.png", "{}.jpg", "*_mask.*"), ("{}_label.png", "{}_photo.png", "*_label.*"),
+        ("label_{}.png", "img_{}.png", "label_*"), ("x{}-gt.png", "x{}.png", "*-gt.*"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["right", "folders"])
+def test_inputs_beside_their_targets_are_told_apart_by_their_names(inputs, targets, setting, form):
+    images = [
+        name
+        for split, numbers in (("train", range(12)), ("valid", range(12, 15)))
+        for pattern in (inputs, targets)
+        for name in tree(split, numbers=numbers, name=pattern)
+    ]
+    found = propose(SOURCE, images, **{**APART, "form": form, "split_shares": SHARES})
+    assert found.changes["paired_folder"] == {"form": "folders", "input_folder": setting, "target_folder": "*"}
+    places = found.arrangement.places
+    assert places[f"valid/{inputs.format(13)}"].startswith("val/inputs/")
+    assert places[f"valid/{targets.format(13)}"] == places[f"valid/{inputs.format(13)}"].replace("inputs", "targets")
+    assert len(places) == 30
+
+
+def test_inputs_and_targets_may_differ_by_their_ending_alone():
+    images = tree("base", name="{}.png") + tree("base", name="{}.jpg")
+    for form in ("right", "folders"):
+        found = propose(SOURCE, images, **{**APART, "form": form, "split_shares": SHARES})
+        assert found.changes["paired_folder"] == {"form": "folders", "input_folder": "*.png", "target_folder": "*.jpg"}
+        assert found.arrangement.places["base/1.jpg"].split("/")[1:] == ["targets", "1"]
+
+
+def test_a_file_that_no_pattern_of_names_takes_is_left_out():
+    images = tree("s", name="{}_a.png") + tree("s", name="{}_b.png") + ["s/x.tif"]
+    found = arranged(images, form="folders", input_folder="*_a.png", target_folder="*_b.png", id_pattern="(.+)_[ab]$")
+    assert found.left_out == {"s/x.tif": "it is neither an input (*_a.png) nor a target (*_b.png)"}
+    assert len(found.places) == 8
+    assert "there is no image whose name is like '*_c.png'" in str(
+        refusal(images, form="folders", input_folder="*_c.png", target_folder="*_b.png")
     )
 
 
@@ -396,8 +440,8 @@ NAMES = st.builds(
 SAID = st.sampled_from(["train", "val", "test", "ordinary", "left_out"])
 SETTINGS = st.fixed_dictionaries({
     "form": st.sampled_from(["left", "right", "folders", "folders", "photos"]),
-    "input_folder": st.sampled_from(["inputs", "labels", "A", "train", "train_label", "x/labels"]),
-    "target_folder": st.sampled_from(["targets", "images", "B", "train_img", "val"]),
+    "input_folder": st.sampled_from(["inputs", "labels", "A", "train", "train_label", "x/labels", "*_label.*"]),
+    "target_folder": st.sampled_from(["targets", "images", "B", "train_img", "val", "*", "*1*"]),
     "id_pattern": st.sampled_from([None, None, "^(.+?)(?:_label|_photo)?$", "(.)", "(x)?"]),
     "id_from": st.sampled_from(["name", "path"]),
     "split_folders": st.dictionaries(FOLDERS, SAID, max_size=2),

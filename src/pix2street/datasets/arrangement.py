@@ -1,9 +1,10 @@
 """Which split, which side and which pair_id each image of a user's has, from its name alone."""
 
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
@@ -27,6 +28,8 @@ SHOWN = 5
 MAX_ID_BYTES = 250
 """File systems take names of 255 bytes; the longest ending has five."""
 
+FIRST_WORD = re.compile(r"^(?P<word>[^_\-. ]+)[_\-. ]+")
+LAST_WORD = re.compile(r"[_\-. ]+(?P<word>[^_\-. ]+)$")
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}
 Form = Literal["left", "right", "folders", "photos"]
 Changes = dict[str, dict[str, Any]]
@@ -75,8 +78,9 @@ class Proposal:
     refusals: tuple[str, ...]
 
 
-class _Folder(NamedTuple):
-    """One folder that holds images.
+@dataclass(frozen=True, eq=False)
+class _Folder:
+    """One folder that holds images; each is one object, so that half a million names are told apart quickly.
 
     Args:
         parts: what each name on its path says.
@@ -99,7 +103,11 @@ class _Image(NamedTuple):
 
     @property
     def place(self) -> str:
-        return str(PurePosixPath(self.folder.split, self.folder.side, self.pair_id))
+        return "/".join(part for part in (self.folder.split, self.folder.side, self.pair_id) if part)
+
+
+def _folders_of(images: Iterable[_Image]) -> list[_Folder]:
+    return list(dict.fromkeys(image.folder for image in images))
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,7 @@ def arrange(
         path: the source, for messages.
         images: their names, with `/` between folders.
         form: `left` or `right`: side by side; `folders`: inputs and targets apart; `photos`: photos alone.
-        input_folder, target_folder: the folders that hold them, at any depth.
+        input_folder, target_folder: the folders that hold them, at any depth, or with `*` their files' names.
         id_pattern: a regular expression whose first group, searched in a name without its ending, is the pair_id.
         id_from: whether the pair_id is the `name`, or the `path`: the sub-folders' names stand before it.
         split_folders: what folders with other names are: `train`, `val`, `test`, `ordinary` or `left_out`.
@@ -245,8 +253,9 @@ def divide_groups(sizes: dict[str, int], split_shares: Mapping[str, float], seed
 def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[_Image], dict[str, str]]:
     """Read every folder's name; what the user leaves out is left out."""
     declared = {fold(name): said for name, said in rules.split_folders.items()}
-    sides = {word for setting in rules.folders.values() for word in side_of_setting(setting)}
-    paths = {name: PurePosixPath(name).parts[:-1] for name in names}
+    sides = {word for setting in rules.folders.values() if "*" not in setting for word in side_of_setting(setting)}
+    parts_in = {folder: PurePosixPath(folder).parts for folder in {name.rpartition("/")[0] for name in names}}
+    paths = {name: parts_in[name.rpartition("/")[0]] for name in names}
     read = {part: read_folder(part, declared, sides) for part in {part for parts in paths.values() for part in parts}}
     parts_of = {parts: tuple(read[part] for part in parts) for parts in set(paths.values())}
     kept = {
@@ -320,7 +329,7 @@ def _refuse_two_names_of_one_split(rules: _Rules, images: list[_Image]) -> None:
     declared = {fold(name) for name in rules.split_folders}
     names: dict[tuple, set[str]] = defaultdict(set)
     understood: dict[str, str] = {}
-    for folder in {image.folder for image in images}:
+    for folder in _folders_of(images):
         for place, part in enumerate(folder.parts):
             if part.split:
                 understood[part.name] = part.split
@@ -352,27 +361,45 @@ def _apart(names: list[str], split: str, taken: set[str]) -> dict[str, str]:
 
 def _take_sides(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict[str, str]]:
     """Say which images are inputs and which are targets; the others are left out by name."""
-    keys = {side: side_of_setting(folder) for side, folder in rules.folders.items()}
-    if keys["inputs"] == keys["targets"]:
+    keys = {side: side_of_setting(setting) for side, setting in rules.folders.items() if "*" not in setting}
+    if len(keys) == 2 and keys["inputs"] == keys["targets"]:
         rules.refuse(
             f"input_folder {rules.folders['inputs']!r} and target_folder {rules.folders['targets']!r} name the same "
             "folder; each side needs a folder of its own"
         )
-    folders = {image.folder for image in images}
-    sides = _match_sides(rules, folders, keys)
-    if not any(sides.values()):
+    folders = _folders_of(images)
+    of_folders = _match_sides(rules, folders, keys)
+    if len(keys) == 2 and not any(of_folders.values()):
         letters = _match_sides(rules, folders, {"inputs": ("a",), "targets": ("b",)})
-        if {"inputs", "targets"} <= {side for side in letters.values() if side}:
+        if {"inputs", "targets"} <= set(letters.values()):
             rules.notes.append("A was read as the inputs and B as the targets (input_folder and target_folder).")
             rules.folders.update(inputs="A", targets="B")
-            sides = letters
-    _refuse_empty_side(rules, images, sides)
-    taken = _without_wrappers(rules, sides)
-    neither = {image.name: image for image in images if not sides[image.folder]}
-    found = [image._replace(folder=taken[image.folder]) for image in images if image.name not in neither]
-    _refuse_half_splits(rules, found, list(neither.values()))
-    why = f"it is in neither {rules.folders['inputs']}/ nor {rules.folders['targets']}/"
-    return found, dict.fromkeys(neither, why)
+            of_folders = letters
+    patterns = {side: _like(setting) for side, setting in rules.folders.items() if "*" in setting}
+    # Of two patterns that match, the longer one says more: `*_mask.png` beside `*`.
+    patterns = dict(sorted(patterns.items(), key=lambda item: -len(rules.folders[item[0]])))
+    sides = {
+        image.name: next((side for side, like in patterns.items() if like(image.name)), of_folders[image.folder])
+        for image in images
+    }
+    _refuse_empty_side(rules, images, set(sides.values()))
+    taken = _without_wrappers(rules, list(dict.fromkeys((image.folder, sides[image.name]) for image in images)))
+    neither = [image for image in images if not sides[image.name]]
+    found = [image._replace(folder=taken[image.folder, side]) for image in images if (side := sides[image.name])]
+    _refuse_half_splits(rules, found, neither)
+    return found, {image.name: f"it is {_neither(rules)}" for image in neither}
+
+
+def _like(pattern: str) -> Callable[[str], bool]:
+    """Return whether a file's name is like a pattern in which `*` is any text."""
+    expression = re.compile(".*".join(re.escape(part) for part in fold(pattern).split("*")), re.DOTALL)
+    return lambda name: expression.fullmatch(fold(PurePosixPath(name).name)) is not None
+
+
+def _neither(rules: _Rules) -> str:
+    if any("*" in setting for setting in rules.folders.values()):
+        return f"neither an input ({rules.folders['inputs']}) nor a target ({rules.folders['targets']})"
+    return f"in neither {rules.folders['inputs']}/ nor {rules.folders['targets']}/"
 
 
 def _match_sides(rules: _Rules, folders: Iterable[_Folder], keys: dict[str, tuple[str, ...]]) -> dict[_Folder, str]:
@@ -402,14 +429,15 @@ def _places_of(folder: _Folder, key: tuple[str, ...]) -> list[int]:
     return worded[starts[-1] : starts[-1] + len(key)] if key and starts else []
 
 
-def _without_wrappers(rules: _Rules, sides: dict[_Folder, str]) -> dict[_Folder, _Folder]:
-    """Take out of each folder's rest what names its side, and what stands above all of one side and of no other."""
+def _without_wrappers(rules: _Rules, sides: list[tuple[_Folder, str]]) -> dict[tuple[_Folder, str], _Folder]:
+    """Take out of each folder's rest what names its side, and what is above all of one side and of no other."""
     taken = {}
-    for folder, side in sides.items():
+    for folder, side in sides:
         if side:
-            named = {folder.parts[place].name for place in _places_of(folder, side_of_setting(rules.folders[side]))}
+            key = () if "*" in rules.folders[side] else side_of_setting(rules.folders[side])
+            named = {folder.parts[place].name for place in _places_of(folder, key)}
             rest = tuple(name for name in folder.rest if name not in named)
-            taken[folder] = folder._replace(side=side, rest=rest)
+            taken[folder, side] = replace(folder, side=side, rest=rest)
     for side in rules.folders:
         own = [folder for folder in taken.values() if folder.side == side]
         others = {name for folder in taken.values() if folder.side != side for name in folder.rest}
@@ -417,20 +445,23 @@ def _without_wrappers(rules: _Rules, sides: dict[_Folder, str]) -> dict[_Folder,
         wrappers = next((place for place in range(shared) if own[0].rest[place] in others), shared)
         for key, folder in taken.items():
             if folder.side == side:
-                taken[key] = folder._replace(rest=folder.rest[wrappers:])
+                taken[key] = replace(folder, rest=folder.rest[wrappers:])
     return taken
 
 
-def _refuse_empty_side(rules: _Rules, images: list[_Image], sides: dict[_Folder, str]) -> None:
-    missing = [side for side in rules.folders if side not in sides.values()]
+def _refuse_empty_side(rules: _Rules, images: list[_Image], sides: set[str]) -> None:
+    missing = [side for side in rules.folders if side not in sides]
     if not missing:
         return
-    named = " or ".join(repr(rules.folders[side]) for side in missing)
+    like = any("*" in rules.folders[side] for side in missing)
+    named = f"{'whose name is like' if like else 'in a folder named'} " + " or ".join(
+        repr(rules.folders[side]) for side in missing
+    )
     keys = " and ".join(f"download.paired_folder.{SIDES[side]}" for side in missing)
-    text = f"there is no image in a folder named {named} ({keys}); the images are in {_counted(images)}."
-    proposed = _propose_sides(images)
+    text = f"there is no image {named} ({keys}); the images are in {_counted(images)}."
+    proposed = _propose_sides(images) or _propose_names(images)
     if proposed:
-        rules.refuse(f"{text} These look like inputs and targets:", {"paired_folder": proposed})
+        rules.refuse(f"{text} These lines would read inputs and targets:", proposed)
     rules.refuse(
         f"{text} Name the folders of inputs and targets there; where every image holds both halves side by side, set "
         "download.paired_folder.form to left or right, the half that is the input"
@@ -449,26 +480,28 @@ def _refuse_half_splits(rules: _Rules, images: list[_Image], neither: list[_Imag
             out = {PurePosixPath(image.folder.path).name: "left_out" for image in others} if split == "test" else {}
             names = " and ".join(f"{side} ({SIDES[side]}: {rules.folders[side]})" for side in missing)
             rules.refuse(
-                f"{split or 'the source'} has no {names}, but images in {_counted(others)}, in neither "
-                f"{rules.folders['inputs']}/ nor {rules.folders['targets']}/. Give the folders the same names in every "
-                "split, and name them in download.paired_folder.input_folder and target_folder"
-                + (", or leave these out:" if out else ""),
+                f"{split or 'the source'} has no {names}, but images in {_counted(others)} that are "
+                f"{_neither(rules)}. Give the folders the same names in every split, and name them in "
+                "download.paired_folder.input_folder and target_folder" + (", or leave these out:" if out else ""),
                 rules.declare(out) if out else None,
             )
 
 
 def _refuse_parallel_folders(rules: _Rules, images: list[_Image]) -> None:
-    proposed = _propose_sides(images, known_only=True)
+    proposed = _propose_sides(images, known_only=True) or _propose_names(images, known_only=True)
     if proposed:
         rules.refuse(
             f"download.paired_folder.form: {rules.form} says that every image holds both halves, but inputs and "
-            f"targets are in folders of their own: {_counted(images)}. These lines read them:",
-            {"paired_folder": proposed},
+            f"targets are files of their own in {_counted(images)}. These lines read them:",
+            proposed,
         )
 
 
-def _propose_sides(images: list[_Image], known_only: bool = False) -> dict[str, str] | None:
+def _propose_sides(images: list[_Image], known_only: bool = False) -> Changes | None:
     """Find two folders whose images pair by name; which one is the input follows the usual words."""
+    known = {part.side.replace("_", "") for folder in _folders_of(images) for part in folder.parts}
+    if known_only and not (known & {*INPUT_WORDS} and known & {*TARGET_WORDS}):
+        return None
     stems: dict[str, Counter] = defaultdict(Counter)
     shown: dict[str, str] = {}
     members: dict[str, set[str]] = defaultdict(set)
@@ -491,8 +524,35 @@ def _propose_sides(images: list[_Image], known_only: bool = False) -> dict[str, 
         if shared >= needed * max(stems[one].total(), stems[other].total()) or propose_pattern(
             *([stem for _, stem in stems[side].elements()] for side in (one, other))
         ):
-            return {"form": "folders", "input_folder": shown[one], "target_folder": shown[other]}
+            return _apart_as(shown[one], shown[other])
     return None
+
+
+def _propose_names(images: list[_Image], known_only: bool = False) -> Changes | None:
+    """Find inputs and targets beside each other in one folder: by a word at an end of their names, or by the ending."""
+    stems = {image.name: stem_of(image.name) for image in images}
+    marked: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, stem in stems.items():
+        for match in filter(None, (FIRST_WORD.search(stem), LAST_WORD.search(stem))):
+            marked[match["word"].casefold()][name] = match.group()
+    for word in INPUT_WORDS[known_only:]:  # in a name, the letter A alone says little
+        texts = set(marked[word].values())
+        pattern = len(texts) == 1 and propose_pattern(
+            list(marked[word]), [name for name in stems if name not in marked[word]]
+        )
+        if pattern:
+            text = texts.pop()
+            setting = f"*{text}.*" if LAST_WORD.fullmatch(text) else f"{text}*"
+            return {**_apart_as(setting, "*"), "own_images": {"id_pattern": pattern}}
+    endings = Counter(PurePosixPath(name).suffix.lower() for name in stems)
+    by_stem = Counter((image.folder, stems[image.name]) for image in images)
+    if not known_only and len(endings) == 2 and ".png" in endings and set(by_stem.values()) == {2}:
+        return _apart_as("*.png", f"*{next(ending for ending in endings if ending != '.png')}")
+    return None
+
+
+def _apart_as(inputs: str, targets: str) -> Changes:
+    return {"paired_folder": {"form": "folders", "input_folder": inputs, "target_folder": targets}}
 
 
 def _refuse_some_outside(rules: _Rules, images: list[_Image]) -> None:
@@ -501,9 +561,11 @@ def _refuse_some_outside(rules: _Rules, images: list[_Image]) -> None:
         return
     listed = _listed(image.name for image in outside)
     folders = sorted({image.folder.rest[0] for image in outside if image.folder.rest})
-    text = f"{_images_are(len(outside))} in no train/, val/ or test/:{listed}\nMove them into a split, or out of the source"
+    text = (
+        f"{_images_are(len(outside))} in no train/, val/ or test/:{listed}\nMove each to a split or out of the source"
+    )
     if len(outside) == len(images) or not folders:
-        rules.refuse(f"{text}; either all images are in splits or none is")
+        rules.refuse(f"{text}; all images are in splits or none is")
     rules.refuse(
         f"{text}, or say in params.yaml what their folders are:",
         rules.declare(dict.fromkeys(folders[:SHOWN], "left_out")),
@@ -538,7 +600,7 @@ def _refuse_missing_splits(rules: _Rules, images: list[_Image]) -> None:
 
 def _names_of_splits(images: list[_Image]) -> dict[str, set[str]]:
     names: dict[str, set[str]] = defaultdict(set)
-    for folder in {image.folder for image in images}:
+    for folder in _folders_of(images):
         for part in folder.parts:
             if part.split:
                 names[part.split].add(part.name)
@@ -610,8 +672,9 @@ def _refuse_doubles(rules: _Rules, groups: list[list[_Image]]) -> None:
             f"{text}Rename them, or let the pair_id begin with the names of their sub-folders:",
             {"own_images": {"id_from": "path"}},
         )
-    if rules.form in ("left", "right") and _all_differ((image.folder, image.name) for image in images):
-        text += "Where they are inputs and targets beside each other, move each side to a folder of its own. "
+    apart = _propose_names(images) if rules.form in ("left", "right") else None
+    if apart:
+        rules.refuse(f"{text}Rename or remove all but one of each; or, where they are inputs and targets:", apart)
     rules.refuse(f"{text}Rename or remove all but one of each")
 
 
@@ -700,9 +763,12 @@ def _divide(rules: _Rules, images: list[_Image]) -> list[_Image]:
         f"There are no folders for splits: own_images.split_shares gives "
         f"{', '.join(f'{split} {counted[split]}' for split in wanted)} of {len(ids)} pairs."
     )
-    return [
-        image._replace(folder=image.folder._replace(split=splits[groups[image.pair_id]])) for image in images
-    ]  # fmt: skip
+    moved = {
+        (folder, split): replace(folder, split=split)
+        for folder in _folders_of(images)
+        for split in set(splits.values())
+    }
+    return [image._replace(folder=moved[image.folder, splits[groups[image.pair_id]]]) for image in images]
 
 
 def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | None) -> str:

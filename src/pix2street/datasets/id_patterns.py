@@ -3,14 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from pathlib import PurePosixPath
 
 SEPARATORS = "_-. "
 
 
 def stem_of(name: str) -> str:
     """Return the name of a file without its folders and its ending."""
-    return PurePosixPath(name).stem
+    last = name.rpartition("/")[2]
+    dot = last.rfind(".")
+    return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
 def common_start(sequences: Collection[Sequence]) -> int:
