@@ -256,6 +256,29 @@ def test_names_that_differ_before_or_after_the_pair_id_get_a_pattern(inputs, tar
     assert len(found.places) == 2 * len(numbers)
 
 
+def test_of_several_kinds_of_one_side_one_is_paired():
+    kinds = ("color", "instanceIds", "labelIds")
+    images = [
+        name
+        for split, numbers in (("train", range(5)), ("val", range(5, 8)))
+        for name in [
+            *(f"gtFine/{split}/a/a_{i:06}_000019_gtFine_{kind}.png" for i in numbers for kind in kinds),
+            *(f"leftImg8bit/{split}/a/a_{i:06}_000019_leftImg8bit.png" for i in numbers),
+        ]
+    ]
+    found = propose(
+        SOURCE, images, form="folders", input_folder="gtFine", target_folder="leftImg8bit", split_shares=SHARES
+    )
+    assert found.changes == {"own_images": {"id_pattern": "^(.+?)(?:_gtFine_color|_leftImg8bit)$"}}
+    assert sorted(found.arrangement.left_out) == [name for name in sorted(images) if "Ids" in name]
+    assert len(found.arrangement.places) == 16
+
+
+def test_names_that_differ_by_case_between_the_sides_get_a_pattern():
+    images = tree("inputs", name="IMG_{}.png") + tree("targets", name="img_{}.jpg")
+    assert refusal(images, **APART).changes == {"own_images": {"id_pattern": "^(?:IMG_|img_)(.+)$"}}
+
+
 def test_no_pair_is_one_message_with_the_rule_and_an_example():
     images = tree("inputs") + tree("targets", name="q{}.png", numbers=range(7, 12))
     assert str(refusal(images, **APART)) == (

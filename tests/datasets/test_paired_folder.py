@@ -96,6 +96,26 @@ def test_division_follows_the_seed_and_fills_every_split():
     assert set(divide_groups({"big": 100, "small": 1}, shares, 0).values()) == {"train", "val"}
 
 
+def test_other_names_of_splits_and_names_around_the_pair_id_are_read_and_said(tmp_path, capsys):
+    for split, indices in (("Training", range(3)), ("valid", range(3, 5))):
+        for side, name in (("labels", "{}_gtFine_labelIds.png"), ("photos", "{}_leftImg8bit.PNG")):
+            (tmp_path / "source" / split / side).mkdir(parents=True)
+            for index in indices:
+                (tmp_path / "source" / split / side / name.format(index)).write_bytes(image(index))
+    (tmp_path / "source/preview.png").write_bytes(image(9))
+    out = tmp_path / "refused"
+    out.mkdir()
+    with pytest.raises(UserError, match=r"id_pattern: '\^\(\.\+\?\)\(\?:_gtFine_labelIds\|_leftImg8bit\)\$'"):
+        fetch(out, path=tmp_path / "source", **{**SETTINGS, **APART})
+    assert list(out.iterdir()) == []
+    _, files = run(tmp_path / "source", tmp_path, **APART, id_pattern="^(.+?)(?:_gtFine_labelIds|_leftImg8bit)$")
+    assert files == {
+        f"{'train' if i < 3 else 'val'}/{side}/{i}.png": image(i) for i in range(5) for side in ("inputs", "targets")
+    }
+    assert "'Training' was read as train, 'valid' was read as val." in (said := capsys.readouterr().out)
+    assert "1 image is left out, since it is in neither labels/ nor photos/: the root (1)." in said
+
+
 def test_own_class_table(source, tmp_path):
     (source / "classes.csv").write_text(CLASSES)
     dataset, files = run(source, tmp_path, classes="classes.csv")

@@ -20,7 +20,7 @@ from pix2street.datasets.folder_names import (
     side_of_setting,
     split_key,
 )
-from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, stem_of
+from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, propose_pattern_of_one_kind, stem_of
 from pix2street.errors import UserError
 from pix2street.pairs import SPLITS, group_of
 
@@ -642,9 +642,11 @@ def _tell_apart(rules: _Rules, images: list[_Image]) -> list[_Image]:
     alike = [group for group in same.values() if len({image.pair_id for image in group}) > 1]
     if alike:
         listed = _listed((image.name for group in alike for image in group), form=ascii)
+        pattern = propose_pattern(*_names_by_side(images)) if rules.form == "folders" else None
         rules.refuse(
             "these names differ only by case or by how their accents are written; they would be one file on the disks "
-            f"of macOS and Windows; rename them:{listed}"
+            f"of macOS and Windows; rename them:{listed}" + ("\nor pair them with" if pattern else ""),
+            {"own_images": {"id_pattern": pattern}} if pattern else None,
         )
     _refuse_doubles(rules, list(same.values()))
     if any(len(found) > 1 for found in splits.values()):
@@ -652,6 +654,10 @@ def _tell_apart(rules: _Rules, images: list[_Image]) -> list[_Image]:
         images = [image._replace(pair_id=f"{image.folder.split}_{image.pair_id}") for image in images]
     _refuse_impossible_ids(rules, images)
     return images
+
+
+def _names_by_side(images: list[_Image]) -> list[list[str]]:
+    return [[image.name for image in images if image.folder.side == side] for side in SIDES]
 
 
 def _refuse_doubles(rules: _Rules, groups: list[list[_Image]]) -> None:
@@ -703,9 +709,10 @@ def _refuse_unpaired(rules: _Rules, images: list[_Image]) -> None:
     }
     if not any(alone.values()):
         return
-    sides = [[image.name for image in images if image.folder.side == side] for side in SIDES]
+    sides = _names_by_side(images)
     pattern = propose_pattern(*sides)
     empty = [split for split, found in ids.items() if not found["inputs"].keys() & found["targets"].keys()]
+    one_kind = propose_pattern_of_one_kind(*sides) if empty and not pattern else None
     letters = {fold(folder) for folder in rules.folders.values()} == {"a", "b"}
     if not (empty or letters or (pattern and pattern != rules.id_pattern)):
         return
@@ -718,6 +725,12 @@ def _refuse_unpaired(rules: _Rules, images: list[_Image]) -> None:
         )
     if pattern and pattern != rules.id_pattern:
         rules.refuse(f"{text} This pattern pairs them all:", {"own_images": {"id_pattern": pattern}})
+    if one_kind and one_kind != rules.id_pattern:
+        rules.refuse(
+            f"{text} One side has several files for each of the other. This pattern pairs one kind and leaves out the "
+            "others; name another kind in it where that one is meant:",
+            {"own_images": {"id_pattern": one_kind}},
+        )
     if letters:
         rules.refuse(
             f"{text} A and B are unpaired, as CycleGAN's sets are: this project learns from pairs. Where they are "

@@ -50,6 +50,23 @@ def propose_pattern(inputs: Sequence[str], targets: Sequence[str]) -> str | None
     return None
 
 
+def propose_pattern_of_one_kind(inputs: Sequence[str], targets: Sequence[str]) -> str | None:
+    """Find a pattern that pairs one kind of file, and no other, where one side has several for each of the other side.
+
+    Cityscapes has `x_gtFine_color`, `x_gtFine_instanceIds` and `x_gtFine_labelIds` for each `x_leftImg8bit`; the first
+    kind by its name is taken.
+    """
+    fewer, more = sorted(([stem_of(name) for name in names] for names in (inputs, targets)), key=len)
+    if not fewer or len(more) % len(fewer) or len(more) == len(fewer):
+        return None
+    kinds = Counter(stem[place:] for stem in more for place in range(1, len(stem)) if stem[place] in SEPARATORS)
+    for kind in sorted(kind for kind, count in kinds.items() if count == len(fewer)):
+        pattern = propose_pattern([stem for stem in more if stem.endswith(kind)], fewer)
+        if pattern and not any(find_id(stem, pattern) for stem in more if not stem.endswith(kind)):
+            return pattern
+    return None
+
+
 def _pairs_all(sides: list[list[str]], pattern: str) -> bool:
     ids = [[find_id(stem, pattern) for stem in stems] for stems in sides]
     distinct = all(len(set(found)) == len(set(stems)) for found, stems in zip(ids, sides, strict=True))
