@@ -120,6 +120,22 @@ def test_a_and_b_whose_names_differ_are_unpaired():
     )  # fmt: skip
 
 
+def test_unpaired_folders_are_never_taken_for_images_side_by_side():
+    images = (
+        tree("trainA") + tree("trainB", numbers=range(20, 29)) + tree("valA", numbers=[5]) + tree("valB", numbers=[30])
+    )
+    found = propose(SOURCE, images, form="right", split_shares=SHARES)
+    assert found.changes == {"paired_folder": {"form": "folders", "input_folder": "A", "target_folder": "B"}}
+    assert "A and B are unpaired" in found.refusals[-1]
+
+
+def test_folders_that_are_named_like_sides_may_be_ordinary():
+    images = tree("train/A", "train/B") + tree("val/A", "val/B", numbers=[9])
+    assert "that these folders are ordinary" in str(refusal(images))
+    found = arranged(images, split_folders={"A": "ordinary", "b": "ordinary"}, id_from="path")
+    assert found.places["train/B/p01.png"] == "train/B_p01"
+
+
 def test_test_is_read_as_val_where_the_user_says_so():
     images = tree("trainA", "trainB") + tree("testA", "testB", numbers=[7])
     error = refusal(images, **APART)

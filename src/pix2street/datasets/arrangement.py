@@ -488,11 +488,17 @@ def _refuse_half_splits(rules: _Rules, images: list[_Image], neither: list[_Imag
 
 
 def _refuse_parallel_folders(rules: _Rules, images: list[_Image]) -> None:
-    proposed = _propose_sides(images, known_only=True) or _propose_names(images, known_only=True)
+    letters = {part.side for folder in _folders_of(images) for part in folder.parts if part.split} >= {"a", "b"}
+    proposed = (
+        _propose_sides(images, known_only=True)
+        or _propose_names(images, known_only=True)
+        or (_apart_as("A", "B") if letters else None)
+    )
     if proposed:
         rules.refuse(
             f"download.paired_folder.form: {rules.form} says that every image holds both halves, but inputs and "
-            f"targets are files of their own in {_counted(images)}. These lines read them:",
+            f"targets are files of their own in {_counted(images)}. Where they are not, say in "
+            "own_images.split_folders that these folders are ordinary; otherwise these lines read them:",
             proposed,
         )
 

@@ -69,7 +69,7 @@ def read_folder(name: str, declared: Mapping[str, str], sides: Collection[str]) 
         return FolderName(name, None, side)
     rest = _side_beside(words)
     if said == "ordinary":
-        return FolderName(name, None, rest or side)
+        return FolderName(name, None, rest if found else "")
     if said:
         return FolderName(name, said, rest if found else "")
     known = not rest or rest in sides or rest.replace("_", "") in (*INPUT_WORDS, *TARGET_WORDS)
