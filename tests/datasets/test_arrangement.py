@@ -187,6 +187,11 @@ def test_what_such_a_folder_is_can_be_said():
     assert len(flat.places) == 4
 
 
+def test_a_declared_folder_that_is_not_there_is_noted():
+    found = arranged(tree("train") + tree("val", numbers=[5]), split_folders={"vall": "val", "Val": "val"})
+    assert found.notes == ("own_images.split_folders names 'vall': there is no such folder.",)
+
+
 @pytest.mark.parametrize("ordinary", ["contest", "valley", "trains", "oval", "testimony", "devices", "interval"])
 def test_words_that_only_begin_or_end_like_a_split_are_ordinary(ordinary):
     assert len(arranged(tree(ordinary, "seq", name="{}.png", numbers=range(3)), id_from="path").places) == 6

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from pix2street.datasets.folder_names import (
     read_folder,
     side_of_setting,
     split_key,
+    words_of,
 )
 from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, propose_pattern_of_one_kind, stem_of
 from pix2street.errors import UserError
@@ -125,7 +126,7 @@ class _Rules:
     seed: int
     notes: list[str] = field(default_factory=list)
 
-    def refuse(self, text: str, changes: Changes | None = None) -> None:
+    def refuse(self, text: str, changes: Changes | None = None) -> NoReturn:
         raise ArrangementError(self.path, text, changes)
 
     def declare(self, folders: Mapping[str, str]) -> Changes:
@@ -257,7 +258,7 @@ def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[_Image], dict[s
     parts_in = {folder: PurePosixPath(folder).parts for folder in {name.rpartition("/")[0] for name in names}}
     paths = {name: parts_in[name.rpartition("/")[0]] for name in names}
     read = {part: read_folder(part, declared, sides) for part in {part for parts in paths.values() for part in parts}}
-    parts_of = {parts: tuple(read[part] for part in parts) for parts in set(paths.values())}
+    parts_of = {parts: tuple(read[part] for part in parts) for parts in dict.fromkeys(paths.values())}
     kept = {
         parts: folder for parts, folder in parts_of.items() if all(part.split != "left_out" for part in folder)
     }  # fmt: skip
@@ -266,6 +267,10 @@ def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[_Image], dict[s
         for name, parts in paths.items()
         if parts not in kept
     }
+    known = {word for part in read for word in (fold(part), *words_of(part))}
+    unknown = [name for name in sorted(rules.split_folders) if fold(name) not in known]
+    if unknown:
+        rules.notes.append(f"own_images.split_folders names {', '.join(map(repr, unknown))}: there is no such folder.")
     if not kept:
         rules.refuse("own_images.split_folders leaves out every image")
     folders = _find_splits(rules, kept)
