@@ -319,8 +319,11 @@ def test_a_name_without_a_pair_id_is_left_out():
         tree("inputs", name="{}_color.png"), "own_images.id_pattern finds no pair_id in its name"
     )
     assert len(found.places) == 8
-    assert "finds no pair_id in any name of the targets, e.g. 'inputs/0_color.png'" in str(
+    assert "finds no pair_id in any name of the targets, e.g. 'targets/0_photo.png'" in str(
         refusal(images, **APART, id_pattern="^(.+)_gt$")
+    )
+    assert "finds no pair_id in any name of the images of val, e.g. 'val/q1.png'" in str(
+        refusal([*tree("train"), "val/q1.png"], id_pattern="^(p.+)$")
     )
 
 
@@ -486,7 +489,7 @@ SETTINGS = st.fixed_dictionaries({
     "form": st.sampled_from(["left", "right", "folders", "folders", "photos"]),
     "input_folder": st.sampled_from(["inputs", "labels", "A", "train", "train_label", "x/labels", "*_label.*"]),
     "target_folder": st.sampled_from(["targets", "images", "B", "train_img", "val", "*", "*1*"]),
-    "id_pattern": st.sampled_from([None, None, "^(.+?)(?:_label|_photo)?$", "(.)", "(x)?"]),
+    "id_pattern": st.sampled_from([None, None, "^(.+?)(?:_label|_photo)?$", "(.)", "(x)?", "^(\\d)"]),
     "id_from": st.sampled_from(["name", "path"]),
     "split_folders": st.dictionaries(FOLDERS, SAID, max_size=2),
     "group_pattern": st.sampled_from([None, None, "^(.)"]),

@@ -6,13 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 from pix2street.datasets.folder_names import (
-    INPUT_WORDS,
-    TARGET_WORDS,
     FolderName,
     fold,
     guess_split,
@@ -22,6 +20,7 @@ from pix2street.datasets.folder_names import (
     words_of,
 )
 from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, propose_pattern_of_one_kind, stem_of
+from pix2street.datasets.sides import Changes, Folder, Image, apart_as, folders_of, propose_names, propose_sides
 from pix2street.errors import UserError
 from pix2street.pairs import SPLITS, group_of
 
@@ -29,11 +28,8 @@ SHOWN = 5
 MAX_ID_BYTES = 250
 """File systems take names of 255 bytes; the longest ending has five."""
 
-FIRST_WORD = re.compile(r"^(?P<word>[^_\-. ]+)[_\-. ]+")
-LAST_WORD = re.compile(r"[_\-. ]+(?P<word>[^_\-. ]+)$")
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}
 Form = Literal["left", "right", "folders", "photos"]
-Changes = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -77,38 +73,6 @@ class Proposal:
     changes: Changes
     arrangement: Arrangement | None
     refusals: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Folder:
-    """One folder that holds images; each is one object, so that half a million names are told apart quickly.
-
-    Args:
-        parts: what each name on its path says.
-        wrapped: how many of them all images share.
-        rest: the names on its path that say neither split nor side, without such wrappers.
-    """
-
-    path: str
-    parts: tuple[FolderName, ...]
-    wrapped: int
-    split: str | None
-    side: str = ""
-    rest: tuple[str, ...] = ()
-
-
-class _Image(NamedTuple):
-    name: str
-    folder: _Folder
-    pair_id: str = ""
-
-    @property
-    def place(self) -> str:
-        return "/".join(part for part in (self.folder.split, self.folder.side, self.pair_id) if part)
-
-
-def _folders_of(images: Iterable[_Image]) -> list[_Folder]:
-    return list(dict.fromkeys(image.folder for image in images))
 
 
 @dataclass(frozen=True)
@@ -251,7 +215,7 @@ def divide_groups(sizes: dict[str, int], split_shares: Mapping[str, float], seed
     return dealt
 
 
-def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[_Image], dict[str, str]]:
+def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[Image], dict[str, str]]:
     """Read every folder's name; what the user leaves out is left out."""
     declared = {fold(name): said for name, said in rules.split_folders.items()}
     sides = {word for setting in rules.folders.values() if "*" not in setting for word in side_of_setting(setting)}
@@ -275,10 +239,10 @@ def _read_folders(rules: _Rules, names: list[str]) -> tuple[list[_Image], dict[s
         rules.refuse("own_images.split_folders leaves out every image")
     folders = _find_splits(rules, kept)
     _refuse_odd(rules, folders, [parts for parts in paths.values() if parts in kept])
-    return [_Image(name, folders[parts]) for name, parts in paths.items() if parts in kept], left_out
+    return [Image(name, folders[parts]) for name, parts in paths.items() if parts in kept], left_out
 
 
-def _find_splits(rules: _Rules, kept: dict[tuple[str, ...], tuple[FolderName, ...]]) -> dict[tuple, _Folder]:
+def _find_splits(rules: _Rules, kept: dict[tuple[str, ...], tuple[FolderName, ...]]) -> dict[tuple, Folder]:
     """Give each folder its split: of the names that differ where there are any, otherwise of those that all share."""
     shared = common_start(kept)
     deep = any(part.split for parts in kept.values() for part in parts[shared:])
@@ -300,11 +264,11 @@ def _find_splits(rules: _Rules, kept: dict[tuple[str, ...], tuple[FolderName, ..
             for place, part in enumerate(parts)
         )
         rest = tuple(part.name for place, part in enumerate(parts) if place >= shared and place not in places)
-        folders[key] = _Folder("/".join(key), parts, shared, min(splits, default=None), rest=rest)
+        folders[key] = Folder("/".join(key), parts, shared, min(splits, default=None), rest=rest)
     return folders
 
 
-def _refuse_odd(rules: _Rules, folders: dict[tuple, _Folder], images: list[tuple]) -> None:
+def _refuse_odd(rules: _Rules, folders: dict[tuple, Folder], images: list[tuple]) -> None:
     """Raise an error where a folder looks like a split and is not known as one."""
     odd: Counter[str] = Counter()
     understood: dict[str, str] = {}
@@ -329,12 +293,12 @@ def _refuse_odd(rules: _Rules, folders: dict[tuple, _Folder], images: list[tuple
     )
 
 
-def _refuse_two_names_of_one_split(rules: _Rules, images: list[_Image]) -> None:
+def _refuse_two_names_of_one_split(rules: _Rules, images: list[Image]) -> None:
     """Raise an error where two folders beside each other would become one split, and the user has not said so."""
     declared = {fold(name) for name in rules.split_folders}
     names: dict[tuple, set[str]] = defaultdict(set)
     understood: dict[str, str] = {}
-    for folder in _folders_of(images):
+    for folder in folders_of(images):
         for place, part in enumerate(folder.parts):
             if part.split:
                 understood[part.name] = part.split
@@ -364,7 +328,7 @@ def _apart(names: list[str], split: str, taken: set[str]) -> dict[str, str]:
     return {name: split if name == plain else free for name in names}
 
 
-def _take_sides(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict[str, str]]:
+def _take_sides(rules: _Rules, images: list[Image]) -> tuple[list[Image], dict[str, str]]:
     """Say which images are inputs and which are targets; the others are left out by name."""
     keys = {side: side_of_setting(setting) for side, setting in rules.folders.items() if "*" not in setting}
     if len(keys) == 2 and keys["inputs"] == keys["targets"]:
@@ -372,7 +336,7 @@ def _take_sides(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict
             f"input_folder {rules.folders['inputs']!r} and target_folder {rules.folders['targets']!r} name the same "
             "folder; each side needs a folder of its own"
         )
-    folders = _folders_of(images)
+    folders = folders_of(images)
     of_folders = _match_sides(rules, folders, keys)
     if len(keys) == 2 and not any(of_folders.values()):
         letters = _match_sides(rules, folders, {"inputs": ("a",), "targets": ("b",)})
@@ -407,7 +371,7 @@ def _neither(rules: _Rules) -> str:
     return f"in neither {rules.folders['inputs']}/ nor {rules.folders['targets']}/"
 
 
-def _match_sides(rules: _Rules, folders: Iterable[_Folder], keys: dict[str, tuple[str, ...]]) -> dict[_Folder, str]:
+def _match_sides(rules: _Rules, folders: Iterable[Folder], keys: dict[str, tuple[str, ...]]) -> dict[Folder, str]:
     """Give each folder its side, an empty one where it belongs to neither."""
     sides = {}
     for folder in folders:
@@ -426,7 +390,7 @@ def _match_sides(rules: _Rules, folders: Iterable[_Folder], keys: dict[str, tupl
     return sides
 
 
-def _places_of(folder: _Folder, key: tuple[str, ...]) -> list[int]:
+def _places_of(folder: Folder, key: tuple[str, ...]) -> list[int]:
     """Return where the words of a side stand among a folder's parts, one below the other."""
     worded = [place for place, part in enumerate(folder.parts) if part.side]
     words = [folder.parts[place].side for place in worded]
@@ -434,7 +398,7 @@ def _places_of(folder: _Folder, key: tuple[str, ...]) -> list[int]:
     return worded[starts[-1] : starts[-1] + len(key)] if key and starts else []
 
 
-def _without_wrappers(rules: _Rules, sides: list[tuple[_Folder, str]]) -> dict[tuple[_Folder, str], _Folder]:
+def _without_wrappers(rules: _Rules, sides: list[tuple[Folder, str]]) -> dict[tuple[Folder, str], Folder]:
     """Take out of each folder's rest what names its side, and what is above all of one side and of no other."""
     taken = {}
     for folder, side in sides:
@@ -454,7 +418,7 @@ def _without_wrappers(rules: _Rules, sides: list[tuple[_Folder, str]]) -> dict[t
     return taken
 
 
-def _refuse_empty_side(rules: _Rules, images: list[_Image], sides: set[str]) -> None:
+def _refuse_empty_side(rules: _Rules, images: list[Image], sides: set[str]) -> None:
     missing = [side for side in rules.folders if side not in sides]
     if not missing:
         return
@@ -464,7 +428,7 @@ def _refuse_empty_side(rules: _Rules, images: list[_Image], sides: set[str]) -> 
     )
     keys = " and ".join(f"download.paired_folder.{SIDES[side]}" for side in missing)
     text = f"there is no image {named} ({keys}); the images are in {_counted(images)}."
-    proposed = _propose_sides(images) or _propose_names(images)
+    proposed = propose_sides(images) or propose_names(images)
     if proposed:
         rules.refuse(f"{text} These lines would read inputs and targets:", proposed)
     rules.refuse(
@@ -473,7 +437,7 @@ def _refuse_empty_side(rules: _Rules, images: list[_Image], sides: set[str]) -> 
     )
 
 
-def _refuse_half_splits(rules: _Rules, images: list[_Image], neither: list[_Image]) -> None:
+def _refuse_half_splits(rules: _Rules, images: list[Image], neither: list[Image]) -> None:
     """Raise an error where a split lacks one side and images of it are in neither folder."""
     have = {(image.folder.split, image.folder.side) for image in images}
     for split in [*SPLITS, None]:
@@ -492,12 +456,12 @@ def _refuse_half_splits(rules: _Rules, images: list[_Image], neither: list[_Imag
             )
 
 
-def _refuse_parallel_folders(rules: _Rules, images: list[_Image]) -> None:
-    letters = {part.side for folder in _folders_of(images) for part in folder.parts if part.split} >= {"a", "b"}
+def _refuse_parallel_folders(rules: _Rules, images: list[Image]) -> None:
+    letters = {part.side for folder in folders_of(images) for part in folder.parts if part.split} >= {"a", "b"}
     proposed = (
-        _propose_sides(images, known_only=True)
-        or _propose_names(images, known_only=True)
-        or (_apart_as("A", "B") if letters else None)
+        propose_sides(images, known_only=True)
+        or propose_names(images, known_only=True)
+        or (apart_as("A", "B") if letters else None)
     )
     if proposed:
         rules.refuse(
@@ -508,65 +472,7 @@ def _refuse_parallel_folders(rules: _Rules, images: list[_Image]) -> None:
         )
 
 
-def _propose_sides(images: list[_Image], known_only: bool = False) -> Changes | None:
-    """Find two folders whose images pair by name; which one is the input follows the usual words."""
-    known = {part.side.replace("_", "") for folder in _folders_of(images) for part in folder.parts}
-    if known_only and not (known & {*INPUT_WORDS} and known & {*TARGET_WORDS}):
-        return None
-    stems: dict[str, Counter] = defaultdict(Counter)
-    shown: dict[str, str] = {}
-    members: dict[str, set[str]] = defaultdict(set)
-    for image in images:
-        for part in image.folder.parts:
-            if part.side:
-                stems[part.side][image.folder.split, stem_of(image.name)] += 1
-                members[part.side].add(image.name)
-                shown[part.side] = min(shown.get(part.side, part.name), part.name) if not part.split else part.side
-    inputs = [side for side in sorted(stems) if side.replace("_", "") in INPUT_WORDS]
-    targets = [side for side in sorted(stems) if side.replace("_", "") in TARGET_WORDS]
-    candidates = [(one, other) for one in inputs for other in targets]
-    # A sequence's folders hold equal names too: words that say nothing must fit without a rest.
-    unknown = [] if known_only or len(stems) > 12 else [(a, b) for a in sorted(stems) for b in sorted(stems) if a < b]
-    for one, other in candidates + unknown:
-        if members[one] & members[other]:
-            continue
-        needed = 0.5 if (one, other) in candidates else 1.0
-        shared = (stems[one] & stems[other]).total()
-        if shared >= needed * max(stems[one].total(), stems[other].total()) or propose_pattern(
-            *([stem for _, stem in stems[side].elements()] for side in (one, other))
-        ):
-            return _apart_as(shown[one], shown[other])
-    return None
-
-
-def _propose_names(images: list[_Image], known_only: bool = False) -> Changes | None:
-    """Find inputs and targets beside each other in one folder: by a word at an end of their names, or by the ending."""
-    stems = {image.name: stem_of(image.name) for image in images}
-    marked: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, stem in stems.items():
-        for match in filter(None, (FIRST_WORD.search(stem), LAST_WORD.search(stem))):
-            marked[match["word"].casefold()][name] = match.group()
-    for word in INPUT_WORDS[known_only:]:  # in a name, the letter A alone says little
-        texts = set(marked[word].values())
-        pattern = len(texts) == 1 and propose_pattern(
-            list(marked[word]), [name for name in stems if name not in marked[word]]
-        )
-        if pattern:
-            text = texts.pop()
-            setting = f"*{text}.*" if LAST_WORD.fullmatch(text) else f"{text}*"
-            return {**_apart_as(setting, "*"), "own_images": {"id_pattern": pattern}}
-    endings = Counter(PurePosixPath(name).suffix.lower() for name in stems)
-    by_stem = Counter((image.folder, stems[image.name]) for image in images)
-    if not known_only and len(endings) == 2 and ".png" in endings and set(by_stem.values()) == {2}:
-        return _apart_as("*.png", f"*{next(ending for ending in endings if ending != '.png')}")
-    return None
-
-
-def _apart_as(inputs: str, targets: str) -> Changes:
-    return {"paired_folder": {"form": "folders", "input_folder": inputs, "target_folder": targets}}
-
-
-def _refuse_some_outside(rules: _Rules, images: list[_Image]) -> None:
+def _refuse_some_outside(rules: _Rules, images: list[Image]) -> None:
     outside = [image for image in images if image.folder.split is None]
     if not outside or (len(outside) == len(images) and rules.split_shares is not None):
         return
@@ -583,7 +489,7 @@ def _refuse_some_outside(rules: _Rules, images: list[_Image]) -> None:
     )
 
 
-def _refuse_missing_splits(rules: _Rules, images: list[_Image]) -> None:
+def _refuse_missing_splits(rules: _Rules, images: list[Image]) -> None:
     """Raise an error where train or val has nothing: networks learn from the one and are looked at with the other."""
     if all(image.folder.split is None for image in images):
         empty = [split for split in ("train", "val") if not rules.split_shares.get(split)]
@@ -609,16 +515,16 @@ def _refuse_missing_splits(rules: _Rules, images: list[_Image]) -> None:
     )
 
 
-def _names_of_splits(images: list[_Image]) -> dict[str, set[str]]:
+def _names_of_splits(images: list[Image]) -> dict[str, set[str]]:
     names: dict[str, set[str]] = defaultdict(set)
-    for folder in _folders_of(images):
+    for folder in folders_of(images):
         for part in folder.parts:
             if part.split:
                 names[part.split].add(part.name)
     return names
 
 
-def _name(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict[str, str]]:
+def _name(rules: _Rules, images: list[Image]) -> tuple[list[Image], dict[str, str]]:
     """Give each image its pair_id; an image in whose name `id_pattern` finds none is left out."""
     found, left_out = [], {}
     for image in images:
@@ -628,24 +534,25 @@ def _name(rules: _Rules, images: list[_Image]) -> tuple[list[_Image], dict[str, 
             continue
         parts = (*image.folder.rest, pair_id) if rules.id_from == "path" else (pair_id,)
         found.append(image._replace(pair_id="_".join(parts)))
-    lost = {image.folder.side for image in images} - {image.folder.side for image in found}
+    kept = {(image.folder.split, image.folder.side) for image in found}
+    lost = next((image for image in images if (image.folder.split, image.folder.side) not in kept), None)
     if lost:
+        whose = " of ".join(filter(None, (lost.folder.side or "images", lost.folder.split)))
         rules.refuse(
-            f"own_images.id_pattern {rules.id_pattern!r} finds no pair_id in any name of the {min(lost) or 'images'}, "
-            f"e.g. {next(iter(left_out))!r}; correct it, or set it to null: the pair_id is then the name without its "
-            "ending"
+            f"own_images.id_pattern {rules.id_pattern!r} finds no pair_id in any name of the {whose}, e.g. {lost.name!r}; "
+            "correct it, or set it to null: the pair_id is then the name without its ending"
         )
     return found, left_out
 
 
-def _tell_apart(rules: _Rules, images: list[_Image]) -> list[_Image]:
+def _tell_apart(rules: _Rules, images: list[Image]) -> list[Image]:
     """Give every pair_id once: one that is in two splits gets its split in front, as do all others then.
 
     Raises:
         ArrangementError: a pair_id twice in one split and side, or two that are one file on some disks.
     """
     splits: dict[str, set] = defaultdict(set)
-    same: dict[tuple, list[_Image]] = defaultdict(list)
+    same: dict[tuple, list[Image]] = defaultdict(list)
     folded = {pair_id: fold(pair_id) for pair_id in {image.pair_id for image in images}}
     for image in images:
         splits[folded[image.pair_id]].add(image.folder.split)
@@ -667,11 +574,11 @@ def _tell_apart(rules: _Rules, images: list[_Image]) -> list[_Image]:
     return images
 
 
-def _names_by_side(images: list[_Image]) -> list[list[str]]:
+def _names_by_side(images: list[Image]) -> list[list[str]]:
     return [[image.name for image in images if image.folder.side == side] for side in SIDES]
 
 
-def _refuse_doubles(rules: _Rules, groups: list[list[_Image]]) -> None:
+def _refuse_doubles(rules: _Rules, groups: list[list[Image]]) -> None:
     doubled = [group for group in groups if len({image.folder.side for image in group}) < len(group)]
     if not doubled:
         return
@@ -689,13 +596,13 @@ def _refuse_doubles(rules: _Rules, groups: list[list[_Image]]) -> None:
             f"{text}Rename them, or let the pair_id begin with the names of their sub-folders:",
             {"own_images": {"id_from": "path"}},
         )
-    apart = _propose_names(images) if rules.form in ("left", "right") else None
+    apart = propose_names(images) if rules.form in ("left", "right") else None
     if apart:
         rules.refuse(f"{text}Rename or remove all but one of each; or, where they are inputs and targets:", apart)
     rules.refuse(f"{text}Rename or remove all but one of each")
 
 
-def _refuse_impossible_ids(rules: _Rules, images: list[_Image]) -> None:
+def _refuse_impossible_ids(rules: _Rules, images: list[Image]) -> None:
     for image in images:
         if image.pair_id.startswith("."):
             rules.refuse(
@@ -708,7 +615,7 @@ def _refuse_impossible_ids(rules: _Rules, images: list[_Image]) -> None:
             )
 
 
-def _refuse_unpaired(rules: _Rules, images: list[_Image]) -> None:
+def _refuse_unpaired(rules: _Rules, images: list[Image]) -> None:
     """Raise one error where a split has no pair, or where a pattern would pair names that do not pair as they are."""
     ids: dict[Any, dict[str, dict[str, str]]] = defaultdict(lambda: {side: {} for side in SIDES})
     for image in images:
@@ -771,7 +678,7 @@ def _example_of(sides: dict[str, dict[str, str]], split: str | None, alone: int)
     )
 
 
-def _divide(rules: _Rules, images: list[_Image]) -> list[_Image]:
+def _divide(rules: _Rules, images: list[Image]) -> list[Image]:
     """Give images without folders for splits to splits, whole groups at a time."""
     if any(image.folder.split for image in images):
         return images
@@ -788,9 +695,7 @@ def _divide(rules: _Rules, images: list[_Image]) -> list[_Image]:
         f"{', '.join(f'{split} {counted[split]}' for split in wanted)} of {len(ids)} pairs."
     )
     moved = {
-        (folder, split): replace(folder, split=split)
-        for folder in _folders_of(images)
-        for split in set(splits.values())
+        (folder, split): replace(folder, split=split) for folder in folders_of(images) for split in set(splits.values())
     }
     return [image._replace(folder=moved[image.folder, splits[groups[image.pair_id]]]) for image in images]
 
@@ -818,7 +723,7 @@ def _note_left_out(rules: _Rules, left_out: dict[str, str]) -> None:
         )
 
 
-def _counted(images: list[_Image]) -> str:
+def _counted(images: list[Image]) -> str:
     return _folders_counted(Counter(str(PurePosixPath(image.name).parent) for image in images))
 
 
