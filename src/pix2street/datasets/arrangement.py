@@ -539,8 +539,8 @@ def _name(rules: _Rules, images: list[Image]) -> tuple[list[Image], dict[str, st
     if lost:
         whose = " of ".join(filter(None, (lost.folder.side or "images", lost.folder.split)))
         rules.refuse(
-            f"own_images.id_pattern {rules.id_pattern!r} finds no pair_id in any name of the {whose}, e.g. {lost.name!r}; "
-            "correct it, or set it to null: the pair_id is then the name without its ending"
+            f"own_images.id_pattern {rules.id_pattern!r} finds no pair_id in any name of the {whose}, e.g. "
+            f"{lost.name!r}; correct it, or set it to null: the pair_id is then the name without its ending"
         )
     return found, left_out
 
