@@ -63,6 +63,19 @@ def test_the_shipped_parameters_are_valid():
             "download.own_images.group_pattern: must be a regular expression",
         ),
         (
+            lambda v: v["download"]["own_images"].update(id_pattern="a"),
+            "download.own_images.id_pattern: must hold one (group) in parentheses; it is 'a'",
+        ),
+        (
+            lambda v: v["download"]["own_images"].update(split_folders={"val2": "valid"}),
+            "download.own_images.split_folders.val2: should be 'train', 'val', 'test', 'ordinary' or 'left_out'",
+        ),
+        (
+            lambda v: v["download"]["own_images"].update(split_folders={"a/b": "val"}),
+            "download.own_images.split_folders.a/b",
+        ),
+        (lambda v: v["download"]["own_images"].update(id_from="folder"), "id_from: should be 'name' or 'path'"),
+        (
             lambda v: v["download"]["own_images"]["split_shares"].update(train=0.5),
             "download.own_images.split_shares: train + val + test must be 1, they are 0.7",
         ),

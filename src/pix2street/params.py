@@ -57,6 +57,7 @@ def _full_path(path: str) -> str:
 WebAddress = Annotated[str, Field(pattern=r"^https?://")]
 TrackedPath = Annotated[str, Field(min_length=1), AfterValidator(_full_path)]
 """A path that `dvc.yaml` names as a dependency."""
+FolderPart = Annotated[str, Field(pattern=r"^[^/]+$")]
 WorkingSize = Annotated[int, Field(ge=32, le=2048), AfterValidator(_multiple_of_16)]
 
 
@@ -117,6 +118,9 @@ class OwnImages(Section):
     home_page: str
     group_pattern: Annotated[str, AfterValidator(_pattern)] | None
     split_shares: SplitShares
+    split_folders: dict[FolderPart, Literal["train", "val", "test", "ordinary", "left_out"]]
+    id_pattern: Annotated[str, AfterValidator(_pattern)] | None
+    id_from: Literal["name", "path"]
     seed: Seed
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sources import LIMITS
 
-from pix2street.datasets.own_images import divide_groups
+from pix2street.datasets.arrangement import divide_groups
 from pix2street.datasets.paired_folder import fetch
 from pix2street.errors import UserError
 from pix2street.images import png_bytes
@@ -104,6 +104,26 @@ def test_division_follows_the_seed_and_fills_every_split():
     assert set(divide_groups({"big": 100, "small": 1}, shares, 0).values()) == {"train", "val"}
 
 
+def test_other_names_of_splits_and_names_around_the_pair_id_are_read_and_said(tmp_path, capsys):
+    for split, indices in (("Training", range(3)), ("valid", range(3, 5))):
+        for side, name in (("labels", "{}_gtFine_labelIds.png"), ("photos", "{}_leftImg8bit.PNG")):
+            (tmp_path / "source" / split / side).mkdir(parents=True)
+            for index in indices:
+                (tmp_path / "source" / split / side / name.format(index)).write_bytes(image(index))
+    (tmp_path / "source/preview.png").write_bytes(image(9))
+    out = tmp_path / "refused"
+    out.mkdir()
+    with pytest.raises(UserError, match=r"id_pattern: '\^\(\.\+\?\)\(\?:_gtFine_labelIds\|_leftImg8bit\)\$'"):
+        fetch(out, path=tmp_path / "source", **{**SETTINGS, **APART})
+    assert list(out.iterdir()) == []
+    _, files = run(tmp_path / "source", tmp_path, **APART, id_pattern="^(.+?)(?:_gtFine_labelIds|_leftImg8bit)$")
+    assert files == {
+        f"{'train' if i < 3 else 'val'}/{side}/{i}.png": image(i) for i in range(5) for side in ("inputs", "targets")
+    }
+    assert "'Training' was read as train, 'valid' was read as val." in (said := capsys.readouterr().out)
+    assert "1 image is left out, since it is in neither labels/ nor photos/: the root (1)." in said
+
+
 def test_own_class_table(source, tmp_path):
     (source / "classes.csv").write_text(CLASSES)
     dataset, files = run(source, tmp_path, classes="classes.csv")
@@ -174,16 +194,19 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
     assert "no images found" in message(tmp_path / "empty")
     assert "no class table classes.csv in it" in message(source, classes="classes.csv")
     assert "group_pattern" in message(flat, group_pattern="(city)")
-    assert "1 groups cannot fill 2 splits" in message(flat, group_pattern="^(t)")
+    assert (
+        "1 group cannot fill train and val: download.own_images.group_pattern '^(t)' finds no more in 20 pair_ids"
+        in message(flat, group_pattern="^(t)")
+    )
     (source / "train/deep").mkdir()
     (source / "train/deep/town_0.png").write_bytes(image(9))
-    assert "train/deep/town_0.png\n  train/town_0.PNG" in message(source)
+    assert "'train/deep/town_0.png'\n  'train/town_0.PNG'" in message(source)
     (source / "train/deep/town_0.png").unlink()
-    assert "no image in a folder named 'inputs'; mend download.paired_folder.input_folder" in message(
+    assert "no image in a folder named 'inputs' or 'targets' (download.paired_folder.input_folder and" in message(
         source, form="folders"
     )
     (source / "stray.png").write_bytes(image(9))
-    assert "these do not:\n  stray.png" in message(source)
+    assert "1 image is in no train/, val/ or test/:\n  'stray.png'" in message(source)
 
 
 def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path):
@@ -217,11 +240,14 @@ def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
 
 
 def test_halves_keep_one_pair_id_where_one_of_them_is_missing(tmp_path):
-    for name in ("train/labels/1.png", "val/labels/1.png", "train/photos/1.png"):
+    for name in ("train/labels/1", "val/labels/1", "train/photos/1", "val/labels/2", "val/photos/2"):
         (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "source" / name).write_bytes(image(1))
+        (tmp_path / "source" / f"{name}.png").write_bytes(image(1))
     _, files = run(tmp_path / "source", tmp_path, **APART)
-    assert sorted(files) == ["train/inputs/train_1.png", "train/targets/train_1.png", "val/inputs/val_1.png"]
+    assert sorted(files) == [
+        "train/inputs/train_1.png", "train/targets/train_1.png", "val/inputs/val_1.png", "val/inputs/val_2.png",
+        "val/targets/val_2.png",
+    ]  # fmt: skip
 
 
 def test_names_are_kept_or_refused_before_anything_is_copied(source, tmp_path):

@@ -62,7 +62,7 @@ def test_a_missing_archive_is_one_message_with_every_way_out(tmp_path, cache):
 
 
 def test_an_image_outside_the_splits_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"maps/odd\.jpg and 0 more stand in no train/, val/ or test/"):
+    with pytest.raises(UserError, match=r"1 image is in no train/, val/ or test/:\n  'maps/odd\.jpg'"):
         run(tmp_path, "maps", tarred({"maps/odd.jpg": b"x", "maps/train/1.jpg": b"x"}))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from pix2street.archives import Limits, open_source
-from pix2street.datasets.own_images import copy_images, images_of, pair_ids, split_in
+from pix2street.datasets.arrangement import arrange
+from pix2street.datasets.own_images import copy_images, images_of
 from pix2street.errors import UserError
 from pix2street.fetching import cache_folder, fetch_file, fetched_sha256
 from pix2street.pairs import Dataset, InputFrom
@@ -94,11 +95,8 @@ def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth",
         ) from error
     with open_source(archive, limits) as source:
         images, others = images_of(source)
-        outside = [image for image in images if split_in(image) is None]
-        if outside:
-            raise UserError(f"{archive}: {outside[0]} and {len(outside) - 1} more stand in no train/, val/ or test/")
-        places = {image: f"{split_in(image)}/{pair_id}" for image, pair_id in pair_ids(archive, images).items()}
-        copy_images(source, folder, places, others)
+        arrangement = arrange(archive, images, form=task.input_from)
+        copy_images(source, folder, arrangement.places, others | arrangement.left_out)
     swapped = {"left": "right", "right": "left"}[task.input_from]
     return Dataset(
         name=name,
