@@ -5,6 +5,7 @@ Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks se
 
 import base64
 import io
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,13 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import (
+    EXTRASAMPLES,
+    PHOTOMETRIC_INTERPRETATION,
+    SAMPLESPERPIXEL,
+    ImageFileDirectory_v2,
+)
+from PIL.TiffImagePlugin import PREFIXES as TIFF_PREFIXES
 
 from pix2street.errors import UserError
 
@@ -114,9 +122,9 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
-    """`[H, W, 3]` or `[H, W]` uint8 as a lossless PNG; equal pixels give equal bytes."""
+    """`[H, W, 3]`, `[H, W, 1]` or `[H, W]` uint8 as a lossless PNG; equal pixels give equal bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png", compress_level=1)
+    Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(buffer, "png", compress_level=1)
     return buffer.getvalue()
 
 
@@ -230,7 +238,7 @@ def to_pixels(unit: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.ndarray:
-    """Rows of equally sized `[H, W, 3]` uint8 images on one white sheet, `gap_px` apart."""
+    """Rows of equally sized `[H, W, 3]` or `[H, W, 1]` uint8 images on one white sheet, `gap_px` apart."""
     height, width = rows[0][0].shape[:2]
     down, across = height + gap_px, width + gap_px
     sheet = np.full((len(rows) * down - gap_px, len(rows[0]) * across - gap_px, 3), 255, np.uint8)
@@ -238,3 +246,87 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.n
         for j, image in enumerate(row):
             sheet[i * down : i * down + height, j * across : j * across + width] = image
     return sheet
+
+
+def read_photo(path: Path, channels: int | None = None) -> np.ndarray:
+    """Return the pixels of a target or of a generated photo, `[H, W, 3]` RGB or `[H, W, 1]` grey, uint8.
+
+    Args:
+        channels: 3 or 1, whatever the file has; None for 1 where the file has one 8-bit channel, else 3.
+
+    Raises:
+        UserError: the file is missing, truncated or no image.
+    """
+    with _opened(path) as (image, _):
+        if channels is None:
+            channels = 1 if image.mode == "L" else 3
+        return np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB")))
+
+
+def one_channel(pixels: np.ndarray, name: str) -> np.ndarray:
+    """Return the channel `[H, W]` of a grey image `[H, W, 3]` uint8, whose three channels are equal.
+
+    Raises:
+        UserError: the image, called `name`, has colour.
+    """
+    differences = np.ptp(pixels, axis=2)
+    if differences.any():
+        raise UserError(
+            f"{name}: has colour: in {(differences > 0).mean():.1%} of its pixels the channels differ, by up to "
+            f"{differences.max()} of 255 levels, and split.target_mode: grey takes grey targets alone; save it as grey "
+            "(in Pillow `image.convert('L').save(path)`), or set split.target_mode: rgb"
+        )
+    return np.ascontiguousarray(pixels[..., 0])
+
+
+NEW_SUBFILE_TYPE = 254
+"""A TIFF's tag whose lowest bit marks a smaller copy of another page."""
+
+MAX_PAGES_COUNTED = 1000
+
+
+def refuse_more_channels(path: Path) -> None:
+    """Raise UserError where a TIFF has more channels than a picture: Pillow leaves them out in silence."""
+    for page in _tiff_pages(path)[:1]:
+        channels, extra = page.get(SAMPLESPERPIXEL, 1), page.get(EXTRASAMPLES, ())
+        alpha = 1 in extra or 2 in extra
+        shown = {0: 1, 1: 1, 3: 1, 5: 4}.get(page.get(PHOTOMETRIC_INTERPRETATION), 3)
+        if channels > shown + alpha:
+            raise UserError(
+                f"{path}: has {channels} channels, of which {shown + alpha} can be shown as a picture; choose three of "
+                "them and save these as 8-bit RGB, or one as 8-bit grey (for targets: split.target_mode: grey)"
+            )
+
+
+def refuse_stack(path: Path) -> None:
+    """Raise UserError where a TIFF holds several pages of full size; a preview beside its image is none."""
+    pages = [page for page in _tiff_pages(path) if not page.get(NEW_SUBFILE_TYPE, 0) & 1]
+    if len(pages) > 1:
+        count = f"{len(pages)}{' or more' if len(pages) == MAX_PAGES_COUNTED else ''}"
+        raise UserError(
+            f"{path}: is a stack of {count} pages, a target is one image of one or three channels; save the page that "
+            "is meant as a file of its own"
+        )
+
+
+def _tiff_pages(path: Path) -> list[ImageFileDirectory_v2]:
+    """Return the tags of each page of a TIFF; of anything else, and of what is broken, those that can be read."""
+    pages, offsets = [], set()
+    with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+        head = file.read(8)
+        if not head.startswith(tuple(TIFF_PREFIXES)):
+            return []
+        # A BigTIFF has a longer header.
+        head += file.read(8) if head[2] == 43 else b""
+        try:
+            page = ImageFileDirectory_v2(head)
+            while page.next and page.next not in offsets and len(pages) < MAX_PAGES_COUNTED:
+                offsets.add(page.next)
+                file.seek(page.next)
+                page = ImageFileDirectory_v2(head)
+                page.load(file)
+                pages.append(page)
+        # Whatever is wrong with a file is said by what decodes it.
+        except Exception:  # noqa: BLE001
+            pass
+    return pages

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +21,24 @@ from pix2street.images import (
     edges,
     grey,
     luma,
+    one_channel,
     perceptual_hash,
     read_stored,
+    refuse_more_channels,
+    refuse_stack,
     resize_labels,
     resize_photo,
     write_png,
 )
-from pix2street.pairs import SPLITS, Dataset, group_of, split_side_by_side, write_manifest
+from pix2street.pairs import (
+    SPLITS,
+    TARGET_CHANNELS,
+    TARGET_MODES,
+    Dataset,
+    group_of,
+    split_side_by_side,
+    write_manifest,
+)
 
 HASH_SIDE = 16
 """The perceptual hash has this squared as bits: 256."""
@@ -42,14 +54,15 @@ class Item(NamedTuple):
 
 
 def split_pairs(
-    downloaded: Path, folder: Path, *, height_px: int, width_px: int, snap_tolerance: float
+    downloaded: Path, folder: Path, *, height_px: int, width_px: int, snap_tolerance: float, target_mode: str = "rgb"
 ) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
     Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and the
     share of pixels changed at all and changed by more than `snap_tolerance` is recorded. Labels are resized by nearest
-    neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. Every file is in
-    exactly one row; a row that could not become a pair says why in `fault`, and `validate` stops there.
+    neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. With the
+    `target_mode` grey targets are kept in one channel. Every file is in exactly one row; a row that could not become a
+    pair says why in `fault`, and `validate` stops there.
 
     Returns:
         rows in the manifest, and how many of them are faulty.
@@ -57,7 +70,7 @@ def split_pairs(
     Raises:
         UserError: there is no image at all.
     """
-    dataset = Dataset.read(downloaded)
+    dataset = replace(Dataset.read(downloaded), target_channels=TARGET_CHANNELS[target_mode])
     items = _find_items(downloaded, paired_files=dataset.input_from == "file")
     for split in {item.split for item in items if not item.fault}:
         (folder / split / "inputs").mkdir(parents=True)
@@ -112,7 +125,12 @@ def _make_row(
         return {**row, "fault": item.fault}
     try:
         row["group"] = group_of(item.pair_id, dataset.group_pattern)
+        for path in item.files:
+            refuse_more_channels(path)
+        refuse_stack(item.files[-1])
         (input_stored, input_mode), (target, target_mode) = _read(dataset, item.files)
+        if dataset.target_channels == 1:
+            target = _as_grey(target, target_mode, item.files[-1])
     except UserError as error:
         return {**row, "fault": str(error).replace(f"{downloaded}/", "")}
     except ValueError as error:
@@ -150,6 +168,11 @@ def _read(dataset: Dataset, files: tuple[Path, ...]) -> tuple[tuple[np.ndarray, 
         return (pixels, mode), (pixels, mode)
     drawing, target = split_side_by_side(pixels, dataset.input_from)
     return (drawing, mode), (target, mode)
+
+
+def _as_grey(target: np.ndarray, mode: str, path: Path) -> np.ndarray:
+    """Return a target's one channel `[H, W]` uint8; a mode that `validate` refuses may hold anything."""
+    return one_channel(target, str(path)) if mode in TARGET_MODES[1] else luma(target)
 
 
 def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -196,7 +219,7 @@ def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
         "height_px": target.shape[0],
         "width_px": target.shape[1],
         "input_channels": 1 if input_pixels.ndim == 2 else input_pixels.shape[2],
-        "target_channels": target.shape[2],
+        "target_channels": 1 if target.ndim == 2 else target.shape[2],
         "input_std": round(float((input_pixels if input_pixels.ndim == 2 else luma(input_pixels)).std()), 4),
         "target_mean": round(float(light.mean()), 4),
         "target_std": round(float(light.std()), 4),

@@ -50,7 +50,8 @@ def validate_split(
     dataset = Dataset.read(split)
     manifest = read_manifest(split)
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
-    checks = build_checks(dataset, height_px=height_px, width_px=width_px, **limits)
+    modes = manifest["target_mode"].value_counts().to_dict()
+    checks = build_checks(dataset, modes, height_px=height_px, width_px=width_px, **limits)
     _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     table = with_derived_columns(manifest, known_ids, files, _fit(split, manifest, files, dataset.classes))

@@ -1,13 +1,13 @@
 """The suite of checks, as Great Expectations run it over the manifest with its derived columns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from pix2street.pairs import SPLITS, Dataset
-
-PHOTO_MODES = ("RGB",)
+from pix2street.pairs import SPLITS, TARGET_MODES, Dataset
+from pix2street.validation.modes import way_out_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Check:
 
 def build_checks(
     dataset: Dataset,
+    target_modes: Mapping[str, int],
     *,
     height_px: int,
     width_px: int,
@@ -48,7 +49,14 @@ def build_checks(
     min_fit: float,
     min_best_fit_share: float,
 ) -> list[Check]:
-    """The checks of a set's manifest in the order in which they are shown; the arguments are those of `validate`."""
+    """The checks of a set's manifest in the order in which they are shown.
+
+    Args:
+        target_modes: how many targets are stored in each mode.
+
+    The other arguments are those of `validate`.
+    """
+    channels = dataset.target_channels
     return [
         Check("readable", "every file can be read and is half or whole of a pair", _among("fault", "")),
         Check("complete", "no value is missing", _among("missing", "")),
@@ -62,9 +70,18 @@ def build_checks(
         Check(
             "input_channels", "inputs have the right channels", _among("input_channels", 1 if dataset.classes else 3)
         ),
-        Check("target_channels", "targets have three channels", _among("target_channels", 3)),
+        Check(
+            "target_channels",
+            f"targets have {'three channels' if channels == 3 else 'one channel'}",
+            _among("target_channels", channels),
+        ),
         Check("input_mode", "inputs are stored in a mode that fits", _among("input_mode", *_input_modes(dataset))),
-        Check("target_mode", "targets are stored in 8-bit colour", _among("target_mode", *PHOTO_MODES)),
+        Check(
+            "target_mode",
+            f"targets are stored in 8-bit {'colour' if channels == 3 else 'grey'}",
+            _among("target_mode", *TARGET_MODES[channels]),
+            way_out_of(target_modes, channels),
+        ),
         Check("equal_sizes", "input and target are equally large", _among("sizes_equal", True)),
         Check("size", "a pair is about as large as the others", _at_most("size_ratio", max_size_ratio)),
         Check("aspect", "a pair is shaped like the others", _at_most("aspect_ratio", max_aspect_ratio)),
@@ -107,7 +124,8 @@ def _class_checks(max_unknown_share: float, min_classes_in_input: int, max_class
 
 def _input_modes(dataset: Dataset) -> tuple[str, ...]:
     if dataset.classes is None:
-        return ("RGB", "L")
+        # A file of grey targets may hold the input as well.
+        return TARGET_MODES[1] if dataset.target_channels == 1 else ("RGB", "L")
     return ("L", "P") if dataset.label_pixels == "ids" else ("RGB", "P")
 
 
