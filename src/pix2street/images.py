@@ -272,9 +272,8 @@ def one_channel(pixels: np.ndarray, name: str) -> np.ndarray:
     differences = np.ptp(pixels, axis=2)
     if differences.any():
         raise UserError(
-            f"{name}: has colour: in {(differences > 0).mean():.1%} of its pixels the channels differ, by up to "
-            f"{differences.max()} of 255 levels, and split.target_mode: grey takes grey targets alone; save it as grey "
-            "(in Pillow `image.convert('L').save(path)`), or set split.target_mode: rgb"
+            f"{name}: has colour: the channels of {(differences > 0).mean():.1%} of its pixels differ, by up to "
+            f"{differences.max()} of 255; save it as grey, or set split.target_mode: rgb"
         )
     return np.ascontiguousarray(pixels[..., 0])
 
@@ -293,8 +292,8 @@ def refuse_more_channels(path: Path) -> None:
         shown = {0: 1, 1: 1, 3: 1, 5: 4}.get(page.get(PHOTOMETRIC_INTERPRETATION), 3)
         if channels > shown + alpha:
             raise UserError(
-                f"{path}: has {channels} channels, of which {shown + alpha} can be shown as a picture; choose three of "
-                "them and save these as 8-bit RGB, or one as 8-bit grey (for targets: split.target_mode: grey)"
+                f"{path}: has {channels} channels, of which {shown + alpha} would be shown; save three of them as "
+                "8-bit RGB, or one as 8-bit grey"
             )
 
 
@@ -304,8 +303,8 @@ def refuse_stack(path: Path) -> None:
     if len(pages) > 1:
         count = f"{len(pages)}{' or more' if len(pages) == MAX_PAGES_COUNTED else ''}"
         raise UserError(
-            f"{path}: is a stack of {count} pages, a target is one image of one or three channels; save the page that "
-            "is meant as a file of its own"
+            f"{path}: is a stack of {count} pages, a target is one image; save the page that is meant as a file of "
+            "its own"
         )
 
 
