@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -281,35 +281,43 @@ def one_channel(pixels: np.ndarray, name: str) -> np.ndarray:
 NEW_SUBFILE_TYPE = 254
 """A TIFF's tag whose lowest bit marks a smaller copy of another page."""
 
+SHOWN_CHANNELS = {0: 1, 1: 1, 3: 1, 5: 4}
+"""Channels of a picture by a TIFF's photometric interpretation: grey, a palette and inks; 3 for all others."""
+
 MAX_PAGES_COUNTED = 1000
+
+
+class TiffPage(NamedTuple):
+    """The channels of a page of a TIFF, how many of them make a picture, and whether it is a smaller copy."""
+
+    channels: int
+    shown: int
+    reduced: bool
 
 
 def refuse_more_channels(path: Path) -> None:
     """Raise UserError where a TIFF has more channels than a picture: Pillow leaves them out in silence."""
     for page in _tiff_pages(path)[:1]:
-        channels, extra = page.get(SAMPLESPERPIXEL, 1), page.get(EXTRASAMPLES, ())
-        alpha = 1 in extra or 2 in extra
-        shown = {0: 1, 1: 1, 3: 1, 5: 4}.get(page.get(PHOTOMETRIC_INTERPRETATION), 3)
-        if channels > shown + alpha:
+        if page.channels > page.shown:
             raise UserError(
-                f"{path}: has {channels} channels, of which {shown + alpha} would be shown; save three of them as "
+                f"{path}: has {page.channels} channels, of which {page.shown} would be shown; save three of them as "
                 "8-bit RGB, or one as 8-bit grey"
             )
 
 
 def refuse_stack(path: Path) -> None:
     """Raise UserError where a TIFF holds several pages of full size; a preview beside its image is none."""
-    pages = [page for page in _tiff_pages(path) if not page.get(NEW_SUBFILE_TYPE, 0) & 1]
+    pages = [page for page in _tiff_pages(path) if not page.reduced]
     if len(pages) > 1:
-        count = f"{len(pages)}{' or more' if len(pages) == MAX_PAGES_COUNTED else ''}"
+        more = " or more" if len(pages) == MAX_PAGES_COUNTED else ""
         raise UserError(
-            f"{path}: is a stack of {count} pages, a target is one image; save the page that is meant as a file of "
-            "its own"
+            f"{path}: is a stack of {len(pages)}{more} pages, a target is one image; save the page that is meant as a "
+            "file of its own"
         )
 
 
-def _tiff_pages(path: Path) -> list[ImageFileDirectory_v2]:
-    """Return the tags of each page of a TIFF; of anything else, and of what is broken, those that can be read."""
+def _tiff_pages(path: Path) -> list[TiffPage]:
+    """Return the pages of a TIFF, of a broken one those that can be read; none of any other file."""
     pages, offsets = [], set()
     with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
         head = file.read(8)
@@ -318,14 +326,21 @@ def _tiff_pages(path: Path) -> list[ImageFileDirectory_v2]:
         # A BigTIFF has a longer header.
         head += file.read(8) if head[2] == 43 else b""
         try:
-            page = ImageFileDirectory_v2(head)
-            while page.next and page.next not in offsets and len(pages) < MAX_PAGES_COUNTED:
-                offsets.add(page.next)
-                file.seek(page.next)
-                page = ImageFileDirectory_v2(head)
-                page.load(file)
-                pages.append(page)
+            tags = ImageFileDirectory_v2(head)
+            while tags.next and tags.next not in offsets and len(pages) < MAX_PAGES_COUNTED:
+                offsets.add(tags.next)
+                file.seek(tags.next)
+                tags = ImageFileDirectory_v2(head)
+                tags.load(file)
+                pages.append(_tiff_page(tags))
         # Whatever is wrong with a file is said by what decodes it.
         except Exception:  # noqa: BLE001
             pass
     return pages
+
+
+def _tiff_page(tags: ImageFileDirectory_v2) -> TiffPage:
+    # Of the extra channels, 1 and 2 mark an alpha.
+    alpha = not {1, 2}.isdisjoint(tags.get(EXTRASAMPLES, ()))
+    shown = SHOWN_CHANNELS.get(tags.get(PHOTOMETRIC_INTERPRETATION), 3) + alpha
+    return TiffPage(int(tags.get(SAMPLESPERPIXEL, 1)), shown, bool(tags.get(NEW_SUBFILE_TYPE, 0) & 1))

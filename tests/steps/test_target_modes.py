@@ -165,3 +165,20 @@ def test_a_broken_tiff_is_left_to_what_decodes_it(tmp_path):
         (tmp_path / "b.tif").write_bytes(content)
         refuse_more_channels(tmp_path / "b.tif")
         refuse_stack(tmp_path / "b.tif")
+
+
+def test_no_tiff_however_damaged_ends_in_anything_but_a_refusal(tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "a.tif"
+    tiff(BANDS[..., :4], photometric="rgb", extrasamples=["unspecified"])(path)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(400):
+        damaged = bytearray(whole[: rng.integers(300, len(whole)) if rng.random() < 0.2 else None])
+        for place in rng.integers(8, 300, rng.integers(1, 8)):
+            damaged[place] = rng.choice([0, 1, 127, 255])
+        path.write_bytes(damaged)
+        for refuse in (refuse_more_channels, refuse_stack):
+            try:
+                refuse(path)
+            except UserError:
+                refused += 1
+    assert refused > 50
