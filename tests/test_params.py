@@ -36,6 +36,11 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v["train"].update(beta_1=1.0), "train.beta_1: should be less than 1; it is 1.0"),
         (lambda v: v["train"].update(jitter="yes"), "train.jitter: should be a valid boolean; it is 'yes'"),
         (lambda v: v["split"].update(height_px=100), "split.height_px: must be a multiple of 16"),
+        (lambda v: v["split"].update(target_mode="gray"), "split.target_mode: should be 'rgb' or 'grey'; it is 'gray'"),
+        (
+            lambda v: (v["download"].update(dataset="colorization"), v["split"].update(target_mode="grey")),
+            "split.target_mode: grey leaves download.dataset: colorization nothing to learn",
+        ),
         (lambda v: v["generate"].update(norm="none"), "generate.norm: should be 'batch' or 'moving'; it is 'none'"),
         (
             lambda v: v["train"].update(checkpoint="best", holdout_pairs=0),

@@ -69,17 +69,20 @@ def epoch_order(pairs: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(pairs)
 
 
-def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0) -> Reader:
-    """A function for tf.data: place in `pairs` -> input `[H, W, 1 or 3]`, target `[H, W, 3]`, both uint8.
+def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0, target_channels: int = 0) -> Reader:
+    """A function for tf.data: place in `pairs` -> input `[H, W, 1 or 3]`, target `[H, W, 1 or 3]`, both uint8.
 
     Where all pairs, decoded, take at most `cache_mib`, they are read once and kept in memory.
+
+    Args:
+        target_channels: 3 repeats the one channel of grey targets; 0 leaves targets as they are stored.
     """
     paths = tf.constant([(str(pair.input_path), str(pair.target_path)) for pair in pairs])
 
     def read(place):
         files = tf.gather(paths, place)
         inputs = tf.io.decode_png(tf.io.read_file(files[0]), channels=1 if class_ids else 3)
-        return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=3)
+        return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=target_channels)
 
     first = read(0)
     if sum(tf.size(image).numpy() for image in first) * len(pairs) > cache_mib * MIB:
@@ -104,7 +107,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """The pairs at the places in `order` as pix2pix sees them in an epoch, in batches of exactly `batch`.
 
-    `([B, H, W, C], [B, H, W, 3])` float32, inputs encoded, targets in [-1, 1]. Pairs that fill no batch are left out.
+    `([B, H, W, C], [B, H, W, 1 or 3])` float32, inputs encoded, targets in [-1, 1]. Pairs that fill no batch are left
+    out.
     """
     augmented = _augmented(read, order, encoding.classes is not None, seed, epoch, jitter, mirror)
     return _batched(augmented, lambda pixels, target: (encoding.encode(pixels), to_unit(target)), batch, True)
@@ -123,12 +127,15 @@ def segmentation_batches(
 ) -> tf.data.Dataset:
     """One epoch for the judge, jittered and mirrored.
 
-    Targets `[B, H, W, 3]` float32 in [-1, 1], and evaluated classes `[B, H, W]` int32, `VOID` elsewhere.
+    Targets `[B, H, W, 3]` float32 in [-1, 1], the channel of grey ones repeated, and evaluated classes `[B, H, W]`
+    int32, `VOID` elsewhere.
     """
     places = classes.evaluated.astype(np.int32)
     order = epoch_order(len(pairs), seed, epoch)
     return _batched(
-        _augmented(open_pairs(pairs, class_ids=True), order, True, seed, epoch, jitter=True, mirror=True),
+        _augmented(
+            open_pairs(pairs, class_ids=True, target_channels=3), order, True, seed, epoch, jitter=True, mirror=True
+        ),
         lambda ids, target: (to_unit(target), tf.gather(places, tf.cast(ids[..., 0], tf.int32))),
         batch,
     )

@@ -6,6 +6,7 @@ Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks se
 import base64
 import io
 import struct
+import warnings
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,13 @@ from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL.TiffImagePlugin import (
+    EXTRASAMPLES,
+    PHOTOMETRIC_INTERPRETATION,
+    PREFIXES,
+    SAMPLESPERPIXEL,
+    ImageFileDirectory_v2,
+)
 
 from pix2street.errors import UserError
 from pix2street.formats import HEAD_BYTES, PILLOW_FORMATS, why_no_image
@@ -159,6 +167,7 @@ def _load(file: Path | BinaryIO, name: str, formats: Collection[str] | None = No
     """Decode all of an image's first frame and turn it upright."""
     # The limit here is `max_px`, of which the error speaks; Pillow's own prints a warning and cannot be passed.
     Image.MAX_IMAGE_PIXELS = None
+    _refuse_more_channels(file, name)
     try:
         with Image.open(file, formats=list(formats or PILLOW_FORMATS)) as image:
             if image.width * image.height > max_px:
@@ -238,13 +247,42 @@ def _in_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
         return image, False
 
 
+def _stream(file: Path | BinaryIO) -> BinaryIO:
+    return file.open("rb") if isinstance(file, Path) else io.BytesIO(file.getvalue())
+
+
 def _other_format(file: Path | BinaryIO, name: str) -> str:
-    """What a file is that is no image, with the way out; empty where it has no name or cannot be read."""
-    with suppress(OSError, ValueError):
-        with file.open("rb") if isinstance(file, Path) else io.BytesIO(file.getvalue()) as stream:
-            why = why_no_image(name, stream.read(HEAD_BYTES))
+    """Return what a file is that is no image, with the way out; empty where it has no name or cannot be read."""
+    with suppress(OSError), _stream(file) as stream:
+        why = why_no_image(name, stream.read(HEAD_BYTES))
         return "" if why.startswith("no image") else why
     return ""
+
+
+SHOWN_CHANNELS = {0: 1, 1: 1, 3: 1, 5: 4}
+"""Channels of a picture by a TIFF's photometric interpretation: grey, a palette and inks; 3 for all others."""
+
+
+def _refuse_more_channels(file: Path | BinaryIO, name: str) -> None:
+    """Raise UserError where a TIFF has more channels than a picture: Pillow leaves them out in silence."""
+    # Whatever else is wrong with a file is said by what decodes it.
+    with suppress(*BROKEN), warnings.catch_warnings(action="ignore"), _stream(file) as stream:
+        head = stream.read(8)
+        if not head.startswith(tuple(PREFIXES)):
+            return
+        # A BigTIFF has a longer header.
+        head += stream.read(8) if head[2] == 43 else b""
+        stream.seek(ImageFileDirectory_v2(head).next)
+        tags = ImageFileDirectory_v2(head)
+        tags.load(stream)
+        # Of the extra channels, 1 and 2 mark an alpha.
+        alpha = not {1, 2}.isdisjoint(tags.get(EXTRASAMPLES, ()))
+        shown = SHOWN_CHANNELS.get(tags.get(PHOTOMETRIC_INTERPRETATION), 3) + alpha
+        if (channels := int(tags.get(SAMPLESPERPIXEL, 1))) > shown:
+            raise UserError(
+                f"{name}: has {channels} channels, of which {shown} would be shown; save three of them as 8-bit RGB, "
+                "or one as 8-bit grey"
+            )
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
@@ -253,9 +291,9 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
-    """`[H, W, 3]` or `[H, W]` uint8 as a lossless PNG; equal pixels give equal bytes."""
+    """`[H, W, 3]`, `[H, W, 1]` or `[H, W]` uint8 as a lossless PNG; equal pixels give equal bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png", compress_level=1)
+    Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(buffer, "png", compress_level=1)
     return buffer.getvalue()
 
 
@@ -369,7 +407,7 @@ def to_pixels(unit: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.ndarray:
-    """Rows of equally sized `[H, W, 3]` uint8 images on one white sheet, `gap_px` apart."""
+    """Rows of equally sized `[H, W, 3]` or `[H, W, 1]` uint8 images on one white sheet, `gap_px` apart."""
     height, width = rows[0][0].shape[:2]
     down, across = height + gap_px, width + gap_px
     sheet = np.full((len(rows) * down - gap_px, len(rows[0]) * across - gap_px, 3), 255, np.uint8)
@@ -377,3 +415,33 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.n
         for j, image in enumerate(row):
             sheet[i * down : i * down + height, j * across : j * across + width] = image
     return sheet
+
+
+def read_photo(path: Path, channels: int | None = None) -> np.ndarray:
+    """Return the pixels of a target or of a generated photo, `[H, W, 3]` RGB or `[H, W, 1]` grey, uint8.
+
+    Args:
+        channels: 3 or 1, whatever the file has; None for 1 where the file has one 8-bit channel, else 3.
+
+    Raises:
+        UserError: the file is missing, truncated or no image.
+    """
+    image = _load(path, str(path)).image
+    if channels is None:
+        channels = 1 if image.mode == "L" else 3
+    return np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB")))
+
+
+def one_channel(pixels: np.ndarray, name: str) -> np.ndarray:
+    """Return the channel `[H, W]` of a grey image `[H, W, 3]` uint8, whose three channels are equal.
+
+    Raises:
+        UserError: the image, called `name`, has colour.
+    """
+    differences = np.ptp(pixels, axis=2)
+    if differences.any():
+        raise UserError(
+            f"{name}: has colour: the channels of {(differences > 0).mean():.1%} of its pixels differ, by up to "
+            f"{differences.max()} of 255; save it as grey, or set split.target_mode: rgb"
+        )
+    return np.ascontiguousarray(pixels[..., 0])

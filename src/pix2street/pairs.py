@@ -36,6 +36,12 @@ WHOLE_COLUMNS = [name for name in NUMBER_COLUMNS if name.endswith(("files", "_px
 
 InputFrom = Literal["left", "right", "file", "grey", "edges"]
 
+TARGET_CHANNELS = {"rgb": 3, "grey": 1}
+"""Channels that targets are kept in, by `split.target_mode`."""
+
+TARGET_MODES = {3: ("RGB",), 1: ("L", "1", "RGB")}
+"""Pillow's names of the modes that targets may be stored in, by the channels that they are kept in."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -52,6 +58,7 @@ class Dataset:
         label_pixels: whether such inputs come as the classes' colours or as their ids in one channel.
         edges: how the edges are drawn; None for all other inputs.
         archives: SHA-256 of every archive the set was fetched from, by file name.
+        target_channels: of the targets that `split` wrote: 3 for RGB, 1 for grey.
     """
 
     name: str
@@ -65,10 +72,14 @@ class Dataset:
     label_pixels: Literal["colors", "ids"] = "colors"
     edges: EdgeSettings | None = None
     archives: dict[str, str] = field(default_factory=dict)
+    target_channels: int = 3
 
     def write(self, folder: Path) -> None:
-        classes = self.classes and self.classes.to_json()
-        write_json(folder / "dataset.json", {**asdict(self), "classes": classes})
+        fields = {**asdict(self), "classes": self.classes and self.classes.to_json()}
+        # A set of RGB targets, as nearly all are, does not name their channels.
+        if self.target_channels == 3:
+            del fields["target_channels"]
+        write_json(folder / "dataset.json", fields)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

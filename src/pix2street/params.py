@@ -212,12 +212,13 @@ class Download(Section):
 
 
 class Split(Section):
-    """The working size, and how far a label colour may be off before it counts as unknown."""
+    """The working size, how far a label colour may be off before it counts as unknown, and the targets' channels."""
 
     height_px: WorkingSize
     width_px: WorkingSize
     snap_tolerance: Annotated[float, Field(ge=0, le=442)]
     max_megapixels: Annotated[float, Field(gt=0)]
+    target_mode: Literal["rgb", "grey"]
 
 
 class Waivers(Section):
@@ -417,6 +418,15 @@ class Params(Section):
         if self.download.dataset == "cityscapes" and self.evaluate.split == "test":
             raise ValueError(
                 "evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _grey_has_no_colour_to_learn(self) -> Self:
+        if self.download.dataset == "colorization" and self.split.target_mode == "grey":
+            raise ValueError(
+                "split.target_mode: grey leaves download.dataset: colorization nothing to learn, its inputs would be "
+                "its targets; use rgb"
             )
         return self
 

@@ -5,6 +5,7 @@ from PIL import Image
 from pix2street.batches import InputEncoding
 from pix2street.class_tables import cityscapes_train_ids
 from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.datasets.scene import draw_scene
 from pix2street.errors import UserError
 from pix2street.images import Stored
 from pix2street.translation.inputs import read_input, to_input
@@ -77,3 +78,15 @@ def test_grey_generators_are_shown_grey_and_one_channel_is_three():
     shown = to_input(GREY, Stored(NOISE), "x", "whole")
     assert (shown[..., 0] == shown[..., 2]).all()
     assert to_input(PHOTOS, Stored(NOISE[:, :50, 0]), "x").shape == (32, 50, 3)
+
+
+@pytest.mark.parametrize("side", [64, 96, 192])
+def test_averaged_ids_are_refused_and_those_of_nearest_neighbours_taken(side):
+    every = ClassTable(tuple(ClassEntry(i, f"c{i}", (i, 255 - i, i), True) for i in range(40)))
+    usage = Usage(InputEncoding("onehot", every), "file", 128, 128, "batch", True, 0)
+    drawing = Image.fromarray(draw_scene(0, 3, 128, 128)[1])
+    nearest = np.asarray(drawing.resize((side, side), Image.Resampling.NEAREST))
+    assert (to_input(usage, Stored(nearest), "x") == nearest).all()
+    averaged = np.asarray(drawing.resize((side, side), Image.Resampling.BILINEAR))
+    with pytest.raises(UserError, match=r"of the ids on its borders lie between .* resize by nearest neighbour"):
+        to_input(usage, Stored(averaged), "x")

@@ -28,7 +28,7 @@ def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) 
     Args:
         generated: the photos of N >= 2 inputs, each with noise of its own.
         exchanged: at each place the photo of the next input, the first's at the end, with the noise of this place.
-        targets: the real counterparts. All `[N, H, W, 3]` float32 in [-1, 1].
+        targets: the real counterparts. All `[N, H, W, 1 or 3]` float32 in [-1, 1].
     """
     return {
         "diversity": diversity(generated, targets),

@@ -19,7 +19,7 @@ def build_patchgan(
     as in the reference a convolution has a bias where no norm follows (the tutorial's first has none).
 
     Returns:
-        `{"input": [N, H, W, C], "target": [N, H, W, 3]} -> [N, H/8 - 2, W/8 - 2, 1]` float32 logits.
+        `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, H/8 - 2, W/8 - 2, 1]` float32 logits.
     """
     seeds = itertools.count(seed * 1000 + 500)
     inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}

@@ -32,7 +32,7 @@ def build_step(
         replicas: how many devices run the step side by side; gradients are summed over them.
 
     Returns:
-        `(inputs [B, H, W, C], targets [B, H, W, 3]) -> [9]` float32 in the order of `STEP_NAMES`.
+        `(inputs [B, H, W, C], targets [B, H, W, 1 or 3]) -> [9]` float32 in the order of `STEP_NAMES`.
     """
 
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

@@ -70,7 +70,7 @@ def reseed(inference: keras.Model, *key: int) -> None:
 def predict(
     inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
-    """The generated photo of each pair, `[H, W, 3]` float32 in [-1, 1]: a function of its input, its pair_id and
+    """The generated photo of each pair, `[H, W, 1 or 3]` float32 in [-1, 1]: a function of its input, its pair_id and
     `seed`.
 
     Args:
@@ -84,5 +84,5 @@ def predict(
 def translate(
     inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
-    """As `predict`, in 8 bits: `[H, W, 3]` uint8."""
+    """As `predict`, in 8 bits: `[H, W, 1 or 3]` uint8."""
     return map(to_pixels, predict(inference, batches, pair_ids, seed))

@@ -42,7 +42,7 @@ def build_unet(
 
     Args:
         input_shape: (H, W, C) of the input; a side that can be halved more often than the other stops with it.
-        output_channels: 3 for a photo; the number of classes for a segmentation head.
+        output_channels: 3 for a photo, 1 for a grey one; the number of classes for a segmentation head.
         filters: of the first level; each level doubles them, up to eight times.
         seed: of the initial weights and dropout masks.
         dropout_share: of the decoder's first three blocks; 0 for none.

@@ -8,7 +8,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from pix2street.errors import UserError
-from pix2street.images import read_rgb
+from pix2street.images import read_photo
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.samples import Samples
 
@@ -44,7 +44,8 @@ def measure(photos: Sequence[Path], targets: Sequence[Path]) -> dict[str, np.nda
 
 
 def _measure(photo_path: Path, target_path: Path) -> tuple[float, float, float]:
-    photo, target = read_rgb(photo_path), read_rgb(target_path)
+    target = read_photo(target_path)
+    photo = read_photo(photo_path, target.shape[2])
     if photo.shape != target.shape:
         sizes = [f"{image.shape[0]}x{image.shape[1]}" for image in (photo, target)]
         raise UserError(
@@ -56,13 +57,13 @@ def _measure(photo_path: Path, target_path: Path) -> tuple[float, float, float]:
 def l1(photo: np.ndarray, target: np.ndarray) -> float:
     """Mean |photo - target| over pixels and channels, both in [-1, 1], as the training loss has it.
 
-    Of two `[H, W, 3]` uint8 images of one size.
+    Of two `[H, W, C]` uint8 images of one size.
     """
     return float(np.abs(photo.astype(np.int16) - target).mean() / 127.5)
 
 
 def psnr(photo: np.ndarray, target: np.ndarray) -> float:
-    """10 log10(255^2 / MSE) in dB, infinite for equal images, of two `[H, W, 3]` uint8 images of one size."""
+    """10 log10(255^2 / MSE) in dB, infinite for equal images, of two `[H, W, C]` uint8 images of one size."""
     squared = np.square(photo.astype(np.float64) - target).mean()
     return float(10 * np.log10(255**2 / squared)) if squared else float("inf")
 
@@ -70,7 +71,7 @@ def psnr(photo: np.ndarray, target: np.ndarray) -> float:
 def ssim(photo: np.ndarray, target: np.ndarray) -> float:
     """Structural similarity with the window and the constants of Wang et al. 2004, section III-C.
 
-    Of two `[H, W, 3]` uint8 images of one size, at least 11 pixels high and wide.
+    Of two `[H, W, C]` uint8 images of one size, at least 11 pixels high and wide.
     """
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     return float(structural_similarity(photo, target, channel_axis=2, **settings))

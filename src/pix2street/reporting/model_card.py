@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.gan.verdict import verdict as verdict_on
 from pix2street.pairs import Dataset
-from pix2street.reporting.scores import fid_warning, formatted, score_rows, title_of, title_of_score
+from pix2street.reporting.scores import fid_warning, formatted, grey_note, score_rows, title_of, title_of_score
 
 # Which way a score is good: 1 where more is better.
 SIGNS = {"mean_iou": 1, "pixel_accuracy": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1}
@@ -45,6 +45,7 @@ def as_model_card(
         generate=params["generate"],
         size=params["split"],
         input=_input(dataset, params["train"]["input_encoding"]),
+        grey_note=grey_note(dataset),
         versions=versions,
         pairs=verdict["pairs"],
         validation=f"{len(checks)} checks looked at {verdict['files']['checked']} files before the training"

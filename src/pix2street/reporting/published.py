@@ -37,6 +37,8 @@ def published_rows(metrics: Mapping[str, Any], classes: ClassTable | None) -> li
             "void": row["void"],
         }
         differs = [f"{what} {theirs[what]} (here {ours[what]})" for what in ours if theirs[what] != ours[what]]
+        if "photos" in shared:
+            differs.append("photos in colour (here grey)")
         if row["fid"] is not None:
             differs.append("FID by PyTorch's port of the network and PIL's resizing")
         rows.append({**{key: row[key] for key in ("method", *SCORES, "source")}, "differs": differs})

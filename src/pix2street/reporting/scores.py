@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pix2street.pairs import Dataset
+
 TITLES = {
     "mean_iou": ("mean IoU", "0 to 1"),
     "frequency_weighted_iou": ("frequency-weighted IoU", "0 to 1"),
@@ -61,6 +63,16 @@ def fid_warning(metrics: Mapping[str, Any]) -> str:
         "Fréchet distance is biased upwards: it can be compared at equal numbers of images alone, never with values "
         "over thousands. The floor (two halves of the real photos, each of half the images) shows the size of that "
         "bias; the kernel distance has none."
+    )
+
+
+def grey_note(dataset: Dataset) -> str:
+    """Return how grey photos are made and measured; empty for a set of RGB targets."""
+    if dataset.target_channels != 1:
+        return ""
+    return (
+        "Targets and generated photos are grey: one channel, over which L1, PSNR and SSIM are taken. Networks that "
+        "look at photos (judge, Inception) are shown it three times, as red, green and blue."
     )
 
 

@@ -23,6 +23,8 @@ RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
     "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
 }
+GREY = "grey, one channel; networks that look at them (judge, Inception) are shown it in all three of theirs"
+"""Of a set whose targets are grey; the protocol of any other says nothing of it."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
     "category_mean_iou",
@@ -71,7 +73,7 @@ def evaluate_photos(
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
     photos = {name: _photos(folder / split, targets) for name, folder in folders.items()}
     protocol = {
-        "shared": _shared_protocol(split_folder, dataset.name, split, targets, generator),
+        "shared": _shared_protocol(split_folder, dataset, split, targets, generator),
         "intervals": bootstrap.PROTOCOL,
         "pixels": pixels.PROTOCOL,
     }
@@ -158,13 +160,15 @@ def _refuse_a_weak_judge(ceiling: dict, split: str, min_ceiling: float) -> None:
         )
 
 
-def _shared_protocol(split_folder: Path, dataset: str, split: str, targets: Sequence[Path], generator: Mapping) -> dict:
+def _shared_protocol(
+    split_folder: Path, dataset: Dataset, split: str, targets: Sequence[Path], generator: Mapping
+) -> dict:
     height, width = read_rgb(targets[0]).shape[:2]
     rows = read_manifest(split_folder)
     rows = rows[(rows["split"] == split) & rows["fault"].isna()]
     columns = rows[["pair_id", "input_sha256", "target_sha256"]]
     return {
-        "dataset": dataset,
+        "dataset": dataset.name,
         "split": split,
         "pairs": len(rows),
         "pairs_sha256": hashlib.sha256(as_csv(columns).encode()).hexdigest(),
@@ -173,6 +177,7 @@ def _shared_protocol(split_folder: Path, dataset: str, split: str, targets: Sequ
         "photos_resized": "bicubic, antialiased",
         "classes_resized": "nearest",
         "generator": dict(generator),
+        **({"photos": GREY} if dataset.target_channels == 1 else {}),
     }
 
 

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from pix2street.batches import plain_batches
 from pix2street.generators.inference import as_inference, translate
-from pix2street.images import read_ids, read_rgb, write_png
+from pix2street.images import read_ids, read_photo, write_png
 from pix2street.networks import load_network, load_untrained
 from pix2street.pairs import HELD_OUT_SPLITS, Pair, read_pairs
 from pix2street.usage import Usage
@@ -53,11 +53,15 @@ def generate_photos(
 
 
 def mean_colors(pairs: list[Pair]) -> np.ndarray:
-    """`[256, 3]` uint8: the mean colour of each class id over all targets; mid-grey for an id that never occurs."""
-    sums, counts = np.zeros((256, 3)), np.zeros(256)
+    """`[256, 3]` uint8: the mean colour of each class id over all targets; mid-grey for an id that never occurs.
+
+    Of grey targets `[256, 1]`.
+    """
+    channels = read_photo(pairs[0].target_path).shape[2]
+    sums, counts = np.zeros((256, channels)), np.zeros(256)
     for pair in pairs:
-        ids, target = read_ids(pair.input_path).ravel(), read_rgb(pair.target_path).reshape(-1, 3)
+        ids, target = read_ids(pair.input_path).ravel(), read_photo(pair.target_path, channels).reshape(-1, channels)
         counts += np.bincount(ids, minlength=256)
-        sums += np.stack([np.bincount(ids, target[:, channel], 256) for channel in range(3)], axis=1)
+        sums += np.stack([np.bincount(ids, target[:, channel], 256) for channel in range(channels)], axis=1)
     means = np.divide(sums, counts[:, None], out=np.full_like(sums, 127.5), where=counts[:, None] > 0)
     return np.rint(means).astype(np.uint8)

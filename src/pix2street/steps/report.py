@@ -12,7 +12,7 @@ from pix2street.pairs import Dataset
 from pix2street.reporting import figures
 from pix2street.reporting.examples import Example
 from pix2street.reporting.published import published_rows
-from pix2street.reporting.scores import fid_warning, formatted, score_rows, title_of
+from pix2street.reporting.scores import fid_warning, formatted, grey_note, score_rows, title_of
 
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
 
@@ -57,6 +57,7 @@ def render_report(
         params=params,
         dataset=dataset,
         pairs=verdict["pairs"],
+        grey_note=grey_note(dataset),
         encoding=ENCODINGS[params["train"]["input_encoding"]],
         metrics=metrics,
         judge=metrics.get("protocol", {}).get("segmentation", {}).get("judge"),
@@ -140,6 +141,8 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
         f"Validation {'passed' if verdict['success'] else 'failed'}: {len(verdict['checks'])} checks on "
         f"{verdict['files']['checked']} files{_waived(verdict['waived'])}.",
     ]
+    if note := grey_note(dataset):
+        lines += ["", note]
     if dataset.classes is None:
         lines += ["", "The data set has no classes: what needs a judge is left out."]
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,13 +25,23 @@ from pix2street.images import (
     edges,
     grey,
     luma,
+    one_channel,
     perceptual_hash,
     read_stored,
     resize_labels,
     resize_photo,
     write_png,
 )
-from pix2street.pairs import SPLITS, Dataset, group_of, refuse_unusable, split_side_by_side, write_manifest
+from pix2street.pairs import (
+    SPLITS,
+    TARGET_CHANNELS,
+    TARGET_MODES,
+    Dataset,
+    group_of,
+    refuse_unusable,
+    split_side_by_side,
+    write_manifest,
+)
 
 HASH_SIDE = 16
 """The perceptual hash has this squared as bits: 256."""
@@ -53,14 +64,15 @@ def split_pairs(
     width_px: int,
     snap_tolerance: float,
     max_megapixels: float = MAX_PX / 1e6,
+    target_mode: str = "rgb",
 ) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
     Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and the
     share of pixels changed at all and changed by more than `snap_tolerance` is recorded. Labels are resized by nearest
-    neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. Every file is in
-    exactly one row; a row that could not become a pair says why in `fault`, and `validate` stops there. What `download`
-    left out has its rows behind them.
+    neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. With the
+    `target_mode` grey targets are kept in one channel. Every file is in exactly one row; a row that could not become a
+    pair says why in `fault`, and `validate` stops there. What `download` left out has its rows behind them.
 
     Returns:
         rows of downloaded files in the manifest, and how many of them are faulty.
@@ -68,7 +80,7 @@ def split_pairs(
     Raises:
         UserError: there is no image at all.
     """
-    dataset = Dataset.read(downloaded)
+    dataset = replace(Dataset.read(downloaded), target_channels=TARGET_CHANNELS[target_mode])
     items = _find_items(downloaded, paired_files=dataset.input_from == "file")
     for split in {item.split for item in items if not item.fault}:
         (folder / split / "inputs").mkdir(parents=True)
@@ -134,6 +146,9 @@ def _make_row(
     try:
         row["group"] = group_of(item.pair_id, dataset.group_pattern)
         input_stored, target_stored = _read(dataset, item.files, max_px)
+        target = target_stored.pixels
+        if dataset.target_channels == 1:
+            target = _as_grey(target, target_stored.mode, item.files[-1])
     except UserError as error:
         return {**row, "fault": str(error).replace(f"{downloaded}/", "")}
     except ValueError as error:
@@ -146,7 +161,7 @@ def _make_row(
         row |= {f"{side}_mode": stored.mode, f"{side}_notes": "; ".join(stored.notes) or None}
         row[f"{side}_source_height_px"], row[f"{side}_source_width_px"] = stored.pixels.shape[:2]
 
-    target = resize_photo(target_stored.pixels, *size)
+    target = resize_photo(target, *size)
     if dataset.classes is None:
         input_pixels = _draw_input(dataset, input_stored.pixels, target)
     else:
@@ -181,6 +196,11 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
     if dataset.classes and (fault := drawing.label_fault()):
         raise ValueError(fault)
     return drawing, target
+
+
+def _as_grey(target: np.ndarray, mode: str, path: Path) -> np.ndarray:
+    """Return a target's one channel `[H, W]` uint8; a mode that `validate` refuses may hold anything."""
+    return one_channel(target, str(path)) if mode in TARGET_MODES[1] else luma(target)
 
 
 def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -241,7 +261,7 @@ def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
         "height_px": target.shape[0],
         "width_px": target.shape[1],
         "input_channels": 1 if input_pixels.ndim == 2 else input_pixels.shape[2],
-        "target_channels": target.shape[2],
+        "target_channels": 1 if target.ndim == 2 else target.shape[2],
         "input_std": round(float((input_pixels if input_pixels.ndim == 2 else luma(input_pixels)).std()), 4),
         "target_mean": round(float(light.mean()), 4),
         "target_std": round(float(light.std()), 4),

@@ -20,7 +20,7 @@ from pix2street.gan.loop import train_epochs
 from pix2street.gan.patchgan import build_patchgan
 from pix2street.generators import GENERATORS
 from pix2street.generators.inference import as_inference, copy_weights, predict, translate
-from pix2street.images import contact_sheet, png_bytes, read_ids, read_rgb
+from pix2street.images import contact_sheet, png_bytes, read_ids, read_photo, read_rgb
 from pix2street.networks import save_network
 from pix2street.numerics import kernels
 from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
@@ -95,12 +95,12 @@ def train_pix2pix(
     encoding = InputEncoding(input_encoding, dataset.classes)
     pairs, held_out = hold_out(split, holdout_pairs, seed)
     val_pairs = read_pairs(split, "val")
-    height, width = read_rgb(pairs[0].target_path).shape[:2]
+    height, width, channels = target_shape = read_photo(pairs[0].target_path).shape
     input_shape = (height, width, encoding.channels)
     build = partial(
         GENERATORS[generator],
         input_shape,
-        3,
+        channels,
         generator_filters,
         seed,
         norm=norm,
@@ -111,7 +111,7 @@ def train_pix2pix(
     saved = build()
     with _precision(precision), strategy.scope():
         gen = build()
-        disc = build_patchgan(input_shape, (height, width, 3), discriminator_filters, seed, norm)
+        disc = build_patchgan(input_shape, target_shape, discriminator_filters, seed, norm)
 
     shown = [val_pairs[i] for i in np.unique(np.linspace(0, len(val_pairs) - 1, sample_pairs, dtype=int))]
     inference = as_inference(saved, inference_norm, inference_dropout)
@@ -252,5 +252,5 @@ def _draw_sheet(pairs: list[Pair], encoding: InputEncoding, inference, seed: int
     for pair, photo in zip(pairs, generated, strict=True):
         classes = encoding.classes
         drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-        rows.append([drawing, read_rgb(pair.target_path), photo])
+        rows.append([drawing, read_photo(pair.target_path), photo])
     return contact_sheet(rows)

@@ -19,7 +19,7 @@ from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
 from pix2street.validation.fit import block_fit, blocks, edge_map
-from pix2street.validation.suite import build_checks
+from pix2street.validation.suite import Findings, build_checks
 from pix2street.validation.verdict import run_checks
 
 OFFENDERS_SHOWN = 20
@@ -52,16 +52,21 @@ def validate_split(
     dataset = Dataset.read(split)
     manifest = read_manifest(split)
     files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
-    ids = look_at_ids(dataset, manifest)
-    borders = look_at_borders(dataset, manifest)
-    if ids.note:
-        print(ids.note)
-    checks = build_checks(dataset, ids, borders, height_px=height_px, width_px=width_px, **limits)
+    found = Findings(
+        look_at_ids(dataset, manifest),
+        look_at_borders(dataset, manifest),
+        manifest["target_mode"].value_counts().to_dict(),
+    )
+    if found.ids.note:
+        print(found.ids.note)
+    checks = build_checks(dataset, found, height_px=height_px, width_px=width_px, **limits)
     _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     table = with_derived_columns(manifest, known_ids, files, _fit(split, manifest, files, dataset.classes))
     table = table.assign(
-        misread_share=ids.misread_share, seam_share=borders.seam_share, between_ratio=borders.between_ratio
+        misread_share=found.ids.misread_share,
+        seam_share=found.borders.seam_share,
+        between_ratio=found.borders.between_ratio,
     )
     results = run_checks(table, checks, waive["checks"], waive["pairs"], data_docs)
     failing = {pair_id for result in results if not result["waived"] for pair_id in result["offending"]}

@@ -25,7 +25,7 @@ from pix2street import usage as usage_files
 from pix2street.errors import UserError
 from pix2street.files import fresh_folder, sha256_of, write_json
 from pix2street.generators.inference import as_inference
-from pix2street.images import grey, read_ids, read_rgb, to_pixels, write_png
+from pix2street.images import grey, read_ids, read_photo, read_rgb, to_pixels, write_png
 from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import pixels as pixel_metrics
 from pix2street.metrics import segmentation
@@ -55,6 +55,9 @@ PIXEL_LIMIT = 1
 UNIT_LIMIT = 1e-4
 """The same before rounding, in [-1, 1]."""
 
+KINDS = {1: "grey", 3: "RGB"}
+"""Photos by their channels."""
+
 CARD = "export.json"
 KERAS = "Keras"
 BATCHES = (1, 8)
@@ -62,7 +65,7 @@ ROUNDS = 15
 OPSET = 17
 
 Runner = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""Stored pixels of a batch -> "photo" `[N, H, W, 3]` uint8 and "unit", the same before rounding, float32."""
+"""Stored pixels of a batch -> "photo" `[N, H, W, 1 or 3]` uint8 and "unit", the same before rounding, float32."""
 
 
 @dataclass
@@ -127,9 +130,11 @@ def export_generator(
     dataset, pairs = _held_out(split, usage)
     _refuse_to_replace(out)
     trained = load_network(model, "generator")
+    channels = trained.output_shape[-1]
+    _refuse_other_targets(split, dataset, channels)
     generator = _in_float32(trained)
     quiet = replace(usage, dropout=False)
-    card = _card(model, usage, dataset)
+    card = _card(model, usage, dataset, channels)
     with fresh_folder(out) as partial, TemporaryDirectory() as scratch:
         _write(generator, usage, card, partial, formats)
         runners, rows = _open(model, quiet, partial, formats, threads, _read(usage, pairs[0])[None])
@@ -174,6 +179,14 @@ def _held_out(split: Path, usage: Usage) -> tuple[Dataset, list[Pair]]:
         if pairs := read_pairs(split, name):
             return dataset, pairs
     raise UserError(f"--data: {split} has no held-out pairs; an export is checked on some, name a folder that has them")
+
+
+def _refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
+    if dataset.target_channels != channels:
+        raise UserError(
+            f"--data: {split} has {KINDS[dataset.target_channels]} targets, the generator makes {KINDS[channels]} "
+            "photos; name the folder that it was trained on, or train again"
+        )
 
 
 def _refuse_to_replace(out: Path) -> None:
@@ -264,14 +277,14 @@ def _grey(pixels: tf.Tensor) -> tf.Tensor:
 # Files
 
 
-def _card(model: Path, usage: Usage, dataset: Dataset) -> dict:
+def _card(model: Path, usage: Usage, dataset: Dataset, channels: int) -> dict:
     """What travels with every file; holds no time, so that equal generators have equal cards."""
     ids = "class ids [N, H, W] uint8, any batch, any size"
     rgb = "RGB [N, H, W, 3] uint8, any batch, any size"
     return {
         "input": {"pixels": ids if usage.encoding.classes else rgb},
         "outputs": {
-            "photo": "RGB [N, H, W, 3] uint8",
+            "photo": f"{KINDS[channels]} [N, H, W, {channels}] uint8",
             "unit": "the same before rounding, float32 in [-1, 1]",
         },
         "trained_at": {"height_px": usage.height_px, "width_px": usage.width_px},
@@ -454,7 +467,7 @@ class _Photos:
     def add(self, maker: str, pair: Pair, photo: np.ndarray) -> None:
         (self._folder / maker).mkdir(exist_ok=True)
         write_png(self._folder / maker / f"{pair.pair_id}.png", photo)
-        self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, read_rgb(pair.target_path)))
+        self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, read_photo(pair.target_path)))
 
     def costs(self, usage: Usage, judge: Path) -> dict[str, tuple[float, float | None]]:
         """L1 and mean IoU by maker; None where there is no judge."""

@@ -25,6 +25,9 @@ MAX_UNKNOWN_SHARE = 0.05
 MAX_BETWEEN_RATIO = 0.5
 """See `borders.between_ratio`; above that of `validate.max_between_ratio`, since one drawing has fewer borders."""
 
+MIN_TOUCHING_PX = 64
+"""The fewest pixels that touch two other classes from which on their order says something."""
+
 PAIR_ASPECT_TOLERANCE = 0.02
 
 
@@ -112,7 +115,7 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
             )
         columns = describe_borders(stored)
         ratio = between_ratio(columns["touching_share"], columns["between_share"])
-        if ratio > MAX_BETWEEN_RATIO:
+        if ratio > MAX_BETWEEN_RATIO and columns["touching_share"] * stored.size >= MIN_TOUCHING_PX:
             raise UserError(
                 f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', at most "
                 f"{MAX_BETWEEN_RATIO:.0%} may; averaged ids are the ids of other classes: resize by nearest neighbour "

@@ -55,7 +55,7 @@ class Translator:
             seed: of the noise; None for that of `generate`.
 
         Returns:
-            `[H, W, 3]` uint8.
+            `[H, W, 3]` uint8, of a generator of grey photos `[H, W, 1]`.
         """
         (photo,) = self.translate_all([pixels], [name], seed)
         return photo
@@ -73,7 +73,7 @@ class Translator:
     def translate_unrounded(
         self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
     ) -> list[np.ndarray]:
-        """What `translate_all` rounds to pixels, each `[H, W, 3]` float32 in [-1, 1]."""
+        """What `translate_all` rounds to pixels, each `[H, W, 1 or 3]` float32 in [-1, 1]."""
         seed = self.usage.seed if seed is None else seed
         padded = [self._padded(pixels) for pixels in images]
         photos = {}

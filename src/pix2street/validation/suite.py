@@ -1,19 +1,33 @@
 """The suite of checks, as Great Expectations run it over the manifest with its derived columns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from pix2street.pairs import SPLITS, Dataset
+from pix2street.pairs import SPLITS, TARGET_MODES, Dataset
 from pix2street.validation.borders import BorderFindings
 from pix2street.validation.class_ids import IdFindings
+from pix2street.validation.modes import way_out_of
 
-PHOTO_MODES = ("RGB",)
 ONE_CHANNEL = (
     "Where one channel holds class ids, set download.paired_folder.form: folders and label_pixels: ids; where it holds "
     "a drawing in greys, save it as RGB."
 )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is found over a whole set before its rows are checked.
+
+    Args:
+        target_modes: how many targets are stored in each mode.
+    """
+
+    ids: IdFindings
+    borders: BorderFindings
+    target_modes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -34,8 +48,7 @@ class Check:
 
 def build_checks(
     dataset: Dataset,
-    ids: IdFindings,
-    borders: BorderFindings,
+    found: Findings,
     *,
     height_px: int,
     width_px: int,
@@ -63,8 +76,9 @@ def build_checks(
     """The checks of a set's manifest in the order in which they are shown.
 
     Args:
-        ids, borders: what was found over the whole set; the other arguments are the limits of `validate`.
+        found: over the whole set; the other arguments are the limits of `validate`.
     """
+    channels = dataset.target_channels
     return [
         Check(
             "readable",
@@ -83,23 +97,32 @@ def build_checks(
         Check(
             "input_channels", "inputs have the right channels", _among("input_channels", 1 if dataset.classes else 3)
         ),
-        Check("target_channels", "targets have three channels", _among("target_channels", 3)),
+        Check(
+            "target_channels",
+            f"targets have {'three channels' if channels == 3 else 'one channel'}",
+            _among("target_channels", channels),
+        ),
         Check(
             "input_mode",
             "inputs are stored in a mode that fits",
             _among("input_mode", *_input_modes(dataset)),
             ONE_CHANNEL if dataset.classes and dataset.label_pixels == "colors" else "",
         ),
-        Check("target_mode", "targets are stored in 8-bit colour", _among("target_mode", *PHOTO_MODES)),
+        Check(
+            "target_mode",
+            f"targets are stored in 8-bit {'colour' if channels == 3 else 'grey'}",
+            _among("target_mode", *TARGET_MODES[channels]),
+            way_out_of(found.target_modes, channels),
+        ),
         Check("equal_sizes", "input and target are equally large", _among("sizes_equal", True)),
         Check("size", "a pair is about as large as the others", _at_most("size_ratio", max_size_ratio)),
         Check("aspect", "a pair is shaped like the others", _at_most("aspect_ratio", max_aspect_ratio)),
         *(
-            _class_checks(ids, max_unknown_share, min_classes_in_input, max_class_distance, max_misread_share)
+            _class_checks(found.ids, max_unknown_share, min_classes_in_input, max_class_distance, max_misread_share)
             if dataset.classes
             else ()
         ),
-        *(_border_checks(borders, max_moved_share, max_seam_share, max_between_ratio) if dataset.classes else ()),
+        *(_border_checks(found.borders, max_moved_share, max_seam_share, max_between_ratio) if dataset.classes else ()),
         *(
             ()
             if dataset.classes
