@@ -355,6 +355,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
         ("a.zip.001", zip_bytes()[:400], "one part of a zip; join its parts"),
         ("a.zip", last_part(), "the last part of a zip in several; join them"),
         ("a.zip", zip_bytes()[:400], "a zip that is cut short; get it again"),
+        ("a.tgz", b"text", "neither a folder nor a zip nor a tar; fix its path"),
         ("a.zip", b"", "it is an empty file"),
     ],
 )

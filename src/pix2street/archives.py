@@ -96,16 +96,16 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
 
 
 def _what_it_is(path: Path) -> str:
-    """Why a file is no source, and the way out."""
+    """Why a file is no source, and the way out; its ending says nothing, since it is what misled."""
     with path.open("rb") as file:
-        found = format_of(path.name, file.read(HEAD_BYTES))
+        found = format_of("", file.read(HEAD_BYTES))
     if found is ZIP and (path.suffix[1:].isdecimal() or re.fullmatch(r"\.z\d+", path.suffix, re.IGNORECASE)):
         return f"one part of a zip; join its parts (zip -s 0, or 7-Zip), or {UNPACK}"
     if found is ZIP:
         return "a zip that is cut short; get it again"
     if opener := _decompressor(path):
         with opener(path, "rb") as stream:
-            inner = format_of(path.stem, stream.read(HEAD_BYTES))
+            inner = format_of("", stream.read(HEAD_BYTES))
             if inner is None:
                 # Damage is often seen only at the end of a block, behind data that are wrong.
                 any(not stream.read(1 << 20) for _ in range(256))
