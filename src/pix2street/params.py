@@ -213,6 +213,8 @@ class Validate(Section):
     min_hash_distance: Annotated[int, Field(ge=0, le=256)]
     max_class_distance: Share
     min_fit: Annotated[float, Field(ge=-2, le=2)]
+    min_lead: Annotated[float, Field(ge=-2, le=2)]
+    max_outlier_share: Share
     min_best_fit_share: Share
     waive: Waivers
 

@@ -54,7 +54,8 @@ def values() -> dict:
             "files": {"checked": 48, "passed": 48, "failed": 0},
             "waived": {"checks": ["sharp"], "pairs": []},
             "checks": [
-                {"key": "sharp", "rule": "photos are not blurred", "way_out": "", "expectation": "ExpectColumnValuesToBeBetween",
+                {"key": "sharp", "rule": "photos are not blurred", "way_out": "", "warning": False,
+                 "expectation": "ExpectColumnValuesToBeBetween",
                  "column": "target_sharpness", "least": 8.0, "most": None, "success": True, "waived": True,
                  "observed": None, "checked": 48, "offending": [], "waived_pairs": []},
             ],

@@ -1,0 +1,217 @@
+"""How often `validate` takes a right pair for a swapped one, and how many swapped pairs it finds.
+
+    python benchmarks/fit.py data/split
+    python benchmarks/fit.py images --target-side left --sizes 64 128 256 --draws 50
+
+reads a split folder or any folder of side-by-side images, and makes four sets: the pairs as they are, grey from photo,
+edges from photo, and as many drawn streets. Each is cross-validated over groups (the sequences of the file names; whole
+groups are put together where there are more than five): a limit is set on all groups but one, half-way between the
+lowest fit of a right pair and the fit below which 90 % of the swapped ones lie, and it is tried on the group left out.
+`shipped` is tried as well, the limits of params.yaml.
+
+Right pairs are tried in many companies: all pairs, one group alone, all pairs and their mirror images, and drawn
+subsets of 12, 60 and 240. These trials are not independent, since the same pairs stand in them again and again. So two
+extrapolations stand beside the counts: the lower tail of the fits as a generalized Pareto distribution, and the loss by
+an exchange between pairs of two groups as a normal one, for a set with as many other pairs as were read.
+
+It prints a table as Markdown, and last everything as a line of JSON.
+"""
+
+import argparse
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from pix2street.classes import cityscapes_classes
+from pix2street.datasets.scene import draw_scene
+from pix2street.images import IMAGE_SUFFIXES, EdgeSettings, edges, grey, read_ids, read_rgb, resize_box
+from pix2street.pairs import SPLITS, Dataset, read_pairs
+from pix2street.params import read_params
+from pix2street.validation.fit import _agreement, block_fit, block_lead, edge_map
+
+FOLDS, SWAPPED_SHARE, FOUND_SHARE = 5, 0.05, 0.9
+SUBSETS = (12, 60, 240)
+SHIPPED = read_params(Path(__file__).parents[1] / "params.yaml").validate_
+Pairs = tuple[list[np.ndarray], list[np.ndarray], list[str]]
+
+
+def read_split(folder: Path) -> Pairs:
+    """Inputs as `validate` compares them, targets, and names in order."""
+    classes = Dataset.read(folder).classes
+    pairs = sorted((pair for name in SPLITS for pair in read_pairs(folder, name)), key=lambda pair: pair.pair_id)
+    inputs = [classes.to_colors(read_ids(p.input_path)) if classes else read_rgb(p.input_path) for p in pairs]
+    return inputs, [read_rgb(pair.target_path) for pair in pairs], [pair.pair_id for pair in pairs]
+
+
+def read_halves(folder: Path, target_side: str) -> Pairs:
+    """The same of a folder of side-by-side images, in sub-folders or not."""
+    paths = sorted((p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES), key=lambda path: path.stem)
+    halves = [np.split(read_rgb(path), 2, axis=1)[:: -1 if target_side == "left" else 1] for path in paths]
+    return [a for a, _ in halves], [b for _, b in halves], [path.stem for path in paths]
+
+
+def folds(names: list[str], pattern: str) -> np.ndarray:
+    """Which fold each pair is in; neighbours of one group share theirs."""
+    found = [re.match(pattern, name) for name in names]
+    groups = [match.group(1) if match else "" for match in found]
+    unique = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    if len(unique) == 1:
+        return np.arange(len(names)) * FOLDS // len(names)
+    return np.array([unique[group] * min(FOLDS, len(unique)) // len(unique) for group in groups])
+
+
+def kinds(folder: Path, target_side: str, pattern: str, size: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Each set's name, its edge maps `[2, 2 N, D]` (inputs and targets; N pairs and their mirror images), its folds."""
+    read = read_split(folder) if (folder / "manifest.csv").exists() else read_halves(folder, target_side)
+    inputs, targets = ([resize_box(image, size, size) for image in half] for half in read[:2])
+    fold = folds(read[2], pattern)
+    settings = EdgeSettings(1.0, 0.8, 0.92)
+    yield "as given", _maps(inputs, targets), fold
+    yield "grey to colour", _maps([grey(photo) for photo in targets], targets), fold
+    yield "edges to photo", _maps([edges(photo, settings) for photo in targets], targets), fold
+    scenes = [draw_scene(0, index, size, size) for index in range(len(targets))]
+    drawings = [cityscapes_classes().to_colors(ids) for _, ids in scenes]
+    parts = np.arange(len(scenes)) * FOLDS // len(scenes)
+    yield "drawn streets", _maps(drawings, [photo for photo, _ in scenes]), parts
+
+
+def _maps(inputs: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarray:
+    halves = [[*half, *(image[:, ::-1] for image in half)] for half in (inputs, targets)]
+    return _shortened(np.array([[edge_map(image) for image in half] for half in halves]))
+
+
+def _shortened(maps: np.ndarray) -> np.ndarray:
+    """The same correlations in fewer numbers, since thousands of sets are made of these maps.
+
+    A rotation keeps all products of rows; and the negative of each number beside it keeps the rows' means 0.
+    """
+    rows = maps.reshape(-1, maps.shape[-1])
+    if 4 * len(rows) > rows.shape[1]:
+        return maps
+    rows = (rows - rows.mean(axis=1, keepdims=True)).astype(np.float64)
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    short = vectors * np.sqrt(values.clip(0))
+    return (np.concatenate([short, -short], axis=1) / np.sqrt(2)).astype(np.float32).reshape(*maps.shape[:2], -1)
+
+
+def companies(fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> Iterator[np.ndarray]:
+    """The indices of right pairs in each set to try; `kept` are the pairs that may stand in one."""
+    yield kept
+    for part in np.unique(fold[kept]):
+        yield kept[fold[kept] == part]
+    yield np.concatenate([kept, kept + len(fold)])
+    for size in SUBSETS:
+        for _ in range(draws if size < len(kept) else 0):
+            yield rng.choice(kept, size, replace=False)
+
+
+def swaps(members: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
+    """`[n, 2]` places in a set to swap: 5 % of `members`, with any other of them or with the next one."""
+    count = max(1, round(SWAPPED_SHARE * len(members) / 2))
+    if how == "neighbours":
+        starts = 2 * rng.choice((len(members) - 1) // 2, count, replace=False)
+        return members[np.stack([starts, starts + 1], axis=1)]
+    return rng.choice(members, (count, 2), replace=False)
+
+
+def fits(maps: np.ndarray, of: np.ndarray, swapped: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Fit and lead of the pairs `of`; `swapped` are places within it."""
+    order = np.arange(len(of))
+    if swapped is not None:
+        order[swapped] = order[swapped[:, ::-1]]
+    inputs, targets = maps[0, of[order]], maps[1, of]
+    return block_fit(inputs, targets)[0], block_lead(inputs, targets)
+
+
+def limit_of(maps: np.ndarray, fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> float:
+    """Half-way between the lowest right fit and that below which most swapped pairs lie."""
+    lowest = min(fits(maps, of)[0].min() for of in companies(fold, kept, rng, draws))
+    drawn = [swaps(np.arange(len(kept)), "random", rng) for _ in range(draws)]
+    found = np.concatenate([fits(maps, kept, swapped)[0][swapped.ravel()] for swapped in drawn])
+    return float((lowest + np.quantile(found, FOUND_SHARE)) / 2)
+
+
+def cross_validate(maps: np.ndarray, fold: np.ndarray, draws: int) -> dict:
+    """Counts of right trials, false alarms, and shares of swapped pairs found, by the limits of other folds."""
+    rng = np.random.default_rng(0)
+    everyone = np.arange(len(fold))
+    sums: dict[str, list] = defaultdict(list)
+    for part in np.unique(fold):
+        limit = limit_of(maps, fold, everyone[fold != part], rng, draws)
+        sums["limits"].append(round(limit, 3))
+        held_out = everyone[fold == part]
+        for of in [*companies(fold, held_out, rng, draws), *companies(fold, everyone, rng, draws)]:
+            fit, lead = fits(maps, of)
+            tried = fold[of % len(fold)] == part
+            sums["lowest"].append(fit[tried].min(initial=np.inf))
+            sums["right"].append(tried.sum())
+            for name, alarms in (("limits", fit < limit), ("shipped", fit < SHIPPED.min_fit)):
+                sums[f"false_{name}"].append(alarms[tried].sum())
+            sums["outliers"].append((lead < SHIPPED.min_lead)[tried].sum())
+            sums["stopped"].append((lead < SHIPPED.min_lead).sum() > max(2, SHIPPED.max_outlier_share * len(of)))
+        for how, members in (("random", everyone), ("same_group", held_out), ("neighbours", held_out)):
+            for _ in range(draws):
+                swapped = swaps(members, how, rng)
+                fit = fits(maps, everyone, swapped)[0]
+                of = swapped.ravel()[fold[swapped.ravel()] == part]
+                sums[f"{how}_limits"] += list(fit[of] < limit)
+                sums[f"{how}_shipped"] += list(fit[of] < SHIPPED.min_fit)
+                sums["right_beside_swapped"].append(len(fold) - swapped.size)
+                sums["false_beside_swapped"].append(np.delete(fit < SHIPPED.min_fit, swapped.ravel()).sum())
+    result = {name: int(np.sum(sums[name])) for name in sums if re.match("right|false|outliers|stopped", name)}
+    shares = [name for name in sums if re.match("random|same|neighbours", name)]
+    found = {f"found_{name}": round(float(np.mean(sums[name])), 4) for name in shares}
+    return {"limits": sums["limits"], "lowest": round(float(np.min(sums["lowest"])), 3), **result, **found}
+
+
+def tails(maps: np.ndarray, fold: np.ndarray) -> dict:
+    """The chance that a right pair's fit lies below the shipped limit, by two extrapolations."""
+    everyone, count = np.arange(len(fold)), len(fold)
+    both = np.concatenate([everyone, everyone + count])
+    fit = fits(maps, both)[0]
+    edge = np.quantile(fit, 0.1)
+    beyond = edge - fit[fit < edge]
+    shape, _, scale = stats.genpareto.fit(beyond, floc=0)
+    pareto = 0.1 * stats.genpareto.sf(edge - SHIPPED.min_fit, shape, 0, scale)
+    agreement = _agreement(maps[0, everyone], maps[1, everyone])
+    own = agreement.diagonal()
+    loss = ((own[:, None] + own - agreement - agreement.T) / 2)[fold[:, None] < fold[None]]
+    # Fitted between the 1st and the 50th percentile, since the tail that matters is the lower one.
+    spread = (np.median(loss) - np.quantile(loss, 0.01)) / stats.norm.ppf(0.99)
+    normal = (count - 1) * stats.norm.sf((np.median(loss) - SHIPPED.min_fit) / spread)
+    return {"pareto": float(pareto), "normal": float(normal), "other_pairs": count - 1}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--target-side", choices=("left", "right"), default="right", help="of side-by-side images")
+    parser.add_argument("--group-pattern", default=r"^([^_]+)_", help="its first group is the sequence")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128], help="working sizes in pixels")
+    parser.add_argument("--draws", type=int, default=20, help="of swaps and of subsets, each size and group")
+    options = parser.parse_args()
+    rows = []
+    titles = "set, px, limits, right tried, false alarms, shipped, lowest fit, found: random, same group, neighbours"
+    print("|", titles.replace(", ", " | "), "|")
+    print("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    for size in options.sizes:
+        for name, maps, fold in kinds(options.folder, options.target_side, options.group_pattern, size):
+            row = {"set": name, "px": size, "pairs": len(fold)}
+            row |= cross_validate(maps, fold, options.draws) | tails(maps, fold)
+            rows.append(row)
+            found = [
+                f"{row[f'found_{how}_limits']:.1%} / {row[f'found_{how}_shipped']:.1%}"
+                for how in ("random", "same_group", "neighbours")
+            ]
+            cells = [name, size, f"{min(row['limits'])} to {max(row['limits'])}", row["right"], row["false_limits"]]
+            print("|", " | ".join(map(str, [*cells, row["false_shipped"], row["lowest"], *found])), "|", flush=True)
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
