@@ -32,7 +32,7 @@ from pix2street.datasets.scene import draw_scene
 from pix2street.images import IMAGE_SUFFIXES, EdgeSettings, edges, grey, read_ids, read_rgb, resize_box
 from pix2street.pairs import SPLITS, Dataset, read_pairs
 from pix2street.params import read_params
-from pix2street.validation.fit import _agreement, block_fit, block_lead, edge_map
+from pix2street.validation.fit import block_fit, block_lead, edge_map
 
 FOLDS, SWAPPED_SHARE, FOUND_SHARE = 5, 0.05, 0.9
 SUBSETS = (12, 60, 240)
@@ -66,37 +66,38 @@ def folds(names: list[str], pattern: str) -> np.ndarray:
 
 
 def kinds(folder: Path, target_side: str, pattern: str, size: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each set's name, its edge maps `[2, 2 N, D]` (inputs and targets; N pairs and their mirror images), its folds."""
+    """Each set's name, the products of its edge maps, its folds."""
     read = read_split(folder) if (folder / "manifest.csv").exists() else read_halves(folder, target_side)
     inputs, targets = ([resize_box(image, size, size) for image in half] for half in read[:2])
     fold = folds(read[2], pattern)
     settings = EdgeSettings(1.0, 0.8, 0.92)
-    yield "as given", _maps(inputs, targets), fold
-    yield "grey to colour", _maps([grey(photo) for photo in targets], targets), fold
-    yield "edges to photo", _maps([edges(photo, settings) for photo in targets], targets), fold
+    yield "as given", products_of(inputs, targets), fold
+    yield "grey to colour", products_of([grey(photo) for photo in targets], targets), fold
+    yield "edges to photo", products_of([edges(photo, settings) for photo in targets], targets), fold
     scenes = [draw_scene(0, index, size, size) for index in range(len(targets))]
     drawings = [cityscapes_classes().to_colors(ids) for _, ids in scenes]
     parts = np.arange(len(scenes)) * FOLDS // len(scenes)
-    yield "drawn streets", _maps(drawings, [photo for photo, _ in scenes]), parts
+    yield "drawn streets", products_of(drawings, [photo for photo, _ in scenes]), parts
 
 
-def _maps(inputs: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarray:
-    halves = [[*half, *(image[:, ::-1] for image in half)] for half in (inputs, targets)]
-    return _shortened(np.array([[edge_map(image) for image in half] for half in halves]))
+def products_of(inputs: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarray:
+    """Products of all edge maps: `[2 N]` inputs (N pairs, then their mirror images), and as many targets."""
+    images = [image for half in (inputs, targets) for image in [*half, *(image[:, ::-1] for image in half)]]
+    maps = np.array([edge_map(image) for image in images])
+    maps -= maps.mean(axis=1, keepdims=True)
+    return maps @ maps.T
 
 
-def _shortened(maps: np.ndarray) -> np.ndarray:
-    """The same correlations in fewer numbers, since thousands of sets are made of these maps.
+def agreement_of(products: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """What `block_agreement` gives for the pairs `of`, without their maps, since thousands of sets are made of them."""
+    targets = of + len(products) // 2
 
-    A rotation keeps all products of rows; and the negative of each number beside it keeps the rows' means 0.
-    """
-    rows = maps.reshape(-1, maps.shape[-1])
-    if 4 * len(rows) > rows.shape[1]:
-        return maps
-    rows = (rows - rows.mean(axis=1, keepdims=True)).astype(np.float64)
-    values, vectors = np.linalg.eigh(rows @ rows.T)
-    short = vectors * np.sqrt(values.clip(0))
-    return (np.concatenate([short, -short], axis=1) / np.sqrt(2)).astype(np.float32).reshape(*maps.shape[:2], -1)
+    def centered(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        block = products[np.ix_(rows, columns)].astype(np.float64)
+        return block - block.mean(axis=0) - block.mean(axis=1, keepdims=True) + block.mean()
+
+    lengths = [np.sqrt(centered(rows, rows).diagonal().clip(1e-12)) for rows in (of, targets)]
+    return centered(of, targets) / np.outer(*lengths)
 
 
 def companies(fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> Iterator[np.ndarray]:
@@ -119,34 +120,35 @@ def swaps(members: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray
     return rng.choice(members, (count, 2), replace=False)
 
 
-def fits(maps: np.ndarray, of: np.ndarray, swapped: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Fit and lead of the pairs `of`; `swapped` are places within it."""
-    order = np.arange(len(of))
-    if swapped is not None:
-        order[swapped] = order[swapped[:, ::-1]]
-    inputs, targets = maps[0, of[order]], maps[1, of]
-    return block_fit(inputs, targets)[0], block_lead(inputs, targets)
+def fit_of_swapped(agreement: np.ndarray, swapped: np.ndarray) -> np.ndarray:
+    """The fits of a set after the inputs at these places have been swapped."""
+    order = np.arange(len(agreement))
+    order[swapped] = order[swapped[:, ::-1]]
+    return block_fit(agreement[order])[0]
 
 
-def limit_of(maps: np.ndarray, fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> float:
+def limit_of(products: np.ndarray, fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> float:
     """Half-way between the lowest right fit and that below which most swapped pairs lie."""
-    lowest = min(fits(maps, of)[0].min() for of in companies(fold, kept, rng, draws))
+    lowest = min(block_fit(agreement_of(products, of))[0].min() for of in companies(fold, kept, rng, draws))
+    agreement = agreement_of(products, kept)
     drawn = [swaps(np.arange(len(kept)), "random", rng) for _ in range(draws)]
-    found = np.concatenate([fits(maps, kept, swapped)[0][swapped.ravel()] for swapped in drawn])
+    found = np.concatenate([fit_of_swapped(agreement, swapped)[swapped.ravel()] for swapped in drawn])
     return float((lowest + np.quantile(found, FOUND_SHARE)) / 2)
 
 
-def cross_validate(maps: np.ndarray, fold: np.ndarray, draws: int) -> dict:
+def cross_validate(products: np.ndarray, fold: np.ndarray, draws: int) -> dict:
     """Counts of right trials, false alarms, and shares of swapped pairs found, by the limits of other folds."""
     rng = np.random.default_rng(0)
     everyone = np.arange(len(fold))
+    whole = agreement_of(products, everyone)
     sums: dict[str, list] = defaultdict(list)
     for part in np.unique(fold):
-        limit = limit_of(maps, fold, everyone[fold != part], rng, draws)
+        limit = limit_of(products, fold, everyone[fold != part], rng, draws)
         sums["limits"].append(round(limit, 3))
         held_out = everyone[fold == part]
         for of in [*companies(fold, held_out, rng, draws), *companies(fold, everyone, rng, draws)]:
-            fit, lead = fits(maps, of)
+            agreement = agreement_of(products, of)
+            fit, lead = block_fit(agreement)[0], block_lead(agreement)
             tried = fold[of % len(fold)] == part
             sums["lowest"].append(fit[tried].min(initial=np.inf))
             sums["right"].append(tried.sum())
@@ -157,7 +159,7 @@ def cross_validate(maps: np.ndarray, fold: np.ndarray, draws: int) -> dict:
         for how, members in (("random", everyone), ("same_group", held_out), ("neighbours", held_out)):
             for _ in range(draws):
                 swapped = swaps(members, how, rng)
-                fit = fits(maps, everyone, swapped)[0]
+                fit = fit_of_swapped(whole, swapped)
                 of = swapped.ravel()[fold[swapped.ravel()] == part]
                 sums[f"{how}_limits"] += list(fit[of] < limit)
                 sums[f"{how}_shipped"] += list(fit[of] < SHIPPED.min_fit)
@@ -169,16 +171,16 @@ def cross_validate(maps: np.ndarray, fold: np.ndarray, draws: int) -> dict:
     return {"limits": sums["limits"], "lowest": round(float(np.min(sums["lowest"])), 3), **result, **found}
 
 
-def tails(maps: np.ndarray, fold: np.ndarray) -> dict:
+def tails(products: np.ndarray, fold: np.ndarray) -> dict:
     """The chance that a right pair's fit lies below the shipped limit, by two extrapolations."""
     everyone, count = np.arange(len(fold)), len(fold)
     both = np.concatenate([everyone, everyone + count])
-    fit = fits(maps, both)[0]
+    fit = block_fit(agreement_of(products, both))[0]
     edge = np.quantile(fit, 0.1)
     beyond = edge - fit[fit < edge]
     shape, _, scale = stats.genpareto.fit(beyond, floc=0)
     pareto = 0.1 * stats.genpareto.sf(edge - SHIPPED.min_fit, shape, 0, scale)
-    agreement = _agreement(maps[0, everyone], maps[1, everyone])
+    agreement = agreement_of(products, everyone)
     own = agreement.diagonal()
     loss = ((own[:, None] + own - agreement - agreement.T) / 2)[fold[:, None] < fold[None]]
     # Fitted between the 1st and the 50th percentile, since the tail that matters is the lower one.
@@ -200,9 +202,9 @@ def main() -> None:
     print("|", titles.replace(", ", " | "), "|")
     print("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for size in options.sizes:
-        for name, maps, fold in kinds(options.folder, options.target_side, options.group_pattern, size):
+        for name, products, fold in kinds(options.folder, options.target_side, options.group_pattern, size):
             row = {"set": name, "px": size, "pairs": len(fold)}
-            row |= cross_validate(maps, fold, options.draws) | tails(maps, fold)
+            row |= cross_validate(products, fold, options.draws) | tails(products, fold)
             rows.append(row)
             found = [
                 f"{row[f'found_{how}_limits']:.1%} / {row[f'found_{how}_shipped']:.1%}"

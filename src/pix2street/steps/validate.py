@@ -16,7 +16,7 @@ from pix2street.files import sha256_of
 from pix2street.images import read_ids, read_rgb
 from pix2street.pairs import SPLITS, Dataset, Pair, read_manifest, read_pairs
 from pix2street.validation.derived import with_derived_columns
-from pix2street.validation.fit import Suspects, block_lead, blocks, edge_map
+from pix2street.validation.fit import Suspects, block_agreement, block_lead, blocks, edge_map
 from pix2street.validation.suite import build_checks
 from pix2street.validation.verdict import run_checks
 
@@ -158,7 +158,7 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
             pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
             for block in blocks(len(rows)) if len(rows) else []:
                 maps = np.array(list(pool.map(partial(_edge_maps, classes), [pairs[i] for i in block], chunksize=16)))
-                lead[rows[block]] = np.round(block_lead(maps[:, 0], maps[:, 1]), 6)
+                lead[rows[block]] = np.round(block_lead(block_agreement(maps[:, 0], maps[:, 1])), 6)
                 suspects.add(rows[block], lead[rows[block]], maps[:, 0], maps[:, 1])
                 bar.update(len(block))
     found, others = suspects.fit()

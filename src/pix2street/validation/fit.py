@@ -32,39 +32,35 @@ def edge_map(pixels: np.ndarray) -> np.ndarray:
     return np.sqrt(gradient).ravel()
 
 
-def block_lead(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the lead of every pair of a block.
+def block_agreement(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the agreement of every input with every target of a block, `[N, N]`, inputs down.
 
     Args:
         inputs, targets: edge maps `[N, D]`, row by row of one pair.
-
-    Returns:
-        `[N]` float; 0 for a block of one, which has nothing to be compared with.
     """
-    count = len(inputs)
-    if count < 2:
-        return np.zeros(count)
-    agreement = _agreement(inputs, targets)
-    own = agreement.diagonal().copy()
-    np.fill_diagonal(agreement, -np.inf)
-    return own - (agreement.max(axis=0) + agreement.max(axis=1)) / 2
+    return _standardized(inputs) @ _standardized(targets).T
 
 
-def block_fit(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def block_lead(agreement: np.ndarray) -> np.ndarray:
+    """Return the lead of every pair of a block, `[N]`; 0 for a block of one, which has nothing to be compared with."""
+    if len(agreement) < 2:
+        return np.zeros(len(agreement))
+    own = agreement.diagonal()
+    others = agreement.copy()
+    np.fill_diagonal(others, -np.inf)
+    return own - (others.max(axis=0) + others.max(axis=1)) / 2
+
+
+def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the fit of every pair of a block, and with which other pair it is lowest.
 
     The two pairs that gain most by an exchange are taken out first, and the rest are compared without them. Otherwise a
     right pair would be blamed for a swapped one that looks like it.
 
-    Args:
-        inputs, targets: edge maps `[N, D]`, row by row of one pair.
-
     Returns:
         `[N]` float, and `[N]` the indices of the other pairs; 0 and -1 for a pair that nothing is left to compare with.
     """
-    count = len(inputs)
-    fit, other = np.zeros(count), np.full(count, -1)
-    agreement = _agreement(inputs, targets)
+    fit, other = np.zeros(len(agreement)), np.full(len(agreement), -1)
     own = agreement.diagonal()
     loss = (own[:, None] + own - agreement - agreement.T) / 2
     np.fill_diagonal(loss, np.inf)
@@ -106,17 +102,13 @@ class Suspects:
         """Return the fit of each, and the row of the other pair with which it is lowest; -1 for none."""
         if self.inputs is None:
             return np.empty(0), np.empty(0, int)
-        fit, other = block_fit(self.inputs, self.targets)
+        fit, other = block_fit(block_agreement(self.inputs, self.targets))
         return fit, np.where(other >= 0, self.rows[other], -1)
 
 
 def blocks(count: int) -> list[np.ndarray]:
     """The indices 0 to `count` - 1 in even blocks of neighbours, at most `BLOCK_PAIRS` each."""
     return np.array_split(np.arange(count), max(1, -(-count // BLOCK_PAIRS)))
-
-
-def _agreement(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    return _standardized(inputs) @ _standardized(targets).T
 
 
 def _standardized(maps: np.ndarray) -> np.ndarray:
