@@ -231,7 +231,7 @@ def test_each_fault_is_found_and_named(planter, plant, check, offender):
 
 
 def test_a_pair_that_belongs_to_no_other_is_a_warning_and_the_run_goes_on(planter):
-    copy_labels(planter, ("a_00", "a_05"))
+    copy_labels(planter, ("a_00", "a_03"))
     split = split_of(planter)
     verdict, table = validate_split(split, **LIMITS)
     assert failed(verdict) == {}
@@ -241,7 +241,7 @@ def test_a_pair_that_belongs_to_no_other_is_a_warning_and_the_run_goes_on(plante
     assert verdict["files"] == {"checked": 14, "passed": 14, "failed": 0}
     refuse_failures(verdict, table)
     said = warnings_of(verdict, table)
-    assert "1 of 29 checks passed with a warning; the run goes on" in said
+    assert f"1 of {len(verdict['checks'])} checks passed with a warning; the run goes on" in said
     assert "outlier: an input agrees with its own target" in said
     assert "1 of 14 offend" in said
     assert "a_00" in said
