@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20, help="of swaps and of subsets, each size and group")
     options = parser.parse_args()
     rows = []
-    titles = "set, px, limits, right tried, false alarms, shipped, lowest fit, estimate, found: random, same group, neighbours"
+    titles = "set, px, limits, tried, false alarms, shipped, lowest fit, estimate, random, same group, neighbours"
     print("|", titles.replace(", ", " | "), "|")
     print("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for size in options.sizes:
