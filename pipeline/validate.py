@@ -10,7 +10,7 @@ from pix2street.stage import run_stage
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.reporting.validation import render_validation
-    from pix2street.steps.validate import passed, refuse_failures, validate_split
+    from pix2street.steps.validate import passed, refuse_failures, validate_split, warnings_of
 
     shutil.rmtree(layout.data_docs, ignore_errors=True)
     size = {"height_px": params.split.height_px, "width_px": params.split.width_px}
@@ -18,6 +18,8 @@ def main(params: Params, layout: Layout) -> None:
     layout.passed.unlink(missing_ok=True)
     write_json(layout.verdict, verdict)
     write_text(layout.validation_page, render_validation(layout.split, verdict, table))
+    if warnings := warnings_of(verdict, table):
+        print(warnings)
     refuse_failures(verdict, table)
     write_json(layout.passed, passed(layout.split))
     left_out = f", {files['left_out']} more left out" if (files := verdict["files"])["left_out"] else ""

@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from pix2street.classes import cityscapes_classes
+from pix2street.datasets.scene import draw_scene
+from pix2street.images import write_png
+from pix2street.validation.fit import block_agreement, edge_map
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -55,3 +61,35 @@ def test_evaluation_and_inception_are_timed():
     assert result["evaluation_s"] > 0
     assert result["confusion_matrices_per_s"] > 0
     assert result["inception_photos_per_s"]["clean_share"] > 0
+
+
+def test_false_alarms_and_found_swaps_are_counted(tmp_path):
+    for index in range(24):
+        photo, ids = draw_scene(0, index, 32, 32)
+        halves = [photo, cityscapes_classes().to_colors(ids)]
+        write_png(tmp_path / f"{'abc'[index // 8]}_{index:02d}.png", np.concatenate(halves, axis=1))
+    command = [tmp_path, "--target-side", "left", "--sizes", "32", "--draws", "2"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "fit.py", *command], capture_output=True, text=True, timeout=300, check=True
+    )
+    rows = json.loads(done.stdout.splitlines()[-1])
+    assert [row["set"] for row in rows] == ["as given", "grey to colour", "edges to photo", "drawn streets"]
+    assert all(row["pairs"] == 24 and row["false_shipped"] == 0 for row in rows)
+    assert [len(row["limits"]) for row in rows] == [3, 3, 3, 5]
+    assert all(row["found_random_shipped"] > 0.5 for row in rows)
+    assert "| as given | 32 |" in done.stdout
+
+
+def test_products_give_the_agreement_of_any_set():
+    sys.path.insert(0, str(BENCHMARKS))
+    import fit
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 16, 16, 3)).astype(np.uint8)
+    maps = np.array([[edge_map(image) for image in half] for half in images])
+    of = np.array([4, 0, 3])
+    expected = block_agreement(maps[0, of], maps[1, of])
+    assert fit.agreement_of(fit.products_of(*images), of) == pytest.approx(expected, abs=1e-4)
+    mirrored = np.array([[edge_map(image[:, ::-1]) for image in half] for half in images])
+    assert fit.agreement_of(fit.products_of(*images), of + 6) == pytest.approx(
+        block_agreement(mirrored[0, of], mirrored[1, of]), abs=1e-4
+    )

@@ -250,6 +250,8 @@ class Validate(Section):
     max_seam_share: Share
     max_between_ratio: Share
     min_fit: Annotated[float, Field(ge=-2, le=2)]
+    min_lead: Annotated[float, Field(ge=-2, le=2)]
+    max_outlier_share: Share
     min_best_fit_share: Share
     waive: Waivers
 

@@ -55,9 +55,9 @@ def values() -> dict:
             "read": {},
             "waived": {"checks": ["sharp"], "pairs": []},
             "checks": [
-                {"key": "sharp", "rule": "photos are not blurred", "way_out": "",
-                 "expectation": "ExpectColumnValuesToBeBetween", "column": "target_sharpness",
-                 "least": 8.0, "most": None, "success": True, "waived": True,
+                {"key": "sharp", "rule": "photos are not blurred", "way_out": "", "warning": False,
+                 "expectation": "ExpectColumnValuesToBeBetween",
+                 "column": "target_sharpness", "least": 8.0, "most": None, "success": True, "waived": True,
                  "observed": None, "checked": 48, "offending": [], "waived_pairs": []},
             ],
         },

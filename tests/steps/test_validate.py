@@ -21,7 +21,7 @@ from pix2street.pairs import Dataset, read_manifest, read_pairs, write_manifest
 from pix2street.params import read_params
 from pix2street.reporting.validation import render_validation
 from pix2street.steps.split import split_pairs
-from pix2street.steps.validate import passed, refuse_failures, validate_split
+from pix2street.steps.validate import passed, refuse_failures, validate_split, warnings_of
 
 SIDE = 128
 SHIPPED = read_params(Path(__file__).parents[2] / "params.yaml").validate_.model_dump()
@@ -229,6 +229,19 @@ def swap(planter: Planter) -> None:
     planter.change("a_05", photo=lambda _: photos["a_00"])
 
 
+def swap_across_splits(planter: Planter) -> None:
+    photos = {pair_id: planter.halves(pair_id)[0] for pair_id in ("a_00", "b_12")}
+    planter.change("a_00", photo=lambda _: photos["b_12"])
+    planter.change("b_12", photo=lambda _: photos["a_00"])
+
+
+def copy_labels(planter: Planter, *copies: tuple[str, str]) -> None:
+    """Give each first pair the label map of the second one, which keeps it too."""
+    for pair_id, source in copies:
+        drawing = planter.halves(source)[1]
+        planter.change(pair_id, labels=lambda _, drawing=drawing: drawing)
+
+
 def shift(planter: Planter) -> None:
     ids = sorted(path.stem for path in planter.folder.glob("*/*.png"))
     photos = {pair_id: planter.halves(pair_id)[0] for pair_id in ids}
@@ -290,6 +303,8 @@ def cut_to_the_sky(planter: Planter) -> None:
         (nearly_duplicate, "near_duplicate", "vc_99"),
         (lambda p: p.path("a_00").rename(p.folder / "val/a_00.png"), "group", "a_00"),
         (swap, "fit", "a_05"),
+        (swap_across_splits, "fit", "b_12"),
+        (lambda p: copy_labels(p, ("a_00", "a_01"), ("a_02", "a_03"), ("a_05", "a_06")), "outlier", "a_05"),
         (shift, "shifted", None),
         (cut_to_the_sky, "class_balance", None),
         (lambda p: [path.unlink() for path in p.folder.glob("val/*")], "val_pairs", None),
@@ -331,6 +346,37 @@ def test_files_in_pairs_faulty_and_left_out_add_up_to_those_found(planter):
     assert "3 × system file; 2 × no image (.txt)." in page
     assert "&lt;a&gt;.txt" in page
     (planter.folder / "left_out.csv").unlink()
+
+
+def test_a_pair_that_belongs_to_no_other_is_a_warning_and_the_run_goes_on(planter):
+    copy_labels(planter, ("a_00", "a_03"))
+    split = split_of(planter)
+    verdict, table = validate_split(split, **LIMITS)
+    assert failed(verdict) == {}
+    assert verdict["success"]
+    warned = {check["key"]: check["offending"] for check in verdict["checks"] if check["warning"]}
+    assert warned == {"outlier": ["a_00"]}
+    assert verdict["files"]["failed"] == 0
+    refuse_failures(verdict, table)
+    said = warnings_of(verdict, table)
+    assert f"1 of {len(verdict['checks'])} checks passed with a warning; the run goes on" in said
+    assert "outlier: an input agrees with its own target" in said
+    assert "1 of 14 offend" in said
+    assert "a_00" in said
+    page = render_validation(split, verdict, table)
+    assert "Passed</span> with a warning of outlier" in page
+    waived, table = validate_split(split, **LIMITS | {"waive": {"checks": [], "pairs": ["a_00"]}})
+    assert not any(check["warning"] for check in waived["checks"])
+    assert warnings_of(waived, table) == ""
+
+
+def test_swapped_pairs_are_named_with_each_other(planter):
+    swap(planter)
+    verdict, table = validate_split(split_of(planter), **LIMITS)
+    assert failed(verdict)["fit"] == ["a_00", "a_05"]
+    assert dict(zip(table["pair_id"], table["exchanged"], strict=True))["a_05"] == "a_00"
+    with pytest.raises(UserError, match=r"a_05 +train +-0\.\d+ +a_00"):
+        refuse_failures(verdict, table)
 
 
 def test_inputs_and_targets_apart(planter):

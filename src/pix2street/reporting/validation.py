@@ -72,6 +72,8 @@ def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataF
 def _words(row: dict[str, Any], column: str) -> str:
     value = row[column]
     words = f"{column} {value:g}" if isinstance(value, (int, float)) else f"{column} {value}"
+    if column == "fit" and row["exchanged"]:
+        return f"{words} with {row['exchanged']}"
     return f"{words} from {row['near']}" if column == "hash_distance" and row["near"] else words
 
 

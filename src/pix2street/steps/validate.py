@@ -18,12 +18,13 @@ from pix2street.pairs import SPLITS, Dataset, Pair, count_notes, read_left_out, 
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
-from pix2street.validation.fit import block_fit, blocks, edge_map
+from pix2street.validation.fit import Suspects, block_agreement, block_lead, blocks, edge_map
 from pix2street.validation.suite import Findings, build_checks
 from pix2street.validation.verdict import run_checks
 
 OFFENDERS_SHOWN = 20
 COLUMNS_SHOWN = {"leak": ["target_splits"], "near_duplicate": ["near"], "group": ["group"], "class_ids": ["unknown"]}
+COLUMNS_SHOWN |= {"fit": ["exchanged"]}
 COLUMNS_SHOWN |= {
     "equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")]
 }
@@ -69,7 +70,12 @@ def validate_split(
         between_ratio=found.borders.between_ratio,
     )
     results = run_checks(table, checks, waive["checks"], waive["pairs"], data_docs)
-    failing = {pair_id for result in results if not result["waived"] for pair_id in result["offending"]}
+    failing = {
+        pair_id
+        for result in results
+        if not result["waived"] and not result["warning"]
+        for pair_id in result["offending"]
+    }
     failed = table["pair_id"].isin(failing)
     counts = table["pair_of"].value_counts()
     verdict = {
@@ -111,16 +117,30 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
         "these pairs and run again, or waive a check or a pair in validate.waive:"
     ]
     for check in failed:
-        lines.append(f"\n  {check['key']}: {check['rule']}{limits_of(check)}: {_extent(check)}")
-        lines += [f"  {check['way_out']}"] if check["way_out"] else []
-        rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
-        if len(rows):
-            columns = dict.fromkeys(["pair_id", "split", check["column"], *COLUMNS_SHOWN.get(check["key"], [])])
-            lines.append(rows[list(columns)].to_string(index=False, max_colwidth=200))
-        if len(check["offending"]) > OFFENDERS_SHOWN:
-            more = len(check["offending"]) - OFFENDERS_SHOWN
-            lines.append(f"  ... and {more} more in reports/validate/verdict.json")
+        lines += _lines_of(check, table)
     raise UserError("\n".join(lines))
+
+
+def warnings_of(verdict: dict[str, Any], table: pd.DataFrame) -> str:
+    """Return what the terminal says of checks that passed with a warning; empty where there is none."""
+    warned = [check for check in verdict["checks"] if check["warning"] and not check["waived"]]
+    lines = [f"{len(warned)} of {len(verdict['checks'])} checks passed with a warning; the run goes on:"]
+    for check in warned:
+        lines += _lines_of(check, table)
+    return "\n".join(lines) if warned else ""
+
+
+def _lines_of(check: dict[str, Any], table: pd.DataFrame) -> list[str]:
+    lines = [f"\n  {check['key']}: {check['rule']}{limits_of(check)}: {_extent(check)}"]
+    lines += [f"  {check['way_out']}"] if check["way_out"] else []
+    rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
+    if len(rows):
+        columns = dict.fromkeys(["pair_id", "split", check["column"], *COLUMNS_SHOWN.get(check["key"], [])])
+        lines.append(rows[list(columns)].to_string(index=False, max_colwidth=200))
+    if len(check["offending"]) > OFFENDERS_SHOWN:
+        more = len(check["offending"]) - OFFENDERS_SHOWN
+        lines.append(f"  ... and {more} more in reports/validate/verdict.json")
+    return lines
 
 
 def limits_of(check: dict[str, Any]) -> str:
@@ -131,7 +151,7 @@ def limits_of(check: dict[str, Any]) -> str:
 
 def _extent(check: dict[str, Any]) -> str:
     if check["offending"]:
-        return f"{len(check['offending'])} of {check['checked']} fail"
+        return f"{len(check['offending'])} of {check['checked']} {'offend' if check['warning'] else 'fail'}"
     return f"it is {check['observed']:g}" if check["observed"] is not None else "there is nothing to check"
 
 
@@ -148,9 +168,15 @@ def _refuse_unknown_waivers(waive: dict[str, list[str]], keys: list[str], pair_i
             raise UserError(f"validate.waive.{name}: there is no {', '.join(unknown)}; {way_out}")
 
 
-def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTable | None) -> np.ndarray:
-    """How well each row's input and target belong together; NaN where there is no pair on disk."""
-    fit = np.full(len(manifest), np.nan)
+def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTable | None) -> pd.DataFrame:
+    """Measure how well each row's input and target belong together.
+
+    Returns:
+        Each row's `lead`, `fit` and the pair_id `exchanged` with which its fit is lowest; NaN and empty where there is
+        no pair on disk, and where the lead is too high for a suspect.
+    """
+    lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
+    exchanged, suspects = np.full(len(manifest), "", object), Suspects()
     there = manifest["input_path"].isin(files) & manifest["target_path"].isin(files)
     with (
         ProcessPoolExecutor(os.cpu_count()) as pool,
@@ -161,9 +187,13 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
             pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
             for block in blocks(len(rows)) if len(rows) else []:
                 maps = np.array(list(pool.map(partial(_edge_maps, classes), [pairs[i] for i in block], chunksize=16)))
-                fit[rows[block]] = np.round(block_fit(maps[:, 0], maps[:, 1]), 6)
+                lead[rows[block]] = np.round(block_lead(block_agreement(maps[:, 0], maps[:, 1])), 6)
+                suspects.add(rows[block], lead[rows[block]], maps[:, 0], maps[:, 1])
                 bar.update(len(block))
-    return fit
+    found, others = suspects.fit()
+    fit[suspects.rows] = np.round(found, 6)
+    exchanged[suspects.rows] = np.where(others >= 0, manifest["pair_id"].to_numpy(object)[others], "")
+    return pd.DataFrame({"fit": fit, "lead": lead, "exchanged": exchanged}, index=manifest.index)
 
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:

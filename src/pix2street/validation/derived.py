@@ -16,20 +16,21 @@ CLASS_COLUMNS = [
 
 
 def with_derived_columns(
-    manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: np.ndarray
+    manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: pd.DataFrame
 ) -> pd.DataFrame:
     """The manifest and, row by row, what its checks need besides; empty where a row is faulty.
 
     Args:
         known_ids: of the class table; empty for a set without classes.
         files: the images on disk, as the manifest names them.
-        fit: of each row, NaN for faulty ones.
+        fit: of each row its `fit`, its `lead` and the pair `exchanged` with which its fit is lowest; NaN where it was
+            not measured.
 
     Adds `pair_of`, the split of a sound pair; `missing`, columns without a value; `unknown`, class ids that the table
     has not; `files_there`; `sizes_equal`; `size_ratio` and `aspect_ratio` to the median; `copies`, rows with the same
     pixels; `target_splits` and `group_splits`, in how many splits they stand; `hash_distance` to the nearest photo of
-    another split and `near`, its pair_id; `fit` and `best_fit`, 1 where it is positive; `class_distance` of a held-out
-    split to train.
+    another split and `near`, its pair_id; the columns of `fit`, and `best_fit`, 1 where the lead is positive;
+    `class_distance` of a held-out split to train.
     """
     sound = manifest["fault"].isna()
     pairs = manifest[sound]
@@ -57,12 +58,12 @@ def with_derived_columns(
             "group_splits": pairs.groupby("group")["split"].transform("nunique"),
             "hash_distance": distance,
             "near": near,
-            "best_fit": (fit[sound] > 0).astype(float),
+            "best_fit": (fit.loc[sound, "lead"] > 0).astype(float),
             "class_distance": class_distance(pairs) if known else 0.0,
         },
         index=pairs.index,
     )
-    return manifest.assign(fault=manifest["fault"].fillna(""), fit=fit).join(derived)
+    return manifest.assign(fault=manifest["fault"].fillna("")).join(fit).join(derived)
 
 
 def _ratio_to_median(values: np.ndarray) -> np.ndarray:

@@ -1,9 +1,15 @@
 """Do an input and a target belong together? Edges of the one lie where edges of the other do.
 
-A pair's fit is by how much its own edges agree better than those of the best other pair of its block, over both ways:
-the correlation of input i with target i, less the mean of the highest correlation of input i with another target and of
-target i with another input. It is positive where each fits the other best, and between -2 and 2.
+The agreement of input i with target j is the correlation of their edges, after what all have in common is taken away.
+Two measures follow from it, both between -2 and 2 and positive for a pair that belongs together:
+
+- A pair's lead is its own agreement, less the mean of the highest agreement of its input with another target and of its
+  target with another input. A right pair with few edges may lie far below 0, so a low lead proves nothing by itself.
+- A pair's fit is what both lose, on average, if it exchanges inputs with the one other pair for which this loss is
+  lowest. It is negative where both would agree better, which takes two poor pairs that complete each other.
 """
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +18,7 @@ from pix2street.images import resize_box
 
 SIDE_PX = 128
 BLOCK_PAIRS = 512
+SUSPECTS = 1024
 SMOOTH_PX = 1.0
 
 
@@ -25,22 +32,78 @@ def edge_map(pixels: np.ndarray) -> np.ndarray:
     return np.sqrt(gradient).ravel()
 
 
-def block_fit(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The fit of every pair of a block.
+def block_agreement(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the agreement of every input with every target of a block, `[N, N]`, inputs down.
 
     Args:
         inputs, targets: edge maps `[N, D]`, row by row of one pair.
+    """
+    return _standardized(inputs) @ _standardized(targets).T
+
+
+def block_lead(agreement: np.ndarray) -> np.ndarray:
+    """Return the lead of every pair of a block, `[N]`; 0 for a block of one, which has nothing to be compared with."""
+    if len(agreement) < 2:
+        return np.zeros(len(agreement))
+    own = agreement.diagonal()
+    others = agreement.copy()
+    np.fill_diagonal(others, -np.inf)
+    return own - (others.max(axis=0) + others.max(axis=1)) / 2
+
+
+def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fit of every pair of a block, and with which other pair it is lowest.
+
+    The two pairs that gain most by an exchange are taken out first, and the rest are compared without them. Otherwise a
+    right pair would be blamed for a swapped one that looks like it.
 
     Returns:
-        `[N]` float; 0 for a block of one, which has nothing to be compared with.
+        `[N]` float, and `[N]` the indices of the other pairs; 0 and -1 for a pair that nothing is left to compare with.
     """
-    count = len(inputs)
-    if count < 2:
-        return np.zeros(count)
-    agreement = _standardized(inputs) @ _standardized(targets).T
-    own = agreement.diagonal().copy()
-    np.fill_diagonal(agreement, -np.inf)
-    return own - (agreement.max(axis=0) + agreement.max(axis=1)) / 2
+    fit, other = np.zeros(len(agreement)), np.full(len(agreement), -1)
+    own = agreement.diagonal()
+    loss = (own[:, None] + own - agreement - agreement.T) / 2
+    np.fill_diagonal(loss, np.inf)
+    nearest, lowest = loss.argmin(axis=1), loss.min(axis=1)
+    while lowest.min() < 0:
+        first = lowest.argmin()
+        both = np.array([first, nearest[first]])
+        fit[both], other[both] = lowest[first], both[::-1]
+        loss[both], loss[:, both], lowest[both] = np.inf, np.inf, np.inf
+        stale = np.flatnonzero(np.isin(nearest, both) & np.isfinite(lowest))
+        nearest[stale], lowest[stale] = loss[stale].argmin(axis=1), loss[stale].min(axis=1)
+    rest = np.isfinite(lowest)
+    fit[rest], other[rest] = lowest[rest], nearest[rest]
+    return fit, other
+
+
+@dataclass
+class Suspects:
+    """The pairs of a whole set with the lowest leads, at most `SUSPECTS`, with their edge maps.
+
+    Of two swapped pairs at least one has a negative lead, wherever in the set they lie; so these few are compared with
+    each other, and not all with all.
+    """
+
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    leads: np.ndarray = field(default_factory=lambda: np.empty(0))
+    inputs: np.ndarray | None = None
+    targets: np.ndarray | None = None
+
+    def add(self, rows: np.ndarray, leads: np.ndarray, inputs: np.ndarray, targets: np.ndarray) -> None:
+        """Add the pairs of a block, and drop those with the highest leads where there are too many."""
+        if self.inputs is not None:
+            inputs, targets = np.concatenate([self.inputs, inputs]), np.concatenate([self.targets, targets])
+        rows, leads = np.concatenate([self.rows, rows]), np.concatenate([self.leads, leads])
+        kept = np.sort(np.argsort(leads, kind="stable")[:SUSPECTS])
+        self.rows, self.leads, self.inputs, self.targets = rows[kept], leads[kept], inputs[kept], targets[kept]
+
+    def fit(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the fit of each, and the row of the other pair with which it is lowest; -1 for none."""
+        if self.inputs is None:
+            return np.empty(0), np.empty(0, int)
+        fit, other = block_fit(block_agreement(self.inputs, self.targets))
+        return fit, np.where(other >= 0, self.rows[other], -1)
 
 
 def blocks(count: int) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ ONE_CHANNEL = (
     "Where one channel holds class ids, set download.paired_folder.form: folders and label_pixels: ids; where it holds "
     "a drawing in greys, save it as RGB."
 )
+TOLERATED_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,15 @@ class Check:
         key: the name by which it can be waived.
         rule: in words.
         way_out: what the user can do where the check fails; empty where the rule says it all.
+        tolerated_share: of the rows checked; up to it (and always up to `TOLERATED_ROWS`) offenders are a warning and
+            fail nothing. None where any offender fails the check.
     """
 
     key: str
     rule: str
     expectation: Expectation
     way_out: str = ""
+    tolerated_share: float | None = None
 
 
 def build_checks(
@@ -71,6 +75,8 @@ def build_checks(
     max_seam_share: float,
     max_between_ratio: float,
     min_fit: float,
+    min_lead: float,
+    max_outlier_share: float,
     min_best_fit_share: float,
 ) -> list[Check]:
     """The checks of a set's manifest in the order in which they are shown.
@@ -137,7 +143,19 @@ def build_checks(
         Check("leak", "no target stands in two splits", _among("target_splits", 1)),
         Check("near_duplicate", "no target nearly stands in two splits", _at_least("hash_distance", min_hash_distance)),
         Check("group", "no group (city, sequence) stands in two splits", _among("group_splits", 1)),
-        Check("fit", "input and target belong together", _at_least("fit", min_fit)),
+        Check(
+            "fit",
+            "no two pairs agree better with their inputs exchanged",
+            _at_least("fit", min_fit),
+            "Look at each pair beside the one it is exchanged with, and give both their own inputs",
+        ),
+        Check(
+            "outlier",
+            "an input agrees with its own target about as well as with any other",
+            _at_least("lead", min_lead),
+            "Look whether input and target show the same; right pairs with few edges may stand here too",
+            tolerated_share=max_outlier_share,
+        ),
         Check(
             "shifted",
             "inputs and targets are not shifted against each other",

@@ -8,7 +8,7 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
-from pix2street.validation.suite import Check
+from pix2street.validation.suite import TOLERATED_ROWS, Check
 
 SITE = "pix2street"
 
@@ -21,6 +21,8 @@ def run_checks(
     data_docs: Path | None = None,
 ) -> list[dict]:
     """Each check's result: key, rule, limits, success, rows checked, offending pair_ids, and what of it is waived.
+
+    Where a check tolerates some offenders, so few leave it a success with a warning.
 
     A check that found nothing to look at has failed, whatever Great Expectations say.
 
@@ -70,7 +72,9 @@ def _describe(check: Check, found, waived: bool, waived_pairs: Collection[str]) 
     rows = found.result.get("element_count")
     # Of rows with a value; what is null has not been looked at.
     checked = rows - found.result.get("missing_count", 0) if rows is not None else None
-    success = bool(found.success) or (bool(offending) and len(excused) == len(offending))
+    left = len(offending) - len(excused)
+    success = bool(found.success) or (bool(offending) and left == 0)
+    tolerated = check.tolerated_share is not None and 0 < left <= max(TOLERATED_ROWS, check.tolerated_share * checked)
     return {
         "key": check.key,
         "rule": check.rule,
@@ -79,7 +83,8 @@ def _describe(check: Check, found, waived: bool, waived_pairs: Collection[str]) 
         "column": kwargs.get("column"),
         "least": kwargs.get("min_value"),
         "most": kwargs.get("max_value"),
-        "success": success and checked != 0,
+        "success": (success or tolerated) and checked != 0,
+        "warning": tolerated and not success,
         "waived": waived,
         "observed": round(float(observed), 6) if observed is not None else None,
         "checked": checked,
