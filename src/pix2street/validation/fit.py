@@ -81,8 +81,8 @@ def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Suspects:
     """The pairs of a whole set with the lowest leads, at most `SUSPECTS`, with their edge maps.
 
-    Of two swapped pairs at least one has a negative lead, wherever in the set they lie; so these few are compared with
-    each other, and not all with all.
+    Swapped pairs have low leads wherever in the set they lie, also in two blocks or splits; so these few are compared
+    with each other, and not all with all.
     """
 
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))
