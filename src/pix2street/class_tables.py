@@ -78,8 +78,8 @@ def cityscapes_train_ids() -> ClassTable:
 @lru_cache
 def pascal_voc() -> ClassTable:
     """Return PASCAL VOC's 20 classes and the background, in its colours, and 255 for the outlines."""
-    classes = [ClassEntry(number, name, _voc_color(number), True) for number, name in enumerate(PASCAL_VOC)]
-    return ClassTable((*classes, replace(_void(255), color=_voc_color(255))))
+    classes = [ClassEntry(number, name, voc_color(number), True) for number, name in enumerate(PASCAL_VOC)]
+    return ClassTable((*classes, replace(_void(255), color=voc_color(255))))
 
 
 @lru_cache
@@ -175,7 +175,7 @@ def _void(class_id: int) -> ClassEntry:
     return ClassEntry(class_id, "void", (0, 0, 0), False, "void")
 
 
-def _voc_color(number: int) -> tuple[int, int, int]:
+def voc_color(number: int) -> tuple[int, int, int]:
     """Return the colour in PASCAL VOC's development kit: bit 3k + c of the number is bit 7 - k of channel c."""
     return tuple(sum((number >> 3 * k + channel & 1) << 7 - k for k in range(8)) for channel in range(3))
 

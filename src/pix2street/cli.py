@@ -53,6 +53,15 @@ def _add_commands_on_runs(commands: Any) -> None:
     comparing.add_argument("--force", action="store_true", help="compare although the protocols differ")
     comparing.add_argument("--page", type=user_path, default=Path("comparison.html"), help="default: %(default)s")
     comparing.set_defaults(run=compare_runs)
+    looking = commands.add_parser(
+        "doctor",
+        help="look at a folder or archive of images and say what it would be read as",
+        description="Prints what is there (layout, splits, pairs, sizes, modes, classes) and what to put into "
+        "params.yaml to train on it. Writes nothing. Where nothing can be trained on it as it is, it says why and ends "
+        "with 1.",
+    )
+    looking.add_argument("path", metavar="PATH", type=user_path, help="a folder, a zip or a tar")
+    looking.set_defaults(run=look_at_source)
     listing = commands.add_parser("profiles", help="what can be run, with expected time, memory and disk")
     listing.set_defaults(run=list_profiles)
     choosing = commands.add_parser(
@@ -199,6 +208,17 @@ def compare_runs(options: argparse.Namespace) -> None:
     print(as_text(comparison))
     write_text(options.page, as_page(comparison))
     print(f"\npage: {options.page}")
+
+
+def look_at_source(options: argparse.Namespace) -> None:
+    """Print what a folder or archive would be read as."""
+    from pix2street.doctor import diagnose
+    from pix2street.params import read_params
+
+    diagnosis = diagnose(options.path, read_params(Layout(Path.cwd()).params).download)
+    print(diagnosis.as_text())
+    if diagnosis.problem:
+        raise UserError(diagnosis.problem)
 
 
 def list_profiles(options: argparse.Namespace) -> None:

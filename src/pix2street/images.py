@@ -118,6 +118,11 @@ def read_stored(path: Path, ids: bool, max_px: int = MAX_PX) -> Stored:
     return _as_stored(_load(path, str(path), max_px=max_px), ids)
 
 
+def decode_stored(data: bytes, name: str, ids: bool, max_px: int = MAX_PX) -> Stored:
+    """Return an encoded image as `read_stored` returns one at a path; `name` stands in errors."""
+    return _as_stored(_load(io.BytesIO(data), name, max_px=max_px), ids)
+
+
 UPLOAD_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/bmp": "BMP"}
 """Media types of what strangers may send, and Pillow's names for them: formats whose decoders are small and fuzzed."""
 

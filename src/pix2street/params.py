@@ -191,9 +191,14 @@ class Download(Section):
     paired_folder: PairedFolder
     sketches: Sketches
 
+    @property
+    def limits(self) -> Limits:
+        """What an archive may hold."""
+        return Limits(self.max_files, self.max_gib, self.max_unpack_ratio)
+
     def settings(self, root: Path) -> dict[str, Any]:
         """What the chosen set's `fetch` takes; `path` is relative to `root`."""
-        limits = {"limits": Limits(self.max_files, self.max_gib, self.max_unpack_ratio)}
+        limits = {"limits": self.limits}
         path = {"path": root / self.path}
         own = {**limits, **path, **self.own_images.model_dump()}
         match self.dataset:

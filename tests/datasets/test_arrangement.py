@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pix2street.datasets.arrangement import ArrangementError, arrange, propose, yaml_of
+from pix2street.datasets.arrangement import ArrangementError, arrange, propose
 from pix2street.datasets.folder_names import fold
 from pix2street.errors import UserError
+from pix2street.files import as_yaml
 from pix2street.params import parse_params
 
 SOURCE = Path("source")
@@ -459,7 +460,7 @@ def test_the_lines_of_a_proposal_are_parameters():
         },
         "paired_folder": {"form": "folders", "input_folder": "#labels", "target_folder": "yes"},
     }  # fmt: skip
-    lines = yaml_of(changes).splitlines()[1:]
+    lines = as_yaml({"download": changes}, indent=2).splitlines()[1:]
     text = PARAMS
     for line in (line[2:] for line in lines if line.startswith("      ")):
         key = line.split(":")[0]

@@ -1,6 +1,5 @@
 """Which split, which side and which pair_id each image of a user's has, from its name alone."""
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,6 +21,7 @@ from pix2street.datasets.folder_names import (
 from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, propose_pattern_of_one_kind, stem_of
 from pix2street.datasets.sides import Changes, Folder, Image, apart_as, folders_of, propose_names, propose_sides
 from pix2street.errors import UserError
+from pix2street.files import as_yaml
 from pix2street.pairs import SPLITS, group_of, refuse_unusable
 
 SHOWN = 5
@@ -53,7 +53,7 @@ class ArrangementError(UserError):
     """
 
     def __init__(self, path: Path, text: str, changes: Changes | None = None):
-        super().__init__(f"{path}: {text}" + (f"\n{yaml_of(changes)}" if changes else ""))
+        super().__init__(f"{path}: {text}" + (f"\n{as_yaml({'download': changes}, indent=2)}" if changes else ""))
         self.changes = changes or {}
 
 
@@ -168,20 +168,6 @@ def propose(path: Path, images: Collection[str], **settings) -> Proposal:
         settings |= new
         for section, keys in proposed.items():
             changes[section] = {**changes.get(section, {}), **keys}
-
-
-def yaml_of(changes: Changes) -> str:
-    """Write settings of `download` as they stand in `params.yaml`."""
-    lines = ["  download:"]
-    for section, keys in changes.items():
-        lines.append(f"    {section}:")
-        for key, value in keys.items():
-            if isinstance(value, Mapping):
-                value = "{" + ", ".join(f"{_scalar(name)}: {_scalar(word)}" for name, word in value.items()) + "}"
-                lines.append(f"      {key}: {value}")
-            else:
-                lines.append(f"      {key}: {_scalar(value, quoted=key == 'id_pattern')}")
-    return "\n".join(lines)
 
 
 def divide_groups(sizes: dict[str, int], split_shares: Mapping[str, float], seed: int) -> dict[str, str]:
@@ -741,11 +727,3 @@ def _images_are(count: int) -> str:
 def _all_differ(values: Iterable) -> bool:
     values = list(values)
     return len(set(values)) == len(values)
-
-
-def _scalar(value: str, quoted: bool = False) -> str:
-    """Write a text as YAML: bare where it is a plain word, between quotes otherwise."""
-    plain = value.replace("_", "").replace("/", "").isalnum() and value.isascii() and value[0].isalpha()
-    if plain and not quoted and value.lower() not in ("null", "true", "false", "yes", "no", "on", "off"):
-        return value
-    return "'" + value.replace("'", "''") + "'" if value.isprintable() else json.dumps(value)
