@@ -3,6 +3,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pix2street.class_tables import NAMED_TABLES, read_class_table, with_void
 from pix2street.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
@@ -222,3 +224,53 @@ def test_whatever_a_file_holds_it_is_a_table_or_one_message():
     assert all(table.evaluated_names for table in tables)
     assert all(len({entry.id for entry in table.entries}) == len(table.entries) for table in tables)
     assert min(len(tables), len(refusals)) > 500
+
+
+CELLS = st.sampled_from(
+    [
+        "0",
+        "7",
+        "255",
+        "256",
+        "-1",
+        "1.0",
+        "road",
+        "NA",
+        "null",
+        "",
+        " ",
+        "#804080",
+        "TRUE",
+        "false",
+        '"a,b"',
+        '"',
+        "Stra\xdfe",
+    ]
+) | st.text(max_size=4)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300, database=None)
+@given(
+    header=st.sampled_from([HEADER, HEADER + ",category", HEADER.upper(), "", HEADER.replace(",", ";"), "a,b"]),
+    rows=st.lists(st.lists(CELLS, min_size=1, max_size=8), max_size=6),
+    sound=st.sets(st.integers(0, 255), max_size=4),
+    separator=st.sampled_from([",", ", ", ";", "\t"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]),
+    pixels=st.sampled_from(["ids", "colors"]),
+)
+def test_any_table_is_read_as_written_or_refused_by_its_name(header, rows, sound, separator, encoding, pixels):
+    lines = [separator.join(row) for row in rows]
+    lines += [separator.join([str(i), f"class {i}", str(i), "9", "9", "1"]) for i in sorted(sound)]
+    content = "\n".join([header, *lines]).encode(encoding, errors="replace")
+    try:
+        table = read(content, pixels)
+    except UserError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+    if refusal:
+        assert refusal.startswith("classes.csv")
+        return
+    assert table.evaluated_names
+    assert len({entry.id for entry in table.entries}) == len(table.entries) <= 256
+    assert {entry.id for entry in table.entries} >= sound

@@ -30,6 +30,7 @@ COVERED = {
     r"make docs": "test_docs.py::test_the_site_is_built_without_a_warning",
     r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
     r"pix2street compare RUN_A RUN_B": "test_pipeline.py::test_two_recorded_runs_are_compared",
+    r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",
     r"pix2street profiles": "test_profiles.py::",
     r"pix2street use \w+": "test_profiles.py::",
     r"pix2street predict .*": "translation/test_predict.py::",

@@ -35,6 +35,7 @@ BOTTOM = {
 THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
 SECOND = {
     "demo",
+    "doctor",
     "registry",
     "reporting",
     "stage",
