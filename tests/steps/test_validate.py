@@ -308,7 +308,7 @@ def cut_to_the_sky(planter: Planter) -> None:
         (shift, "shifted", None),
         (cut_to_the_sky, "class_balance", None),
         (lambda p: [path.unlink() for path in p.folder.glob("val/*")], "val_pairs", None),
-        (lambda p: [path.write_bytes(b"x") for path in p.folder.glob("*/*")], "train_pairs", None),
+        (lambda p: [path.write_bytes(b"x") for path in p.folder.glob("train/*")], "train_pairs", None),
     ],
 )  # fmt: skip
 def test_each_fault_is_found_and_named(planter, plant, check, offender):
@@ -346,6 +346,19 @@ def test_files_in_pairs_faulty_and_left_out_add_up_to_those_found(planter):
     assert "3 × system file; 2 × no image (.txt)." in page
     assert "&lt;a&gt;.txt" in page
     (planter.folder / "left_out.csv").unlink()
+
+
+def test_where_no_pair_can_be_made_there_is_one_message_and_no_tail_of_checks(planter):
+    for path in planter.folder.glob("*/*.png"):
+        path.write_bytes(path.read_bytes()[:200])
+    verdict, table = validate_split(split_of(planter), **LIMITS)
+    with pytest.raises(UserError) as refusal:
+        refuse_failures(verdict, table)
+    lines = str(refusal.value).splitlines()
+    assert lines[0] == "no pair could be made of 14 files:"
+    assert "train/a_00.png: not a readable image" in lines[1]
+    assert lines[-1] == "  ... and 11 more in data/split/manifest.csv"
+    assert len(lines) == 5
 
 
 def test_a_pair_that_belongs_to_no_other_is_a_warning_and_the_run_goes_on(planter):

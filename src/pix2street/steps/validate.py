@@ -23,6 +23,7 @@ from pix2street.validation.suite import Findings, build_checks
 from pix2street.validation.verdict import run_checks
 
 OFFENDERS_SHOWN = 20
+FAULTS_SHOWN = 3
 COLUMNS_SHOWN = {"leak": ["target_splits"], "near_duplicate": ["near"], "group": ["group"], "class_ids": ["unknown"]}
 COLUMNS_SHOWN |= {"fit": ["exchanged"]}
 COLUMNS_SHOWN |= {
@@ -112,6 +113,15 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
     if verdict["success"]:
         return
     failed = [check for check in verdict["checks"] if not check["success"] and not check["waived"]]
+    if (faults := table["fault"]).ne("").all():
+        # Of nothing, every other check fails as well.
+        listed = "".join(f"\n  {fault}" for fault in faults.head(FAULTS_SHOWN))
+        more = (
+            f"\n  ... and {len(faults) - FAULTS_SHOWN} more in data/split/manifest.csv"
+            if len(faults) > FAULTS_SHOWN
+            else ""
+        )
+        raise UserError(f"no pair could be made of {verdict['files']['checked']} files:{listed}{more}")
     lines = [
         f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, mend or remove "
         "these pairs and run again, or waive a check or a pair in validate.waive:"
@@ -136,7 +146,7 @@ def _lines_of(check: dict[str, Any], table: pd.DataFrame) -> list[str]:
     rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
     if len(rows):
         columns = dict.fromkeys(["pair_id", "split", check["column"], *COLUMNS_SHOWN.get(check["key"], [])])
-        lines.append(rows[list(columns)].to_string(index=False, max_colwidth=200))
+        lines.append(rows[list(columns)].to_string(index=False, max_colwidth=500))
     if len(check["offending"]) > OFFENDERS_SHOWN:
         more = len(check["offending"]) - OFFENDERS_SHOWN
         lines.append(f"  ... and {more} more in reports/validate/verdict.json")
