@@ -1,9 +1,14 @@
+import os
+
 import numpy as np
 import pytest
 
 from pix2street.classes import cityscapes_classes
 from pix2street.images import write_png
 from pix2street.pairs import Dataset, Pair, write_manifest
+
+# No test knows how fast this machine is: a store that answers is waited for.
+os.environ["PIX2STREET_STORE_TIMEOUT_S"] = "3600"
 
 LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strategies.py", "test_benchmarks.py")
 

@@ -18,6 +18,7 @@ from web import serving
 
 from pix2street import probe, stage, store
 from pix2street.cli import main
+from pix2street.errors import UserError
 from pix2street.images import write_png
 from pix2street.layout import Layout
 from pix2street.probe import StoreAway, public
@@ -31,10 +32,10 @@ PASSWORD_REFUSED = b'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for
 
 
 class Listener:
-    """A port that takes connections and counts them; `answer` is called with each, none leaves it in silence."""
+    """A port that takes connections; `answer` is called with each, none leaves it in silence."""
 
     def __init__(self, answer=None):
-        self.connections = []
+        self.connections, self.called = [], threading.Event()
         self._answer = answer
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -47,6 +48,7 @@ class Listener:
             except OSError:  # closed
                 return
             self.connections.append(connection)
+            self.called.set()
             if self._answer:
                 self._answer(connection)
 
@@ -98,7 +100,7 @@ def layout(tmp_path, monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """What is silent here stays silent: no answer can come too late for the limit."""
-    monkeypatch.setattr(store, "PROBE_TIMEOUT_S", 0.1)
+    monkeypatch.setenv("PIX2STREET_STORE_TIMEOUT_S", "0.1")
 
 
 def a_folder(place):
@@ -114,6 +116,12 @@ def no_database(place):
 def below_a_file(place):
     (place / "file").touch()
     return f"sqlite:///{place / 'file/mlflow.db'}"
+
+
+def known(host):
+    if host == "nobody.invalid":
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return host
 
 
 REFUSED = {
@@ -137,6 +145,8 @@ def test_a_store_that_cannot_be_opened_is_told_before_mlflow_tries_it_for_minute
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setitem(sys.modules, "pymysql", None)
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: resolve(known(host), *rest, **more))
     monkeypatch.setattr("mlflow.store.db.utils.create_sqlalchemy_engine_with_retry", lambda _: pytest.fail("was tried"))
     monkeypatch.setattr("mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore", lambda *_: pytest.fail("was tried"))
     with pytest.raises(StoreAway) as told:
@@ -160,12 +170,14 @@ def test_a_database_that_refuses_or_hangs_up_is_told(layout, listen, monkeypatch
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", ["http", pytest.param("postgresql+psycopg2", marks=POSTGRES)])
 def test_a_training_asks_a_silent_store_once_and_is_kept(layout, listen, monkeypatch, capsys, kind):
-    listener = listen()
+    listener, asked, within = listen(), [], probe._within
+    monkeypatch.setattr(probe, "_within", lambda *question: asked.append(question) or within(*question))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{kind}://user:s3cret@127.0.0.1:{listener.port}/x")
     with Run.start(layout, PARAMS, "key") as run:
         for epoch in range(1, 101):
             run.record_epoch(epoch, {"gen_l1": 0.5}, None)
-    assert len(listener.connections) == 1
+    listener.called.wait()
+    assert len(asked) == len(listener.connections) == 1
     said = capsys.readouterr().out
     assert "tracking: kept for later: the run, epoch 1, " in said
     assert f"(the tracking store {kind}://127.0.0.1:{listener.port}/x cannot be opened: TimeoutError: no answer" in said
@@ -191,7 +203,7 @@ def test_a_locked_database_is_given_up(layout, tmp_path, monkeypatch):
     database.execute("CREATE TABLE experiments (id)")
     database.execute("BEGIN EXCLUSIVE")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'locked.db'}")
-    with pytest.raises(StoreAway, match=r"no answer within 0\.1 seconds"):
+    with pytest.raises(StoreAway, match=r"no answer within 0\.1 seconds|locked"):
         connect(layout)
     database.close()
 
@@ -231,6 +243,13 @@ def test_a_store_that_was_away_is_asked_again_after_a_while(layout, tmp_path, mo
 def test_a_checkouts_own_store_that_cannot_be_opened_is_told(layout):
     (layout.root / "mlflow.db").mkdir()
     with pytest.raises(StoreAway, match=r"sqlite:///.*/project/mlflow.db cannot be opened: .*unable to open"):
+        connect(layout)
+
+
+@pytest.mark.parametrize("limit", ["soon", "0", "-1", "nan", "inf"])
+def test_a_limit_that_is_none_is_refused(layout, monkeypatch, limit):
+    monkeypatch.setenv("PIX2STREET_STORE_TIMEOUT_S", limit)
+    with pytest.raises(UserError, match=f"PIX2STREET_STORE_TIMEOUT_S: must be a number of seconds above 0.* {limit}"):
         connect(layout)
 
 
@@ -274,11 +293,12 @@ def test_a_process_ends_although_its_question_hangs(layout, tmp_path):
     )
     command = [sys.executable, "-c", "from pix2street.cli import main; main(['sync'])"]
     paths = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}", "MLFLOW_TRACKING_URI": "http://mlflow.example.org"}
+    paths["PIX2STREET_STORE_TIMEOUT_S"] = "1"
     done = subprocess.run(
-        command, cwd=layout.root, env={**os.environ, **paths}, capture_output=True, text=True, timeout=300
+        command, cwd=layout.root, env={**os.environ, **paths}, capture_output=True, text=True, timeout=3600
     )
     assert done.returncode == 1
-    assert "http://mlflow.example.org cannot be opened: TimeoutError: no answer within 5 seconds" in done.stderr
+    assert "http://mlflow.example.org cannot be opened: TimeoutError: no answer within 1 seconds" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

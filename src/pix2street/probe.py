@@ -86,7 +86,7 @@ def _question_to(address: str, timeout_s: float) -> Callable[[], object]:
         return lambda: _read(engine)
     if kind in ("http", "https"):
         # The limit on the whole is the caller's; this one ends the connection that the caller has given up.
-        limits = {"max_retries": 0, "timeout": 2 * timeout_s}
+        limits = {"max_retries": 0, "timeout": timeout_s + 1}
         return lambda: http_request(get_default_host_creds(address), "/health", "GET", **limits)
     return lambda: MlflowClient(address)
 

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
@@ -39,7 +40,7 @@ GENERATOR = "generator"
 """A run's model, and the folder in it that holds what the generator is."""
 
 PROBE_TIMEOUT_S = 5
-"""A store of any kind that gives no answer for so long is away."""
+"""A store of any kind that gives no answer for so long is away; `PIX2STREET_STORE_TIMEOUT_S` sets another limit."""
 
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 """What a store answers that will never take an entry."""
@@ -202,7 +203,7 @@ def store_of(layout: Layout) -> MlflowClient:
     experiment_of(layout)
     registry = mlflow.get_registry_uri()
     if registry != mlflow.get_tracking_uri():
-        with opening(registry, PROBE_TIMEOUT_S):
+        with opening(registry, _limit_s()):
             return MlflowClient()
     return MlflowClient()
 
@@ -333,8 +334,20 @@ def connect(layout: Layout) -> MlflowClient:
         # MLflow puts it into the environment, where it would look like the user's choice from now on.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         _make_once(own)
-    with opening(mlflow.get_tracking_uri(), PROBE_TIMEOUT_S), _one_at_a_time(root):
+    with opening(mlflow.get_tracking_uri(), _limit_s()), _one_at_a_time(root):
         return MlflowClient()
+
+
+def _limit_s() -> float:
+    """How long a store is waited for."""
+    text = os.environ.get("PIX2STREET_STORE_TIMEOUT_S", str(PROBE_TIMEOUT_S))
+    try:
+        limit_s = float(text)
+    except ValueError:
+        limit_s = 0.0
+    if not 0 < limit_s <= threading.TIMEOUT_MAX:
+        raise UserError(f"PIX2STREET_STORE_TIMEOUT_S: must be a number of seconds above 0, it is {text}")
+    return limit_s
 
 
 def _make_once(own: Path) -> None:
@@ -345,7 +358,7 @@ def _make_once(own: Path) -> None:
         if not own.exists():
             half_made = own.with_suffix(".db.new")
             half_made.unlink(missing_ok=True)
-            with opening(f"sqlite:///{half_made}", PROBE_TIMEOUT_S):
+            with opening(f"sqlite:///{half_made}", _limit_s()):
                 MlflowClient(f"sqlite:///{half_made}")
             half_made.rename(own)
 

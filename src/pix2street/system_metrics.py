@@ -6,6 +6,9 @@ import time
 
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
+END_S = 30
+"""A monitor that hangs in a driver holds up the end of a training no longer."""
+
 
 class SystemMetrics(SystemMetricsMonitor):
     """MLflow's samples of processor, memory, disk, network and GPUs, kept until somebody takes them.
@@ -47,5 +50,5 @@ class SystemMetrics(SystemMetricsMonitor):
         """End the thread; what is left to take."""
         self._shutdown_event.set()
         if self._process is not None:
-            self._process.join(timeout=5)
+            self._process.join(timeout=END_S)
         return self.taken()
