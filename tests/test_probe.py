@@ -1,7 +1,6 @@
 """Stores of every kind that cannot be opened: given up once, within a limit, and told without a password."""
 
 import importlib.util
-import json
 import os
 import shutil
 import socket
@@ -88,7 +87,7 @@ def layout(tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in stage.ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "3600")
     monkeypatch.setenv("TQDM_MININTERVAL", "10")
     monkeypatch.setattr(probe, "_given_up", {})
     monkeypatch.setattr(probe, "ASK_AGAIN_AFTER_S", float("inf"))
@@ -183,8 +182,17 @@ def test_a_training_asks_a_silent_store_once_and_is_kept(layout, listen, monkeyp
     assert f"(the tracking store {kind}://127.0.0.1:{listener.port}/x cannot be opened: TimeoutError: no answer" in said
     assert "s3cret" not in said
     (kept,) = layout.spool.iterdir()
-    assert len(list(kept.glob("0*.json"))) == 101
+    assert len(list(kept.glob("0*.json"))) == 102  # epochs, samples of the machine, the end
     assert "s3cret" not in "".join(path.read_text() for path in kept.glob("*.json"))
+
+
+def test_nothing_in_a_training_lets_mlflow_try_a_store_for_minutes(layout, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", a_folder(tmp_path))
+    monkeypatch.setattr("mlflow.store.db.utils.create_sqlalchemy_engine_with_retry", lambda _: pytest.fail("was tried"))
+    with Run.start(layout, PARAMS, "key") as run:
+        run.record_epoch(1, {"gen_l1": 0.5}, None)
+    said = capsys.readouterr().out
+    assert "tracking: kept for later: the run, epoch 1, system metrics, the end of the run (the tracking store" in said
 
 
 @pytest.mark.usefixtures("impatient")
@@ -312,7 +320,7 @@ def test_what_a_silent_store_missed_is_delivered_where_it_answers(layout, tmp_pa
     assert deliver_all(layout) == 1
     client = mlflow.MlflowClient(address)
     (run,) = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
-    assert json.loads(json.dumps(run.data.metrics)) == {"train/gen_l1": 0.5}
+    assert run.data.metrics["train/gen_l1"] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ class SystemMetrics(SystemMetricsMonitor):
     """
 
     def __init__(self):
-        super().__init__(run_id=None)
+        # MLflow's monitor opens the store that it would record in, for minutes if that is away, but asks no server.
+        super().__init__(run_id=None, tracking_uri="http://nobody.invalid")
         self._samples: list[tuple[str, float, int, int]] = []
         self._samples_lock = threading.Lock()
 
