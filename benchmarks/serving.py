@@ -106,7 +106,7 @@ def closed(
     end = time.monotonic() + seconds
 
     def client() -> list[Answer]:
-        answers = []
+        answers = [ask(address, body, time.monotonic())]
         while time.monotonic() < end:
             answers.append(ask(address, body, time.monotonic()))
         return answers
@@ -122,7 +122,7 @@ def opened(
     """So many requests a second, whatever becomes of those before."""
     start = time.monotonic()
     waiting = []
-    for number in range(int(rate * seconds)):
+    for number in range(max(1, int(rate * seconds))):
         due = start + number / rate
         time.sleep(max(0, due - time.monotonic()))
         waiting.append(pool.submit(ask, address, body, due))

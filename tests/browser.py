@@ -26,6 +26,6 @@ def look_at(page: str, folder: Path, width_px: int) -> dict:
     done = subprocess.run(
         [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width_px},900",
          (folder / "index.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=3600, check=True,
     )  # fmt: skip
     return json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout).group(1))

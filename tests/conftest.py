@@ -1,3 +1,5 @@
+import os
+
 from pix2street import numerics
 
 # Before anything that computes is loaded, by this file or by any test.
@@ -9,6 +11,9 @@ import pytest  # noqa: E402
 from pix2street.classes import cityscapes_classes  # noqa: E402
 from pix2street.images import write_png  # noqa: E402
 from pix2street.pairs import Dataset, Pair, write_manifest  # noqa: E402
+
+# No test knows how fast this machine is: a store that answers is waited for.
+os.environ["PIX2STREET_STORE_TIMEOUT_S"] = "3600"
 
 LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strategies.py", "test_benchmarks.py")
 

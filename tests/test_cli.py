@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 def pix2street(*arguments, cwd):
     program = Path(sys.executable).with_name("pix2street")
-    return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120)
+    return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=3600)
 
 
 def test_help_names_the_commands(tmp_path):

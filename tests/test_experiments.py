@@ -40,7 +40,7 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     assert queued.returncode == 0, queued.stderr
     # The exit code of --run-all is 0 even where an experiment failed.
     workers = project.start("dvc", "exp", "run", "--run-all", "-j", "2", **WHO)
-    said = "".join(workers.communicate(timeout=1500))
+    said = "".join(workers.communicate(timeout=3600))
     shown = json.loads(project.run("dvc", "exp", "show", "--json", **WHO).stdout)
     experiments = {
         one["name"]: one["revs"][0]["data"]

@@ -258,7 +258,7 @@ def test_the_champion_draws_where_this_package_is_not_installed(store, tmp_path)
     )
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{store.layout.root / 'mlflow.db'}", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600
     )
     assert done.returncode == 0, done.stderr
     photo = decode(base64.b64decode((tmp_path / "photo.txt").read_text()), "photo")

@@ -45,6 +45,8 @@ def layout(tmp_path, monkeypatch, empty_store):
     """A repository after training and evaluation, with a store of its own."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(variable, raising=False)
+    # However long a test takes, the machine is sampled once, at a training's end.
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "3600")
     layout = Layout(tmp_path)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     layout.generator.mkdir(parents=True)
@@ -422,7 +424,6 @@ def test_the_data_are_identified_by_split(layout):
 
 
 def test_the_machine_is_sampled_while_training_and_no_thread_stays(layout, monkeypatch):
-    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "3600")
     train(layout)
     assert "SystemMetricsMonitor" not in [thread.name for thread in threading.enumerate()]
     client, (run,) = runs_of(layout)

@@ -94,6 +94,18 @@ def kill_at_call(count: int) -> None:
     loop.tqdm = Armed
 
 
+def stand_still_at(images: int) -> None:
+    """Let this process stop once it has seen so many images, until it is continued or killed."""
+
+    class Standing(tqdm):
+        def update(self, n=1):
+            super().update(n)
+            if self.n == images:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    loop.tqdm = Standing
+
+
 def train_or_die(folder: Path, out: Path, kill_after_calls: int | None, **changes) -> None:
     """A training with checkpoints in `folder`; its result goes to `out`, if it lives to see it."""
     if kill_after_calls:
@@ -118,7 +130,10 @@ def main() -> None:
     parser.add_argument("--dropout-share", type=float, default=0.5)
     parser.add_argument("--ema-decay", type=float, default=0.0)
     parser.add_argument("--announce", action="store_true", help="print a line when an epoch is done")
+    parser.add_argument("--stand-still-at", type=int, help="images after which it waits to be continued or killed")
     arguments = parser.parse_args()
+    if arguments.stand_still_at:
+        stand_still_at(arguments.stand_still_at)
     prepare("train.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * arguments.devices)

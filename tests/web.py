@@ -1,9 +1,15 @@
 """Real HTTP servers on the loopback, for tests."""
 
+import contextlib
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,6 +45,17 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(rest if break_after is None else rest[:break_after])
         self.close_connection = break_after is not None
+
+
+def first_answer(address: str, process: subprocess.Popen) -> requests.Response | None:
+    """What a server answers once it is up, however long it imports; nothing where its process has ended."""
+    with requests.Session() as session:
+        patience = Retry(total=10, connect=10, backoff_factor=0.1, backoff_max=1)
+        session.mount("http://", HTTPAdapter(max_retries=patience))
+        while process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError):
+                return session.get(address)
+    return None
 
 
 @contextmanager

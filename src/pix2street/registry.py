@@ -7,7 +7,7 @@ parameters, so that a stage that runs again makes no second one.
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ from mlflow.entities.model_registry import ModelVersion
 
 from pix2street.errors import UserError
 from pix2street.layout import Layout
+from pix2street.probe import one_line
 from pix2street.reporting.comparison import Comparison, Result, as_text, compare
 from pix2street.reporting.scores import title_of_score
-from pix2street.store import PARAMS_TAG, WEIGHTS_TAG, fetch_run, one_line, store_of
+from pix2street.store import PARAMS_TAG, WEIGHTS_TAG, clear_store_errors, fetch_run, store_of
 from pix2street.tracking import PROTOCOL_TAG
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
 OF_THE_RUN = (WEIGHTS_TAG, PARAMS_TAG, PROTOCOL_TAG, "git.commit", "git.dirty")
 """Tags that a version takes from its run."""
+UNCHANGED = "the registry was not asked or changed"
 AGAIN = "to register it run `dvc repro --force --single-item register` when the store answers"
 
 
@@ -72,7 +74,7 @@ def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) 
     Raises:
         UserError: there is no candidate, the two cannot be compared, or the candidate is worse; no alias was moved.
     """
-    with _clear_store_errors():
+    with clear_store_errors(UNCHANGED):
         client = store_of(layout)
         aliases = _aliases_of(client, model)
     if CANDIDATE not in aliases:
@@ -86,7 +88,7 @@ def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) 
         return
     if champion is not None:
         _hold_against_the_champion(client, layout, model, (champion, candidate), promote_by, force)
-    with _clear_store_errors():
+    with clear_store_errors(UNCHANGED):
         client.set_registered_model_alias(model, CHAMPION, candidate)
     was = "there was none" if champion is None else f"before it was version {champion}"
     print(f"version {candidate} of {model} is now the champion; {was}")
@@ -146,7 +148,7 @@ def _hold_against_the_champion(
         UserError: they cannot be compared, or the candidate is worse; not where this is forced.
     """
     try:
-        with _clear_store_errors():
+        with clear_store_errors(UNCHANGED):
             champion, candidate = (_result_of(layout, client.get_model_version(model, number)) for number in versions)
         comparison = compare(champion, candidate, force)
         print(as_text(comparison), end="\n\n")
@@ -177,16 +179,3 @@ def _refuse_a_worse(comparison: Comparison, promote_by: Sequence[str]) -> None:
             f"{comparison.b.name} is worse than the champion, {comparison.a.name}: {title_of_score(row.score)} "
             f"{row.b:.6g} after {row.a:.6g}; the champion stays; train better, or promote all the same with --force"
         )
-
-
-@contextlib.contextmanager
-def _clear_store_errors() -> Iterator[None]:
-    """Whatever the store raises is a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"the registry was not asked or changed ({one_line(error)}); run again when the store answers"
-        ) from error

@@ -27,6 +27,8 @@ ENVIRONMENT = {
     # A tracking server that does not answer is given up after seconds; MLflow's own limits are minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # Nor is it waited for as long as it asks for, which may be an hour.
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
 """Telemetry off and libraries quiet, where the user has not said otherwise."""
 

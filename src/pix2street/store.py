@@ -3,15 +3,17 @@
 All that is delivered may be delivered twice and is there once.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
+import threading
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,11 @@ from mlflow.entities import DatasetInput, InputTag, LoggedModelStatus, Metric, P
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking.multimedia import compress_image_size
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
 
 from pix2street import saved_view
 from pix2street.errors import UserError
 from pix2street.layout import Layout
+from pix2street.probe import one_line, opening, public
 from pix2street.spool import Spool
 
 EXPERIMENT = "pix2street"
@@ -38,7 +39,9 @@ PARAMS_TAG = "pix2street.params"
 GENERATOR = "generator"
 """A run's model, and the folder in it that holds what the generator is."""
 
-PROBE_TIMEOUT_S = 2
+PROBE_TIMEOUT_S = 5
+"""A store of any kind that gives no answer for so long is away; `PIX2STREET_STORE_TIMEOUT_S` sets another limit."""
+
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 """What a store answers that will never take an entry."""
 
@@ -196,11 +199,29 @@ def _as_input(entry: dict[str, Any]) -> DatasetInput:
 
 
 def store_of(layout: Layout) -> MlflowClient:
-    """The store that `layout` records in, for what is no run."""
+    """The store that `layout` records in, for what is no run; its registry may be elsewhere (MLFLOW_REGISTRY_URI)."""
     experiment_of(layout)
+    registry = mlflow.get_registry_uri()
+    if registry != mlflow.get_tracking_uri():
+        with opening(registry, _limit_s()):
+            return MlflowClient()
     return MlflowClient()
 
 
+@contextlib.contextmanager
+def clear_store_errors(undone: str) -> Iterator[None]:
+    """Whatever the store raises is a UserError, which begins with what was left `undone`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{undone} ({one_line(error)}); run again when the store answers, or name another in MLFLOW_TRACKING_URI"
+        ) from error
+
+
+@clear_store_errors("the run was not read")
 def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("evaluate", "report")) -> None:
     """Copy what a run recorded of its evaluation and its report to `folder/{evaluate,report}`.
 
@@ -209,7 +230,7 @@ def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("e
         parts: what is copied.
 
     Raises:
-        UserError: no run or several are meant, or it has no such part.
+        UserError: no run or several are meant, it has no such part, or the store is away.
     """
     run_id = _run_of(layout, run).info.run_id
     there = {item.path for item in mlflow.MlflowClient().list_artifacts(run_id)}
@@ -219,6 +240,7 @@ def fetch_run(layout: Layout, run: str, folder: Path, parts: Sequence[str] = ("e
         mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=part, dst_path=str(folder))
 
 
+@clear_store_errors("the model was not read")
 def fetch_generator(layout: Layout, model: str, folder: Path) -> Path:
     """Copy the generator that a run recorded into `folder`; where it is, a folder such as `models/generator`.
 
@@ -227,7 +249,7 @@ def fetch_generator(layout: Layout, model: str, folder: Path) -> Path:
 
     Raises:
         UserError: no run or several are meant, the registry has no such model, alias or version, the run has no model,
-            or one that another version of this project recorded otherwise.
+            or one that another version of this project recorded otherwise, or the store is away.
     """
     files = _version_at(layout, model) if model.startswith("models:") else _logged_at(layout, model)
     try:
@@ -296,14 +318,14 @@ def _version_at(layout: Layout, model: str) -> str:
 def store_key() -> str:
     """Which store is meant, without what its address may hold of a password."""
     address = os.environ.get("MLFLOW_TRACKING_URI")
-    return hashlib.sha256(_public(address).encode()).hexdigest()[:16] if address else "own"
+    return hashlib.sha256(public(address).encode()).hexdigest()[:16] if address else "own"
 
 
 def connect(layout: Layout) -> MlflowClient:
     """The store that MLFLOW_TRACKING_URI names, else SQLite at the repository's root.
 
     Raises:
-        MlflowException: a server does not answer.
+        StoreAway: it cannot be opened.
     """
     root, address = _root(layout), os.environ.get("MLFLOW_TRACKING_URI")
     own = root / "mlflow.db"
@@ -311,20 +333,45 @@ def connect(layout: Layout) -> MlflowClient:
     if not address:
         # MLflow puts it into the environment, where it would look like the user's choice from now on.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-    if mlflow.get_tracking_uri().startswith(("http://", "https://")):
-        # One that hangs is found in seconds, before it is asked anything that may take longer.
-        credentials = get_default_host_creds(mlflow.get_tracking_uri())
-        http_request(credentials, "/health", "GET", max_retries=0, timeout=PROBE_TIMEOUT_S)
-    with (root / ".mlflow.lock").open("w") as lock:
-        # The first client of an SQLite store makes its tables; two at the same time break it, and so does one that
-        # is killed.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not address and not own.exists():
+        _make_once(own)
+    with opening(mlflow.get_tracking_uri(), _limit_s()), _one_at_a_time(root):
+        return MlflowClient()
+
+
+def _limit_s() -> float:
+    """How long a store is waited for."""
+    text = os.environ.get("PIX2STREET_STORE_TIMEOUT_S", str(PROBE_TIMEOUT_S))
+    try:
+        limit_s = float(text)
+    except ValueError:
+        limit_s = 0.0
+    if not 0 < limit_s <= threading.TIMEOUT_MAX:
+        raise UserError(f"PIX2STREET_STORE_TIMEOUT_S: must be a number of seconds above 0, it is {text}")
+    return limit_s
+
+
+def _make_once(own: Path) -> None:
+    """The checkout's own store is there, whole."""
+    if own.exists():
+        return
+    with _one_at_a_time(own.parent):
+        if not own.exists():
             half_made = own.with_suffix(".db.new")
             half_made.unlink(missing_ok=True)
-            MlflowClient(f"sqlite:///{half_made}")
+            with opening(f"sqlite:///{half_made}", _limit_s()):
+                MlflowClient(f"sqlite:///{half_made}")
             half_made.rename(own)
-        return MlflowClient()
+
+
+@contextlib.contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Hold other processes off.
+
+    The first client of an SQLite store makes its tables; two at the same time break it, and so does one that is killed.
+    """
+    with (root / ".mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def experiment_of(layout: Layout) -> str:
@@ -348,13 +395,3 @@ def experiment_of(layout: Layout) -> str:
 def _root(layout: Layout) -> Path:
     """DVC runs queued experiments in temporary workspaces and says where the repository is."""
     return Path(os.environ.get("DVC_ROOT") or layout.root).resolve()
-
-
-def one_line(error: Exception) -> str:
-    """An error's kind and first line, without the password of an address."""
-    return _public(f"{type(error).__name__}: {error}".splitlines()[0])
-
-
-def _public(text: str) -> str:
-    """`text` without the user and password of an address."""
-    return re.sub(r"//[^/@\s]+@", "//", text)

@@ -6,6 +6,9 @@ import time
 
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
+END_S = 30
+"""A monitor that hangs in a driver holds up the end of a training no longer."""
+
 
 class SystemMetrics(SystemMetricsMonitor):
     """MLflow's samples of processor, memory, disk, network and GPUs, kept until somebody takes them.
@@ -14,7 +17,8 @@ class SystemMetrics(SystemMetricsMonitor):
     """
 
     def __init__(self):
-        super().__init__(run_id=None)
+        # MLflow's monitor opens the store that it would record in, for minutes if that is away, but asks no server.
+        super().__init__(run_id=None, tracking_uri="http://nobody.invalid")
         self._samples: list[tuple[str, float, int, int]] = []
         self._samples_lock = threading.Lock()
 
@@ -47,5 +51,5 @@ class SystemMetrics(SystemMetricsMonitor):
         """End the thread; what is left to take."""
         self._shutdown_event.set()
         if self._process is not None:
-            self._process.join(timeout=5)
+            self._process.join(timeout=END_S)
         return self.taken()

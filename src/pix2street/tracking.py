@@ -33,8 +33,9 @@ from pix2street.hashes import hash_of, protocol_hash
 from pix2street.layout import Layout
 from pix2street.lockfile import read_hashes
 from pix2street.pairs import Dataset, read_manifest
+from pix2street.probe import give_up, one_line
 from pix2street.spool import Spool
-from pix2street.store import EXPERIMENT, PARAMS_TAG, WEIGHTS_TAG, Delivery, connect, one_line, store_key
+from pix2street.store import EXPERIMENT, PARAMS_TAG, WEIGHTS_TAG, Delivery, connect, store_key
 from pix2street.system_metrics import SystemMetrics
 from pix2street.tables import read_table
 
@@ -263,6 +264,8 @@ class Run:
                 refused += delivery.deliver(entry)
         except Exception as error:  # noqa: BLE001
             self._reason = one_line(error)
+            if isinstance(error, MlflowException):  # the store was opened, and then failed, perhaps after seconds
+                self._reason = give_up(mlflow.get_tracking_uri(), error, "failed")
             if entry is None:
                 (self._kept if self._spool else self._lost).append(what)
             self._failures += 1

@@ -21,7 +21,7 @@ def start():
     def run(*arguments) -> int:
         process = context.Process(target=training.train_or_die, args=arguments, kwargs=CHANGES)
         process.start()
-        process.join(120)
+        process.join()
         return process.exitcode
 
     return run

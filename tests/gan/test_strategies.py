@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,17 +27,14 @@ class Training:
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def wait_for(self, text: str) -> None:
-        """Until it has written `text` to its standard error."""
-        seen = ""
-        while text not in seen:
-            piece = self.process.stderr.read(1)
-            assert piece, seen
-            seen += piece
+    def stands_still(self) -> None:
+        """It does, as it was told to."""
+        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), self.process.communicate()
 
     def end(self) -> tuple[int, str]:
         """Its exit code and all it wrote."""
-        output = "".join(self.process.communicate(timeout=300))
+        output = "".join(self.process.communicate(timeout=3600))
         return self.process.returncode, output
 
     def result(self) -> dict[str, np.ndarray]:
@@ -94,9 +92,11 @@ def test_a_killed_worker_ends_the_run_and_the_next_one_goes_on_exactly(tmp_path)
         (tmp_path / name).mkdir()
     whole = [training.result() for training in workers(tmp_path / "whole", *settings)]
     settings += ["--checkpoints", str(tmp_path / "checkpoints")]
-    chief, worker = workers(tmp_path / "pieces", *settings)
-    chief.wait_for(" 20/48 ")
+    chief, worker = workers(tmp_path / "pieces", *settings, "--stand-still-at", "20")
+    chief.stands_still()
+    worker.stands_still()
     worker.process.kill()
+    chief.process.send_signal(signal.SIGCONT)
     code, output = chief.end()
     assert code == 1
     assert "another worker has ended or cannot be reached" in output

@@ -252,7 +252,7 @@ for arguments in (["--help"], ["nothing", "--out", "out"], ["a.png", "--out", "o
 print([name for name in ("tensorflow", "keras", "mlflow") if name in sys.modules])
 """
     write_ids("a.png")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=3600)
     *_, nothing, generator, loaded = done.stdout.splitlines()
     assert nothing == "pix2street predict: nothing: no such file or folder"
     assert generator.startswith("pix2street predict: models/generator: no such folder; run `dvc repro`")

@@ -21,10 +21,9 @@ import requests
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
-from requests.adapters import HTTPAdapter
 from test_server import free_port
 from test_translator import save_moved
-from urllib3.util import Retry
+from web import first_answer
 
 from pix2street.batches import InputEncoding
 from pix2street.classes import cityscapes_classes
@@ -159,7 +158,7 @@ class Slow:
 
     def translate_all(self, *_):
         self.at_work.set()
-        self.end.wait(60)
+        self.end.wait()
         raise RuntimeError("no memory")
 
 
@@ -173,12 +172,12 @@ def test_more_requests_than_may_wait_are_refused_at_once_and_a_failure_frees_its
         except Refusal as refusal:
             answers.append((refusal.get_http_status_code(), str(refusal)))
 
-    threads = [threading.Thread(target=ask) for _ in range(2 + MAX_WAITING)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(2 + MAX_WAITING)]
     for thread in threads:
         thread.start()
     # All but one have a place, and none of them ends: the first answer is a refusal.
     while not answers:
-        slow.at_work.wait(60)
+        slow.at_work.wait()
         threads[-1].join(0.01)
     assert answers == [(429, answers[0][1])]
     with pytest.raises(Refusal, match="4 requests are being answered"):
@@ -250,10 +249,9 @@ def server(folder):
             start_new_session=True,
         )
     address = f"http://127.0.0.1:{port}"
-    with requests.Session() as session:
-        patience = Retry(total=120, connect=120, backoff_factor=0.1, backoff_max=1)
-        session.mount("http://", HTTPAdapter(max_retries=patience))
-        assert session.get(f"{address}/ping").ok, (layout.root / "log").read_text()
+    answer = first_answer(f"{address}/ping", process)
+    assert answer is not None, (layout.root / "log").read_text()
+    assert answer.ok
     yield address
     os.killpg(process.pid, 9)
     process.wait()
@@ -314,7 +312,7 @@ def test_the_documented_command_line_makes_a_photo(server, translator, tmp_path)
     (command,) = re.findall(r"```sh\n(printf .*?)```", page, re.S)
     (tmp_path / "input.png").write_bytes(png_bytes(IDS))
     command = command.replace("http://127.0.0.1:5001", server)
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stderr
     photo = decode((tmp_path / "photo.png").read_bytes(), "photo.png")
     assert (photo == translator.translate(IDS, "image")).all()
