@@ -24,9 +24,6 @@ from mlflow.utils.uri import get_uri_scheme
 ASK_AGAIN_AFTER_S = 300
 """A process asks a store that was away at most so often: a training is not slowed, and finds one that is back."""
 
-# MLflow prints a traceback where a database fails; whoever asked tells it in one line.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
 _given_up: dict[str, tuple[float, str]] = {}
 """When a store was given up in this process, and why, by its address."""
 
@@ -42,6 +39,8 @@ def opening(address: str, timeout_s: float) -> Iterator[None]:
     Raises:
         StoreAway: it gives no answer within `timeout_s`, it cannot be opened, or it was given up a short while ago.
     """
+    # MLflow prints a traceback where a database fails; whoever asked tells it in one line.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     when, reason = _given_up.get(address, (0.0, ""))
     if reason and time.monotonic() - when < ASK_AGAIN_AFTER_S:
         raise StoreAway(reason)
