@@ -1,5 +1,6 @@
 """What the page's server takes and what it refuses, asked without a browser."""
 
+import io
 import socket
 
 import numpy as np
@@ -114,6 +115,15 @@ def test_of_a_pair_the_half_must_be_told(client):
     assert "say Half: left or Half: right" in refused.json()["detail"]
     taken = client.post("/upload?half=right", content=pair, headers=PNG)
     assert taken.content == IDS.tobytes()
+
+
+def test_an_upload_that_is_stored_turned_is_shown_upright(client):
+    upright = client.post("/upload", content=png_bytes(IDS), headers=PNG)
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(IDS).transpose(Image.Transpose.ROTATE_90).save(buffer, "png", exif=exif)
+    turned = client.post("/upload", content=buffer.getvalue(), headers=PNG)
+    assert (turned.status_code, turned.content) == (200, upright.content)
 
 
 def test_uploads_are_held_to_type_size_and_pixels(client, monkeypatch):

@@ -102,6 +102,21 @@ def test_the_half_of_a_pair_is_told(served, translator):
     assert (pixels_of(photo) == translator.translate(np.tile(IDS, (2, 2))[:32, :32], "image")).all()
 
 
+def test_an_image_that_is_stored_turned_is_answered_upright(served, translator):
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(IDS).transpose(Image.Transpose.ROTATE_90).save(buffer, "png", exif=exif)
+    photo = pixels_of(served.predict(table(base64.b64encode(buffer.getvalue()).decode()))["image"][0])
+    assert (photo == translator.translate(IDS, "image")).all()
+
+
+def test_a_transparent_drawing_is_refused(served):
+    buffer = io.BytesIO()
+    Image.fromarray(IDS).save(buffer, "png", transparency=23)
+    with pytest.raises(Refusal, match="a transparent pixel has no class"):
+        served.predict(table(base64.b64encode(buffer.getvalue()).decode()))
+
+
 GIF = base64_of(IDS, "gif")
 TRUNCATED = base64.b64encode(png_bytes(NOISE)[:-200]).decode()
 BAD_IMAGES = [
