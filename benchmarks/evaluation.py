@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pix2street import numerics
+from pix2street.core import numerics
 
 if __name__ == "__main__":
     numerics.pin()
@@ -25,18 +25,18 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.pairs import read_pairs
 from pix2street.datasets.scene import draw_scene
-from pix2street.generators.unet import build_unet
 from pix2street.judges.inception import SIDE_PX, Inception
 from pix2street.judges.segmenter import Card
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
-from pix2street.pairs import read_pairs
-from pix2street.runtime import prepare
+from pix2street.models.unet import build_unet
 from pix2street.steps.download import download
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
+from pix2street.training.runtime import prepare
 
 SIDE, FILTERS, BATCH = 256, 16, 16
 

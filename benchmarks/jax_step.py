@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pix2street import numerics
+from pix2street.core import numerics
 
 if __name__ == "__main__":
     numerics.choose_backend("jax")
@@ -25,9 +25,9 @@ import keras
 import numpy as np
 from counting import step_gigaflop
 
-from pix2street.gan.losses import LOSS_NAMES, pix2pix_losses
-from pix2street.gan.patchgan import build_patchgan
-from pix2street.generators.unet import build_unet
+from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
+from pix2street.layers.patchgan import build_patchgan
+from pix2street.models.unet import build_unet
 
 EPOCH_PAIRS = 400
 """Of facades, the smallest set of the paper."""
@@ -54,7 +54,7 @@ def build_step(
     l1_weight: float,
     disc_loss_weight: float,
 ) -> Step:
-    """A compiled function of one batch that updates both networks, by the mathematics of `pix2street.gan.step`.
+    """A compiled function of one batch that updates both networks, by the mathematics of `pix2street.training.step`.
 
     Both updates follow from the same weights and share one pass of D(x, G(x)). The networks and optimizers themselves
     stay as they are; both optimizers must be built.

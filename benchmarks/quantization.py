@@ -18,9 +18,9 @@ import onnxruntime
 from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from pix2street.images import read_ids, read_rgb
+from pix2street.core.images import read_ids, read_rgb
+from pix2street.core.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
 from pix2street.metrics.pixels import l1
-from pix2street.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
 
 BATCHES = (1, 8)
 CONVOLUTIONS = ["Conv", "ConvTranspose", "MatMul"]

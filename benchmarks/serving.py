@@ -33,7 +33,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 import pix2street
-from pix2street.translation import serving
+from pix2street.inference import serving
 
 TIMEOUT_S = 30
 CLIENTS = (1, 2, 4)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pix2street import numerics
+from pix2street.core import numerics
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,17 +25,17 @@ import numpy as np
 import tensorflow as tf
 from counting import step_gigaflop
 
-from pix2street import norms
-from pix2street.batches import InputEncoding, epoch_order, open_pairs, training_batches
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.images import write_png
+from pix2street.core.pairs import Pair
 from pix2street.datasets.scene import draw_scene
-from pix2street.gan.adam import OnePassAdam, build_adam
-from pix2street.gan.loop import build_run
-from pix2street.gan.patchgan import build_patchgan
-from pix2street.gan.step import STEP_NAMES, build_step
-from pix2street.generators.unet import build_unet
-from pix2street.images import write_png
-from pix2street.pairs import Pair
+from pix2street.layers import norms
+from pix2street.layers.patchgan import build_patchgan
+from pix2street.models.unet import build_unet
+from pix2street.training.adam import OnePassAdam, build_adam
+from pix2street.training.batches import InputEncoding, epoch_order, open_pairs, training_batches
+from pix2street.training.loop import build_run
+from pix2street.training.step import STEP_NAMES, build_step
 
 L1_WEIGHT = 100.0
 

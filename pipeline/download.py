@@ -1,6 +1,6 @@
 """download: get the data set as pairs of images."""
 
-from pix2street.files import fresh_folder
+from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage

@@ -1,14 +1,14 @@
 """generate: the photo of every held-out input, and the baselines'."""
 
-from pix2street.files import fresh_folder
+from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.runtime import prepare
     from pix2street.steps.generate import generate_photos
+    from pix2street.training.runtime import prepare
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
     with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:

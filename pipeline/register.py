@@ -1,16 +1,16 @@
 """register: a model that keeps its limits becomes a version in the registry; any other is refused, and it says why."""
 
-from pix2street.errors import UserError
-from pix2street.files import read_json, sha256_of, with_keys, write_json
+from pix2street.core.errors import UserError
+from pix2street.core.files import read_json, sha256_of, with_keys, write_json
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.registry import register_accepted, withdraw_refused
     from pix2street.steps.register import as_text, decide, failures_of
-    from pix2street.tracking import Run
+    from pix2street.tracking.registry import register_accepted, withdraw_refused
+    from pix2street.tracking.run import Run
 
     metrics = read_json(layout.metrics, with_keys("generated"))
     decision = decide(

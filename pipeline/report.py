@@ -3,12 +3,12 @@
 import platform
 from importlib.metadata import version
 
-from pix2street.files import fresh_folder, read_json, with_keys, write_bytes, write_text
+from pix2street.core.files import fresh_folder, read_json, with_keys, write_bytes, write_text
+from pix2street.core.pairs import Dataset, plain_name
+from pix2street.core.tables import read_table
 from pix2street.layout import Layout
-from pix2street.pairs import Dataset, plain_name
 from pix2street.params import Params
 from pix2street.stage import run_stage
-from pix2street.tables import read_table
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc", "mlflow")
 
@@ -17,7 +17,7 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.reporting.examples import Folders, read_examples, read_extremes
     from pix2street.reporting.model_card import as_model_card
     from pix2street.steps.report import render_report
-    from pix2street.tracking import Run
+    from pix2street.tracking.run import Run
 
     metrics = read_json(layout.metrics, with_keys("split", "pairs", "generated", "baselines"))
     folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)

@@ -1,14 +1,14 @@
 """segment: get the judge, a network that says what can be seen in a photo."""
 
-from pix2street.files import fresh_folder
+from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.runtime import prepare
     from pix2street.steps.segment import make_judge
+    from pix2street.training.runtime import prepare
 
     prepare("segment.device", params.segment.device, params.segment.seed, **params.compute.model_dump())
     with fresh_folder(layout.segmenter) as folder:

@@ -1,13 +1,13 @@
 """split: make an input and a target of the working size of every pair."""
 
-from pix2street.files import fresh_folder
+from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.pairs import count_notes, read_manifest
+    from pix2street.core.pairs import count_notes, read_manifest
     from pix2street.steps.split import split_pairs
 
     with fresh_folder(layout.split) as folder:

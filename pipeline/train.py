@@ -3,18 +3,18 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pix2street.files import fresh_folder
+from pix2street.core.files import fresh_folder
+from pix2street.core.numerics import kernels
+from pix2street.core.tables import write_table
 from pix2street.layout import Layout
-from pix2street.numerics import kernels
 from pix2street.params import Params
 from pix2street.stage import run_stage
-from pix2street.tables import write_table
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.runtime import STRATEGIES, prepare, worker_of
     from pix2street.steps.train import open_checkpoints, train_pix2pix
-    from pix2street.tracking import Run
+    from pix2street.tracking.run import Run
+    from pix2street.training.runtime import STRATEGIES, prepare, worker_of
 
     prepare(
         "train.device",

@@ -2,7 +2,7 @@
 
 import shutil
 
-from pix2street.files import write_json, write_text
+from pix2street.core.files import write_json, write_text
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage

@@ -1,6 +1,6 @@
 import os
 
-from pix2street import numerics
+from pix2street.core import numerics
 
 # Before anything that computes is loaded, by this file or by any test.
 numerics.pin()
@@ -8,9 +8,9 @@ numerics.pin()
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from pix2street.classes import cityscapes_classes  # noqa: E402
-from pix2street.images import write_png  # noqa: E402
-from pix2street.pairs import Dataset, Pair, write_manifest  # noqa: E402
+from pix2street.core.classes import cityscapes_classes  # noqa: E402
+from pix2street.core.images import write_png  # noqa: E402
+from pix2street.core.pairs import Dataset, Pair, write_manifest  # noqa: E402
 
 # No test knows how fast this machine is: a store that answers is waited for.
 os.environ["PIX2STREET_STORE_TIMEOUT_S"] = "3600"

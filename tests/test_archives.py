@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from pix2street.archives import Limits, open_source, random_reader, walk
-from pix2street.errors import UserError
+from pix2street.core.archives import Limits, open_source, random_reader, walk
+from pix2street.core.errors import UserError
 
 LIMITS = Limits(max_files=100, max_gib=1.0, max_ratio=100.0)
 KIND = pytest.mark.parametrize("kind", ["zip", "tar"])

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pix2street.batches import (
+from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import to_unit, write_png
+from pix2street.core.pairs import Pair
+from pix2street.training.batches import (
     InputEncoding,
     epoch_order,
     open_pairs,
@@ -10,10 +14,6 @@ from pix2street.batches import (
     segmentation_batches,
     training_batches,
 )
-from pix2street.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
-from pix2street.errors import UserError
-from pix2street.images import to_unit, write_png
-from pix2street.pairs import Pair
 
 CLASSES = cityscapes_classes()
 COLOR = InputEncoding("color", CLASSES)

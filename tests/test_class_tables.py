@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pix2street.class_tables import NAMED_TABLES, read_class_table, with_void
-from pix2street.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
-from pix2street.errors import UserError
+from pix2street.core.class_tables import NAMED_TABLES, read_class_table, with_void
+from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.errors import UserError
 
 HEADER = "id,name,red,green,blue,evaluated"
 ROWS = ("0,void,0,0,0,0", "7,road,128,64,128,1", "26,car,0,0,142,1")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pix2street.classes import VOID, ClassTable, cityscapes_classes
+from pix2street.core.classes import VOID, ClassTable, cityscapes_classes
 
 TABLE = cityscapes_classes()
 

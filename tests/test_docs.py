@@ -34,11 +34,11 @@ COVERED = {
     r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",
     r"pix2street profiles": "test_profiles.py::",
     r"pix2street use \w+": "test_profiles.py::",
-    r"pix2street predict .*": "translation/test_predict.py::",
-    r"pix2street export": "translation/test_export.py::",
-    r"export MLFLOW_TRACKING_URI=sqlite:///mlflow.db": "translation/test_serving.py::",
-    r"(MLFLOW_TRACKING_URI=\S+ )?mlflow models serve .*": "translation/test_serving.py::",
-    r"printf .*": "translation/test_serving.py::",
+    r"pix2street predict .*": "inference/test_predict.py::",
+    r"pix2street export": "inference/test_export.py::",
+    r"export MLFLOW_TRACKING_URI=sqlite:///mlflow.db": "inference/test_serving.py::",
+    r"(MLFLOW_TRACKING_URI=\S+ )?mlflow models serve .*": "inference/test_serving.py::",
+    r"printf .*": "inference/test_serving.py::",
     r"pix2street promote.*": "test_registry.py::",
     r"pix2street sync": "test_server.py::test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything",
     r"dvc repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
@@ -75,7 +75,7 @@ IN_PASSING = {
     r"dvc repro (--force|validate|--force --single-item register)": (
         "test_pipeline.py::test_a_refused_model_is_not_registered_and_ends_the_pipeline_only_where_it_must_not_be"
     ),
-    r"mlflow models serve": "translation/test_serving.py::",
+    r"mlflow models serve": "inference/test_serving.py::",
     r"dvc exp run": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
     r"source \.venv/bin/activate|python -m http\.server --directory site": "Python's own",
 }

@@ -8,13 +8,13 @@ from PIL import Image
 from ruamel.yaml import YAML
 from sources import LIMITS
 
-from pix2street import doctor
-from pix2street.class_tables import cityscapes_train_ids
-from pix2street.classes import cityscapes_classes
 from pix2street.cli import main
+from pix2street.core.class_tables import cityscapes_train_ids
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.pairs import read_manifest
+from pix2street.datasets import doctor
 from pix2street.datasets.scene import draw_scene
-from pix2street.errors import UserError
-from pix2street.pairs import read_manifest
 from pix2street.params import parse_params
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs

@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from test_pipeline import Project
 
-from pix2street.files import sha256_of
+from pix2street.core.files import sha256_of
 
 WHO = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from web import serving
 
-from pix2street.errors import UserError
-from pix2street.fetching import cache_folder, fetch_file, fetched_sha256
+from pix2street.core.errors import UserError
+from pix2street.core.fetching import cache_folder, fetch_file, fetched_sha256
 
 CONTENT = bytes(range(256)) * 20
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

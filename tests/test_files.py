@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pix2street.errors import UserError
-from pix2street.files import fresh_folder, read_json, user_path, with_keys, write_json, write_text
+from pix2street.core.errors import UserError
+from pix2street.core.files import fresh_folder, read_json, user_path, with_keys, write_json, write_text
 
 
 def test_a_folder_is_there_whole_or_not_at_all(tmp_path):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2street.errors import UserError
-from pix2street.formats import HEAD_BYTES, READ_HERE, ending_for, format_of, stem_of, why_no_image, why_unwanted
-from pix2street.images import read_rgb
+from pix2street.core.errors import UserError
+from pix2street.core.formats import HEAD_BYTES, READ_HERE, ending_for, format_of, stem_of, why_no_image, why_unwanted
+from pix2street.core.images import read_rgb
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype(np.uint8)
 

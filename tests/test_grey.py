@@ -14,19 +14,23 @@ from fastapi.testclient import TestClient
 from inception_graph import write_graph
 from PIL import Image
 
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import decode, luma, read_ids, read_photo, read_rgb, write_png
+from pix2street.core.pairs import Dataset, read_manifest, read_pairs
 from pix2street.datasets.scene import draw_scene
 from pix2street.demo.server import NAME, create_app
-from pix2street.errors import UserError
-from pix2street.images import decode, luma, read_ids, read_photo, read_rgb, write_png
+from pix2street.inference.export import export_generator
+from pix2street.inference.files import Job
+from pix2street.inference.predict import translate_files
+from pix2street.inference.serving import ServedTranslator
+from pix2street.inference.translator import Translator
 from pix2street.judges.inception import Inception
 from pix2street.judges.segmenter import Segmenter
-from pix2street.networks import load_network
-from pix2street.pairs import Dataset, read_manifest, read_pairs
+from pix2street.layers.networks import load_network
 from pix2street.params import read_params
 from pix2street.reporting.examples import Folders, read_examples, read_extremes
 from pix2street.reporting.model_card import as_model_card
-from pix2street.runtime import STRATEGIES
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.report import render_report
@@ -34,11 +38,7 @@ from pix2street.steps.segment import make_judge
 from pix2street.steps.split import split_pairs
 from pix2street.steps.train import train_pix2pix
 from pix2street.steps.validate import refuse_failures, validate_split
-from pix2street.translation.export import export_generator
-from pix2street.translation.files import Job
-from pix2street.translation.predict import translate_files
-from pix2street.translation.serving import ServedTranslator
-from pix2street.translation.translator import Translator
+from pix2street.training.runtime import STRATEGIES
 
 ROOT = Path(__file__).parents[1]
 PARAMS = read_params(ROOT / "params.yaml")

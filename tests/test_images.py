@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from pix2street.datasets.scene import draw_scene
-from pix2street.errors import UserError
-from pix2street.images import (
+from pix2street.core.errors import UserError
+from pix2street.core.images import (
     FIRST,
     ON_WHITE,
     OPAQUE,
@@ -30,6 +29,7 @@ from pix2street.images import (
     to_unit,
     write_png,
 )
+from pix2street.datasets.scene import draw_scene
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 

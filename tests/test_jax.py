@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pix2street.numerics import choose_backend
+from pix2street.core.numerics import choose_backend
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHAPE = (32, 32, 3)
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.skipif(
 
 
 def build_networks(norm: str) -> tuple:
-    from pix2street.gan.patchgan import build_patchgan
-    from pix2street.generators.unet import build_unet
+    from pix2street.layers.patchgan import build_patchgan
+    from pix2street.models.unet import build_unet
 
     unet = {"norm": norm, "upsample": UPSAMPLE_OF_NORM[norm], "product_side_px": 8, "dropout_share": 0.0}
     return build_unet(SHAPE, 3, 4, 0, **unet), build_patchgan(SHAPE, SHAPE, 4, 0, norm)
@@ -51,7 +51,7 @@ def on_tensorflow(norm: str) -> tuple[dict, dict]:
     """The weights and the batch that both backends start from, and what TensorFlow makes of them."""
     import tensorflow as tf
 
-    from pix2street.gan.losses import LOSS_NAMES, pix2pix_losses
+    from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
 
     rng = np.random.default_rng(0)
     networks = generator, discriminator = build_networks(norm)
@@ -79,7 +79,7 @@ def on_jax(norm: str, start: dict) -> dict:
     import keras
     from jax_step import build_step, state_of
 
-    from pix2street.gan.losses import LOSS_NAMES, pix2pix_losses
+    from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
 
     networks = generator, discriminator = build_networks(norm)
     inputs, targets = start[f"{norm}|inputs"], start[f"{norm}|targets"]

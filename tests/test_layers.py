@@ -130,9 +130,9 @@ def test_scripts_import_steps_and_never_a_network():
 
 
 def test_violations_are_found():
-    assert faults_of("gan/loop.py", "from pix2street.generators.unet import build_unet")
+    assert faults_of("gan/loop.py", "from pix2street.models.unet import build_unet")
     assert faults_of("steps/train.py", "from pix2street.steps.split import split_pairs")
     assert faults_of("images.py", "from pix2street.steps import split")
     assert faults_of("metrics/l1.py", "import tensorflow as tf")
     assert faults_of("steps/train.py", "import mlflow.keras")
-    assert not faults_of("steps/train.py", "from pix2street.gan.loop import train_epochs")
+    assert not faults_of("steps/train.py", "from pix2street.training.loop import train_epochs")

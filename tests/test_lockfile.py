@@ -1,7 +1,7 @@
 import hashlib
 
-from pix2street.files import write_text
-from pix2street.lockfile import md5_of, read_hashes
+from pix2street.core.files import write_text
+from pix2street.tracking.lockfile import md5_of, read_hashes
 
 YAML = """
 stages:

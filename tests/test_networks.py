@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from pix2street.errors import UserError
-from pix2street.networks import load_network, save_network
+from pix2street.core.errors import UserError
+from pix2street.layers.networks import load_network, save_network
 
 
 def network(units: int) -> keras.Model:

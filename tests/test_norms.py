@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pix2street.norms import NORMS, BatchNorm, ImageNorm
+from pix2street.layers.norms import NORMS, BatchNorm, ImageNorm
 
 IMAGES = np.random.default_rng(0).normal(2, 3, (3, 4, 5, 6)).astype("float32")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pix2street import numerics
-from pix2street.errors import UserError
-from pix2street.files import sha256_of
+from pix2street.core import numerics
+from pix2street.core.errors import UserError
+from pix2street.core.files import sha256_of
 
 TESTS = Path(__file__).parent
 KERAS_JSON = {
@@ -65,9 +65,9 @@ def train(split: Path, folder: Path) -> None:
     from test_train import SETTINGS
 
     from pix2street.metrics.frechet import distance_of
-    from pix2street.runtime import STRATEGIES, prepare
     from pix2street.steps.segment import make_judge
     from pix2street.steps.train import train_pix2pix
+    from pix2street.training.runtime import STRATEGIES, prepare
 
     prepare("train.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
     for name in ("generator", "samples", "judge"):
@@ -87,7 +87,7 @@ def serve(generator: Path, source: Path, photo: Path) -> None:
 
     import pandas as pd
 
-    from pix2street.translation.serving import _load_pyfunc
+    from pix2street.inference.serving import _load_pyfunc
 
     image = base64.b64encode(source.read_bytes()).decode()
     answer = _load_pyfunc(str(generator)).predict(pd.DataFrame({"image": [image], "name": [source.stem]}))
@@ -222,7 +222,7 @@ def test_every_script_pins_before_it_loads_what_computes():
             assert pins, path
             assert min(pins) < min(imports), path
             checked.append(path.name)
-    assert {"training.py", "worker.py", "evaluation.py", "jax_step.py"} <= set(checked)
+    assert {"tiny_training.py", "worker.py", "evaluation.py", "jax_step.py"} <= set(checked)
 
 
 def _loads_what_computes(node: ast.stmt) -> bool:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pix2street.errors import UserError
-from pix2street.pairs import Dataset, pair_id_of, plain_name, refuse_unusable
+from pix2street.core.errors import UserError
+from pix2street.core.pairs import Dataset, pair_id_of, plain_name, refuse_unusable
 
 NAMES = [
     "NA", "nan", "null", "None", "1e5", "007", "True", " x ", 'a,b "c"', "=1+1", "=41", "-x", "%41", "a#b", "con",

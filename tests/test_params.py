@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pix2street.errors import UserError
+from pix2street.core.errors import UserError
 from pix2street.params import read_params
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"

@@ -14,8 +14,8 @@ from disk import small_disk
 from ruamel.yaml import YAML
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
-from pix2street import saved_view
-from pix2street.images import png_bytes
+from pix2street.core.images import png_bytes
+from pix2street.tracking import saved_view
 
 ROOT = Path(__file__).parents[1]
 TINY = {

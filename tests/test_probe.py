@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from web import serving
 
-from pix2street import probe, stage, store
+from pix2street import stage
 from pix2street.cli import main
-from pix2street.errors import UserError
-from pix2street.images import write_png
+from pix2street.core.errors import UserError
+from pix2street.core.images import write_png
 from pix2street.layout import Layout
-from pix2street.probe import StoreAway, public
-from pix2street.store import connect
-from pix2street.tracking import Run, deliver_all
+from pix2street.tracking.probe import StoreAway, public
+from pix2street.tracking.run import Run, deliver_all, probe, store
+from pix2street.tracking.store import connect
 
 ROOT = Path(__file__).parents[1]
 PARAMS = {"train": {"epochs": 2}}

@@ -14,7 +14,7 @@ from sources import pix2pix_archive, small_download
 from test_pipeline import Project
 from web import serving
 
-from pix2street.errors import UserError
+from pix2street.core.errors import UserError
 from pix2street.params import Download, read_params
 from pix2street.profiles import (
     as_table,

@@ -12,20 +12,20 @@ import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
 
-from pix2street.batches import InputEncoding
-from pix2street.errors import UserError
-from pix2street.files import write_json, write_text
-from pix2street.generators.unet import build_unet
-from pix2street.images import decode, png_bytes
+from pix2street.core.errors import UserError
+from pix2street.core.files import write_json, write_text
+from pix2street.core.images import decode, png_bytes
+from pix2street.inference.translator import Translator
+from pix2street.inference.usage import Usage
+from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
-from pix2street.networks import save_network
-from pix2street.registry import promote, register_accepted, withdraw_refused
+from pix2street.models.unet import build_unet
 from pix2street.steps.register import decide
-from pix2street.store import fetch_generator
-from pix2street.tracking import Run
-from pix2street.translation.translator import Translator
-from pix2street.usage import Usage
+from pix2street.tracking.registry import promote, register_accepted, withdraw_refused
+from pix2street.tracking.run import Run
+from pix2street.tracking.store import fetch_generator
+from pix2street.training.batches import InputEncoding
 
 PAIRS = 40
 L1 = {"first": 0.2, "near": 0.2, "better": 0.19, "worse": 0.21, "unlike": 0.1}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2street.spool import Spool
+from pix2street.tracking.spool import Spool
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_entries_come_back_in_order_with_copies_of_their_files(spool, tmp_path):
 
 def test_a_folder_is_one_process_at_a_time(spool, tmp_path):
     claim = (
-        "import sys; from pathlib import Path; from pix2street.spool import Spool\n"
+        "import sys; from pathlib import Path; from pix2street.tracking.spool import Spool\n"
         "for spool in Spool.unclaimed(Path(sys.argv[1])): print(spool.about['key']); spool.close()"
     )
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pix2street.errors import UserError
-from pix2street.tables import TEXT_COLUMNS, as_csv, parse_table, read_table, write_table
+from pix2street.core.errors import UserError
+from pix2street.core.tables import TEXT_COLUMNS, as_csv, parse_table, read_table, write_table
 
 SPECIAL = [
     "", "NA", "N/A", "null", "nan", "NaN", "None", "<NA>", "007", "1e5", "-0", "inf", "True", " x ", "a,b", '"', '""',

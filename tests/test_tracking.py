@@ -12,21 +12,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pix2street import saved_view
-from pix2street import store as mlflow_store
-from pix2street.batches import InputEncoding
-from pix2street.errors import UserError
-from pix2street.files import sha256_of, write_json, write_text
-from pix2street.generators.unet import build_unet
-from pix2street.images import write_png
+from pix2street.core.errors import UserError
+from pix2street.core.files import sha256_of, write_json, write_text
+from pix2street.core.images import write_png
+from pix2street.core.pairs import Dataset, write_manifest
+from pix2street.inference.usage import Usage
+from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
-from pix2street.networks import save_network
-from pix2street.pairs import Dataset, write_manifest
-from pix2street.spool import Spool
-from pix2street.store import Delivery, fetch_run
-from pix2street.system_metrics import SystemMetrics
-from pix2street.tracking import Run, deliver_all
-from pix2street.usage import Usage
+from pix2street.models.unet import build_unet
+from pix2street.tracking import store as mlflow_store
+from pix2street.tracking.run import Run, deliver_all, saved_view
+from pix2street.tracking.spool import Spool
+from pix2street.tracking.store import Delivery, fetch_run
+from pix2street.tracking.system_metrics import SystemMetrics
+from pix2street.training.batches import InputEncoding
 
 PARAMS = {"train": {"epochs": 2}, "generate": {"norm": "batch", "dropout": True}}
 METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": None}

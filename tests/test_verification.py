@@ -11,8 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pix2street.cli import main
-from pix2street.errors import UserError
-from pix2street.verification import DIFFERS, NOT_MADE, SAME, TOLERATED, Row, first_diverged, verify
+from pix2street.core.errors import UserError
+from pix2street.verification.verify import DIFFERS, NOT_MADE, SAME, TOLERATED, Row, first_diverged, verify
 
 FILES = {
     "params.yaml": "count: 2\ncompute: 1\n",

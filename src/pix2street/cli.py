@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pix2street import numerics
-from pix2street.errors import UserError
-from pix2street.files import user_path, write_text
+from pix2street.core import numerics
+from pix2street.core.errors import UserError
+from pix2street.core.files import user_path, write_text
 from pix2street.layout import Layout
 from pix2street.profiles import as_table, expectation, read_profile, use_profile
 from pix2street.stage import load_quietly, with_clear_errors
@@ -21,7 +21,7 @@ WHICH_MODEL = (
     "default: models/generator"
 )
 EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
-"""As `translation.export.FORMATS`, which cannot be asked before TensorFlow is loaded."""
+"""As `inference.export.FORMATS`, which cannot be asked before TensorFlow is loaded."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -191,7 +191,7 @@ def _add_commands_on_models(commands: Any) -> None:
 def compare_runs(options: argparse.Namespace) -> None:
     """Print how two runs compare and write the same as a page."""
     from pix2street.reporting.comparison import Result, as_page, as_text, compare
-    from pix2street.store import fetch_run
+    from pix2street.tracking.store import fetch_run
 
     results = []
     for run in (options.run_a, options.run_b):
@@ -212,7 +212,7 @@ def compare_runs(options: argparse.Namespace) -> None:
 
 def look_at_source(options: argparse.Namespace) -> None:
     """Print what a folder or archive would be read as."""
-    from pix2street.doctor import diagnose
+    from pix2street.datasets.doctor import diagnose
     from pix2street.params import read_params
 
     diagnosis = diagnose(options.path, read_params(Layout(Path.cwd()).params).download)
@@ -241,7 +241,7 @@ def choose_profile(options: argparse.Namespace) -> None:
 def promote_candidate(options: argparse.Namespace) -> None:
     """Make the candidate the champion, or say why it is not."""
     from pix2street.params import read_params
-    from pix2street.registry import promote
+    from pix2street.tracking.registry import promote
 
     layout = Layout(Path.cwd())
     params = read_params(layout.params).register_
@@ -251,7 +251,7 @@ def promote_candidate(options: argparse.Namespace) -> None:
 def verify_commit(options: argparse.Namespace) -> None:
     """Print an out a row, recorded and made again; a difference is an error."""
     from pix2street.params import read_params
-    from pix2street.verification import as_text, commit_of, first_diverged, uncommitted, verify
+    from pix2street.verification.verify import as_text, commit_of, first_diverged, uncommitted, verify
 
     checkout = Path.cwd()
     commit = commit_of(checkout, options.revision)
@@ -281,7 +281,7 @@ def _folder_for(kept: Path | None) -> Iterator[Path]:
 
 def predict_photos(options: argparse.Namespace) -> None:
     """Write the photos of all inputs; those that have none are an error at the end."""
-    from pix2street.translation.files import find_inputs, plan
+    from pix2street.inference.files import find_inputs, plan
 
     if options.variants > 1 and options.dropout is False:
         raise UserError(f"{_SAME_VARIANTS}; leave out --no-dropout or --variants")
@@ -292,7 +292,7 @@ def predict_photos(options: argparse.Namespace) -> None:
     with _translator(options) as translator:
         if options.variants > 1 and not translator.usage.dropout:
             raise UserError(f"{_SAME_VARIANTS} for this generator; add --dropout or leave out --variants")
-        from pix2street.translation.predict import translate_files
+        from pix2street.inference.predict import translate_files
 
         outcome = translate_files(translator, jobs, options.half, options.batch)
     print(f"photos in {options.out}: {sum(str(job.source) not in outcome.failures for job in jobs)}")
@@ -312,9 +312,9 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
     """The `Translator` of the generator that `--model` means, computing as `generate` did."""
     with _generator_of(options.model) as folder:
         load_quietly("tensorflow")
-        from pix2street.runtime import prepare
-        from pix2street.translation.translator import Translator
-        from pix2street.usage import Usage
+        from pix2street.inference.translator import Translator
+        from pix2street.inference.usage import Usage
+        from pix2street.training.runtime import prepare
 
         usage = Usage.read(folder)
         if differences := numerics.differing_kernels(usage.kernels):
@@ -336,7 +336,7 @@ def _generator_of(model: str | None) -> Iterator[Path]:
             f"{folder}: no such folder; run `dvc repro` or `dvc pull` there, or name as --model a folder, an MLflow "
             "run, or models:/NAME@ALIAS"
         )
-    from pix2street.store import fetch_generator
+    from pix2street.tracking.store import fetch_generator
 
     with tempfile.TemporaryDirectory() as fetched:
         yield fetch_generator(Layout(Path.cwd()), model, Path(fetched))
@@ -356,7 +356,7 @@ def _count(text: str) -> int:
 
 def sync_runs(options: argparse.Namespace) -> None:
     """Record what was kept while the tracking store was away."""
-    from pix2street.tracking import deliver_all
+    from pix2street.tracking.run import deliver_all
 
     layout = Layout(Path.cwd())
     print(f"runs brought up to date: {deliver_all(layout)}")
@@ -380,8 +380,8 @@ def export_model(options: argparse.Namespace) -> None:
     """Write the exported files and print how they compare."""
     with _generator_of(options.model) as folder:
         load_quietly("tensorflow")
-        from pix2street.runtime import prepare
-        from pix2street.translation.export import as_text, export_generator
+        from pix2street.inference.export import as_text, export_generator
+        from pix2street.training.runtime import prepare
 
         prepare("--threads", "cpu", 0, intra_op_threads=options.threads, inter_op_threads=1)
         report = export_generator(folder, options.data, options.out, options.judge, options.format, options.threads)

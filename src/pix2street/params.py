@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pix2street.archives import Limits
-from pix2street.class_tables import NAMED_TABLES
-from pix2street.errors import UserError
+from pix2street.core.archives import Limits
+from pix2street.core.class_tables import NAMED_TABLES
+from pix2street.core.errors import UserError
 from pix2street.layout import Layout
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from pix2street.errors import UserError
-from pix2street.files import write_text
+from pix2street.core.errors import UserError
+from pix2street.core.files import write_text
 from pix2street.params import Section, describe_faults, load_yaml, parse_params, read_yaml_text
 
 BASE = "quick"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pix2street import numerics
-from pix2street.errors import UserError
-from pix2street.files import REMAKE
+from pix2street.core import numerics
+from pix2street.core.errors import UserError
+from pix2street.core.files import REMAKE
 from pix2street.layout import Layout
 from pix2street.params import Params, load_yaml, read_params, read_yaml_text
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pix2street.core.errors import UserError
+from pix2street.core.files import as_yaml
 from pix2street.datasets.arrangement import ArrangementError, arrange, propose
 from pix2street.datasets.folder_names import fold
-from pix2street.errors import UserError
-from pix2street.files import as_yaml
 from pix2street.params import parse_params
 
 SOURCE = Path("source")

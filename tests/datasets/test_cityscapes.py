@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sources import LIMITS, PASSWORD, USERNAME, cityscapes_files, cityscapes_site, frames, zipped
 
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import png_bytes, read_ids, read_rgb, resize_labels, resize_photo
 from pix2street.datasets.cityscapes import fetch
-from pix2street.errors import UserError
-from pix2street.images import png_bytes, read_ids, read_rgb, resize_labels, resize_photo
 
 SETTINGS = {
     "limits": LIMITS, "height_px": 32, "width_px": 32, "train_pairs": 12, "val_pairs": 4, "site": "http://127.0.0.1:9",

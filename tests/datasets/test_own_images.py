@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from sources import LIMITS
 
-from pix2street.accounting import settle
+from pix2street.core.accounting import settle
+from pix2street.core.errors import UserError
+from pix2street.core.pairs import read_left_out, read_manifest, read_pairs
 from pix2street.datasets.colorization import fetch
-from pix2street.errors import UserError
-from pix2street.pairs import read_left_out, read_manifest, read_pairs
 from pix2street.steps.split import split_pairs
 
 SETTINGS = {

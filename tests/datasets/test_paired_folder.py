@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sources import LIMITS
 
+from pix2street.core.errors import UserError
+from pix2street.core.images import png_bytes
 from pix2street.datasets.arrangement import divide_groups
 from pix2street.datasets.paired_folder import fetch
-from pix2street.errors import UserError
-from pix2street.images import png_bytes
 
 SETTINGS = {
     "limits": LIMITS, "title": "Mine", "licence": "own", "home_page": "", "form": "right", "input_folder": "inputs",

@@ -2,8 +2,8 @@ import pytest
 from sources import LIMITS, PIX2PIX_SETS, pix2pix_archive, tarred
 from web import serving
 
+from pix2street.core.errors import UserError
 from pix2street.datasets.pix2pix_sets import fetch
-from pix2street.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
 from pix2street.datasets.scene import draw_scene
 
 CLASSES = cityscapes_classes()

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pix2street.accounting import read_left_out
-from pix2street.doctor import diagnose
-from pix2street.errors import UserError
-from pix2street.pairs import read_left_out as left_out_in_manifest
-from pix2street.pairs import read_manifest
+from pix2street.core.accounting import read_left_out
+from pix2street.core.errors import UserError
+from pix2street.core.pairs import read_left_out as left_out_in_manifest
+from pix2street.core.pairs import read_manifest
+from pix2street.datasets.doctor import diagnose
 from pix2street.params import parse_params
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs

@@ -1,14 +1,14 @@
 """Two tiny generators behind the page: one of classes with validation inputs to start from, one of colours without."""
 
 import pytest
-from translation.test_translator import save_moved
+from inference.test_translator import save_moved
 
-from pix2street.batches import InputEncoding
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
 from pix2street.demo.drawings import examples_of
 from pix2street.demo.server import create_app
-from pix2street.translation.translator import Translator
-from pix2street.usage import Usage
+from pix2street.inference.translator import Translator
+from pix2street.inference.usage import Usage
+from pix2street.training.batches import InputEncoding
 
 
 @pytest.fixture(scope="session")

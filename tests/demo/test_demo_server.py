@@ -6,19 +6,19 @@ import socket
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from inference.test_translator import save_moved
 from PIL import Image
-from translation.test_translator import save_moved
 
-from pix2street import runtime
-from pix2street.batches import InputEncoding
-from pix2street.classes import cityscapes_classes
 from pix2street.cli import main
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import decode, jpeg_bytes, png_bytes, resize_labels
 from pix2street.demo import server
 from pix2street.demo.server import NAME, is_known, is_loopback, serve
 from pix2street.demo.turns import Full, Replaced, Turns
-from pix2street.errors import UserError
-from pix2street.images import decode, jpeg_bytes, png_bytes, resize_labels
-from pix2street.usage import Usage
+from pix2street.inference.usage import Usage
+from pix2street.training import runtime
+from pix2street.training.batches import InputEncoding
 
 RAW = {"Content-Type": "application/octet-stream"}
 PNG = {"Content-Type": "image/png"}

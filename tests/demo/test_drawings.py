@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from pix2street.batches import InputEncoding
-from pix2street.class_tables import pascal_voc
-from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.class_tables import pascal_voc
+from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.images import read_ids
 from pix2street.demo.drawings import examples_of, palette_of
-from pix2street.images import read_ids
-from pix2street.usage import Usage
+from pix2street.inference.usage import Usage
+from pix2street.training.batches import InputEncoding
 
 LABELS = Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0)
 COLORS = replace(LABELS, encoding=InputEncoding("color", None))

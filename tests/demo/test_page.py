@@ -10,9 +10,9 @@ import uvicorn
 from browser import CHROMIUM
 from playwright.sync_api import sync_playwright
 
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.images import decode, png_bytes
 from pix2street.demo.server import NAME
-from pix2street.images import decode, png_bytes
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 COLORS = cityscapes_classes().colors

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pix2street.images import write_png
+from pix2street.core.images import write_png
 from pix2street.judges.feature_files import real_features, write_features
 
 

@@ -10,8 +10,8 @@ from inception_graph import small_graph, write_graph
 from PIL import Image
 from web import serving
 
-from pix2street.errors import UserError
-from pix2street.images import write_png
+from pix2street.core.errors import UserError
+from pix2street.core.images import write_png
 from pix2street.judges.inception import GRAPH, GRAPH_SHA256, Inception, fetch_inception
 
 SHAPE = (48, 64, 3)
@@ -220,7 +220,7 @@ def test_a_wrong_archive_is_refused_and_nothing_stays(cache, served, reason):
 
 
 def test_without_a_network_the_way_out_is_said(cache, monkeypatch):
-    monkeypatch.setattr("pix2street.fetching.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pix2street.core.fetching.time.sleep", lambda seconds: None)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/inception.tgz"
     with pytest.raises(UserError, match=r"given up after .* put it anywhere and set `evaluate.inception: <path>`"):

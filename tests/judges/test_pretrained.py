@@ -12,9 +12,9 @@ from cityscapesscripts.helpers.labels import trainId2label
 from keras import layers
 from segformer import small_segformer
 
-from pix2street.errors import UserError
+from pix2street.core.errors import UserError
 from pix2street.judges.pretrained import IMAGENET_MEAN, IMAGENET_STD, SEGFORMERS, load_keras_model, load_segformer
-from pix2street.networks import save_network
+from pix2street.layers.networks import save_network
 
 PRESET = SEGFORMERS[0]
 AGAIN = """
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from pix2street.judges.pretrained import load_segformer
-from pix2street.networks import load_network, save_network
+from pix2street.layers.networks import load_network, save_network
 
 preset, folder = sys.argv[1], Path(sys.argv[3])
 network = load_network(folder, "segmenter")

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from pix2street.classes import ClassEntry, ClassTable
-from pix2street.errors import UserError
-from pix2street.images import read_ids, write_png
+from pix2street.core.classes import ClassEntry, ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_ids, write_png
 from pix2street.judges.segmenter import Card, Segmenter
 
 ENTRIES = [(5, "dark", True), (6, "void", False), (9, "light", True)]

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from pix2street.errors import UserError
-from pix2street.images import to_unit, write_png
+from pix2street.core.errors import UserError
+from pix2street.core.images import to_unit, write_png
 from pix2street.metrics import METRICS, Samples
 from pix2street.metrics.pixels import l1, measure, psnr, ssim
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
-from pix2street.errors import UserError
-from pix2street.images import write_png
+from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import write_png
 from pix2street.metrics import METRICS, Samples
 from pix2street.metrics.segmentation import confusion_matrix, counts_of, measure, resampled, scores_of
 

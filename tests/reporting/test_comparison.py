@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 from browser import CHROMIUM, look_at
 
-from pix2street.classes import ClassEntry, ClassTable
-from pix2street.errors import UserError
-from pix2street.files import write_bytes, write_json
-from pix2street.images import png_bytes
+from pix2street.core.classes import ClassEntry, ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.files import write_bytes, write_json
+from pix2street.core.images import png_bytes
+from pix2street.core.tables import write_table
 from pix2street.metrics import METRICS, Samples, bootstrap
 from pix2street.metrics.segmentation import counts_of
 from pix2street.reporting.comparison import Result, Row, as_page, as_text, compare
-from pix2street.tables import write_table
 
 TABLE = ClassTable((ClassEntry(1, "road", (0, 0, 0), True), ClassEntry(2, "car", (1, 1, 1), True)))
 PAIRS = 40

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from pix2street.images import read_ids, read_rgb, write_png
-from pix2street.pairs import read_pairs
+from pix2street.core.images import read_ids, read_rgb, write_png
+from pix2street.core.pairs import read_pairs
 from pix2street.reporting.examples import SEEN_GENERATED, SEEN_TARGET, Folders, read_examples, read_extremes
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pix2street.classes import ClassTable, cityscapes_classes
+from pix2street.core.classes import ClassTable, cityscapes_classes
 from pix2street.reporting.published import published_rows
 
 CLASSES = cityscapes_classes()

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pix2street.classes import cityscapes_classes
-from pix2street.images import png_bytes
-from pix2street.pairs import Dataset
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.images import png_bytes
+from pix2street.core.pairs import Dataset
 from pix2street.reporting.examples import Example
 from pix2street.steps.report import render_report
 

@@ -9,10 +9,10 @@ import pytest
 from inception_graph import write_graph
 from segformer import small_segformer
 
-from pix2street.errors import UserError
-from pix2street.images import read_ids, read_rgb, write_png
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_ids, read_rgb, write_png
+from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.judges import inception
-from pix2street.pairs import Dataset, read_pairs
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import mean_colors
 from pix2street.steps.segment import make_judge

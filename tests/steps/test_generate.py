@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from pix2street.batches import InputEncoding
-from pix2street.classes import cityscapes_classes
-from pix2street.files import sha256_of
-from pix2street.generators import GENERATORS
-from pix2street.images import read_rgb
-from pix2street.networks import load_network, save_network
-from pix2street.pairs import read_pairs
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.files import sha256_of
+from pix2street.core.images import read_rgb
+from pix2street.core.pairs import read_pairs
+from pix2street.inference.usage import Usage
+from pix2street.layers.networks import load_network, save_network
+from pix2street.models import GENERATORS
 from pix2street.steps.generate import generate_photos, mean_colors
-from pix2street.usage import Usage
+from pix2street.training.batches import InputEncoding
 
 SETTINGS = {"seed": 0, "norm": "batch", "dropout": True}
 

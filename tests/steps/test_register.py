@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2street.files import write_json
+from pix2street.core.files import write_json
 from pix2street.params import read_params
 from pix2street.steps.register import as_text, decide, failures_of
 

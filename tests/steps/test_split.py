@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pix2street.classes import ClassEntry, ClassTable, cityscapes_classes
-from pix2street.errors import UserError
-from pix2street.images import EdgeSettings, read_ids, read_rgb, write_png
-from pix2street.pairs import Dataset, read_left_out, read_manifest, read_pairs
+from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import EdgeSettings, read_ids, read_rgb, write_png
+from pix2street.core.pairs import Dataset, read_left_out, read_manifest, read_pairs
 from pix2street.steps.split import split_pairs
 
 SETTINGS = {"height_px": 32, "width_px": 48, "snap_tolerance": 32.0}

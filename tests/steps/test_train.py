@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pix2street.batches import InputEncoding
-from pix2street.errors import UserError
-from pix2street.gan.step import STEP_NAMES
-from pix2street.images import read_rgb
-from pix2street.networks import load_network
-from pix2street.pairs import write_manifest
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_rgb
+from pix2street.core.pairs import write_manifest
+from pix2street.inference.usage import Usage
+from pix2street.layers.networks import load_network
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.train import hold_out, train_pix2pix
-from pix2street.usage import Usage
+from pix2street.training.batches import InputEncoding
+from pix2street.training.step import STEP_NAMES
 
 SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,

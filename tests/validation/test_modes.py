@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pix2street.images import read_stored
-from pix2street.pairs import TARGET_MODES
+from pix2street.core.images import read_stored
+from pix2street.core.pairs import TARGET_MODES
 from pix2street.validation.modes import way_out_of
 
 MODES = ("1", "L", "P", "RGB", "CMYK", "I;16", "I", "F", "YCbCr")

@@ -12,13 +12,13 @@ import requests
 from platformdirs import user_data_path
 from tqdm import tqdm
 
-from pix2street.accounting import row_of, settle
-from pix2street.archives import Limits, open_source, random_reader
-from pix2street.classes import cityscapes_classes
-from pix2street.errors import UserError
-from pix2street.fetching import cache_folder, fetch_file
-from pix2street.images import decode, resize_labels, resize_photo, write_png
-from pix2street.pairs import Dataset
+from pix2street.core.accounting import row_of, settle
+from pix2street.core.archives import Limits, open_source, random_reader
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.fetching import cache_folder, fetch_file
+from pix2street.core.images import decode, resize_labels, resize_photo, write_png
+from pix2street.core.pairs import Dataset
 
 ARCHIVES = {"gtFine": "gtFine_trainvaltest.zip", "leftImg8bit": "leftImg8bit_trainvaltest.zip"}
 SIZES = {"gtFine": "241 MB", "leftImg8bit": "11 GB"}

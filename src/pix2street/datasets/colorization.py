@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from pix2street.core.pairs import Dataset
 from pix2street.datasets.own_images import fetch_photos
-from pix2street.pairs import Dataset
 
 
 def fetch(folder: Path, *, title: str, licence: str, home_page: str, group_pattern: str | None, **source) -> Dataset:

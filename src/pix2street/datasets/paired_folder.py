@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pix2street.archives import Limits, Source, open_source
-from pix2street.class_tables import NAMED_TABLES, read_class_table, shared_colors, with_void
-from pix2street.classes import ClassTable
+from pix2street.core.archives import Limits, Source, open_source
+from pix2street.core.class_tables import NAMED_TABLES, read_class_table, shared_colors, with_void
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.pairs import Dataset
 from pix2street.datasets.arrangement import arrange
 from pix2street.datasets.own_images import copy_images, images_of, say_notes
-from pix2street.errors import UserError
-from pix2street.pairs import Dataset
 
 SHARED_COLOR = {
     "ids": "a generator can tell them apart with train.input_encoding: onehot alone",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from pix2street.core.images import EdgeSettings
+from pix2street.core.pairs import Dataset
 from pix2street.datasets.own_images import fetch_photos
-from pix2street.images import EdgeSettings
-from pix2street.pairs import Dataset
 
 
 def fetch(

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.classes import cityscapes_classes
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.images import write_png
+from pix2street.core.pairs import Dataset
 from pix2street.datasets.scene import draw_scene
-from pix2street.images import write_png
-from pix2street.pairs import Dataset
 
 
 def fetch(

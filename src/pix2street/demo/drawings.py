@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pix2street.classes import ClassTable, cityscapes_classes
+from pix2street.core.classes import ClassTable, cityscapes_classes
+from pix2street.core.images import read_ids, read_rgb, resize_labels
+from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.datasets.scene import draw_scene
-from pix2street.images import read_ids, read_rgb, resize_labels
-from pix2street.pairs import Dataset, read_pairs
-from pix2street.usage import Usage
+from pix2street.inference.usage import Usage
 
 EXAMPLES = 12
 

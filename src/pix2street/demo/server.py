@@ -17,12 +17,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from pix2street.core.errors import UserError
+from pix2street.core.images import UPLOAD_TYPES, Stored, decode_upload, png_bytes, resize_labels, resize_photo
 from pix2street.demo.drawings import palette_of
 from pix2street.demo.turns import Full, Replaced, Turns
-from pix2street.errors import UserError
-from pix2street.images import UPLOAD_TYPES, Stored, decode_upload, png_bytes, resize_labels, resize_photo
-from pix2street.translation.inputs import to_input
-from pix2street.translation.translator import Translator
+from pix2street.inference.inputs import to_input
+from pix2street.inference.translator import Translator
 
 NAME = "drawing"
 """What the noise of every photo is drawn for, as the pair_id is in `generate`."""

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.fetching import cache_folder
-from pix2street.files import sha256_of
+from pix2street.core.fetching import cache_folder
+from pix2street.core.files import sha256_of
 from pix2street.judges.inception import Inception
 
 

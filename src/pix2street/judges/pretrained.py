@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 import keras
 from keras import layers
 
-from pix2street.classes import cityscapes_classes
-from pix2street.errors import UserError
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
 
 SEGFORMERS = tuple(f"segformer_b{size}_cityscapes_1024" for size in range(6))
 """KerasHub's presets trained on Cityscapes, from the fastest to the most accurate."""

@@ -12,12 +12,12 @@ from typing import Self
 import keras
 import numpy as np
 
-from pix2street.classes import VOID, ClassTable
-from pix2street.errors import UserError
-from pix2street.files import read_json, sha256_of, write_json
-from pix2street.images import read_rgb, resize_labels, resize_photo, write_png
+from pix2street.core.classes import VOID, ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.files import read_json, sha256_of, write_json
+from pix2street.core.images import read_rgb, resize_labels, resize_photo, write_png
 from pix2street.judges.pretrained import SEGFORMERS, need_keras_hub
-from pix2street.networks import load_network, save_network
+from pix2street.layers.networks import load_network, save_network
 
 TRAINED = "trained"
 FEATURE_LAYER = "encode_4"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from pix2street.errors import UserError
-from pix2street.images import read_photo
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_photo
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.samples import Samples
 

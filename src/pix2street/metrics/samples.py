@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pix2street.classes import ClassTable
+from pix2street.core.classes import ClassTable
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pix2street.classes import ClassTable
-from pix2street.errors import UserError
-from pix2street.images import read_ids
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_ids
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.samples import Samples
 

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pix2street.errors import UserError
-from pix2street.files import read_json, with_keys
-from pix2street.images import data_uri
+from pix2street.core.errors import UserError
+from pix2street.core.files import read_json, with_keys
+from pix2street.core.images import data_uri
+from pix2street.core.pairs import pair_id_of
+from pix2street.core.tables import read_table
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.segmentation import resampled
-from pix2street.pairs import pair_id_of
 from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
-from pix2street.tables import read_table
 
 SHARED = ("shared", "intervals")
 """Parts of the protocol that every score depends on."""

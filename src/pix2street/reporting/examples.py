@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pix2street.images import png_bytes, read_ids, read_rgb
-from pix2street.pairs import Dataset, read_pairs
+from pix2street.core.images import png_bytes, read_ids, read_rgb
+from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.reporting.scores import title_of
 
 BASELINES = ("mean_color", "untrained")

@@ -7,8 +7,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pix2street.gan.verdict import FAULT_LIMITS
 from pix2street.reporting.scores import title_of
+from pix2street.reporting.training_verdict import FAULT_LIMITS
 
 COLORS = {"generated": "#c2410c", "ceiling": "#0f766e", "mean_color": "#64748b", "untrained": "#a1a1aa"}
 STYLE = {
@@ -58,7 +58,7 @@ def losses(history: pd.DataFrame, disc_loss_weight: float) -> str:
 
 
 def diagnostics(history: pd.DataFrame) -> str:
-    """What `gan/diagnostics.py` measures after every epoch: four panels, each beside what a fault would be."""
+    """What `training/diagnostics.py` measures after every epoch: four panels, each beside what a fault would be."""
     panels = {
         "patches told right": {"disc_real_accuracy": "real", "disc_generated_accuracy": "generated"},
         "photos differ, as real ones do: 1": {"diversity": "diversity", "sensitivity": "sensitivity"},

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pix2street.gan.verdict import verdict as verdict_on
-from pix2street.pairs import Dataset
+from pix2street.core.pairs import Dataset
 from pix2street.reporting.scores import fid_warning, formatted, grey_note, score_rows, title_of, title_of_score
+from pix2street.reporting.training_verdict import verdict as verdict_on
 
 # Which way a score is good: 1 where more is better.
 SIGNS = {"mean_iou": 1, "pixel_accuracy": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1}

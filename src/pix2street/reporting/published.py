@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from pix2street.classes import ClassTable, cityscapes_classes
-from pix2street.tables import parse_table
+from pix2street.core.classes import ClassTable, cityscapes_classes
+from pix2street.core.tables import parse_table
 
 TEXT_COLUMNS = ("method", "judge", "judged_px", "void", "source")
 SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")

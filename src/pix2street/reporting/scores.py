@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pix2street.pairs import Dataset
+from pix2street.core.pairs import Dataset
 
 TITLES = {
     "mean_iou": ("mean IoU", "0 to 1"),

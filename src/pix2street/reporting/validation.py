@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pix2street.images import data_uri, jpeg_bytes, read_ids, read_rgb, thumbnail
-from pix2street.pairs import Dataset, read_left_out
+from pix2street.core.images import data_uri, jpeg_bytes, read_ids, read_rgb, thumbnail
+from pix2street.core.pairs import Dataset, read_left_out
 
 SHOWN = 6
 FAULTS_SHOWN = 100

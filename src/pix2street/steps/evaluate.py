@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pix2street.errors import UserError
-from pix2street.images import read_rgb
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_rgb
+from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
-from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
-from pix2street.tables import as_csv
 
 RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",

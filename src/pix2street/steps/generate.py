@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.batches import plain_batches
-from pix2street.generators.inference import as_inference, translate
-from pix2street.images import read_ids, read_photo, write_png
-from pix2street.networks import load_network, load_untrained
-from pix2street.pairs import HELD_OUT_SPLITS, Pair, read_pairs
-from pix2street.usage import Usage
+from pix2street.core.images import read_ids, read_photo, write_png
+from pix2street.core.pairs import HELD_OUT_SPLITS, Pair, read_pairs
+from pix2street.inference.in_use import as_inference, translate
+from pix2street.inference.usage import Usage
+from pix2street.layers.networks import load_network, load_untrained
+from pix2street.training.batches import plain_batches
 
 
 def generate_photos(

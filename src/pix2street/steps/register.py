@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pix2street.hashes import protocol_hash
+from pix2street.core.hashes import protocol_hash
 from pix2street.metrics import segmentation
 
 JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter"}

@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pix2street.gan.verdict import verdict as verdict_on
-from pix2street.images import data_uri
-from pix2street.pairs import Dataset
+from pix2street.core.images import data_uri
+from pix2street.core.pairs import Dataset
 from pix2street.reporting import figures
 from pix2street.reporting.examples import Example
 from pix2street.reporting.published import published_rows
 from pix2street.reporting.scores import fid_warning, formatted, grey_note, score_rows, title_of
+from pix2street.reporting.training_verdict import verdict as verdict_on
 
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
 

@@ -6,16 +6,16 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from pix2street.batches import segmentation_batches
-from pix2street.classes import ClassTable
-from pix2street.errors import UserError
-from pix2street.files import write_json
-from pix2street.generators.unet import build_unet
-from pix2street.images import read_rgb
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.files import write_json
+from pix2street.core.images import read_rgb
+from pix2street.core.pairs import Dataset, Pair, read_pairs
 from pix2street.judges.pretrained import SEGFORMERS, load_keras_model, load_segformer
 from pix2street.judges.segmenter import TRAINED, Card, Segmenter, train_segmenter
 from pix2street.metrics import segmentation
-from pix2street.pairs import Dataset, Pair, read_pairs
+from pix2street.models.unet import build_unet
+from pix2street.training.batches import segmentation_batches
 
 
 def make_judge(

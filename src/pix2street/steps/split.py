@@ -13,13 +13,13 @@ import pandas as pd
 from scipy import ndimage
 from tqdm import tqdm
 
-from pix2street.accounting import LEFT_OUT, read_left_out
-from pix2street.borders import describe_borders
-from pix2street.classes import ClassTable
-from pix2street.errors import UserError
-from pix2street.files import sha256_of
-from pix2street.formats import has_image_ending
-from pix2street.images import (
+from pix2street.core.accounting import LEFT_OUT, read_left_out
+from pix2street.core.borders import describe_borders
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.files import sha256_of
+from pix2street.core.formats import has_image_ending
+from pix2street.core.images import (
     MAX_PX,
     Stored,
     edges,
@@ -32,7 +32,7 @@ from pix2street.images import (
     resize_photo,
     write_png,
 )
-from pix2street.pairs import (
+from pix2street.core.pairs import (
     SPLITS,
     TARGET_CHANNELS,
     TARGET_MODES,

@@ -11,21 +11,21 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pix2street.batches import InputEncoding, epoch_order, open_pairs, plain_batches, training_batches
-from pix2street.errors import UserError
-from pix2street.files import sha256_of, write_bytes
-from pix2street.gan.checkpoint import Checkpoints, training_key
-from pix2street.gan.diagnostics import diagnose
-from pix2street.gan.loop import train_epochs
-from pix2street.gan.patchgan import build_patchgan
-from pix2street.generators import GENERATORS
-from pix2street.generators.inference import as_inference, copy_weights, predict, translate
-from pix2street.images import contact_sheet, png_bytes, read_ids, read_photo, read_rgb
-from pix2street.networks import save_network
-from pix2street.numerics import kernels
-from pix2street.pairs import Dataset, Pair, read_manifest, read_pairs
-from pix2street.runtime import Strategy
-from pix2street.usage import Usage
+from pix2street.core.errors import UserError
+from pix2street.core.files import sha256_of, write_bytes
+from pix2street.core.images import contact_sheet, png_bytes, read_ids, read_photo, read_rgb
+from pix2street.core.numerics import kernels
+from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.inference.in_use import as_inference, copy_weights, predict, translate
+from pix2street.inference.usage import Usage
+from pix2street.layers.networks import save_network
+from pix2street.layers.patchgan import build_patchgan
+from pix2street.models import GENERATORS
+from pix2street.training.batches import InputEncoding, epoch_order, open_pairs, plain_batches, training_batches
+from pix2street.training.checkpoint import Checkpoints, training_key
+from pix2street.training.diagnostics import diagnose
+from pix2street.training.loop import train_epochs
+from pix2street.training.runtime import Strategy
 
 OnEpoch = Callable[[int, dict[str, float], Path | None], None]
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pix2street.classes import ClassTable
-from pix2street.errors import UserError
-from pix2street.files import sha256_of
-from pix2street.images import read_ids, read_rgb
-from pix2street.pairs import SPLITS, Dataset, Pair, count_notes, read_left_out, read_manifest, read_pairs
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.files import sha256_of
+from pix2street.core.images import read_ids, read_rgb
+from pix2street.core.pairs import SPLITS, Dataset, Pair, count_notes, read_left_out, read_manifest, read_pairs
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pix2street.borders import between_ratio, seams
-from pix2street.pairs import Dataset
+from pix2street.core.borders import between_ratio, seams
+from pix2street.core.pairs import Dataset
 
 NAMES_SHOWN = 6
 AT_BORDERS = 0.45

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pix2street.classes import ClassTable
-from pix2street.numbering import explain_unknown, misread_share, off_by_one
-from pix2street.pairs import Dataset
+from pix2street.core.classes import ClassTable
+from pix2street.core.numbering import explain_unknown, misread_share, off_by_one
+from pix2street.core.pairs import Dataset
 from pix2street.validation.derived import shares_of
 
 

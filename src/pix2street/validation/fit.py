@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from pix2street.images import resize_box
+from pix2street.core.images import resize_box
 
 SIDE_PX = 128
 BLOCK_PAIRS = 512

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pix2street.pairs import TARGET_MODES
+from pix2street.core.pairs import TARGET_MODES
 
 GREY_MODES = ("1", "L")
 """Modes that hold no colour, in at most 8 bits."""

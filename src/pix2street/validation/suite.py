@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from pix2street.pairs import SPLITS, TARGET_MODES, Dataset
+from pix2street.core.pairs import SPLITS, TARGET_MODES, Dataset
 from pix2street.validation.borders import BorderFindings
 from pix2street.validation.class_ids import IdFindings
 from pix2street.validation.modes import way_out_of

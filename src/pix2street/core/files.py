@@ -1,0 +1,153 @@
+"""Files and folders that are there whole or not at all, and read with one message where they are not as written."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+from pix2street.core.errors import UserError
+
+MAX_NAME_BYTES = 255
+"""What the usual file systems take as one name."""
+
+REMAKE = "run `dvc repro`, which makes it"
+"""The way out where an output of the pipeline is missing or damaged."""
+
+T = TypeVar("T")
+
+
+@contextmanager
+def fresh_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `path` when the block ends well; on any error nothing of it stays.
+
+    What stood at `path` before is replaced only then.
+    """
+    partial = _partial_of(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, creating its folder; a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial_of(path)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _partial_of(path: Path) -> Path:
+    """Return where `path` is written before it is whole: a hidden name beside it, short where its own is long."""
+    name = f".{path.name}.partial"
+    if len(os.fsencode(name)) > MAX_NAME_BYTES:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.partial"
+    return path.with_name(name)
+
+
+def user_path(text: str) -> Path:
+    """Return the path that a user wrote: `~` at its beginning is a home folder."""
+    return Path(os.path.expanduser(text))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with a last newline; refuses NaN and infinities, which JSON does not know."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def as_yaml(values: Mapping[str, Any], indent: int = 0) -> str:
+    """Return nested settings as the block of YAML in which they stand in `params.yaml`.
+
+    Args:
+        values: sections of sections; a mapping three levels down is written on one line.
+        indent: spaces before every line.
+    """
+    yaml = YAML()
+    yaml.width = 1000
+    stream = io.StringIO()
+    yaml.dump(_laid_out(values, 0), stream)
+    return textwrap.indent(stream.getvalue(), " " * indent).rstrip()
+
+
+def _laid_out(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        mapping = CommentedMap((key, _laid_out(one, depth + 1)) for key, one in value.items())
+        if depth > 2:
+            mapping.fa.set_flow_style()
+        return mapping
+    # A pattern is read more easily between quotes even where YAML needs none.
+    return SingleQuotedScalarString(value) if isinstance(value, str) and value.startswith("^") else value
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_text(path: Path, way_out: str = REMAKE) -> str:
+    """Return the text of a file that `write_text` wrote; no line end is changed.
+
+    Raises:
+        UserError: the file is missing or is no UTF-8; `way_out` says what the user can do.
+    """
+    try:
+        return path.read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{path}: no such file; {way_out}") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path}: must be a file, it is a folder; {way_out}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: must be UTF-8 text, byte {error.start} is none; {way_out}") from error
+
+
+def read_json(path: Path, parse: Callable[[Any], T], way_out: str = REMAKE) -> T:
+    """Return what `parse` makes of the JSON in a file that `write_json` wrote.
+
+    Raises:
+        UserError: as `read_text`; or the file is no whole JSON, or `parse` does not find in it what it needs.
+    """
+    text = read_text(path, way_out)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: must be whole JSON, it is not ({error}); {way_out}") from error
+    try:
+        return parse(value)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        fault = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}: is not as this version writes it ({fault}); {way_out}") from error
+
+
+def with_keys(*keys: str) -> Callable[[Any], dict[str, Any]]:
+    """Return a `parse` for `read_json`: the JSON itself, which must be an object that holds these keys."""
+
+    def parse(value: Any) -> dict[str, Any]:
+        for key in keys:
+            value[key]
+        return dict(value)
+
+    return parse

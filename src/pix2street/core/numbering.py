@@ -1,0 +1,196 @@
+"""Which table the class ids of a set follow, where they do not follow the one they are read by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pix2street.core.class_tables import HEADER, NAMED_TABLES, VOID_ROW
+from pix2street.core.classes import ClassTable
+
+FAMILIES = (
+    ("cityscapes", "cityscapes_evaluated", "cityscapes_train_ids"),
+    ("pascal_voc",),
+    ("ade20k", "ade20k_from_zero"),
+)
+"""Tables of the same classes under other numbers."""
+
+FAMILY_SHARE = 0.8
+"""Of a table's evaluated classes that must have the names of a family's."""
+
+MIN_WON_CLASSES = 3
+"""Ids that another table scores and this one does not; a set with fewer may well be honest and half unlabelled."""
+
+VOID_AFTER = {"cityscapes_train_ids": 19}
+"""An id just after the classes that people use for void as well."""
+
+MASKS = ({0, 255}, {0, 1})
+MIN_GAIN = 0.2
+"""By how much more another table must score to be proposed for one that may lack rows."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """A named table that knows all ids of a set.
+
+    Args:
+        name: as `download.paired_folder.classes` takes it.
+        void_id: one that must be added to it, None for none.
+        evaluated_share: of what was weighed, in classes that it evaluates.
+        won: ids that it evaluates and the set's own table does not.
+    """
+
+    name: str
+    void_id: int | None
+    evaluated_share: float
+    won: tuple[int, ...]
+
+    @property
+    def settings(self) -> str:
+        void = f" and void_id: {self.void_id}" if self.void_id is not None else ""
+        return f"download.paired_folder.classes: {self.name}{void}"
+
+
+def evaluated_share(classes: ClassTable, weights: Mapping[int, float]) -> float:
+    """Return the share of the weights whose ids are of evaluated classes; 0 of nothing.
+
+    Args:
+        weights: of each id that occurs, e.g. its share of the pixels.
+    """
+    total = sum(weights.values())
+    return sum(weights[i] for i in _evaluated(classes) & weights.keys()) / total if total else 0.0
+
+
+def likely_other(classes: ClassTable, weights: Mapping[int, float]) -> Other | None:
+    """Return the table of the same classes under other numbers that knows all ids and scores most; None for none."""
+    mine = _evaluated(classes)
+    found = []
+    for name in _family(classes):
+        table = NAMED_TABLES[name]()
+        known, evaluated = {entry.id for entry in table.entries}, _evaluated(table)
+        extra = weights.keys() - known
+        if table != classes and extra <= {VOID_AFTER.get(name)}:
+            share = evaluated_share(table, weights)
+            won = tuple(sorted((evaluated & weights.keys()) - mine))
+            found.append(Other(name, next(iter(extra), None), share, won))
+    return max(found, key=lambda other: other.evaluated_share, default=None)
+
+
+def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[float, str]:
+    """Return how many more pixels another table of the same classes would score, and what to do; 0 and "" for none.
+
+    It is 1 where no pixel is of an evaluated class. All ids must be known to `classes`.
+
+    Args:
+        shares: of all pixels, by the ids that occur.
+    """
+    mine, other = evaluated_share(classes, shares), likely_other(classes, shares)
+    if shares and not mine and set(shares) in MASKS:
+        return 1.0, _as_mask(set(shares))
+    if other and (len(other.won) >= MIN_WON_CLASSES or not mine) and other.evaluated_share > mine:
+        return round(other.evaluated_share - mine, 6) if mine else 1.0, _sentence(classes, shares, other)
+    if shares and not mine:
+        return 1.0, "No pixel is of an evaluated class, so that nothing could be scored; correct the class table."
+    return 0.0, ""
+
+
+def off_by_one(classes: ClassTable, shares: Mapping[int, float]) -> str:
+    """Return what speaks for ids that are one too low for the table, in a sentence; empty where nothing does.
+
+    That is void before the first class (or 255) with more pixels than any class, and a last class that never occurs. It
+    proves nothing: a set may be mostly unlabelled.
+    """
+    evaluated = _evaluated(classes)
+    first, last = min(evaluated, default=0), max(evaluated, default=0)
+    voids = [entry for entry in classes.entries if entry.is_void and entry.id in (first - 1, 255)]
+    most = max(voids, key=lambda entry: shares.get(entry.id, 0.0), default=None)
+    if most is None or last in shares or not 0 < shares.get(most.id, 0.0) == max(shares.values()):
+        return ""
+    name = next(entry.name for entry in classes.entries if entry.id == last)
+    return (
+        f"{most.id} {most.name} has {shares[most.id]:.0%} of the pixels, more than any class, and {last} {name} never "
+        "occurs: look at reports/validate/index.html whether every id is one too low for the class table"
+    )
+
+
+def table_of_unknown(classes: ClassTable, weights: Mapping[int, float]) -> Other | None:
+    """Return the table that ids seem to follow where `classes` does not know all of them; None where there is none.
+
+    Args:
+        weights: of each id that occurs, known or not, e.g. in how many inputs.
+    """
+    other = likely_other(classes, weights)
+    if other is None or set(weights) in MASKS:
+        return None
+    gain = other.evaluated_share - evaluated_share(classes, weights)
+    return other if _is_whole(classes) or gain >= MIN_GAIN else None
+
+
+def explain_unknown(classes: ClassTable, weights: Mapping[int, float]) -> str:
+    """Say what ids that the table does not know may mean, and the way out; arguments as in `table_of_unknown`."""
+    seen, known = set(weights), {entry.id for entry in classes.entries}
+    unknown = seen - known
+    if other := table_of_unknown(classes, weights):
+        return f"The ids look like those of {other.name}: set {other.settings}."
+    if seen in MASKS:
+        return _as_mask(seen)
+    if unknown == {255}:
+        return (
+            "255 usually marks pixels that nobody labelled. Where it does, add this row to the class table (its "
+            f"columns are {HEADER}), or set download.paired_folder.void_id: 255:\n  {VOID_ROW}"
+        )
+    if unknown == {0}:
+        return (
+            "0 often marks pixels that nobody labelled. Where it does, add the row 0,void,0,0,0,0 to the class table "
+            "or set download.paired_folder.void_id: 0; where it is the first class, subtract 1 from every id of the "
+            "table."
+        )
+    if unknown == {max(known - {255}, default=0) + 1} and 0 in known:
+        return "The ids go one beyond the table. Where they count from 1, add 1 to every id of the table" + (
+            ", and a row for 0 where that marks pixels that nobody labelled: 0,void,0,0,0,0." if 0 in seen else "."
+        )
+    return (
+        "Add a row for each of these ids to the class table, e.g. for pixels that nobody labelled "
+        f"{min(unknown, default=255)},void,0,0,0,0; or give their pixels the ids of other classes."
+    )
+
+
+def _sentence(classes: ClassTable, shares: Mapping[int, float], other: Other) -> str:
+    names = {entry.id: entry.name for entry in classes.entries}
+    now = ", ".join(f"{class_id} {names[class_id]}" for class_id in other.won[:6])
+    never = [entry.name for entry in classes.entries if entry.evaluated and entry.id not in shares]
+    absent = f"; {', '.join(never[:6])} never occur" if never else ""
+    return (
+        f"By this table {evaluated_share(classes, shares):.0%} of the pixels are of evaluated classes (not evaluated "
+        f"are {now}{absent}), by {other.name} {other.evaluated_share:.0%}. If the ids are those of {other.name}, set "
+        f"{other.settings}."
+    )
+
+
+def _as_mask(seen: set[int]) -> str:
+    low, high = sorted(seen)
+    return (
+        f"The inputs hold {low} and {high} alone, as a mask does. A class table of two rows reads it, e.g. as "
+        f"classes.csv beside the images:\n  {HEADER}\n  {low},background,0,0,0,1\n  {high},object,255,255,255,1\n"
+        "  and in params.yaml under download.paired_folder:\n  classes: classes.csv\n  label_pixels: ids"
+    )
+
+
+def _family(classes: ClassTable) -> tuple[str, ...]:
+    """Return the names of the tables with the same classes as this one; none where its classes are its own."""
+    mine = _evaluated_names(classes)
+    shared = [len(mine & _evaluated_names(NAMED_TABLES[family[0]]())) for family in FAMILIES]
+    best = max(shared)
+    return FAMILIES[shared.index(best)] if mine and best >= FAMILY_SHARE * len(mine) else ()
+
+
+def _is_whole(classes: ClassTable) -> bool:
+    """Say whether it has all classes of its family, and so needs no further row."""
+    family = _family(classes)
+    return bool(family) and _evaluated_names(classes) == _evaluated_names(NAMED_TABLES[family[0]]())
+
+
+def _evaluated(classes: ClassTable) -> set[int]:
+    return {entry.id for entry in classes.entries if entry.evaluated}
+
+
+def _evaluated_names(classes: ClassTable) -> set[str]:
+    return {entry.name.casefold() for entry in classes.entries if entry.evaluated}

@@ -1,0 +1,143 @@
+"""What decides numbers beside the parameters: Keras' settings, and variables that the libraries below it read.
+
+All of it is set here, once for every entry: a user's own settings of Keras, TensorFlow, oneDNN, XLA and OpenBLAS change
+no bit. `docs/reproducibility.md` lists what was tried. Nothing here loads a library that computes.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pix2street.core.errors import UserError
+
+BACKEND = "tensorflow"
+
+KERAS = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "dtype_policy": "float32",
+    # Limits for debugging, which would end the judge's training early.
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+}
+"""Keras' global settings, `keras.config.<name>`. `train.precision` is set where the trained networks are built."""
+
+VARIABLES = {
+    "KERAS_BACKEND": BACKEND,
+    # No folder: Keras finds no keras.json in it, writes none, and has the settings of a new installation.
+    "KERAS_HOME": os.devnull,
+    # TensorFlow's own default depends on the processor.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    # OpenBLAS would take all cores, and what it adds up depends on how many there are.
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Variables that have one right value."""
+
+KERNELS = "ONEDNN_MAX_CPU_ISA"
+"""The variable that takes the kernels of an older processor: it is left to the user and recorded in the card."""
+
+READ = re.compile(
+    r"(KERAS|TF|XLA|ONEDNN|DNNL)_.*|OPENBLAS_(NUM_THREADS|CORETYPE)|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG"
+)
+"""Variables that the libraries read: unset, but for `VARIABLES` and `KERNELS`, and for `HARMLESS`."""
+
+HARMLESS = re.compile(
+    r"TF_(CONFIG|CPP_.*|DUMP_.*|GRPC_.*|FORCE_GPU_ALLOW_GROWTH|FORCE_UNIFIED_MEMORY|GPU_ALLOCATOR"
+    r"|GPU_THREAD_(MODE|COUNT)|GPU_HOST_MEM_LIMIT_IN_MB|PER_DEVICE_MEMORY_LIMIT_MB|DEVICE_MIN_SYS_MEMORY_IN_MB"
+    r"|CPU_BFC_MEM_LIMIT_IN_MB|MIN_GPU_MULTIPROCESSOR_COUNT|ENABLED_DEVICE_TYPES)|XLA_PJRT_GPU_HOST_MEMORY_.*"
+    # Terraform's begin like TensorFlow's.
+    r"|TF_(CLI_.*|VAR_.*|TOKEN_.*|LOG.*|REGISTRY_.*|PLUGIN_.*|DATA_DIR|INPUT|IN_AUTOMATION|WORKSPACE|IGNORE"
+    r"|REATTACH_PROVIDERS|ACC.*|STATE_.*|ORGANIZATION|CLOUD_.*)"
+)
+"""Variables that say which devices and workers there are, how much memory they may take, and what is logged."""
+
+HARMLESS_XLA_FLAGS = ("--xla_gpu_cuda_data_dir=", "--xla_dump")
+"""What of XLA_FLAGS says where files lie: without the first XLA may not find CUDA."""
+
+WHY_UNUSED = "numbers come from params.yaml, not from the environment (docs/reproducibility.md)"
+
+
+def pin() -> list[str]:
+    """Make the environment of this process, and of those that it starts, the one in which the product computes.
+
+    To be called before NumPy, TensorFlow and Keras are loaded, which read it once.
+
+    Returns:
+        the names of variables that were set to something else, which is not used.
+    """
+    wanted = {**VARIABLES, **_blas_kernels()}
+    others = {name: value for name, value in os.environ.items() if READ.fullmatch(name)}
+    others = {name: value for name, value in others.items() if not _may_stay(name, value, wanted)}
+    for name in others:
+        del os.environ[name]
+    if flags := _harmless(others.get("XLA_FLAGS", "")):
+        os.environ["XLA_FLAGS"] = flags
+    os.environ.update(wanted)
+    return sorted(name for name, value in others.items() if value)
+
+
+def choose_backend(backend: str) -> None:
+    """Let Keras compute with another backend, with its other settings as `pin` makes them.
+
+    For what compares backends alone, and before Keras is loaded: no stage and no command does so.
+    """
+    for name in [name for name in os.environ if name.startswith("KERAS_")]:
+        del os.environ[name]
+    os.environ.update({"KERAS_HOME": VARIABLES["KERAS_HOME"], "KERAS_BACKEND": backend})
+
+
+def settle_keras() -> list[str]:
+    """Give Keras its settings also where it was loaded before `pin`, in a notebook say.
+
+    Returns:
+        the names of settings that were others.
+
+    Raises:
+        UserError: it was loaded with another backend, which nothing can change.
+    """
+    import keras
+
+    if keras.config.backend() != BACKEND:
+        raise UserError(
+            f"keras: must compute with {BACKEND}, was loaded with {keras.config.backend()}; load the model in a new "
+            "process before anything imports keras, or unset KERAS_BACKEND"
+        )
+    changed = []
+    for name, value in KERAS.items():
+        now = getattr(keras.config, name)()
+        if (now.name if name == "dtype_policy" else now) != value:
+            getattr(keras.config, f"set_{name}")(value)
+            changed.append(name)
+    return changed
+
+
+def kernels() -> str:
+    """The processor to whose kernels a user keeps oneDNN, as AVX2; empty where nobody has said so."""
+    name = os.environ.get(KERNELS, "").upper()
+    return name if re.fullmatch(r"\w+", name) and name not in ("ALL", "DEFAULT") else ""
+
+
+def differing_kernels(recorded: str) -> str:
+    """How the kernels that this process takes differ from those that a card names; empty where they do not."""
+    here = kernels()
+    return "" if here == recorded else f"{KERNELS} is {here or 'unset'} here and was {recorded or 'unset'} in training"
+
+
+def _blas_kernels() -> dict[str, str]:
+    """One set of OpenBLAS' kernels for all processors that have it: scores then have the same digits on all of them."""
+    processor = Path("/proc/cpuinfo")
+    has_avx2 = processor.is_file() and re.search(r"\bavx2\b", processor.read_text(encoding="utf-8", errors="replace"))
+    return {"OPENBLAS_CORETYPE": "Haswell"} if has_avx2 else {}
+
+
+def _may_stay(name: str, value: str, wanted: Mapping[str, str]) -> bool:
+    if name == "XLA_FLAGS":
+        return _harmless(value) == value
+    return value == wanted.get(name) or (name == KERNELS and kernels() != "") or HARMLESS.fullmatch(name) is not None
+
+
+def _harmless(flags: str) -> str:
+    """What of XLA_FLAGS changes no number."""
+    return " ".join(flag for flag in flags.split() if flag.startswith(HARMLESS_XLA_FLAGS))

@@ -1,0 +1,231 @@
+"""A pair, the manifest that lists pairs, and what a data set says of itself."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pandas as pd
+
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
+from pix2street.core.images import NOTES, EdgeSettings, Stored
+from pix2street.core.tables import read_table, write_table
+
+SPLITS = ("train", "val", "test")
+HELD_OUT_SPLITS = ("val", "test")
+TEXT_COLUMNS = (
+    "pair_id", "split", "group", "source", "fault", "input_path", "target_path", "source_sha256", "input_sha256",
+    "target_sha256", "input_mode", "target_mode", "input_notes", "target_notes",
+    "class_ids", "class_shares", "class_borders", "unknown_ids", "target_phash",
+)  # fmt: skip
+NUMBER_COLUMNS = (
+    "files", "input_source_height_px", "input_source_width_px", "target_source_height_px", "target_source_width_px",
+    "height_px", "width_px", "input_channels", "target_channels", "input_lossy", "changed_share",
+    "changed_at_borders", "moved_share", "unknown_share", "touching_share", "between_share", "class_count",
+    "input_std", "target_mean", "target_std", "target_entropy_bits", "target_sharpness",
+)  # fmt: skip
+
+SPECIAL = re.compile(r"[!-,/:-@\[-^`{-~]|^ | \Z")
+"""ASCII but letters, digits and `-._`, and spaces at the ends."""
+
+WHOLE_COLUMNS = [name for name in NUMBER_COLUMNS if name.endswith(("files", "_px", "_channels", "_count", "_lossy"))]
+
+InputFrom = Literal["left", "right", "file", "grey", "edges"]
+
+TARGET_CHANNELS = {"rgb": 3, "grey": 1}
+"""Channels that targets are kept in, by `split.target_mode`."""
+
+TARGET_MODES = {3: ("RGB",), 1: ("L", "1", "RGB")}
+"""Pillow's names of the modes that targets may be stored in, by the channels that they are kept in."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a data set says of itself: `dataset.json` beside its images.
+
+    Args:
+        direction: the usual task in words, e.g. `labels to street`.
+        input_from: where a pair's input comes from. `left`, `right`: that half of a side-by-side image
+            `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, with its target in `<split>/targets/`;
+            `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target.
+        group_pattern: a regular expression whose first group, searched in a pair_id, names what must stay in one split
+            (a city, a video sequence); None makes every pair its own group.
+        classes: the table of the inputs, None where they are no class maps.
+        label_pixels: whether such inputs come as the classes' colours or as their ids in one channel.
+        edges: how the edges are drawn; None for all other inputs.
+        archives: SHA-256 of every archive the set was fetched from, by file name.
+        target_channels: of the targets that `split` wrote: 3 for RGB, 1 for grey.
+    """
+
+    name: str
+    title: str
+    direction: str
+    licence: str
+    home_page: str
+    input_from: InputFrom
+    group_pattern: str | None = None
+    classes: ClassTable | None = None
+    label_pixels: Literal["colors", "ids"] = "colors"
+    edges: EdgeSettings | None = None
+    archives: dict[str, str] = field(default_factory=dict)
+    target_channels: int = 3
+
+    def write(self, folder: Path) -> None:
+        fields = {**asdict(self), "classes": self.classes and self.classes.to_json()}
+        # A set of RGB targets, as nearly all are, does not name their channels.
+        if self.target_channels == 3:
+            del fields["target_channels"]
+        write_json(folder / "dataset.json", fields)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return what `dataset.json` in `folder` says; raise UserError where it is not as `write` leaves it."""
+        return read_json(folder / "dataset.json", cls._of_json)
+
+    @classmethod
+    def _of_json(cls, fields: dict[str, Any]) -> Self:
+        classes = fields["classes"] and ClassTable.from_json(fields["classes"])
+        edges = fields["edges"] and EdgeSettings(**fields["edges"])
+        return cls(**{**fields, "classes": classes, "edges": edges})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One input and its target on disk."""
+
+    pair_id: str
+    input_path: Path
+    target_path: Path
+
+
+def refuse_unusable(names: Iterable[str], where: Path | str) -> None:
+    """Raise UserError where a name cannot become a pair_id: a file's name, a cell of tables, a part of messages.
+
+    It must be text in UTF-8 on one line, without control characters, and `<pair_id>.png` must not be longer than a file
+    system takes. Every other name is kept as it is: spaces at either end, `NA`, `007`, quotes, commas, any script.
+
+    Args:
+        names: pair_ids, or names of files without their endings; folders may stand before them.
+        where: stands in the message, e.g. the folder that holds the files.
+    """
+    for name in names:
+        if fault := _fault_of(name):
+            # repr escapes what cannot be shown.
+            raise UserError(f"{where}: the name {name!r} {fault}; rename the file")
+
+
+def _fault_of(name: str) -> str:
+    kinds = {unicodedata.category(character) for character in name}
+    if "Cs" in kinds:
+        return "must be UTF-8, it is not"
+    if kinds & {"Cc", "Zl", "Zp"}:
+        return "must stand on one line, it holds a line break or another control character"
+    pair_id = name.rpartition("/")[2]
+    if pair_id in ("", ".", ".."):
+        return "must name a file, it does not"
+    size = max(len(f"{pair_id}.png".encode()), len(plain_name(pair_id).encode()))
+    if size > MAX_NAME_BYTES:
+        return f"must have at most {MAX_NAME_BYTES} bytes with .png behind it, it has {size}"
+    return ""
+
+
+def plain_name(pair_id: str) -> str:
+    """Return a name that every artifact store keeps: what means something in a web address is `=` and its code.
+
+    `pair_id_of` gives the pair_id again.
+    """
+    return SPECIAL.sub(lambda found: f"={ord(found[0]):02X}", pair_id)
+
+
+def pair_id_of(name: str) -> str:
+    """Return the pair_id that `plain_name` made this of."""
+    return re.sub("=([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), name)
+
+
+def group_of(pair_id: str, group_pattern: str | None) -> str:
+    """The group a pair belongs to, itself where there is no pattern.
+
+    Raises:
+        UserError: the pattern does not match.
+    """
+    if group_pattern is None:
+        return pair_id
+    match = re.search(group_pattern, pair_id)
+    if match is None or not match.groups():
+        raise UserError(
+            f"{pair_id}: group_pattern {group_pattern!r} must match every pair_id and hold one (group); "
+            "mend the pattern in params.yaml or rename the file"
+        )
+    return match.group(1)
+
+
+def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> tuple[Stored, Stored]:
+    """Cut an image of `[H, 2W, ...]` pixels into input and target, each `[H, W, ...]`.
+
+    Raises:
+        ValueError: the width is odd, so that the halves would differ.
+    """
+    width = image.pixels.shape[1]
+    if width % 2:
+        raise ValueError(f"is {width} px wide, two equal halves need an even width; crop or replace it")
+    left, right = image.columns(slice(None, width // 2)), image.columns(slice(width // 2, None))
+    return (left, right) if input_half == "left" else (right, left)
+
+
+def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
+    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty.
+
+    Args:
+        left_out: what makes no pair, as `accounting.read_left_out` returns it. It stands behind the pairs, with its
+            reason in a last column, `left_out`; without such rows there is no such column.
+    """
+    columns = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
+    table = pd.DataFrame(rows, columns=columns)
+    table = table.sort_values(["split", "pair_id"], kind="stable")
+    if left_out:
+        rest = pd.DataFrame(left_out).rename(columns={"reason": "left_out"}).reindex(columns=columns)
+        table = pd.concat([table.astype(object), rest.astype(object)])
+    write_table(folder / "manifest.csv", table)
+
+
+def read_manifest(folder: Path) -> pd.DataFrame:
+    """The manifest below `folder` without what was left out; ids stay text even where they look like numbers.
+
+    A row with a `fault` is a file that could not become a pair: it has no images.
+    """
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
+    if "left_out" not in table:
+        return table
+    pairs = table[table["left_out"].isna()].drop(columns="left_out").reset_index(drop=True)
+    # The other rows have no such numbers, without which they would stay whole.
+    whole = [column for column in WHOLE_COLUMNS if pairs[column].notna().all()]
+    return pairs.astype(dict.fromkeys(whole, "int64"))
+
+
+def read_left_out(folder: Path) -> pd.DataFrame:
+    """Return the manifest's rows of what was left out: `source`, `files`, `left_out`; the last is the reason."""
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
+    table = table.reindex(columns=["source", "files", "left_out"])
+    return table.dropna(subset="left_out").reset_index(drop=True)
+
+
+def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
+    """Return how many files were read otherwise than they are stored, by what was done to them (`images.NOTES`)."""
+    # A pair in one file has the same notes on both sides.
+    sides = [manifest["target_notes"], manifest["input_notes"].where(manifest["files"] > 1)]
+    notes = pd.concat(sides).dropna().str.split("; ").explode()
+    return {note: int(count) for note in NOTES if (count := (notes == note).sum())}
+
+
+def read_pairs(folder: Path, split: str) -> list[Pair]:
+    """The pairs of one split in the manifest's order; an empty list where it has none. Faulty rows are no pairs."""
+    manifest = read_manifest(folder)
+    manifest = manifest[manifest["fault"].isna()]
+    return [
+        Pair(row.pair_id, folder / row.input_path, folder / row.target_path)
+        for row in manifest[manifest["split"] == split].itertuples()
+    ]

@@ -1,0 +1,135 @@
+"""What people have, an image of any kind, as the pixels that a generator takes; or why it cannot be."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pix2street.core.borders import between_ratio, describe_borders
+from pix2street.core.classes import ClassTable
+from pix2street.core.errors import UserError
+from pix2street.core.images import Stored, grey, read_stored, refuse_deep
+from pix2street.core.numbering import table_of_unknown
+from pix2street.core.pairs import split_side_by_side
+from pix2street.inference.usage import Usage
+
+Half = Literal["left", "right", "whole"]
+HALVES: tuple[Half, ...] = ("left", "right", "whole")
+
+SNAP_TOLERANCE = 32.0
+"""RGB distance up to which a colour counts as its class's own; JPEG moves colours. As `split.snap_tolerance`."""
+
+MAX_UNKNOWN_SHARE = 0.05
+"""Of an input's pixels further than that from every class. As `validate.max_unknown_share`."""
+
+MAX_BETWEEN_RATIO = 0.5
+"""See `borders.between_ratio`; above that of `validate.max_between_ratio`, since one drawing has fewer borders."""
+
+MIN_TOUCHING_PX = 64
+"""The fewest pixels that touch two other classes from which on their order says something."""
+
+PAIR_ASPECT_TOLERANCE = 0.02
+
+
+def read_input(usage: Usage, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels as `to_input` does, of the file at `path`, and what reading did beyond decoding.
+
+    An image with a palette is its colours; it is class ids where only its numbers are those of classes.
+
+    Raises:
+        UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
+    """
+    classes = usage.encoding.classes
+    stored = read_stored(path, ids=classes is not None)
+    refuse_deep(stored.mode, str(path))
+    if classes and stored.mode in ("P", "1"):
+        colors = read_stored(path, ids=False)
+        if _is_label_map(classes, colors.pixels) or not classes.known[stored.pixels].all():
+            stored = colors
+    return to_input(usage, stored, str(path), half), stored.notes
+
+
+def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) -> np.ndarray:
+    """Return the pixels that a generator takes.
+
+    Args:
+        usage: of the generator.
+        stored: one channel is class ids where the generator has classes, else grey.
+        name: stands in errors.
+        half: which half of a side-by-side pair is the input; "whole" for an image that only looks like a pair.
+
+    Returns:
+        Class ids `[H, W]` uint8 where the generator has classes, else RGB `[H, W, 3]` uint8.
+
+    Raises:
+        UserError: the image looks like a pair and `half` is None, it cannot be halved, its colours or ids are not
+            those of the generator's classes, or it is transparent where a class is needed.
+    """
+    classes = usage.encoding.classes
+    if half in ("left", "right"):
+        try:
+            stored, _ = split_side_by_side(stored, half)
+        except ValueError as error:
+            raise UserError(f"{name}: {error}, or say --half whole") from error
+    elif (
+        half is None and _looks_paired(usage, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
+    ):
+        height, width = stored.pixels.shape[:2]
+        raise UserError(
+            f"{name}: is {width}x{height} px, for its height twice as wide as the {usage.width_px}x{usage.height_px} "
+            "px that the generator was trained on, as an input and its target side by side; say --half left or "
+            "--half right for the half that is the input, or --half whole if it is no pair"
+        )
+    pixels = stored.pixels
+    if classes:
+        if fault := stored.label_fault():
+            raise UserError(f"{name}: {fault}")
+        return _to_ids(classes, pixels, name)
+    rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    return grey(rgb) if usage.input_from == "grey" else rgb
+
+
+def _looks_paired(usage: Usage, stored: np.ndarray) -> bool:
+    height, width = stored.shape[:2]
+    ratio = (width / height) / (2 * usage.width_px / usage.height_px)
+    return width % 2 == 0 and abs(ratio - 1) <= PAIR_ASPECT_TOLERANCE
+
+
+def _is_label_map(classes: ClassTable, stored: np.ndarray) -> bool:
+    return stored.ndim == 2 or _unknown_share(classes, stored) <= MAX_UNKNOWN_SHARE
+
+
+def _unknown_share(classes: ClassTable, colors: np.ndarray) -> float:
+    return float((classes.snap(colors)[1] > SNAP_TOLERANCE).mean())
+
+
+def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
+    if stored.ndim == 2:
+        if unknown := [int(value) for value in np.unique(stored) if not classes.known[value]]:
+            known = ", ".join(f"{entry.id} {entry.name}" for entry in classes.entries)
+            values, counts = np.unique(stored, return_counts=True)
+            other = table_of_unknown(classes, dict(zip(values.tolist(), counts.tolist(), strict=True)))
+            looks = f"; they look like those of {other.name}, which must be renumbered" if other else ""
+            raise UserError(
+                f"{name}: holds ids that no class of the generator has: {unknown}{looks}; the classes are {known}"
+            )
+        columns = describe_borders(stored)
+        ratio = between_ratio(columns["touching_share"], columns["between_share"])
+        if ratio > MAX_BETWEEN_RATIO and columns["touching_share"] * stored.size >= MIN_TOUCHING_PX:
+            raise UserError(
+                f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', at most "
+                f"{MAX_BETWEEN_RATIO:.0%} may; averaged ids are the ids of other classes: resize by nearest neighbour "
+                "and save as PNG"
+            )
+        return stored
+    ids, distances = classes.snap(stored)
+    share = float((distances > SNAP_TOLERANCE).mean())
+    if share > MAX_UNKNOWN_SHARE:
+        values, counts = np.unique(stored[distances > SNAP_TOLERANCE], axis=0, return_counts=True)
+        red, green, blue = values[counts.argmax()].tolist()
+        raise UserError(
+            f"{name}: {share:.0%} of its pixels have the colour of no class of the generator, at most "
+            f"{MAX_UNKNOWN_SHARE:.0%} may (the most frequent: {red}, {green}, {blue}); a label map is needed, in the "
+            "classes' colours or as one channel of their ids"
+        )
+    return ids

@@ -1,0 +1,71 @@
+"""Files in, photos out: one that cannot be translated is told of at the end, and the rest are there."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm import tqdm
+
+from pix2street.core.errors import UserError
+from pix2street.core.files import write_bytes
+from pix2street.core.images import png_bytes
+from pix2street.inference.files import Job
+from pix2street.inference.inputs import Half, read_input
+from pix2street.inference.translator import Translator
+from pix2street.stage import NO_ROOM_OR_ACCESS
+
+
+@dataclass
+class Outcome:
+    """What became of the files.
+
+    Args:
+        failures: why, by the name of each file that could not be read, is no input or has no photo.
+        notes: what reading did to each other file beyond decoding, as in `images.Stored`, by its name.
+    """
+
+    failures: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """Return how often each note occurs, `3 turned upright, 1 laid on white`; empty where nothing was done."""
+        counts = Counter(note for notes in self.notes.values() for note in notes)
+        return ", ".join(f"{count} {note}" for note, count in counts.items())
+
+
+def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | None, batch: int) -> Outcome:
+    """Write every photo that can be made, whole.
+
+    Args:
+        half: which half of a side-by-side pair is the input, see `to_input`.
+        batch: so many inputs are read before the network sees them; only without dropout it sees several at once.
+    """
+    # With dropout each goes alone, and the jobs of a file differ in their seed.
+    batch = 1 if translator.usage.dropout else batch
+    outcome = Outcome()
+    with tqdm(total=len(jobs), unit=" photos") as bar:
+        for start in range(0, len(jobs), batch):
+            some = jobs[start : start + batch]
+            _translate_some(translator, some, half, outcome)
+            bar.update(len(some))
+    return outcome
+
+
+def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | None, outcome: Outcome) -> None:
+    """Translate jobs of one seed and add to `outcome`."""
+    readable: dict[Job, np.ndarray] = {}
+    for job in jobs:
+        try:
+            readable[job], outcome.notes[str(job.source)] = read_input(translator.usage, job.source, half)
+        except UserError as error:
+            outcome.failures[str(job.source)] = str(error)
+    names = [job.source.stem for job in readable]
+    photos = translator.translate_all(list(readable.values()), names, jobs[0].seed)
+    for job, photo in zip(readable, photos, strict=True):
+        try:
+            write_bytes(job.photo, png_bytes(photo))
+        except OSError as error:
+            if error.errno in NO_ROOM_OR_ACCESS:
+                raise
+            outcome.failures[str(job.source)] = f"{job.source}: {job.photo} cannot be written ({error.strerror})"

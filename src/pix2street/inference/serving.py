@@ -1,0 +1,277 @@
+"""A generator as an MLflow model: an encoded image in, the PNG of its photo out; `mlflow models serve` starts it.
+
+What a request may hold is bounded, and how many may wait. Whatever is wrong with one is answered by one message with a
+status of its kind (`docs/serving.md` lists them), never by a traceback.
+
+MLflow imports this module to load a recorded model, from the copy of the package beside it. TensorFlow is loaded then,
+not where only the signature is needed.
+"""
+
+import base64
+import binascii
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial, wraps
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE, RESOURCE_EXHAUSTED
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+from pix2street.core import numerics
+from pix2street.core.errors import UserError
+from pix2street.core.images import Stored, decode_upload, png_bytes
+
+if TYPE_CHECKING:
+    from pix2street.inference.translator import Translator
+
+FILES = ("generator.json", "generator.weights.h5", "usage.json")
+"""All that a generator's folder needs to be served."""
+
+LIBRARIES = ("keras", "numpy", "pandas", "pillow", "tensorflow")
+"""What this module and all that it imports need beside MLflow; `store` pins them."""
+
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string", "image"), ColSpec("string", "name", required=False)]),
+    outputs=Schema([ColSpec("string", "image")]),
+    params=ParamSchema([ParamSpec("seed", "long", None), ParamSpec("half", "string", None)]),
+)
+"""`image`: a PNG or JPEG in base64, or as a data URI. `name`: whose noise it gets, as `pair_id` in `generate`."""
+
+FORM = 'a request is {"dataframe_records": [{"image": "<PNG or JPEG in base64>"}], "params": {}}'
+
+NAME = "image"
+"""Of an image that brings none."""
+
+MAX_PX = 2048 * 2048
+"""Of all images of a request: far from the 60 s that MLflow allows, and 4 GiB for a generator of 64 filters."""
+
+MAX_BYTES = 24 << 20
+"""Of a request: as many pixels as that, as a PNG of noise and in base64, and some more."""
+
+MAX_WAITING = 3
+"""Requests beside the one at work. MLflow's server works with one thread a core and four: one stays to refuse."""
+
+TABLES = {"dataframe_records", "dataframe_split", "inputs", "instances"}
+"""The names under which MLflow takes a table."""
+
+MAX_REASON = 300
+"""Characters of what somebody else says in a message."""
+
+log = logging.getLogger(__name__)
+
+
+class Refusal(MlflowException):
+    """What the scoring server answers instead of photos: its message and no more, never what the request held."""
+
+    def serialize_as_json(self) -> str:
+        # The server has put all of the request before the message by now.
+        self.message = self.args[0]
+        return super().serialize_as_json()
+
+
+class ServedTranslator:
+    """A translator that works for one request at a time and refuses more than can wait."""
+
+    def __init__(self, translator: "Translator"):
+        self._translator = translator
+        self._places = threading.BoundedSemaphore(1 + MAX_WAITING)
+        # One network: its noise is set before each photo.
+        self._turn = threading.Lock()
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """The photo of each row, a column `image` of PNGs in base64.
+
+        Args:
+            model_input: as `SIGNATURE` says.
+            params: `seed` of the noise, None for that of `generate`; `half`: as in `to_input`.
+
+        Raises:
+            Refusal: the request cannot be answered, or too many are waiting.
+        """
+        self._take_place()
+        try:
+            return self._translated(model_input, **(params or {}))
+        except UserError as error:
+            # In the words of a request, not of the command line.
+            raise Refusal(str(error).replace("--half ", "half="), INVALID_PARAMETER_VALUE) from error
+        except Exception as error:
+            log.exception("a request could not be answered")
+            raise Refusal("the translation failed; the server's log says why", INTERNAL_ERROR) from error
+        finally:
+            self._places.release()
+
+    def check_room(self) -> None:
+        """Refuse, where a request would be refused now, before it is read."""
+        self._take_place()
+        self._places.release()
+
+    def _take_place(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Refusal(
+                f"{1 + MAX_WAITING} requests are being answered, no more may wait; send it again in a moment, and less "
+                "often",
+                RESOURCE_EXHAUSTED,
+            )
+
+    def warm_up(self) -> None:
+        """Translate an image of the size of training, so that the first request waits for no compilation."""
+        usage = self._translator.usage
+        shape = (usage.height_px, usage.width_px)
+        classes = usage.encoding.classes
+        blank = np.full(shape, classes.entries[0].id, np.uint8) if classes else np.zeros((*shape, 3), np.uint8)
+        self._translator.translate(blank, NAME)
+
+    def _translated(self, rows: pd.DataFrame, seed: int | None = None, half: str | None = None) -> pd.DataFrame:
+        from pix2street.inference.inputs import HALVES, to_input
+
+        if half is not None and half not in HALVES:
+            raise UserError(f"half: must be one of {', '.join(HALVES)}, is {half!r}; leave it out for an input alone")
+        if seed is not None and seed < 0:
+            raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for that of `generate`")
+        usage = self._translator.usage
+        inputs = [
+            to_input(usage, stored, name, half) for name, stored in _read(rows, ids=usage.encoding.classes is not None)
+        ]
+        names = _names(rows)
+        with self._turn:
+            photos = self._translator.translate_all(inputs, names, seed)
+        return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
+
+
+def _read(rows: pd.DataFrame, ids: bool) -> list[tuple[str, Stored]]:
+    """Return each row's name in errors, and its image."""
+    if not len(rows):
+        raise UserError(f"the request holds no image; {FORM}")
+    found, left_px = [], MAX_PX
+    for place, value in enumerate(rows["image"]):
+        name = "image" if len(rows) == 1 else f"image {place}"
+        stored = decode_upload(_from_base64(value, name), name, ids, left_px)
+        left_px -= stored.pixels.shape[0] * stored.pixels.shape[1]
+        found.append((name, stored))
+    return found
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    names = [NAME if pd.isna(name) else name for name in rows.get("name", [None] * len(rows))]
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise UserError(f"name: must be text, is {wrong[0]!r}; write it in quotes, or leave it out")
+    return names
+
+
+def _from_base64(value: Any, name: str) -> bytes:
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"{name}: must be a PNG or JPEG in base64, is {str(value)[:40]!r}; {FORM}")
+    if len(value) > MAX_BYTES:
+        raise UserError(f"{name}: has {len(value)} characters, at most {MAX_BYTES} are taken; send a smaller image")
+    text = value.strip()
+    if text.startswith("data:"):
+        kind, _, text = text.partition(",")
+        if not kind.endswith(";base64"):
+            raise UserError(f"{name}: a data URI must begin with data:image/png;base64, or the like; {FORM}")
+    try:
+        # Some programs break lines.
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UserError(f"{name}: is not base64 ({error}); encode the file's bytes, as `base64 -w0` does") from error
+
+
+def _load_pyfunc(path: str) -> ServedTranslator:
+    """MLflow's way in: the generator in the folder `path`."""
+    numerics.pin()
+    if changed := numerics.settle_keras():
+        log.warning("Keras computed otherwise in this process; set as the model needs it: %s", ", ".join(changed))
+    from pix2street.inference.translator import Translator
+    from pix2street.inference.usage import Usage
+    from pix2street.training.runtime import prepare
+
+    usage = Usage.read(Path(path))
+    if differences := numerics.differing_kernels(usage.kernels):
+        log.warning("%s; some values of photos may differ by 1 of 255", differences)
+    # The server loads the model while it imports its application, before the first request: the process is its own.
+    alone = "mlflow.pyfunc.scoring_server.app" in sys.modules
+    if alone:
+        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
+        prepare("device", "auto", usage.seed, **threads)
+    served = ServedTranslator(Translator.read(Path(path)))
+    if alone:
+        served.warm_up()
+        guard(sys.modules["mlflow.pyfunc.scoring_server"], served.check_room)
+    return served
+
+
+def guard(scoring_server: ModuleType, check_room: Callable[[], None]) -> None:
+    """Give MLflow's scoring server clear answers to what never reaches a model.
+
+    Of its own it answers a request without a content type with 500, reads CSV and Parquet from anybody, ignores what it
+    does not know, and sends what it could not read back, with a traceback.
+
+    Args:
+        check_room: raises what a request gets that may not wait.
+    """
+    response = partial(scoring_server.InvocationsResponse, mimetype="application/json")
+    scoring_server.invocations = _guarded(scoring_server.invocations, response, check_room)
+
+
+def _guarded(
+    invocations: Callable[..., Any], response: Callable[..., Any], check_room: Callable[[], None]
+) -> Callable[..., Any]:
+    def refuse(status: int, reason: str, code: str = "BAD_REQUEST") -> Any:
+        return response(json.dumps({"error_code": code, "message": reason}), status)
+
+    @wraps(invocations)
+    def guarded(data: bytes, content_type: str | None, model: Any, input_schema: Schema) -> Any:
+        kind = (content_type or "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return refuse(415, f"Content-Type: must be application/json, is {kind or 'missing'}; {FORM}")
+        if len(data) > MAX_BYTES:
+            return refuse(413, f"the request has {len(data)} bytes, at most {MAX_BYTES} are taken; send less")
+        try:
+            check_room()
+            return invocations(_request(data), content_type, model, input_schema)
+        except UserError as error:
+            return refuse(400, str(error))
+        except Refusal:
+            raise
+        except MlflowException as error:
+            status = error.get_http_status_code()
+            if status >= 500:
+                log.exception("a request could not be answered")
+            # What comes before that is the request itself.
+            reason = error.message.rpartition("Error: ")[2].strip().rstrip(".")[:MAX_REASON]
+            return refuse(status, f"{reason}; {FORM}", error.error_code)
+        # A list where a table should be: whatever breaks before the model is asked.
+        except Exception as error:
+            log.exception("a request could not be read")
+            return refuse(400, f"the request cannot be read ({type(error).__name__}); {FORM}")
+
+    return guarded
+
+
+def _request(data: bytes) -> dict[str, Any]:
+    """What MLflow takes: a table under one of its names, and the parameters."""
+    try:
+        request = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"the request is no JSON ({str(error)[:MAX_REASON]}); {FORM}") from error
+    keys = set(request) if isinstance(request, dict) else set()
+    if len(keys & TABLES) != 1 or keys - TABLES - {"params"}:
+        what = f"has {_listed(keys)}" if keys else f"is {str(request)[:40]}"
+        raise UserError(f"the request must have one of {_listed(TABLES)}, and may have params, it {what}; {FORM}")
+    params = request.get("params") or {}
+    known = {param.name for param in SIGNATURE.params}
+    if not isinstance(params, dict) or set(params) - known:
+        raise UserError(f"params: may hold {_listed(known)}, is {str(params)[:MAX_REASON]}; {FORM}")
+    return request
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))[:MAX_REASON]

@@ -1,0 +1,1 @@
+"""What networks are made of, the discriminator and the losses; networks on disk."""

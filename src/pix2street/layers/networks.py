@@ -1,0 +1,59 @@
+"""A network on disk: its architecture as JSON and its weights as HDF5, equal bytes for equal networks.
+
+(`.keras` archives hold the time of saving.)
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from pix2street.core.errors import UserError
+from pix2street.core.files import REMAKE, read_json
+from pix2street.layers.norms import NORMS
+from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose
+
+
+def save_network(network: keras.Model, folder: Path, name: str) -> None:
+    """Write `<name>.json` and `<name>.weights.h5` into `folder`."""
+    (folder / f"{name}.json").write_text(network.to_json(indent=1) + "\n", encoding="utf-8")
+    network.save_weights(folder / f"{name}.weights.h5")
+
+
+def load_network(folder: Path, name: str) -> keras.Model:
+    """Return the network that `save_network` wrote, with its weights.
+
+    Raises:
+        UserError: as `load_untrained`, or the weights are missing, damaged or those of another network.
+    """
+    network = load_untrained(folder, name)
+    weights = folder / f"{name}.weights.h5"
+    try:
+        network.load_weights(weights)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        fault = str(error).partition("\n")[0]
+        raise UserError(f"{weights}: must hold the weights of {name}.json, it does not ({fault}); {REMAKE}") from error
+    return network
+
+
+def load_untrained(folder: Path, name: str) -> keras.Model:
+    """The network that `save_network` wrote, with the very weights it started its training from.
+
+    That holds for networks whose initializers carry seeds, as all of this project do.
+
+    Raises:
+        UserError: its architecture is missing, damaged or of another version.
+    """
+    return read_json(folder / f"{name}.json", _of_json)
+
+
+def _of_json(architecture: Any) -> keras.Model:
+    # Resolved by name: a network may come from a version that had these layers in another module.
+    ours = {layer.__name__: layer for layer in (*NORMS.values(), ProductConv2D, ProductConv2DTranspose)}
+    network = keras.models.model_from_json(json.dumps(architecture), ours)
+    if not isinstance(network, keras.Model):
+        raise TypeError("it describes no network")
+    return network

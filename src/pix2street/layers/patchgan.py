@@ -1,0 +1,47 @@
+"""The PatchGAN discriminator of pix2pix (Isola et al. 2017, section 3.2.2 and appendix 6.1.2). Pure Keras 3."""
+
+import itertools
+from collections.abc import Iterator
+
+import keras
+from keras import KerasTensor, initializers, layers
+
+from pix2street.layers.norms import NORMS
+
+
+def build_patchgan(
+    input_shape: tuple[int, int, int], target_shape: tuple[int, int, int], filters: int, seed: int, norm: str = "batch"
+) -> keras.Model:
+    """C64-C128-C256-C512 and one more convolution: a logit for every 70x70 patch of [input, target].
+
+    The first three blocks have stride 2, the last two convolutions stride 1, all 4x4 with one pixel of padding: a
+    256x256 pair gives 30x30 logits. As in the paper, its reference and the tutorial the first block has no norm;
+    as in the reference a convolution has a bias where no norm follows (the tutorial's first has none).
+
+    Returns:
+        `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, H/8 - 2, W/8 - 2, 1]` float32 logits.
+    """
+    seeds = itertools.count(seed * 1000 + 500)
+    inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}
+    x = layers.Concatenate(name="pair")([inputs["input"], inputs["target"]])
+    x = _block(x, filters, 2, seeds, "block_1", None)
+    x = _block(x, 2 * filters, 2, seeds, "block_2", norm)
+    x = _block(x, 4 * filters, 2, seeds, "block_3", norm)
+    x = _block(x, 8 * filters, 1, seeds, "block_4", norm)
+    x = _conv(x, 1, 1, seeds, "logits_conv", use_bias=True)
+    outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
+    return keras.Model(inputs, outputs, name="patchgan")
+
+
+def _block(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, norm: str | None):
+    """Conv 4x4 -> norm -> LeakyReLU(0.2)."""
+    x = _conv(x, filters, stride, seeds, f"{name}_conv", use_bias=norm is None)
+    if norm:
+        x = NORMS[norm](name=f"{name}_norm")(x)
+    return layers.LeakyReLU(0.2, name=name)(x)
+
+
+def _conv(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, use_bias: bool):
+    x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    weights = initializers.RandomNormal(0.0, 0.02, seed=next(seeds))
+    return layers.Conv2D(filters, 4, stride, use_bias=use_bias, kernel_initializer=weights, name=name)(x)

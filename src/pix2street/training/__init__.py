@@ -1,0 +1,1 @@
+"""The loop around one update of both networks: batches, devices, optimizer, checkpoints, diagnostics."""

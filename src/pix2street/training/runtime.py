@@ -1,0 +1,75 @@
+"""Which devices TensorFlow computes on, with how many threads, and whether it does so deterministically."""
+
+import os
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from pix2street.core.errors import UserError
+from pix2street.core.numerics import settle_keras
+
+
+def prepare(
+    key: str, device: str, seed: int, deterministic: bool = True, *, intra_op_threads: int, inter_op_threads: int
+) -> None:
+    """Set TensorFlow up for a whole process, before it computes anything.
+
+    Args:
+        key: where `device` stands in `params.yaml`, for the error message.
+        device: "gpu" insists on one, "auto" takes one when there is one, "cpu" leaves it alone.
+        seed: of Python, NumPy and TensorFlow.
+        deterministic: insist on kernels that give the same bits in every run.
+        intra_op_threads: CPU threads within an operation; the results' last bits depend on them.
+        inter_op_threads: operations that may run side by side.
+
+    Raises:
+        UserError: `device` is "gpu" and TensorFlow sees none, or Keras computes with another library.
+    """
+    settle_keras()
+    # Where a GPU has it, as by default: a variable (NVIDIA_TF32_OVERRIDE) would decide otherwise.
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise UserError(
+            f"{key}: gpu, but TensorFlow sees none; install the CUDA libraries with `pip install -e '.[gpu]'`, "
+            "check `nvidia-smi`, or choose auto or cpu"
+        )
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+Strategy = tf.distribute.Strategy
+
+
+def _multi_worker() -> Strategy:
+    if "TF_CONFIG" not in os.environ:
+        raise UserError(
+            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker (docs/training.md); for "
+            "one machine choose one_device or mirrored"
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+STRATEGIES: dict[str, Callable[[], Strategy]] = {
+    "one_device": tf.distribute.get_strategy,
+    "mirrored": tf.distribute.MirroredStrategy,
+    "multi_worker": _multi_worker,
+}
+"""How a training is spread over devices. Called before TensorFlow computes anything, after `prepare`."""
+
+
+def worker_of(strategy: Strategy) -> int:
+    """This process' number among those that train together; 0 writes the outs."""
+    resolver = strategy.cluster_resolver
+    if not resolver or not resolver.task_type or resolver.task_type == "chief":
+        return 0
+    workers_before = 1 if "chief" in resolver.cluster_spec().jobs else 0
+    return workers_before + resolver.task_id

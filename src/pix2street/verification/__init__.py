@@ -1,0 +1,1 @@
+"""A commit made again and compared with its lock."""

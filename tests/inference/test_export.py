@@ -1,0 +1,236 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+from test_translator import save_moved
+
+from pix2street import cli
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.images import grey, write_png
+from pix2street.core.pairs import Dataset, write_manifest
+from pix2street.inference import export
+from pix2street.inference.translator import Translator
+from pix2street.inference.usage import Usage
+from pix2street.judges.segmenter import TRAINED, Card
+from pix2street.layers.networks import save_network
+from pix2street.models import GENERATORS
+from pix2street.training.batches import InputEncoding
+
+ROOT = Path(__file__).parents[2]
+CLASSES = cityscapes_classes()
+COLOR = Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
+USAGES = {
+    "color": COLOR,
+    "onehot": Usage(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
+    "grey": Usage(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
+}
+SIZES = [(32, 32), (33, 64), (7, 90)]
+
+
+@pytest.fixture(scope="module")
+def photos_of_grey(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grey")
+    rng, rows = np.random.default_rng(0), []
+    for index in range(3):
+        photo = rng.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        row = {"pair_id": f"p{index}", "split": "test", "group": "g"}
+        for kind, pixels in {"input": grey(photo), "target": photo}.items():
+            row[f"{kind}_path"] = f"test/{kind}s/p{index}.png"
+            (folder / row[f"{kind}_path"]).parent.mkdir(parents=True, exist_ok=True)
+            write_png(folder / row[f"{kind}_path"], pixels)
+        rows.append(row)
+    write_manifest(folder, rows)
+    Dataset("g", "Greys", "grey to colour", "CC0", "", "grey").write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judge")
+    names = CLASSES.evaluated_names
+    network = GENERATORS["unet"]((32, 32, 3), len(names), 4, 0, activation=None)
+    Card(TRAINED, names, 32, 32).write(folder, network)
+    return folder
+
+
+@pytest.fixture(scope="module", params=USAGES)
+def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
+    """A generator, what was exported of it, and the report."""
+    folder = tmp_path_factory.mktemp(request.param)
+    (folder / "model").mkdir()
+    save_moved(folder / "model", USAGES[request.param], product_side_px=4)
+    data = photos_of_grey if request.param == "grey" else road_and_sky
+    formats = export.FORMATS if request.param == "color" else ("savedmodel", "onnx")
+    translate = Translator.translate_unrounded
+
+    def alone(self, images, names, seed=None):
+        assert self.usage.dropout or len(images) == 1, "a file is held to what predict makes of one image at a time"
+        return translate(self, images, names, seed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Translator, "translate_unrounded", alone)
+        report = export.export_generator(folder / "model", data, folder / "out", judge, formats, rounds=1)
+    return folder / "model", folder / "out", report
+
+
+def draw(usage, count, size):
+    rng = np.random.default_rng(size[0])
+    if usage.encoding.classes:
+        return rng.choice([7, 23, 26], (count, *size)).astype(np.uint8)
+    return rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
+
+
+def open_files(out):
+    session = onnxruntime.InferenceSession(out / "generator.onnx")
+    loaded = tf.saved_model.load(str(out / "savedmodel"))
+    serve = loaded.signatures["serving_default"]
+    return {
+        "onnx": lambda pixels: session.run(["photo", "unit"], {"pixels": pixels}),
+        "savedmodel": lambda pixels, loaded=loaded: [serve(pixels=pixels)[name].numpy() for name in ("photo", "unit")],
+    }
+
+
+def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
+    model, out, report = exported
+    predicted = Translator.read(model, dropout=False)
+    files = open_files(out)
+    for count, size in enumerate(SIZES, 1):
+        inputs = draw(report.usage, count, size)
+        # Colour photos are made grey in the file, as `predict` makes them before it translates.
+        shown = [grey(image) for image in inputs] if report.usage.input_from == "grey" else inputs
+        expected = np.stack(predicted.translate_unrounded(shown, ["x"] * count))
+        for run in files.values():
+            photo, unit = run(inputs)
+            assert photo.dtype == np.uint8
+            np.testing.assert_allclose(unit, expected, rtol=0, atol=1e-4)
+            assert np.abs(photo - np.rint((expected + 1) * 127.5)).max() <= 1
+
+
+def test_a_photo_does_not_depend_on_its_companions(exported):
+    _, out, report = exported
+    inputs = draw(report.usage, 5, (32, 32))
+    inputs[3] = inputs[3].max()
+    for run in open_files(out).values():
+        together = run(inputs)[1]
+        for place in range(5):
+            np.testing.assert_allclose(together[place], run(inputs[place : place + 1])[1][0], rtol=0, atol=1e-5)
+
+
+def test_classes_size_and_licence_travel_with_the_files(exported):
+    model, out, report = exported
+    meta = onnxruntime.InferenceSession(out / "generator.onnx").get_modelmeta().custom_metadata_map
+    fields = json.loads(meta["pix2street.usage"])
+    assert InputEncoding.from_json(fields["encoding"]) == report.usage.encoding
+    assert fields["height_px"] == 32
+    assert json.loads(meta["pix2street.dataset"])["licence"] == ("CC0" if "grey" in fields["input_from"] else "")
+    assert json.loads(meta["pix2street.dropout"]) is False
+    assert Usage.read(out) == Usage.read(out / "savedmodel/assets.extra") == Usage.read(model)
+    card = json.loads((out / "export.json").read_text())
+    assert card["weights_sha256"] == meta["pix2street.weights_sha256"]
+    assert card["checked_images"] == (3 if report.usage.input_from == "grey" else 2)
+    assert set(card["formats"]) == {row.name for row in report.rows} - {"Keras"}
+
+
+@pytest.mark.parametrize("exported", ["color"], indirect=True)
+def test_narrow_kernels_cost_little_and_are_smaller(exported):
+    model, _, report = exported
+    assert list(report.costs) == ["predict", "predict --no-dropout", "onnx-float16", "onnx-int8"]
+    full_l1, full_iou = report.costs["predict --no-dropout"]
+    assert full_iou is not None
+    sizes_mib = {row.name: row.size_mib for row in report.rows}
+    kernels = sum(weight.size for weight in Translator.read(model)._generator.get_weights() if weight.ndim == 4)
+    for name, bytes_less, most in (("onnx-float16", 2, 0.001), ("onnx-int8", 3, 0.05)):
+        l1, iou = report.costs[name]
+        assert abs(l1 - full_l1) < most
+        assert 0 <= iou <= 1
+        # What scales and names take in return weighs something in a network as small as this.
+        assert (sizes_mib["onnx"] - sizes_mib[name]) * 2**20 > 0.8 * bytes_less * kernels
+    text = export.as_text(report)
+    assert "Dropout is off in the files" in text
+    assert "onnx-int8" in text
+
+
+@pytest.fixture
+def plain(tmp_path):
+    (tmp_path / "model").mkdir()
+    save_moved(tmp_path / "model", COLOR)
+    return tmp_path / "model"
+
+
+def test_a_wrong_file_is_refused_and_nothing_of_it_stays(plain, road_and_sky, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/export.json").write_text("earlier")
+    true = export.as_inference
+    monkeypatch.setattr(export, "as_inference", lambda network, norm, **rest: true(network, "moving", **rest))
+    for name in ("savedmodel", "onnx"):
+        with pytest.raises(UserError, match=rf"^{name}: p4: differs from `predict --no-dropout` by .*, at most .* may"):
+            export.export_generator(plain, road_and_sky, tmp_path / "out", tmp_path, [name], rounds=1)
+        assert {path.name for path in tmp_path.iterdir()} == {"model", "out"}
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["export.json"]
+
+
+def test_no_photo_at_all_is_refused_in_every_format():
+    row, expected = export.Row("onnx-int8", 1.0, 1.0), np.zeros((1, 2, 2, 3), "float32")
+    found = {"photo": np.full((1, 2, 2, 3), 128, np.uint8), "unit": expected + np.float32("nan")}
+    with pytest.raises(UserError, match=r"onnx-int8: x: differs .* by nan before rounding"):
+        export._compare(row, found, expected, ["x"])
+    with pytest.raises(UserError, match=r"photo must be uint8 \(1, 2, 2, 3\), it is uint8 \(1, 2, 2\)"):
+        export._compare(row, {**found, "photo": found["photo"][..., 0]}, expected, ["x"])
+
+
+def test_what_was_trained_in_mixed_precision_is_exported_in_float32(road_and_sky, tmp_path):
+    (tmp_path / "model").mkdir()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = GENERATORS["unet"]((32, 32, 3), 3, 4, 0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    save_network(network, tmp_path / "model", "generator")
+    COLOR.write(tmp_path / "model")
+    report = export.export_generator(tmp_path / "model", road_and_sky, tmp_path / "out", tmp_path, ["onnx"], rounds=1)
+    assert report.rows[1].unit_difference <= 1e-4 < report.rows[0].unit_difference
+    assert "mixed precision" in export.as_text(report)
+
+
+def test_what_cannot_be_exported_is_refused_first(plain, road_and_sky, photos_of_grey, tmp_path, monkeypatch):
+    def refused(match, data=road_and_sky, out=tmp_path / "new"):
+        with pytest.raises(UserError, match=match):
+            export.export_generator(plain, data, out, tmp_path)
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    refused("--out: .*mine must be new, empty or an earlier export", out=tmp_path / "mine")
+    refused("--data: .*nowhere must hold manifest.csv", data=tmp_path / "nowhere")
+    refused("--data: .* is g, whose classes are not those", data=photos_of_grey)
+    empty = shutil.copytree(road_and_sky, tmp_path / "empty")
+    write_manifest(empty, [])
+    refused("--data: .*empty has no held-out pairs", data=empty)
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else name)
+    refused(r"ONNX needs tf2onnx; install with `pip install -e '.\[export\]'`, or choose --format savedmodel")
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_command_says_what_can_be_mended(tmp_path, monkeypatch):
+    assert tuple(export.FORMATS) == cli.EXPORT_FORMATS
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pix2street.training.runtime.prepare", lambda *args, **kwargs: None)
+    with pytest.raises(SystemExit, match=r"^pix2street export: models/generator: no such folder"):
+        cli.main(["export"])
+
+
+@pytest.mark.parametrize("exported", ["color"], indirect=True)
+def test_int8_arithmetic_can_be_measured(exported, road_and_sky):
+    options = ["--export", exported[1], "--data", road_and_sky, "--rounds", "1"]
+    command = [sys.executable, ROOT / "benchmarks/quantization.py", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)
+    rows = {line[:32].strip(): line[32:].split() for line in done.stdout.splitlines()[1:-1]}
+    assert {"generator", "generator_int8", "dynamic int8", "static int8"} < set(rows)
+    assert all(float(speed) > 0 for row in rows.values() for speed in row[1:3])

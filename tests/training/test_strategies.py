@@ -1,0 +1,122 @@
+"""One device, several devices, several processes: the same training. All of it in processes of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "tiny_training.py"
+
+
+class Training:
+    """A training that has started."""
+
+    def __init__(self, strategy: str, out: Path, *arguments: str, config: dict | None = None):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TQDM_MININTERVAL": "0", "TQDM_MINITERS": "1"}
+        if config:
+            environment["TF_CONFIG"] = json.dumps(config)
+        self._out = out
+        self.process = subprocess.Popen(
+            [sys.executable, SCRIPT, strategy, out, *arguments],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def stands_still(self) -> None:
+        """It does, as it was told to."""
+        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), self.process.communicate()
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and all it wrote."""
+        output = "".join(self.process.communicate(timeout=3600))
+        return self.process.returncode, output
+
+    def result(self) -> dict[str, np.ndarray]:
+        code, output = self.end()
+        assert code == 0, output
+        with np.load(self._out) as arrays:
+            return dict(arrays)
+
+
+def workers(folder: Path, *arguments: str) -> list[Training]:
+    """Two processes that train together over the loopback."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
+    return [
+        Training("multi_worker", folder / f"worker_{index}.npz", *arguments, config=config)
+        for index, config in enumerate(tasks)
+    ]
+
+
+def equal(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> list[dict[str, np.ndarray]]:
+    """20 steps of a global batch of 2: one device, two devices, and both of two workers. Without dropout."""
+    folder = tmp_path_factory.mktemp("strategies")
+    settings = ["--dropout-share", "0", "--epochs", "5"]
+    one = Training("one_device", folder / "one.npz", *settings)
+    two = Training("mirrored", folder / "two.npz", "--devices", "2", *settings)
+    return [training.result() for training in [one, two, *workers(folder, *settings)]]
+
+
+def test_losses_are_those_of_one_device(results):
+    one, *others = (result["rows"] for result in results)
+    for other in others:
+        # The first epoch is four steps: its means hold only if those of the first step do.
+        np.testing.assert_allclose(other[0], one[0], rtol=1e-5)
+
+
+def test_weights_are_those_of_one_device_and_equal_on_both_workers(results):
+    one, two, first, second = results
+    assert equal(first, second)
+    for other in (two, first):
+        for name, weight in one.items():
+            np.testing.assert_allclose(other[name], weight, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_a_killed_worker_ends_the_run_and_the_next_one_goes_on_exactly(tmp_path):
+    settings = ["--epochs", "6", "--ema-decay", "0.9"]
+    for name in ("whole", "pieces"):
+        (tmp_path / name).mkdir()
+    whole = [training.result() for training in workers(tmp_path / "whole", *settings)]
+    settings += ["--checkpoints", str(tmp_path / "checkpoints")]
+    chief, worker = workers(tmp_path / "pieces", *settings, "--stand-still-at", "20")
+    chief.stands_still()
+    worker.stands_still()
+    worker.process.kill()
+    chief.process.send_signal(signal.SIGCONT)
+    code, output = chief.end()
+    assert code == 1
+    assert "another worker has ended or cannot be reached" in output
+    assert "start all workers again" in output
+    resumed = workers(tmp_path / "pieces", *settings)
+    results = [training.end() for training in resumed]
+    assert [code for code, _ in results] == [0, 0]
+    assert all("training goes on after epoch 2, step " in output for _, output in results)
+    for training, expected in zip(resumed, whole, strict=True):
+        with np.load(training._out) as arrays:
+            assert equal(dict(arrays), expected)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(tmp_path):
+    code, output = Training("mirrored", tmp_path / "out.npz", "--devices", "3").end()
+    assert code == 1
+    assert "train.batch: 2 cannot be shared out equally to 3 devices; choose a multiple" in output
+
+
+def test_several_workers_need_their_addresses(tmp_path):
+    code, output = Training("multi_worker", tmp_path / "out.npz").end()
+    assert code == 1
+    assert "train.strategy: multi_worker needs TF_CONFIG" in output
