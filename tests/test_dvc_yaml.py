@@ -25,7 +25,7 @@ def script_of(stage: str) -> Path:
 
 
 def code_deps(script: Path) -> set[Path]:
-    """What a stage must declare: all it imports but for the wiring, what only the wiring imports and mere docstrings."""
+    """What a stage must declare: all it imports but for the wiring, what only that imports and mere docstrings."""
     step_imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
     closure: set[Path] = {script}
     for node in step_imports:

@@ -6,76 +6,95 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
 
-BOTTOM = {
-    "accounting",
-    "archives",
-    "borders",
-    "errors",
-    "fetching",
-    "files",
-    "formats",
-    "hashes",
-    "layout",
-    "lockfile",
-    "norms",
-    "images",
-    "classes",
-    "class_tables",
-    "numbering",
-    "pairs",
-    "params",
-    "profiles",
-    "saved_view",
-    "seeds",
-    "networks",
-    "numerics",
-    "spool",
-    "tables",
+ROWS = (
+    {"cli"},
+    {"demo", "inference", "reporting", "stage", "steps", "tracking", "verification"},
+    {"datasets", "judges", "metrics", "models", "training", "validation"},
+    {"layers", "profiles"},
+    {"params"},
+    {"core", "layout"},
+)
+"""The rooms of the package and its loose modules, from the top: an arrow never points up."""
+
+KNOWS = {
+    "cli": {
+        "core",
+        "datasets",
+        "demo",
+        "inference",
+        "layout",
+        "params",
+        "profiles",
+        "reporting",
+        "stage",
+        "tracking",
+        "training",
+        "verification",
+    },
+    "demo": {"core", "datasets", "inference"},
+    "inference": {"core", "judges", "layers", "metrics", "models", "stage", "training"},
+    "reporting": {"core", "metrics"},
+    "stage": {"core", "layout", "params"},
+    "steps": {
+        "core",
+        "datasets",
+        "inference",
+        "judges",
+        "layers",
+        "metrics",
+        "models",
+        "reporting",
+        "training",
+        "validation",
+    },
+    "tracking": {"core", "inference", "layout", "reporting"},
+    "verification": {"core", "layout"},
+    "datasets": {"core", "params"},
+    "judges": {"core", "layers"},
+    "metrics": {"core"},
+    "models": {"layers"},
+    "training": {"core", "layers"},
+    "validation": {"core"},
+    "layers": {"core"},
+    "profiles": {"core", "params"},
+    "params": {"core", "layout"},
+    "core": set(),
+    "layout": set(),
 }
-THIRD = {"datasets", "validation", "batches", "generators", "gan", "judges", "metrics", "runtime"}
-SECOND = {
-    "demo",
-    "doctor",
-    "probe",
-    "registry",
-    "reporting",
-    "stage",
-    "steps",
-    "store",
-    "system_metrics",
-    "tracking",
-    "translation",
-    "usage",
-    "verification",
-}
-TOP = {"cli"}
+"""Whom each of them imports beside itself, no more and no less. A step knows no other step."""
+
 # Named in one place each, so that another could take its place.
 ONLY_IN = {
-    "mlflow": {"store.py", "probe.py", "system_metrics.py", "tracking.py", "registry.py", "translation/serving.py"},
-    "dvc": {"verification.py"},
+    "mlflow": {
+        "inference/serving.py",
+        "tracking/probe.py",
+        "tracking/registry.py",
+        "tracking/run.py",
+        "tracking/store.py",
+        "tracking/system_metrics.py",
+    },
+    "dvc": {"verification/verify.py"},
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
     "tensorflow": {
-        "batches.py",
-        "runtime.py",
-        "norms.py",
-        "gan/step.py",
-        "gan/loop.py",
-        "gan/adam.py",
+        "inference/export.py",
         "judges/inception.py",
-        "translation/export.py",
+        "layers/norms.py",
+        "training/adam.py",
+        "training/batches.py",
+        "training/loop.py",
+        "training/runtime.py",
+        "training/step.py",
     },
-    "onnx": {"translation/export.py"},
-    "onnxruntime": {"translation/export.py"},
-    "tf2onnx": {"translation/export.py"},
+    "onnx": {"inference/export.py"},
+    "onnxruntime": {"inference/export.py"},
+    "tf2onnx": {"inference/export.py"},
     "matplotlib": {"reporting/figures.py"},
     "jinja2": {"steps/report.py", "reporting/model_card.py", "reporting/validation.py", "reporting/comparison.py"},
-    "requests": {"fetching.py", "datasets/cityscapes.py"},
+    "requests": {"core/fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
-    "PIL": {"images.py", "datasets/scene.py"},
+    "PIL": {"core/images.py", "datasets/scene.py"},
 }
-# A generator's step is one module of `steps`; so is every other.
-LONERS = {"steps"}
 
 
 def imports_of(source: str) -> set[str]:
@@ -89,14 +108,19 @@ def imports_of(source: str) -> set[str]:
     return names
 
 
+def room_of(path: str) -> str:
+    return path.split("/")[0].removesuffix(".py")
+
+
+def rooms_in(source: str) -> set[str]:
+    """The rooms and loose modules that a file imports."""
+    return {name.split(".")[1] for name in imports_of(source) if name.startswith("pix2street.")} & set(KNOWS)
+
+
 def faults_of(path: str, source: str) -> list[str]:
     """What a file below the package, named by its path there, imports and must not."""
-    member = path.split("/")[0].removesuffix(".py")
-    allowed = set(BOTTOM)
-    if member in SECOND | TOP:
-        allowed |= THIRD | (SECOND - LONERS)
-    if member not in LONERS:
-        allowed.add(member)
+    room = room_of(path)
+    allowed = KNOWS[room] | ({room} - {"steps"})
     faults = []
     for name in sorted(imports_of(source)):
         top, *rest = name.split(".")
@@ -109,30 +133,72 @@ def faults_of(path: str, source: str) -> list[str]:
     return faults
 
 
-def test_every_module_keeps_to_its_layer():
+def files_of_the_package() -> dict[str, str]:
+    """The source of every module by its path, the package's own docstring apart."""
     files = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
-    members = {name.split("/")[0].removesuffix(".py") for name in files} - {"__init__"}
-    assert members == BOTTOM | THIRD | SECOND | TOP
-    assert [fault for name, source in files.items() for fault in faults_of(name, source)] == []
+    assert imports_of(files.pop("__init__.py")) == set()
+    return files
+
+
+def test_every_room_has_a_row_and_the_root_has_few_loose_modules():
+    files = files_of_the_package()
+    assert {room_of(name) for name in files} == set(KNOWS) == set().union(*ROWS)
+    assert sum(map(len, ROWS)) == len(KNOWS)
+    loose = {room_of(name) for name in files if "/" not in name}
+    assert loose == {"cli", "layout", "params", "profiles", "stage"}
+
+
+def test_no_arrow_points_up():
+    row_of = {room: number for number, row in enumerate(ROWS) for room in row}
+    assert [(room, known) for room, rooms in KNOWS.items() for known in rooms if row_of[known] < row_of[room]] == []
+    for row in ROWS[2:]:
+        assert [(room, KNOWS[room] & row) for room in row if KNOWS[room] & row] == []
+
+
+def test_no_two_rooms_know_each_other_even_by_way_of_others():
+    unplaced = dict(KNOWS)
+    while free := {room for room, known in unplaced.items() if not known & set(unplaced)}:
+        unplaced = {room: known for room, known in unplaced.items() if room not in free}
+    assert unplaced == {}
+
+
+def test_every_module_keeps_to_its_arrows():
+    assert [fault for name, source in files_of_the_package().items() for fault in faults_of(name, source)] == []
+
+
+def test_every_arrow_is_used():
+    used: dict[str, set[str]] = {room: set() for room in KNOWS}
+    for name, source in files_of_the_package().items():
+        used[room_of(name)] |= rooms_in(source) - {room_of(name)}
+    assert used == KNOWS
+
+
+def test_a_new_room_does_nothing_when_it_is_imported():
+    for room in ("core", "inference", "layers", "tracking", "training", "verification"):
+        assert imports_of((PACKAGE / room / "__init__.py").read_text()) == set()
 
 
 def test_networks_and_losses_are_pure_keras():
-    pure = ["generators/unet.py", "generators/blocks.py", "gan/patchgan.py", "gan/losses.py"]
-    pure += ["judges/segmenter.py", "judges/pretrained.py"]
+    pure = ["layers/blocks.py", "layers/losses.py", "layers/networks.py", "layers/patchgan.py", "layers/products.py"]
+    pure += ["models/unet.py", "judges/segmenter.py", "judges/pretrained.py"]
     for name in pure:
         assert "tensorflow" not in {module.split(".")[0] for module in imports_of((PACKAGE / name).read_text())}
 
 
 def test_scripts_import_steps_and_never_a_network():
     for script in (ROOT / "pipeline").glob("*.py"):
-        used = {name.split(".")[1] for name in imports_of(script.read_text()) if name.startswith("pix2street.")}
-        assert used <= BOTTOM | SECOND | {"runtime"}, script
+        source = script.read_text()
+        allowed = {"core", "layout", "params", "reporting", "stage", "steps", "tracking"}
+        assert rooms_in(source) <= allowed | {"training"}, script
+        trained = {name for name in imports_of(source) if name.startswith("pix2street.training.")}
+        assert {name.split(".")[2] for name in trained} <= {"runtime"}, script
 
 
 def test_violations_are_found():
-    assert faults_of("gan/loop.py", "from pix2street.models.unet import build_unet")
+    assert faults_of("training/loop.py", "from pix2street.models.unet import build_unet")
     assert faults_of("steps/train.py", "from pix2street.steps.split import split_pairs")
-    assert faults_of("images.py", "from pix2street.steps import split")
+    assert faults_of("core/images.py", "from pix2street.steps import split")
+    assert faults_of("core/images.py", "from pix2street import layers")
     assert faults_of("metrics/l1.py", "import tensorflow as tf")
     assert faults_of("steps/train.py", "import mlflow.keras")
     assert not faults_of("steps/train.py", "from pix2street.training.loop import train_epochs")
