@@ -293,6 +293,17 @@ def test_an_older_commit_is_verified_and_uncommitted_changes_are_not(repository,
     assert "not the uncommitted changes: src/words.txt" in shown.err
 
 
+@pytest.mark.parametrize("wiring", ["tracking/run", "tracking"])
+def test_the_wiring_is_there_without_being_declared_wherever_a_commit_has_it(repository, wiring):
+    repository.write("src/pix2street/__init__.py", "")
+    repository.write(f"src/pix2street/{wiring}.py", "from pix2street.core.errors import FACTOR\n")
+    repository.write("src/pix2street/core/errors.py", "FACTOR = 1\n")
+    module = wiring.replace("/", ".")
+    repository.replace("pipeline/score.py", "import json, os", f"import json, os\nimport pix2street.{module}")
+    repository.repro(PYTHONPATH="src")
+    assert all(row.good for row in verified(repository))
+
+
 @pytest.mark.parametrize(("drift", "verdict"), [("0.0", SAME), ("0.015", TOLERATED), ("-0.03", DIFFERS)])
 def test_what_networks_made_is_held_against_tolerances(repository, monkeypatch, drift, verdict):
     monkeypatch.setenv("DRIFT", drift)

@@ -39,6 +39,9 @@ WIRING = tuple(
 )
 """What stands around every step and can change no out; no stage declares it (see the head of `dvc.yaml`)."""
 
+FORMER_WIRING = tuple(f"src/pix2street/{name}.py" for name in ("tracking", "registry"))
+"""Where older commits have parts of it."""
+
 CODE = ("src", "pipeline")
 """A file below these that is not in the commit is never taken from the checkout: the commit would be incomplete."""
 
@@ -285,7 +288,7 @@ def _link(source: str | Path, target: str | Path) -> None:
 def _wiring(root: Path) -> set[str]:
     """The wiring that is there, and what of the package it imports as it is loaded."""
     found: set[str] = set()
-    waiting = [name for name in ("src/pix2street/__init__.py", *WIRING) if (root / name).is_file()]
+    waiting = [name for name in ("src/pix2street/__init__.py", *WIRING, *FORMER_WIRING) if (root / name).is_file()]
     while waiting:
         name = waiting.pop()
         found.add(name)

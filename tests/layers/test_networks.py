@@ -1,10 +1,15 @@
 """A network on disk is read as it was written, or one message says what is wrong with it."""
 
+import subprocess
+import sys
+
 import keras
+import numpy as np
 import pytest
 
 from pix2street.core.errors import UserError
 from pix2street.layers.networks import load_network, save_network
+from pix2street.models.unet import build_unet
 
 
 def network(units: int) -> keras.Model:
@@ -41,3 +46,29 @@ def test_a_damaged_network_is_one_message(tmp_path, name, damage, message):
     assert message in str(error.value)
     assert str(error.value).endswith("run `dvc repro`, which makes it")
     assert "\n" not in str(error.value)
+
+
+LOAD = """
+import sys
+from pathlib import Path
+import numpy as np
+from pix2street.layers.networks import load_network
+network = load_network(Path(sys.argv[1]), "generator")
+np.savez(sys.argv[2], *network.get_weights(), network.predict_on_batch(np.ones((1, 32, 32, 3), "float32")))
+"""
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_a_network_of_a_version_with_other_modules_is_read(tmp_path, norm):
+    generator = build_unet((32, 32, 3), 3, 4, 0, norm=norm, product_side_px=8)
+    save_network(generator, tmp_path, "generator")
+    path = tmp_path / "generator.json"
+    text = path.read_text(encoding="utf-8")
+    assert '"pix2street.layers.products"' in text
+    path.write_text(text.replace('"pix2street.layers.', '"pix2street.'), encoding="utf-8")
+    # In a process of its own, in which nothing else has loaded the layers.
+    subprocess.run([sys.executable, "-c", LOAD, tmp_path, tmp_path / "seen.npz"], check=True)
+    photo = generator.predict_on_batch(np.ones((1, 32, 32, 3), "float32"))
+    with np.load(tmp_path / "seen.npz") as seen:
+        for one, other in zip([*generator.get_weights(), photo], seen.values(), strict=True):
+            np.testing.assert_array_equal(one, other)
