@@ -16,11 +16,10 @@ from pix2street.classes import ClassTable
 from pix2street.datasets.arrangement import Arrangement, arrange, propose
 from pix2street.datasets.own_images import images_of
 from pix2street.errors import UserError
-from pix2street.files import as_yaml
 from pix2street.images import Stored, decode_stored
 from pix2street.numbering import FAMILIES, evaluated_share
 from pix2street.pairs import SPLITS, group_of, split_side_by_side
-from pix2street.params import Download
+from pix2street.params import Download, as_yaml
 
 SAMPLE = 32
 """So many pairs are looked into; of all others only the names are read."""
