@@ -30,7 +30,8 @@ from scipy import ndimage, stats
 
 from pix2street.classes import cityscapes_classes
 from pix2street.datasets.scene import draw_scene
-from pix2street.images import IMAGE_SUFFIXES, EdgeSettings, edges, grey, read_ids, read_rgb, resize_box
+from pix2street.formats import IMAGE_SUFFIXES
+from pix2street.images import EdgeSettings, edges, grey, read_ids, read_rgb, resize_box
 from pix2street.pairs import SPLITS, Dataset, read_pairs
 from pix2street.params import read_params
 from pix2street.validation.fit import block_fit, block_lead, edge_map
