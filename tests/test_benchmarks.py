@@ -93,3 +93,18 @@ def test_products_give_the_agreement_of_any_set():
     assert fit.agreement_of(fit.products_of(*images), of + 6) == pytest.approx(
         block_agreement(mirrored[0, of], mirrored[1, of]), abs=1e-4
     )
+
+
+def test_spoiled_drawings_are_found_and_sound_ones_are_not(tmp_path):
+    for index in range(4):
+        photo, ids = draw_scene(0, index, 128, 128)
+        write_png(tmp_path / f"{index}.png", np.hstack([photo, cityscapes_classes().to_colors(ids)]))
+    command = [str(tmp_path), "--input-side", "right", "--limit", "4"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "borders.py", *command], capture_output=True, text=True, timeout=3600, check=True
+    )
+    rows = [[cell.strip(" |") for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
+    found = {(kind, what): by for name, kind, what, *_, by in rows if name == "yours"}
+    assert found["colours", "bilinear x0.75"] == "moved, seams"
+    assert found["ids", "bicubic x2"] == "seams, between"
+    assert {by for (_, what), by in found.items() if what.startswith("nearest")} == {"none"}

@@ -4,14 +4,19 @@ There are no defaults here: `params.yaml` names every key, so that DVC sees ever
 mistyped or out-of-range key is an error that names its path, what was expected and what came.
 """
 
+import io
 import os
 import re
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from pix2street.core.archives import Limits
 from pix2street.core.class_tables import NAMED_TABLES
@@ -532,3 +537,27 @@ def _describe(fault: dict) -> str:
     if isinstance(fault["input"], dict):  # a rule between keys names what it met
         return f"{key}: {rule}" if fault["loc"] else rule
     return f"{key}: {rule}; it is {fault['input']!r}"
+
+
+def as_yaml(values: Mapping[str, Any], indent: int = 0) -> str:
+    """Return nested settings as the block of YAML in which they stand in `params.yaml`.
+
+    Args:
+        values: sections of sections; a mapping three levels down is written on one line.
+        indent: spaces before every line.
+    """
+    yaml = YAML()
+    yaml.width = 1000
+    stream = io.StringIO()
+    yaml.dump(_laid_out(values, 0), stream)
+    return textwrap.indent(stream.getvalue(), " " * indent).rstrip()
+
+
+def _laid_out(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        mapping = CommentedMap((key, _laid_out(one, depth + 1)) for key, one in value.items())
+        if depth > 2:
+            mapping.fa.set_flow_style()
+        return mapping
+    # A pattern is read more easily between quotes even where YAML needs none.
+    return SingleQuotedScalarString(value) if isinstance(value, str) and value.startswith("^") else value

@@ -1,5 +1,6 @@
 """The MLflow model: in this process, and behind a server that `mlflow models serve` started."""
 
+import ast
 import base64
 import importlib
 import io
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from closure import import_closure
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
@@ -115,6 +117,18 @@ def test_a_transparent_drawing_is_refused(served):
     Image.fromarray(IDS).save(buffer, "png", transparency=23)
     with pytest.raises(Refusal, match="a transparent pixel has no class"):
         served.predict(table(base64.b64encode(buffer.getvalue()).decode()))
+
+
+def test_the_pinned_libraries_are_all_that_is_imported():
+    root = Path(serving.__file__).parents[2]
+    files = {Path(serving.__file__), *import_closure(Path(serving.__file__), root)}
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files if file.suffix == ".py"]
+    # What a function imports is imported when it is called; of those only what loads the generator is.
+    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    libraries = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"pix2street"}
+    assert {"pillow" if name == "PIL" else name for name in libraries} == {*serving.LIBRARIES, "mlflow"}
 
 
 GIF = base64_of(IDS, "gif")

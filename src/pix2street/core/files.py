@@ -1,19 +1,13 @@
 """Files and folders that are there whole or not at all, and read with one message where they are not as written."""
 
 import hashlib
-import io
 import json
 import os
 import shutil
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from pix2street.core.errors import UserError
 
@@ -76,30 +70,6 @@ def user_path(text: str) -> Path:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with a last newline; refuses NaN and infinities, which JSON does not know."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def as_yaml(values: Mapping[str, Any], indent: int = 0) -> str:
-    """Return nested settings as the block of YAML in which they stand in `params.yaml`.
-
-    Args:
-        values: sections of sections; a mapping three levels down is written on one line.
-        indent: spaces before every line.
-    """
-    yaml = YAML()
-    yaml.width = 1000
-    stream = io.StringIO()
-    yaml.dump(_laid_out(values, 0), stream)
-    return textwrap.indent(stream.getvalue(), " " * indent).rstrip()
-
-
-def _laid_out(value: Any, depth: int) -> Any:
-    if isinstance(value, Mapping):
-        mapping = CommentedMap((key, _laid_out(one, depth + 1)) for key, one in value.items())
-        if depth > 2:
-            mapping.fa.set_flow_style()
-        return mapping
-    # A pattern is read more easily between quotes even where YAML needs none.
-    return SingleQuotedScalarString(value) if isinstance(value, str) and value.startswith("^") else value
 
 
 def sha256_of(path: Path) -> str:

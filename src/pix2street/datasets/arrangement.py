@@ -10,7 +10,6 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from pix2street.core.errors import UserError
-from pix2street.core.files import as_yaml
 from pix2street.core.pairs import SPLITS, group_of, refuse_unusable
 from pix2street.datasets.folder_names import (
     FolderName,
@@ -23,6 +22,7 @@ from pix2street.datasets.folder_names import (
 )
 from pix2street.datasets.id_patterns import common_start, find_id, propose_pattern, propose_pattern_of_one_kind, stem_of
 from pix2street.datasets.sides import Changes, Folder, Image, apart_as, folders_of, propose_names, propose_sides
+from pix2street.params import as_yaml
 
 SHOWN = 5
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}

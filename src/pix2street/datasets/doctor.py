@@ -14,13 +14,12 @@ from pix2street.core.archives import Source, open_source
 from pix2street.core.class_tables import HEADER, NAMED_TABLES, VOID_ROW, read_class_table, voc_color, with_void
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
-from pix2street.core.files import as_yaml
 from pix2street.core.images import Stored, decode_stored
 from pix2street.core.numbering import FAMILIES, evaluated_share
 from pix2street.core.pairs import SPLITS, group_of, split_side_by_side
 from pix2street.datasets.arrangement import Arrangement, arrange, propose
 from pix2street.datasets.own_images import images_of
-from pix2street.params import Download
+from pix2street.params import Download, as_yaml
 
 SAMPLE = 32
 """So many pairs are looked into; of all others only the names are read."""
