@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sources import LIMITS
 
-from pix2street.datasets.arrangement import divide_groups
 from pix2street.datasets.paired_folder import fetch
+from pix2street.datasets.splits import divide_groups
 from pix2street.errors import UserError
 from pix2street.images import png_bytes
 
