@@ -57,7 +57,7 @@ IN_PASSING = {
     # command within a sentence, where `COVERED` does not have it: the test that runs it, or why none does
     r"dvc repro --force download": "`dvc repro` with an option of DVC's own",
     r"make (test|fresh)": "continuous integration runs it",
-    r"make bench|python benchmarks/\w+\.py": "test_benchmarks.py::",
+    r"make bench|python benchmarks/\w+\.py.*": "test_benchmarks.py::",
     r"make lock": "needs uv and a package index",
     r"make (verify|demo) OPTIONS=.*": "the command behind it: COVERED",
     r"pip install (-e '\.\[judges\]'|dvc-\w+)": "needs a package index",

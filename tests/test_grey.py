@@ -166,7 +166,7 @@ def test_predict_serving_and_demo_give_the_photo_of_generate_in_one_channel(run,
     assert (translator.translate(ids, pair_id) == expected).all()
     assert translator.translate(ids[:33, :50], pair_id).shape == (33, 50, 1)
     source = run["root"] / f"split/val/inputs/{pair_id}.png"
-    assert translate_files(translator, [Job(source, None, tmp_path / "photo.png")], None, 1) == {}
+    assert not translate_files(translator, [Job(source, None, tmp_path / "photo.png")], None, 1).failures
     assert (tmp_path / "photo.png").read_bytes() == (run["root"] / f"photos/val/{pair_id}.png").read_bytes()
 
     request = pd.DataFrame({"image": [base64.b64encode(source.read_bytes()).decode()], "name": [pair_id]})

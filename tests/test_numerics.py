@@ -127,6 +127,12 @@ def test_a_hostile_environment_changes_no_byte(road_and_sky, tmp_path):
     assert said == f"train: not used: {', '.join(unused)}; {numerics.WHY_UNUSED}"
 
 
+@pytest.mark.parametrize("name", ["stage", "cli", "params", "profiles", "layout"])
+def test_what_is_imported_before_the_environment_is_settled_loads_nothing_that_reads_it(name):
+    code = f"import sys, pix2street.{name}; print({{'numpy', 'keras', 'tensorflow'}} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
 @pytest.fixture
 def environment(monkeypatch) -> dict[str, str]:
     """An empty environment in place of this process' own."""

@@ -19,7 +19,6 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from pix2street.core.archives import Limits
-from pix2street.core.class_tables import NAMED_TABLES
 from pix2street.core.errors import UserError
 from pix2street.layout import Layout
 
@@ -47,6 +46,9 @@ def _pattern(pattern: str) -> str:
 
 
 def _table_name(name: str) -> str:
+    # The tables load NumPy, which reads the environment once: whoever imports this module has yet to settle it.
+    from pix2street.core.class_tables import NAMED_TABLES
+
     if name not in ("none", *NAMED_TABLES) and not name.lower().endswith(".csv"):
         raise ValueError(f"must be none, {', '.join(NAMED_TABLES)}, or the name of a .csv file")
     return name

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pix2street.core.errors import UserError
-from pix2street.datasets.arrangement import ArrangementError, arrange, propose
+from pix2street.datasets.arrangement import arrange, propose
 from pix2street.datasets.folder_names import fold
+from pix2street.datasets.reading import ArrangementError
 from pix2street.params import as_yaml, parse_params
 
 SOURCE = Path("source")

@@ -9,8 +9,8 @@ from sources import LIMITS
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes
-from pix2street.datasets.arrangement import divide_groups
 from pix2street.datasets.paired_folder import fetch
+from pix2street.datasets.splits import divide_groups
 
 SETTINGS = {
     "limits": LIMITS, "title": "Mine", "licence": "own", "home_page": "", "form": "right", "input_folder": "inputs",

@@ -1,61 +1,171 @@
-"""Images by their names, and what looks like inputs and targets among them where the settings name neither."""
+"""Which images are inputs and which are targets: as the settings say, or as their names propose."""
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
 
-from pix2street.datasets.folder_names import INPUT_WORDS, TARGET_WORDS, FolderName
-from pix2street.datasets.id_patterns import propose_pattern, stem_of
+from pix2street.core.pairs import SPLITS
+from pix2street.datasets.folder_names import INPUT_WORDS, TARGET_WORDS, fold
+from pix2street.datasets.id_patterns import common_start, propose_pattern, stem_of
+from pix2street.datasets.reading import SIDES, Changes, Folder, Image, Reading, folders_of, in_folders
 
 FIRST_WORD = re.compile(r"^(?P<word>[^_\-. ]+)[_\-. ]+")
 LAST_WORD = re.compile(r"[_\-. ]+(?P<word>[^_\-. ]+)$")
-Changes = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class Folder:
-    """One folder that holds images; each is one object, so that half a million names are told apart quickly.
-
-    Args:
-        parts: what each name on its path says.
-        wrapped: how many of them all images share.
-        rest: the names on its path that say neither split nor side, without such wrappers.
-    """
-
-    path: str
-    parts: tuple[FolderName, ...]
-    wrapped: int
-    split: str | None
-    side: str = ""
-    rest: tuple[str, ...] = ()
-
-
-class Image(NamedTuple):
-    """An image in the source by its name, the folder it is in, and its pair_id once that is known."""
-
-    name: str
-    folder: Folder
-    pair_id: str = ""
-
-    @property
-    def place(self) -> str:
-        """Where it goes below the downloaded folder, without its ending."""
-        return "/".join(part for part in (self.folder.split, self.folder.side, self.pair_id) if part)
+def take_sides(reading: Reading, images: list[Image]) -> list[Image]:
+    """Say which images are inputs and which are targets; the others are left out."""
+    of_folders = _read_sides(reading, folders_of(images))
+    # Of two patterns that match, the longer one says more: `*_mask.png` beside `*`.
+    settings = sorted(reading.folders.items(), key=lambda item: -len(item[1]))
+    patterns = {
+        side: ".*".join(map(re.escape, fold(setting).split("*"))) for side, setting in settings if "*" in setting
+    }
+    sides = {}
+    for image in images:
+        name = fold(image.name.rpartition("/")[2])
+        like = (side for side, pattern in patterns.items() if re.fullmatch(pattern, name, re.DOTALL))
+        sides[image] = next(like, of_folders[image.folder])
+    _refuse_empty_side(reading, images, set(sides.values()))
+    folders = _without_wrappers(reading, {(image.folder, side) for image, side in sides.items() if side})
+    found = [image._replace(folder=folders[image.folder, side]) for image, side in sides.items() if side]
+    neither = [image for image, side in sides.items() if not side]
+    _refuse_half_splits(reading, found, neither)
+    reading.left_out |= dict.fromkeys((image.name for image in neither), f"it is {_neither(reading)}")
+    return found
 
 
-def folders_of(images: Iterable[Image]) -> list[Folder]:
-    """Return each folder once, in the order of the images."""
-    return list(dict.fromkeys(image.folder for image in images))
+def _read_sides(reading: Reading, folders: list[Folder]) -> dict[Folder, str]:
+    """Give each folder its side as set, or by the letters A and B where no folder has the names that are set."""
+    words = reading.side_words
+    if len(words) < 2:
+        return _match_sides(reading, folders, words)
+    if words["inputs"] == words["targets"]:
+        reading.refuse(
+            f"input_folder {reading.input_folder!r} and target_folder {reading.target_folder!r} name the same "
+            "folder; each side needs a folder of its own"
+        )
+    sides = _match_sides(reading, folders, words)
+    if any(sides.values()):
+        return sides
+    letters = _match_sides(reading, folders, {"inputs": ("a",), "targets": ("b",)})
+    if not {*SIDES} <= {*letters.values()}:
+        return sides
+    reading.notes.append("A was read as the inputs and B as the targets (input_folder and target_folder).")
+    reading.input_folder, reading.target_folder = "A", "B"
+    return letters
+
+
+def _match_sides(reading: Reading, folders: list[Folder], words: dict[str, tuple[str, ...]]) -> dict[Folder, str]:
+    """Give each folder its side, an empty one where it belongs to neither."""
+    sides = {}
+    for folder in folders:
+        places = {side: _places_of(folder, key) for side, key in words.items() if key}
+        matched = [side for side, found in places.items() if found]
+        if len(matched) > 1:  # one of them may be the name of the whole set
+            matched = [side for side in matched if places[side][-1] >= folder.wrapped]
+        if not matched and any(part.split and not part.side for part in folder.parts):
+            matched = [side for side, key in words.items() if not key]
+        if len(matched) > 1:
+            reading.refuse(
+                f"{folder.path}/ is below both {reading.input_folder}/ and {reading.target_folder}/; rename one of its "
+                "folders, so that an image is either an input or a target"
+            )
+        sides[folder] = "".join(matched)
+    return sides
+
+
+def _places_of(folder: Folder, words: tuple[str, ...]) -> list[int]:
+    """Return where the words of a side stand among a folder's parts, one below the other."""
+    worded = [place for place, part in enumerate(folder.parts) if part.side]
+    runs = [worded[start : start + len(words)] for start in range(len(worded) - len(words) + 1)]
+    return next((run for run in reversed(runs) if tuple(folder.parts[place].side for place in run) == words), [])
+
+
+def _refuse_empty_side(reading: Reading, images: list[Image], sides: set[str]) -> None:
+    missing = [side for side in SIDES if side not in sides]
+    if not missing:
+        return
+    settings = [reading.folders[side] for side in missing]
+    like = "whose name is like" if any("*" in setting for setting in settings) else "in a folder named"
+    keys = " and ".join(f"download.paired_folder.{SIDES[side]}" for side in missing)
+    text = (
+        f"there is no image {like} {' or '.join(map(repr, settings))} ({keys}); the images are in "
+        f"{in_folders(image.name for image in images)}."
+    )
+    proposed = propose_sides(images) or propose_names(images)
+    if proposed:
+        reading.refuse(f"{text} These lines would read inputs and targets:", proposed)
+    reading.refuse(
+        f"{text} Name the folders of inputs and targets there; where every image holds both halves side by side, set "
+        "download.paired_folder.form to left or right, the half that is the input"
+    )
+
+
+def _without_wrappers(reading: Reading, sides: Iterable[tuple[Folder, str]]) -> dict[tuple[Folder, str], Folder]:
+    """Take out of each folder's rest what names its side, and what is above all of one side and of no other."""
+    words = reading.side_words
+    taken = {}
+    for folder, side in sides:
+        named = {folder.parts[place].name for place in _places_of(folder, words.get(side, ()))}
+        rest = tuple(name for name in folder.rest if name not in named)
+        taken[folder, side] = replace(folder, side=side, rest=rest)
+    for side in SIDES:
+        own = {key: folder for key, folder in taken.items() if folder.side == side}
+        others = {name for folder in taken.values() if folder.side != side for name in folder.rest}
+        rests = [folder.rest for folder in own.values()]
+        shared = common_start(rests)
+        wrappers = next((place for place in range(shared) if rests[0][place] in others), shared)
+        taken |= {key: replace(folder, rest=folder.rest[wrappers:]) for key, folder in own.items()}
+    return taken
+
+
+def _refuse_half_splits(reading: Reading, images: list[Image], neither: list[Image]) -> None:
+    """Raise an error where a split lacks one side and images of it are in neither folder."""
+    have = {(image.folder.split, image.folder.side) for image in images}
+    for split in SPLITS:
+        others = [image for image in neither if image.folder.split == split]
+        missing = [side for side in SIDES if (split, side) not in have]
+        if not others or not missing:
+            continue
+        names = " and ".join(f"{side} ({SIDES[side]}: {reading.folders[side]})" for side in missing)
+        out = {PurePosixPath(image.folder.path).name: "left_out" for image in others} if split == "test" else {}
+        reading.refuse(
+            f"{split} has no {names}, but images in {in_folders(image.name for image in others)} that are "
+            f"{_neither(reading)}. Give the folders the same names in every split, and name them in "
+            "download.paired_folder.input_folder and target_folder" + (", or leave these out:" if out else ""),
+            reading.declare(out) if out else None,
+        )
+
+
+def _neither(reading: Reading) -> str:
+    inputs, targets = reading.input_folder, reading.target_folder
+    if "*" in inputs + targets:
+        return f"neither an input ({inputs}) nor a target ({targets})"
+    return f"in neither {inputs}/ nor {targets}/"
+
+
+def refuse_parallel_folders(reading: Reading, images: list[Image]) -> None:
+    """Raise an error where images that should hold both halves are inputs and targets in files of their own."""
+    letters = {part.side for folder in folders_of(images) for part in folder.parts if part.split} >= {"a", "b"}
+    proposed = (
+        propose_sides(images, known_only=True)
+        or propose_names(images, known_only=True)
+        or (_apart_as("A", "B") if letters else None)
+    )
+    if proposed:
+        reading.refuse(
+            f"download.paired_folder.form: {reading.form} says that every image holds both halves, but inputs and "
+            f"targets are files of their own in {in_folders(image.name for image in images)}. Where they are not, say "
+            "in own_images.split_folders that these folders are ordinary; otherwise these lines read them:",
+            proposed,
+        )
 
 
 def propose_sides(images: list[Image], known_only: bool = False) -> Changes | None:
     """Find two folders whose images pair by name; which one is the input follows the usual words."""
-    known = {part.side.replace("_", "") for folder in folders_of(images) for part in folder.parts}
-    if known_only and not (known & {*INPUT_WORDS} and known & {*TARGET_WORDS}):
-        return None
     stems: dict[str, Counter] = defaultdict(Counter)
     shown: dict[str, str] = {}
     members: dict[str, set[str]] = defaultdict(set)
@@ -78,7 +188,7 @@ def propose_sides(images: list[Image], known_only: bool = False) -> Changes | No
         if shared >= needed * max(stems[one].total(), stems[other].total()) or propose_pattern(
             *([stem for _, stem in stems[side].elements()] for side in (one, other))
         ):
-            return apart_as(shown[one], shown[other])
+            return _apart_as(shown[one], shown[other])
     return None
 
 
@@ -97,14 +207,14 @@ def propose_names(images: list[Image], known_only: bool = False) -> Changes | No
         if pattern:
             text = texts.pop()
             setting = f"*{text}.*" if LAST_WORD.fullmatch(text) else f"{text}*"
-            return {**apart_as(setting, "*"), "own_images": {"id_pattern": pattern}}
+            return {**_apart_as(setting, "*"), "own_images": {"id_pattern": pattern}}
     endings = Counter(PurePosixPath(name).suffix.lower() for name in stems)
     by_stem = Counter((image.folder, stems[image.name]) for image in images)
     if not known_only and len(endings) == 2 and ".png" in endings and set(by_stem.values()) == {2}:
-        return apart_as("*.png", f"*{next(ending for ending in endings if ending != '.png')}")
+        return _apart_as("*.png", f"*{next(ending for ending in endings if ending != '.png')}")
     return None
 
 
-def apart_as(inputs: str, targets: str) -> Changes:
+def _apart_as(inputs: str, targets: str) -> Changes:
     """Return the settings that read inputs and targets as files of their own."""
     return {"paired_folder": {"form": "folders", "input_folder": inputs, "target_folder": targets}}
