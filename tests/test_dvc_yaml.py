@@ -1,4 +1,4 @@
-"""dvc.yaml says what the code does: no stage goes stale silently, none runs again for nothing."""
+"""dvc.yaml says what the code does: no stage goes stale silently, and what it declares is needed."""
 
 import ast
 import re
