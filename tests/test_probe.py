@@ -20,8 +20,9 @@ from pix2street.cli import main
 from pix2street.core.errors import UserError
 from pix2street.core.images import write_png
 from pix2street.layout import Layout
+from pix2street.tracking import probe, store
 from pix2street.tracking.probe import StoreAway, public
-from pix2street.tracking.run import Run, deliver_all, probe, store
+from pix2street.tracking.run import Run, deliver_all
 from pix2street.tracking.store import connect
 
 ROOT = Path(__file__).parents[1]

@@ -20,8 +20,9 @@ from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.models.unet import build_unet
+from pix2street.tracking import saved_view
 from pix2street.tracking import store as mlflow_store
-from pix2street.tracking.run import Run, deliver_all, saved_view
+from pix2street.tracking.run import Run, deliver_all
 from pix2street.tracking.spool import Spool
 from pix2street.tracking.store import Delivery, fetch_run
 from pix2street.tracking.system_metrics import SystemMetrics
