@@ -28,6 +28,18 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Tolerance = Annotated[float, Field(ge=0)]
 Device = Literal["auto", "cpu", "gpu"]
 
+TABLE_NAMES = (
+    "none",
+    "cityscapes",
+    "cityscapes_evaluated",
+    "cityscapes_train_ids",
+    "pascal_voc",
+    "ade20k",
+    "ade20k_from_zero",
+)
+"""What may be said of classes without a table of one's own. The tables themselves are in `class_tables`, which loads
+NumPy; that reads the environment once, and whoever imports this module has yet to settle it."""
+
 
 def _multiple_of_16(size: int) -> int:
     if size % 16:
@@ -46,11 +58,8 @@ def _pattern(pattern: str) -> str:
 
 
 def _table_name(name: str) -> str:
-    # The tables load NumPy, which reads the environment once: whoever imports this module has yet to settle it.
-    from pix2street.core.class_tables import NAMED_TABLES
-
-    if name not in ("none", *NAMED_TABLES) and not name.lower().endswith(".csv"):
-        raise ValueError(f"must be none, {', '.join(NAMED_TABLES)}, or the name of a .csv file")
+    if name not in TABLE_NAMES and not name.lower().endswith(".csv"):
+        raise ValueError(f"must be {', '.join(TABLE_NAMES)}, or the name of a .csv file")
     return name
 
 

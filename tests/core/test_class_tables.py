@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pix2street.core.class_tables import NAMED_TABLES, read_class_table, with_void
 from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
+from pix2street.params import TABLE_NAMES
 
 HEADER = "id,name,red,green,blue,evaluated"
 ROWS = ("0,void,0,0,0,0", "7,road,128,64,128,1", "26,car,0,0,142,1")
@@ -224,6 +225,10 @@ def test_whatever_a_file_holds_it_is_a_table_or_one_message():
     assert all(table.evaluated_names for table in tables)
     assert all(len({entry.id for entry in table.entries}) == len(table.entries) for table in tables)
     assert min(len(tables), len(refusals)) > 500
+
+
+def test_the_parameters_know_every_table_by_name():
+    assert ("none", *NAMED_TABLES) == TABLE_NAMES
 
 
 CELLS = st.sampled_from(
