@@ -24,6 +24,7 @@ from pix2street.core.archives import Limits, random_reader
 from pix2street.core.images import decode, png_bytes
 from pix2street.datasets.cityscapes import ARCHIVES, fetch
 from pix2street.datasets.scene import draw_scene
+from pix2street.settings.split import Split
 from pix2street.steps.split import split_pairs
 
 HEIGHT_PX, WIDTH_PX = 1024, 2048
@@ -94,9 +95,11 @@ def main() -> None:
             round_times["download"] = seconds(
                 lambda ready=ready, settings=settings: fetch(ready, path=folder, **settings).write(ready)
             )
-            size = {"height_px": height_px, "width_px": width_px}
+            working = Split(
+                height_px=height_px, width_px=width_px, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb"
+            )
             round_times["split"] = seconds(
-                lambda ready=ready, split=split, size=size: split_pairs(ready, split, **size, snap_tolerance=32.0)
+                lambda ready=ready, split=split, working=working: split_pairs(ready, split, working)
             )
             for key, value in round_times.items() if turn else ():  # the first round warms the file cache
                 times[key].append(value)

@@ -6,6 +6,7 @@ from pix2street.params import read_params
 from pix2street.settings.evaluate import Evaluate
 from pix2street.settings.generate import Generate
 from pix2street.settings.section import Section
+from pix2street.settings.segment import Segment
 from pix2street.settings.split import Split
 from pix2street.settings.validate import Validate
 
@@ -22,6 +23,11 @@ def limits(**changes) -> Validate:
     return _changed(PARAMS.validate_, changes)
 
 
+def segment_settings(**changes) -> Segment:
+    """Return the section `segment` with these changes, checked."""
+    return _changed(PARAMS.segment, changes)
+
+
 def generate_settings(**changes) -> Generate:
     """Return the section `generate` with these changes, checked."""
     return _changed(PARAMS.generate, changes)
@@ -32,5 +38,5 @@ def evaluate_settings(**changes) -> Evaluate:
     return _changed(PARAMS.evaluate, changes)
 
 
-def _changed[S: Section](section: S, changes: dict) -> S:
+def _changed(section: Section, changes: dict):
     return type(section).model_validate({**section.model_dump(), **changes})

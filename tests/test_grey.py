@@ -13,6 +13,7 @@ import tensorflow as tf
 from fastapi.testclient import TestClient
 from inception_graph import write_graph
 from PIL import Image
+from shipped import evaluate_settings, generate_settings, limits, segment_settings, split_settings
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
@@ -44,7 +45,6 @@ ROOT = Path(__file__).parents[1]
 PARAMS = read_params(ROOT / "params.yaml")
 CLASSES = cityscapes_classes()
 SIDE = 64
-SIZE = {"height_px": SIDE, "width_px": SIDE}
 INFERENCE = {"inference_norm": "batch", "inference_dropout": True, "inference_seed": 0}
 
 
@@ -62,12 +62,13 @@ def run(tmp_path_factory) -> dict:
     for name in ("split", "judge", "generator", "samples", "photos", "baselines", "judged"):
         (root / name).mkdir()
 
-    assert split_pairs(root / "downloaded", root / "split", **SIZE, snap_tolerance=32.0, target_mode="grey") == (12, 0)
-    limits = {**PARAMS.validate_.model_dump(), "min_train_pairs": 8, "max_class_distance": 0.5}
-    verdict, table = validate_split(root / "split", **SIZE, **limits)
+    working = split_settings(height_px=SIDE, width_px=SIDE, target_mode="grey")
+    assert split_pairs(root / "downloaded", root / "split", working) == (12, 0)
+    few = limits(min_train_pairs=8, max_class_distance=0.5)
+    verdict, table = validate_split(root / "split", (SIDE, SIDE), few)
     refuse_failures(verdict, table)
-    segment = {"judge": "trained", "pretrained": {}, "seed": 0, "filters": 4, "epochs": 1, "batch": 4}
-    make_judge(root / "split", root / "judge", path=root, learning_rate=0.01, **segment)
+    segment = segment_settings(filters=4, epochs=1, batch=4, learning_rate=0.01)
+    make_judge(root / "split", root / "judge", root, segment)
     settings = PARAMS.train.model_dump(exclude={"device", "strategy", "deterministic", "max_checkpoint_gib"})
     settings |= {"epochs": 1, "generator_filters": 4, "discriminator_filters": 4, "holdout_pairs": 2, "sample_pairs": 1}
     history = train_pix2pix(
@@ -81,16 +82,14 @@ def run(tmp_path_factory) -> dict:
         **PARAMS.compute.model_dump(),
     )
     mode = {"seed": 0, "norm": "batch", "dropout": True}
-    generate_photos(root / "split", root / "generator", root / "photos", root / "baselines", **mode)
+    generate_photos(root / "split", root / "generator", root / "photos", root / "baselines", generate_settings())
     metrics, tables = evaluate_photos(
         root / "split",
         root / "judge",
         root / "photos",
         root / "baselines",
         root / "judged",
-        split="val",
-        min_ceiling=0.0,
-        fid=[],
+        evaluate_settings(min_ceiling=0.0),
         inception=None,
         judge_score=json.loads((root / "judge/score.json").read_text()),
         generator=mode,

@@ -125,11 +125,11 @@ def test_a_small_edition_of_its_data_set_passes_validation_with_its_limits(param
         (tmp_path / folder).mkdir()
     with small_download(chosen.download.dataset, tmp_path / "source") as settings:
         download(settings.dataset, settings.settings(tmp_path), tmp_path / "downloaded")
-    size = {"height_px": chosen.split.height_px, "width_px": chosen.split.width_px}
-    split_pairs(tmp_path / "downloaded", tmp_path / "split", **size, snap_tolerance=chosen.split.snap_tolerance)
-    # Of a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.
+    split_pairs(tmp_path / "downloaded", tmp_path / "split", chosen.split)
+    # In a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.
     few = {"min_train_pairs": 12, "max_class_distance": 1.0, "min_target_sharpness": 0.0}
-    verdict, _ = validate_split(tmp_path / "split", **size, **{**chosen.validate_.model_dump(), **few})
+    size = chosen.split.height_px, chosen.split.width_px
+    verdict, _ = validate_split(tmp_path / "split", size, chosen.validate_.model_copy(update=few))
     assert [check["key"] for check in verdict["checks"] if not check["success"] and not check["waived"]] == []
     assert verdict["pairs"] == {"train": 12, "val": 4}
 

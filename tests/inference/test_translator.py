@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from shipped import generate_settings
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
@@ -32,9 +33,7 @@ def model(tmp_path_factory):
 
 def test_at_the_working_size_it_gives_the_pixels_of_generate(road_and_sky, model, tmp_path):
     (tmp_path / "photos").mkdir()
-    generate_photos(
-        road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", seed=3, norm="batch", dropout=True
-    )
+    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", generate_settings(seed=3))
     translator = Translator.read(model)
     for pair_id in ("p4", "p5"):
         ids = read_ids(road_and_sky / f"val/inputs/{pair_id}.png")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from inception_graph import write_graph
 from segformer import small_segformer
+from shipped import evaluate_settings, segment_settings
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_rgb, write_png
@@ -18,16 +19,14 @@ from pix2street.steps.generate import mean_colors
 from pix2street.steps.segment import make_judge
 
 PRETRAINED = {"height_px": 32, "width_px": 32, "black": 0.0, "white": 1.0}
-SEGMENT = {"judge": "trained", "pretrained": PRETRAINED, "seed": 0, "filters": 8, "epochs": 15, "batch": 2,
-           "learning_rate": 0.01}  # fmt: skip
+SEGMENT = {"pretrained": PRETRAINED, "filters": 8, "epochs": 15, "batch": 2, "learning_rate": 0.01}
 GENERATOR = {"norm": "batch", "dropout": True, "seed": 0, "checkpoint": "last"}
-EVALUATE = {"split": "val", "min_ceiling": 0.2, "fid": [], "inception": None, "generator": GENERATOR}
 
 
 @pytest.fixture(scope="module")
 def judge(road_and_sky, tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    make_judge(road_and_sky, folder, path=folder, **SEGMENT)
+    make_judge(road_and_sky, folder, folder, segment_settings(**SEGMENT))
     return folder
 
 
@@ -50,12 +49,18 @@ def photos(made_once, tmp_path):
     return shutil.copytree(made_once, tmp_path / "photos")
 
 
-def evaluate(pairs, judge, photos, **changes):
-    score = json.loads((judge / "score.json").read_text())
-    settings = {**EVALUATE, "judge_score": score, **changes}
+def evaluate(pairs, judge, photos, inception=None, **changes):
     return evaluate_photos(
-        pairs, judge, photos / "generated", photos / "baselines", photos / "judged", **settings
-    )  # fmt: skip
+        pairs,
+        judge,
+        photos / "generated",
+        photos / "baselines",
+        photos / "judged",
+        evaluate_settings(**changes),
+        inception=inception,
+        judge_score=json.loads((judge / "score.json").read_text()),
+        generator=GENERATOR,
+    )
 
 
 def test_the_judge_learns_and_says_how_well(judge):
@@ -188,7 +193,7 @@ def test_weights_that_are_not_the_cards_are_named(road_and_sky, judge, photos, t
 
 
 def test_a_split_without_pairs_is_a_clear_error(road_and_sky, judge, photos):
-    with pytest.raises(UserError, match=r"evaluate.split: test, but the data set has no pairs there"):
+    with pytest.raises(UserError, match=r"evaluate.split: test has no pairs in this data set; choose the other"):
         evaluate(road_and_sky, judge, photos, split="test")
 
 
@@ -206,7 +211,7 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     model.save(tmp_path / "judge.keras")
     folder = tmp_path / "own"
     folder.mkdir()
-    make_judge(road_and_sky, folder, path=tmp_path, **{**SEGMENT, "judge": "keras"})
+    make_judge(road_and_sky, folder, tmp_path, segment_settings(**SEGMENT, judge="keras"))
     metrics, _ = evaluate(road_and_sky, folder, photos)
     assert metrics["ceiling"]["mean_iou"] == metrics["generated"]["mean_iou"] == 1.0
     assert metrics["protocol"]["segmentation"]["judge"]["name"] == "keras"
@@ -221,7 +226,8 @@ def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, 
     folder = tmp_path / "judge"
     folder.mkdir()
     larger = {**PRETRAINED, "height_px": 64, "width_px": 64}
-    make_judge(road_and_sky, folder, path=tmp_path / "judges", **{**SEGMENT, "judge": name, "pretrained": larger})
+    settings = segment_settings(**SEGMENT | {"judge": name, "pretrained": larger})
+    make_judge(road_and_sky, folder, tmp_path / "judges", settings)
     metrics, _ = evaluate(road_and_sky, folder, photos, min_ceiling=0.0)
     judge = metrics["protocol"]["segmentation"]["judge"]
     assert (judge["name"], judge["height_px"], judge["black"], judge["white"]) == (name, 64, -1.0, 1.0)
@@ -233,14 +239,14 @@ def test_a_judge_for_other_classes_is_refused(road_and_sky, tmp_path):
     inputs = keras.Input((32, 32, 3))
     keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)).save(tmp_path / "judge.keras")
     with pytest.raises(UserError, match=r"judge\.keras: gives scores for 4 classes, the data set evaluates 19"):
-        make_judge(road_and_sky, tmp_path, path=tmp_path, **{**SEGMENT, "judge": "keras"})
+        make_judge(road_and_sky, tmp_path, tmp_path, segment_settings(**SEGMENT, judge="keras"))
 
 
 def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_and_sky, photos, tmp_path, graph):
     split = shutil.copytree(road_and_sky, tmp_path / "split")
     Dataset("d", "D", "", "", "right", None, None).write(split)
     (tmp_path / "judge").mkdir()
-    make_judge(split, tmp_path / "judge", path=tmp_path, **SEGMENT)
+    make_judge(split, tmp_path / "judge", tmp_path, segment_settings(**SEGMENT))
     assert [path.name for path in (tmp_path / "judge").iterdir()] == ["score.json"]
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None

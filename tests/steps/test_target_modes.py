@@ -7,21 +7,19 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from shipped import limits, split_settings
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import luma, read_photo, read_stored
 from pix2street.core.pairs import Dataset, read_manifest
 from pix2street.datasets.scene import draw_scene
-from pix2street.params import read_params
 from pix2street.steps.split import split_pairs
 from pix2street.steps.validate import refuse_failures, validate_split
 
 SIDE = 32
-SIZE = {"height_px": SIDE, "width_px": SIDE}
 PHOTO, IDS = draw_scene(0, 0, 64, 64)
 PHOTO = PHOTO[::2, ::2]
 GREY = luma(PHOTO)
-LIMITS = read_params(Path(__file__).parents[2] / "params.yaml").validate_.model_dump()
 
 
 def split_of(folder: Path, targets: dict[str, object], target_mode: str):
@@ -35,12 +33,12 @@ def split_of(folder: Path, targets: dict[str, object], target_mode: str):
         target(path) if callable(target) else target.save(path)
     Dataset("x", "X", "drawing to X-ray", "own", "", "file").write(downloaded)
     split.mkdir()
-    split_pairs(downloaded, split, **SIZE, snap_tolerance=32.0, target_mode=target_mode)
+    split_pairs(downloaded, split, split_settings(height_px=SIDE, width_px=SIDE, target_mode=target_mode))
     return split, read_manifest(split).set_index("pair_id")
 
 
 def refusal_of(split: Path) -> str:
-    verdict, table = validate_split(split, **SIZE, **LIMITS)
+    verdict, table = validate_split(split, (SIDE, SIDE), limits())
     with pytest.raises(UserError) as error:
         refuse_failures(verdict, table)
     return str(error.value)
