@@ -2,9 +2,9 @@
 
     PYTHONPATH=src python benchmarks/jax_step.py [--sizes 256:1:64 256:16:64] [--precisions float32 mixed_bfloat16]
 
-Needs keras, jax, numpy and pydantic alone. Weights are random and data is noise: it measures speed alone. The matrix peak is what
-the device reaches in a large matrix product of the convolutions' precision, as JAX computes it by default: for float32,
-TensorFloat-32 where a GPU has it.
+Needs only keras, jax, numpy and pydantic. Weights are random and data is noise: it measures speed and nothing else. The
+matrix peak is what the device reaches in a large matrix product of the convolutions' precision, as JAX computes it by
+default: for float32, TensorFloat-32 where a GPU has it.
 """
 
 import argparse
