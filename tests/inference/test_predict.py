@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from shipped import generate_settings
+from shipped import PARAMS, changed
 from test_translator import save_moved
 
 from pix2street.cli import main
@@ -67,7 +67,7 @@ def refused(model, *arguments):
 
 def test_photos_are_the_bytes_of_generate(road_and_sky, model, prepared, tmp_path, capsys):
     (tmp_path / "photos").mkdir()
-    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", generate_settings(seed=3))
+    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", changed(PARAMS.generate, seed=3))
     predict(model, road_and_sky / "val/inputs", "--out", "out")
     names = {path.name for path in Path("photos/val").iterdir()}
     assert {path.name for path in Path("out").iterdir()} == names == {"p4.png", "p5.png"}

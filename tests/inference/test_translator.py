@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from shipped import generate_settings
+from shipped import PARAMS, changed
+from tiny_models import build_unet
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
@@ -8,7 +9,6 @@ from pix2street.core.images import read_ids, read_rgb
 from pix2street.inference.translator import Translator
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
-from pix2street.models import GENERATORS
 from pix2street.steps.generate import generate_photos
 from pix2street.training.batches import InputEncoding
 
@@ -16,7 +16,7 @@ from pix2street.training.batches import InputEncoding
 def save_moved(folder, usage, product_side_px=0):
     """A generator that was "trained" by moving every weight a little."""
     shape = (usage.height_px, usage.width_px, usage.encoding.channels)
-    network = GENERATORS["unet"](shape, 3, 4, 0, product_side_px=product_side_px)
+    network = build_unet(shape, 3, 4, 0, product_side_px=product_side_px)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
@@ -33,7 +33,7 @@ def model(tmp_path_factory):
 
 def test_at_the_working_size_it_gives_the_pixels_of_generate(road_and_sky, model, tmp_path):
     (tmp_path / "photos").mkdir()
-    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", generate_settings(seed=3))
+    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", changed(PARAMS.generate, seed=3))
     translator = Translator.read(model)
     for pair_id in ("p4", "p5"):
         ids = read_ids(road_and_sky / f"val/inputs/{pair_id}.png")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from shipped import generate_settings
+from shipped import PARAMS, changed
 from tiny_models import build_unet
 
 from pix2street.core.classes import cityscapes_classes
@@ -17,7 +17,7 @@ from pix2street.training.batches import InputEncoding
 def model(tmp_path_factory):
     """A generator that was "trained" by moving every weight a little."""
     folder = tmp_path_factory.mktemp("model")
-    network = build_unet((32, 32, 3))
+    network = build_unet((32, 32, 3), 3, 4, 0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
@@ -30,7 +30,7 @@ def photos(road_and_sky, model, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     for folder in (out / "generated", out / "baselines"):
         folder.mkdir()
-    generate_photos(road_and_sky, model, out / "generated", out / "baselines", generate_settings(seed=0))
+    generate_photos(road_and_sky, model, out / "generated", out / "baselines", changed(PARAMS.generate, seed=0))
     return out
 
 
@@ -46,7 +46,7 @@ def test_generating_never_changes_a_weight_and_is_a_function_of_the_seed(road_an
     for name, seed in {"same": 0, "other": 1}.items():
         (tmp_path / name / "g").mkdir(parents=True)
         folders = tmp_path / name / "g", tmp_path / name / "b"
-        generate_photos(road_and_sky, model, *folders, generate_settings(seed=seed))
+        generate_photos(road_and_sky, model, *folders, changed(PARAMS.generate, seed=seed))
     assert sha256_of(model / "generator.weights.h5") == before
     first = (photos / "generated/val/p4.png").read_bytes()
     assert (tmp_path / "same/g/val/p4.png").read_bytes() == first

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from shipped import split_settings
+from shipped import PARAMS, changed
 
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
@@ -13,7 +13,7 @@ from pix2street.core.images import EdgeSettings, read_ids, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_left_out, read_manifest, read_pairs
 from pix2street.steps.split import split_pairs
 
-SETTINGS = split_settings(height_px=32, width_px=48)
+SETTINGS = changed(PARAMS.split, height_px=32, width_px=48)
 
 
 def dataset(**changes) -> Dataset:
@@ -223,7 +223,7 @@ def test_an_opaque_alpha_channel_of_ids_is_dropped(apart, tmp_path):
 
 
 def test_a_larger_image_than_the_limit_makes_no_pair(downloaded, out):
-    assert split_pairs(downloaded, out, split_settings(height_px=32, width_px=48, max_megapixels=0.01)) == (4, 4)
+    assert split_pairs(downloaded, out, changed(PARAMS.split, height_px=32, width_px=48, max_megapixels=0.01)) == (4, 4)
     assert "town_0.png: is 192x64 px, at most 10,000 pixels may be" in read_manifest(out).iloc[0]["fault"]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from shipped import limits, split_settings
+from shipped import PARAMS, changed
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import luma, read_photo, read_stored
@@ -33,12 +33,12 @@ def split_of(folder: Path, targets: dict[str, object], target_mode: str):
         target(path) if callable(target) else target.save(path)
     Dataset("x", "X", "drawing to X-ray", "own", "", "file").write(downloaded)
     split.mkdir()
-    split_pairs(downloaded, split, split_settings(height_px=SIDE, width_px=SIDE, target_mode=target_mode))
+    split_pairs(downloaded, split, changed(PARAMS.split, height_px=SIDE, width_px=SIDE, target_mode=target_mode))
     return split, read_manifest(split).set_index("pair_id")
 
 
 def refusal_of(split: Path) -> str:
-    verdict, table = validate_split(split, (SIDE, SIDE), limits())
+    verdict, table = validate_split(split, (SIDE, SIDE), PARAMS.validate_)
     with pytest.raises(UserError) as error:
         refuse_failures(verdict, table)
     return str(error.value)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from browser import CHROMIUM, look_at
 from PIL import Image, ImageFilter
-from shipped import limits, split_settings
+from shipped import PARAMS, changed
 
 from pix2street.core.class_tables import NAMED_TABLES
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
@@ -27,7 +27,7 @@ SIDE = 128
 SIZE = SIDE, SIDE
 # The limits a user gets; in a dozen pairs the shares of classes are not yet those of the set.
 FEW = {"min_train_pairs": 8, "max_class_distance": 0.4}
-LIMITS = limits(**FEW)
+LIMITS = changed(PARAMS.validate_, **FEW)
 DATASET = Dataset(
     "paired_folder", "Mine & <yours>", "labels to photo", "own", "", "right", r"^(\w+)_\d", cityscapes_classes()
 )
@@ -83,7 +83,7 @@ def split_of(planter: Planter, dataset: Dataset = DATASET) -> Path:
     split = planter.folder.with_name("split")
     split.mkdir()
     dataset.write(planter.folder)
-    split_pairs(planter.folder, split, split_settings(height_px=SIDE, width_px=SIDE))
+    split_pairs(planter.folder, split, changed(PARAMS.split, height_px=SIDE, width_px=SIDE))
     return split
 
 
@@ -379,7 +379,8 @@ def test_a_pair_that_belongs_to_no_other_is_a_warning_and_the_run_goes_on(plante
     assert "a_00" in said
     page = render_validation(split, verdict, table)
     assert "Passed</span> with a warning of outlier" in page
-    waived, table = validate_split(split, SIZE, limits(**FEW, waive={"checks": [], "pairs": ["a_00"]}))
+    excused = changed(PARAMS.validate_, **FEW, waive={"checks": [], "pairs": ["a_00"]})
+    waived, table = validate_split(split, SIZE, excused)
     assert not any(check["warning"] for check in waived["checks"])
     assert warnings_of(waived, table) == ""
 
@@ -412,7 +413,7 @@ def test_inputs_and_targets_apart(planter):
     verdict, table = validate_split(
         split_of(planter, replace(DATASET, input_from="file", label_pixels="ids")),
         SIZE,
-        limits(**FEW | {"min_train_pairs": 1}),
+        changed(PARAMS.validate_, **FEW | {"min_train_pairs": 1}),
     )
     assert {key: offending for key, offending in failed(verdict).items() if key != "class_balance"} == {
         "readable": ["a_03", "a_04", "a_05"], "class_ids": ["a_01", "a_02"], "equal_sizes": ["a_02"],
@@ -518,7 +519,7 @@ def test_waivers_excuse_pairs_and_checks_and_are_shown(planter):
     planter.change("a_01", photo=lambda image: image.filter(ImageFilter.GaussianBlur(4)))
     split = split_of(planter)
     waive = {"checks": ["sharp"], "pairs": ["a_00"]}
-    verdict, table = validate_split(split, SIZE, limits(**FEW, waive=waive))
+    verdict, table = validate_split(split, SIZE, changed(PARAMS.validate_, **FEW, waive=waive))
     assert verdict["success"]
     checks = {check["key"]: check for check in verdict["checks"]}
     assert checks["dark"]["waived_pairs"] == ["a_00"]
@@ -535,7 +536,7 @@ def test_waivers_excuse_pairs_and_checks_and_are_shown(planter):
 def test_a_waiver_of_nothing_is_refused(sound, waive):
     unknown = r"validate.waive.(checks: no check is called blurry; name readable|pairs: the data set has no pair a_77)"
     with pytest.raises(UserError, match=unknown):
-        validate_split(sound, SIZE, limits(**FEW, waive=waive))
+        validate_split(sound, SIZE, changed(PARAMS.validate_, **FEW, waive=waive))
 
 
 @pytest.mark.parametrize("input_from", ["left", "grey", "edges"])
@@ -546,7 +547,7 @@ def test_a_set_without_classes_needs_none(planter, input_from):
         for path in planter.folder.glob("*/*.png"):
             planter.save(path.stem, lambda image: image.crop((0, 0, SIDE, SIDE)))
     drawn = {"min_target_sharpness": 0.0, "min_target_entropy_bits": 0.0} if input_from == "left" else {}
-    verdict, _ = validate_split(split_of(planter, dataset), SIZE, limits(**FEW, **drawn))
+    verdict, _ = validate_split(split_of(planter, dataset), SIZE, changed(PARAMS.validate_, **FEW, **drawn))
     assert failed(verdict) == {}
     keys = {check["key"] for check in verdict["checks"]}
     assert "input_uniform" in keys
@@ -611,6 +612,6 @@ def test_names_that_look_like_something_else_stay_names_in_every_check(planter, 
         refuse_failures(verdict, table)
     lines = [line.strip() for line in str(refused.value).splitlines()]
     assert all(any(line.startswith(f"{name.strip()} ") for line in lines) for name in NAMES)
-    waived = validate_split(split, SIZE, limits(**FEW, waive={"checks": [], "pairs": NAMES}))[0]
+    waived = validate_split(split, SIZE, changed(PARAMS.validate_, **FEW, waive={"checks": [], "pairs": NAMES}))[0]
     assert "dark" not in failed(waived)
     assert "null" in render_validation(split, verdict, table)
