@@ -91,7 +91,7 @@ def test_features_are_those_of_the_old_operations(inception, photos, resize):
 
 
 @pytest.mark.parametrize("resize", ["tf", "clean"])
-def test_features_come_in_order_whatever_the_batch(inception, photos, resize):
+def test_features_come_in_order_for_every_batch_size(inception, photos, resize):
     whole = features_of(inception, photos, resize)
     assert whole.shape == (7, 2048)
     assert whole.dtype == np.float32
