@@ -70,11 +70,7 @@ def evaluate_photos(
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
     photos = {name: _photos(folder / subset, targets) for name, folder in folders.items()}
-    protocol = {
-        "shared": _shared_protocol(split_folder, dataset, subset, targets, generator),
-        "intervals": bootstrap.PROTOCOL,
-        "pixels": pixels.PROTOCOL,
-    }
+    protocol = _pixels_protocol(split_folder, dataset, subset, targets, generator)
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
@@ -176,15 +172,18 @@ def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None
         )
 
 
-def _shared_protocol(
+def _pixels_protocol(
     split_folder: Path, dataset: Dataset, subset: str, targets: Sequence[Path], generator: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the part of the protocol that all scores share: the pairs, their size, and how photos were made."""
+    """Return the protocol of the scores that need no network, with the part that all scores share.
+
+    That part names the pairs, their size, and how photos were made.
+    """
     height, width = read_rgb(targets[0]).shape[:2]
     rows = read_manifest(split_folder)
     rows = rows[(rows["split"] == subset) & rows["fault"].isna()]
     columns = rows[["pair_id", "input_sha256", "target_sha256"]]
-    return {
+    shared = {
         "dataset": dataset.name,
         "split": subset,
         "pairs": len(rows),
@@ -196,6 +195,7 @@ def _shared_protocol(
         "generator": dict(generator),
         **({"photos": GREY} if dataset.target_channels == 1 else {}),
     }
+    return {"shared": shared, "intervals": bootstrap.PROTOCOL, "pixels": pixels.PROTOCOL}
 
 
 def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict[str, Any]:
