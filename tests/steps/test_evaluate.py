@@ -1,4 +1,4 @@
-"""The judge, from its training to the scores it gives, and what evaluation refuses."""
+"""The judge from its training to its scores, and the inputs that evaluation refuses."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def judge(road_and_sky, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made_once(road_and_sky, tmp_path_factory):
-    """Generated: road and sky in their mean colours; a baseline with the two swapped."""
+    """Return photos with road and sky in their mean colours, and a baseline with the two colours swapped."""
     folder = tmp_path_factory.mktemp("photos")
     colors = mean_colors(read_pairs(road_and_sky, "train"))
     swapped = colors.copy()
@@ -206,7 +206,7 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     head = keras.layers.Conv2D(len(names), 1)
     model = keras.Model(inputs, head(inputs))
     kernel, bias = np.zeros((1, 1, 3, len(names))), np.full(len(names), -10.0)
-    # Light is sky, dark is road, of photos in [0, 1].
+    # The photos are in [0, 1]; light pixels are sky, dark ones road.
     kernel[..., names.index("sky")], kernel[..., names.index("road")] = 1, -1
     bias[names.index("sky")], bias[names.index("road")] = -1.5, 1.5
     head.set_weights([kernel, bias])

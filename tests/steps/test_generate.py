@@ -15,7 +15,7 @@ from pix2street.training.batches import InputEncoding
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A generator that was "trained" by moving every weight a little."""
+    """Return the folder of a generator that was "trained" by moving every weight a little."""
     folder = tmp_path_factory.mktemp("model")
     network = build_unet((32, 32, 3), 3, 4, 0)
     rng = np.random.default_rng(1)

@@ -26,7 +26,7 @@ def dataset(**changes) -> Dataset:
 
 
 def draw(index: int, height: int = 64, width: int = 96) -> np.ndarray:
-    """A photo left, labels right: road below, sky above, a car that moves with `index`."""
+    """Return a photo on the left and labels on the right: road below, sky above, a car that moves with `index`."""
     rng = np.random.default_rng(index)
     ids = np.full((height, width), 23, np.uint8)
     ids[height // 2 :] = 7
@@ -53,7 +53,7 @@ def out(tmp_path):
     return tmp_path / "split"
 
 
-def test_every_pair_is_there_once_in_its_split_and_size(downloaded, out):
+def test_every_pair_occurs_once_in_its_subset_and_size(downloaded, out):
     split_pairs(downloaded, out, SETTINGS)
     manifest = read_manifest(out)
     assert list(zip(manifest["split"], manifest["pair_id"], strict=True)) == [
@@ -140,7 +140,7 @@ def test_every_file_is_in_one_row_and_what_is_no_pair_says_why(downloaded, out):
     ]
 
 
-def test_what_was_left_out_stands_behind_the_pairs_and_changes_nothing_else(downloaded, out, tmp_path):
+def test_files_left_out_are_listed_behind_the_pairs_and_change_nothing_else(downloaded, out, tmp_path):
     split_pairs(downloaded, out, SETTINGS)
     plain = (out / "manifest.csv").read_text()
     assert "left_out" not in plain
@@ -168,7 +168,7 @@ def test_drawings_without_the_tables_colours_are_recorded(downloaded, out):
 
 @pytest.fixture
 def apart(tmp_path):
-    """A pair as two files, ids and photo."""
+    """Return a folder with a pair as two files, ids and photo."""
     folder = tmp_path / "apart"
     for side in ("inputs", "targets"):
         (folder / "train" / side).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What may come in as a target, in colour and in grey, and what is said of everything else."""
+"""Targets that are accepted, in colour and in grey, and the advice about every other one."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,11 @@ GREY = luma(PHOTO)
 
 
 def split_of(folder: Path, targets: dict[str, object], target_mode: str):
-    """The manifest, by pair_id, of targets by file name (an image, or what writes it to a path), each with an input."""
+    """Split these targets, each with an input, and return the folder and its manifest by pair_id.
+
+    Args:
+        targets: an image, or a function that writes one to a path, by file name.
+    """
     downloaded, split = folder / "downloaded", folder / f"split_{target_mode}"
     for name, target in targets.items():
         for side in ("inputs", "targets"):

@@ -1,4 +1,4 @@
-"""Every fault is planted in the pixels or the files of sound pairs, split as a user's would be, and must be found."""
+"""Faults planted in the pixels or the files of sound pairs, which are split as a user's are, must be found."""
 
 import io
 import json
@@ -56,13 +56,13 @@ class Planter:
         side_by_side(photo(before[0]), labels(before[1])).save(self.path(pair_id))
 
     def save(self, pair_id: str, change) -> None:
-        """The whole file changed, size and mode and all."""
+        """Replace the whole file by what `change` makes of it, which may have another size or mode."""
         change(Image.open(self.path(pair_id)).convert("RGB")).save(self.path(pair_id))
 
 
 @pytest.fixture(scope="session")
 def sound_images(tmp_path_factory) -> Path:
-    """Ten train and four val pairs, side by side."""
+    """Return a folder with ten pairs of train and four of val, side by side."""
     folder = tmp_path_factory.mktemp("sound")
     for index in range(14):
         split = "train" if index < 10 else "val"
@@ -93,7 +93,7 @@ def failed(verdict: dict) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="session")
 def sound(sound_images, tmp_path_factory) -> Path:
-    """The split of the sound pairs."""
+    """Return the split folder of the sound pairs."""
     folder = tmp_path_factory.mktemp("split_sound")
     shutil.copytree(sound_images, folder / "images")
     return split_of(Planter(folder / "images"))
@@ -126,7 +126,7 @@ def test_what_reading_did_is_counted_and_shown(planter):
 
 
 def resized(filter: Image.Resampling):
-    """A drawing that was reduced by a third with a filter, as one does it for a smaller edition."""
+    """Return a function that reduces a drawing by a third with a filter, as for a smaller edition."""
 
     def reduce(labels: Image.Image) -> Image.Image:
         side = SIDE * 2 // 3
@@ -187,7 +187,7 @@ def test_ids_that_were_averaged_are_found(tmp_path, filter):
             (folder / side).mkdir(parents=True, exist_ok=True)
             small = Image.fromarray(pixels).resize((96, 96), Image.Resampling[how])
             small.save(folder / side / f"{'ab'[index >= 10]}_{index:02d}.png")
-    # All ids have a class, so that nothing but their places gives them away.
+    # Every id has a class, so that only the positions of the averaged ids give them away.
     every = ClassTable(tuple(ClassEntry(i, f"c{i}", (i, 255 - i, i), True) for i in range(40)))
     split = split_of(
         Planter(tmp_path / "images"), replace(DATASET, input_from="file", label_pixels="ids", classes=every)
@@ -211,7 +211,7 @@ def deepen(planter: Planter) -> None:
 
 
 def half_clear(image: Image.Image) -> Image.Image:
-    """Labels, on the right, that are transparent at their edge."""
+    """Return the image with labels, on the right, that are transparent at their edge."""
     image.putalpha(Image.fromarray(np.repeat(np.arange(2 * SIDE)[None] < 2 * SIDE - 9, SIDE, 0)))
     return image
 
@@ -237,7 +237,7 @@ def swap_across_splits(planter: Planter) -> None:
 
 
 def copy_labels(planter: Planter, *copies: tuple[str, str]) -> None:
-    """Give each first pair the label map of the second one, which keeps it too."""
+    """Give the first pair of each two the label map of the second, which keeps it too."""
     for pair_id, source in copies:
         drawing = planter.halves(source)[1]
         planter.change(pair_id, labels=lambda _, drawing=drawing: drawing)
@@ -349,7 +349,7 @@ def test_files_in_pairs_faulty_and_left_out_add_up_to_those_found(planter):
     (planter.folder / "left_out.csv").unlink()
 
 
-def test_where_no_pair_can_be_made_there_is_one_message_and_no_tail_of_checks(planter):
+def test_without_any_pair_the_error_is_one_message_without_a_list_of_checks(planter):
     for path in planter.folder.glob("*/*.png"):
         path.write_bytes(path.read_bytes()[:200])
     verdict, table = validate_split(split_of(planter), SIZE, LIMITS)
@@ -427,7 +427,7 @@ def test_inputs_and_targets_apart(planter):
 
 
 def ids_apart(planter: Planter, renumber: np.ndarray) -> Path:
-    """The sound pairs as label maps of ids and photos apart, split; `renumber` holds the new id of each of 256."""
+    """Store the sound pairs as label maps and photos in separate folders; `renumber` has the new id of each of 256."""
     for path in sorted(planter.folder.glob("*/*.png")):
         photo, drawing = planter.halves(path.stem)
         ids = renumber[DATASET.classes.snap(np.asarray(drawing))[0]]
@@ -585,7 +585,7 @@ def test_great_expectations_pages_are_built_beside_it(sound, tmp_path):
     assert (tmp_path / "docs/index.html").exists()
 
 
-def test_what_later_stages_wait_for_follows_the_data_alone(sound, tmp_path):
+def test_what_later_stages_wait_for_follows_only_from_the_data(sound, tmp_path):
     split = shutil.copytree(sound, tmp_path / "split")
     before = passed(split)
     assert before == passed(sound)
