@@ -52,7 +52,7 @@ class Result:
         """
         path = evaluated / "metrics.json"
         if not path.is_file():
-            raise UserError(f"{name}: its {path.name} is missing, so it was not evaluated; run `dvc repro` in it")
+            raise UserError(f"{name}: the run must be evaluated, its {path.name} is missing; run `dvc repro` there")
         way_out = f"evaluate the run {name} again with this version"
         metrics = read_json(path, with_keys("generated"), way_out)
         if "protocol" not in metrics:

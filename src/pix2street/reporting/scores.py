@@ -78,7 +78,7 @@ def grey_note(dataset: Dataset) -> str:
 
 
 def formatted(value: float | None) -> str:
-    """Return a score with three decimals, or two digits where it is very small, a count with none, a dash for no value."""
+    """Return a score with three decimals, or two digits where it is very small, a count with none; a dash for None."""
     if value is None or value != value:
         return "–"
     if isinstance(value, int):
