@@ -1,4 +1,4 @@
-"""report: one page a person reads, a summary for a pull request, a model card, and the curves for `dvc plots`."""
+"""report: one page that a person reads, a summary for a pull request, a model card, and the curves for `dvc plots`."""
 
 import platform
 from importlib.metadata import version

@@ -27,7 +27,7 @@ SHARED = ("shared", "intervals")
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left of its evaluation and its report.
+    """The evaluation and the report that a run left.
 
     Args:
         name: as the user calls the run.

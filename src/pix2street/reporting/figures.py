@@ -38,7 +38,7 @@ def curves(history: pd.DataFrame, panels: Panels, settings: Mapping[str, Any], c
 
     Args:
         settings: those of the family.
-        columns: how many figures lie side by side on the page; letters and lines are of one size whatever it is.
+        columns: how many figures lie side by side on the page; letters and lines have the same size for any number.
     """
     return {
         title: _panel(history, title, terms, references_of(terms, settings), 10 / columns)
@@ -73,13 +73,13 @@ def class_iou(table: pd.DataFrame) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 0.6 + 0.27 * len(table)), layout="constrained")
         axes = figure.subplots()
-        places = range(len(table))
-        axes.barh(places, table["generated"].fillna(0), color=COLORS["generated"], height=0.55, label="generated")
+        positions = range(len(table))
+        axes.barh(positions, table["generated"].fillna(0), color=COLORS["generated"], height=0.55, label="generated")
         for name, mark in {"ceiling": "|", "mean_color": "o", "untrained": "x"}.items():
             if name in table:
-                axes.scatter(table[name], places, marker=mark, s=90 if mark == "|" else 22, color=COLORS[name],
+                axes.scatter(table[name], positions, marker=mark, s=90 if mark == "|" else 22, color=COLORS[name],
                              linewidths=2 if mark == "|" else 1.2, label=title_of(name), zorder=3)  # fmt: skip
-        axes.set_yticks(places, table["class"])
+        axes.set_yticks(positions, table["class"])
         axes.set_xlim(0, 1)
         axes.set_xlabel("intersection over union")
         axes.legend(loc="lower right", fontsize=9)
@@ -102,15 +102,15 @@ def intervals(scores: dict[str, dict]) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.3 * len(shown), 2.4), layout="constrained")
         for axes, (key, title) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
-            there = having[key]
-            for place, (name, score) in enumerate(there.items()):
+            sets = having[key]
+            for position, (name, score) in enumerate(sets.items()):
                 low, high = (score[f"{key}_interval"][end] for end in ("low", "high"))
                 value, color = score[key], COLORS.get(name, "#64748b")
                 # A mean over resamples need not lie within its own quantiles.
                 reach = [[max(0, value - low)], [max(0, high - value)]]
-                axes.bar(place, value, color=color, alpha=0.75, width=0.6)
-                axes.errorbar(place, value, yerr=reach, color="#64748b", capsize=5, linewidth=1.4)
-            axes.set_xticks(range(len(there)), [title_of(name) for name in there], fontsize=8, rotation=15)
+                axes.bar(position, value, color=color, alpha=0.75, width=0.6)
+                axes.errorbar(position, value, yerr=reach, color="#64748b", capsize=5, linewidth=1.4)
+            axes.set_xticks(range(len(sets)), [title_of(name) for name in sets], fontsize=8, rotation=15)
             axes.set_title(title)
         return _svg(figure)
 
@@ -131,8 +131,10 @@ def confusion(table: pd.DataFrame, photos: str) -> str:
         figure = Figure(figsize=(5, 0.9 + 0.2 * len(shares)), layout="constrained")
         axes = figure.subplots()
         mesh = axes.pcolormesh(shares.to_numpy(), cmap="Oranges", vmin=0, vmax=1, edgecolors="#e7e5e4", linewidth=0.4)
-        axes.set_yticks([place + 0.5 for place in range(len(shares))], shares.index, fontsize=7)
-        axes.set_xticks([place + 0.5 for place in range(shares.shape[1])], shares.columns, fontsize=7, rotation=90)
+        axes.set_yticks([position + 0.5 for position in range(len(shares))], shares.index, fontsize=7)
+        axes.set_xticks(
+            [position + 0.5 for position in range(shares.shape[1])], shares.columns, fontsize=7, rotation=90
+        )
         axes.invert_yaxis()
         axes.set_title(photos)
         figure.colorbar(mesh, ax=axes, shrink=0.6)

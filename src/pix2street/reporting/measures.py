@@ -1,4 +1,4 @@
-"""What training measures after every epoch whatever the family, and where a measure becomes a fault.
+"""The measures that every training takes after each epoch, and the limits at which they become faults.
 
 `training/diagnostics.py` computes the measures. Their limits are kept apart from it: a change of wording trains nothing
 again.

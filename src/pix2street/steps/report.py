@@ -1,4 +1,4 @@
-"""Report: one page a person reads, and a summary for a pull request."""
+"""Report: one page that a person reads, and a summary for a pull request."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +61,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
 
 
 def _embedded(examples: Sequence[Example]) -> list[Example]:
+    """Return the examples with addresses that hold the pictures themselves."""
     return [
         Example(e.pair_id, {caption: data_uri(png, "png") for caption, png in e.images.items()}, e.note)
         for e in examples
@@ -68,6 +69,7 @@ def _embedded(examples: Sequence[Example]) -> list[Example]:
 
 
 def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the figures at the top of the page, the most important first."""
     generated, baselines = metrics["generated"], metrics["baselines"]
     l1 = {"value": formatted(generated.get("l1")), "label": "L1, of 0 to 2"}
     if "mean_iou" not in generated:
