@@ -23,7 +23,7 @@ import numpy as np
 from pix2street.core.archives import Limits, random_reader
 from pix2street.core.images import decode, png_bytes
 from pix2street.datasets.cityscapes import ARCHIVES, fetch
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.steps.split import split_pairs
 
 HEIGHT_PX, WIDTH_PX = 1024, 2048

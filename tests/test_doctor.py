@@ -14,7 +14,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.pairs import read_manifest
 from pix2street.datasets import doctor
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import parse_params
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs

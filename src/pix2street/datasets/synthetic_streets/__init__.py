@@ -1,4 +1,15 @@
-"""Street scenes drawn by this project in the classes and colours of Cityscapes: photo left, labels right."""
+"""Street scenes drawn by this project in the classes and colours of Cityscapes: photo left, labels right.
+
+- `scene`: one scene, and the order in which its parts are drawn
+- `world`: the camera and its canvas, sky, ground, road and sidewalks
+- `roadside`: buildings, hedges, walls and fences
+- `things`: how a thing that faces the camera is drawn, and its shadow
+- `furniture`: trees, lamp posts, signs, traffic lights
+- `traffic`: cars, trucks, buses, trains, motorcycles, bicycles
+- `people`: people on foot, and the figure of a rider
+- `light`: the sun, the hour, haze, and the camera's lens and sensor
+- `textures`: colours, grids of lines and noise that all of them use
+"""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +22,7 @@ from tqdm import tqdm
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 
 
 def fetch(
