@@ -1,7 +1,7 @@
 """What a user's folder or archive would be read as, before anything is run: `pix2street doctor`. Nothing is written."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,11 @@ import numpy as np
 
 from pix2street.core.accounting import account_of
 from pix2street.core.archives import Source, open_source
-from pix2street.core.class_tables import HEADER, NAMED_TABLES, VOID_ROW, read_class_table, voc_color, with_void
-from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.images import Stored, decode_stored
-from pix2street.core.numbering import FAMILIES, evaluated_share
 from pix2street.core.pairs import SPLITS, group_of, split_side_by_side
 from pix2street.datasets.arrangement import Arrangement, arrange, propose
+from pix2street.datasets.drawings import are_drawn, find_classes, flatness
 from pix2street.datasets.own_images import images_of
 from pix2street.params import Download, as_yaml
 
@@ -27,22 +25,8 @@ SAMPLE = 32
 MIN_SEAM = 2.5
 """How much more an image must change at its middle than between other columns to be two images side by side."""
 
-MAX_DRAWN_COLORS = 40
-"""The most colours, of 16 levels a channel, that nine tenths of a drawing with classes may take."""
-
-MIN_FLATNESS = 0.5
-"""The least share of a drawing's pixels that equal their right neighbour. JPEG leaves 0.6, photos have 0.25 at most."""
-
-MAX_COLOR_DISTANCE = 6.0
-"""The mean RGB distance up to which a table's colours are those of a drawing; JPEG moves them by less."""
-
-MIN_EVALUATED_SHARE = 0.5
-MIN_OCCURRING = 0.5
-"""The least share of a table's evaluated classes that must occur before ids are taken for its own."""
-
 MAX_SIDE_PX = 256
 MULTIPLE_PX = 16
-OWN_TABLE = "classes.csv"
 GROUP_PATTERNS = ("^([^_]+)_", "^([^-]+)-", "^(.+)[_-][^_-]+$")
 SHOWN = 3
 
@@ -147,11 +131,11 @@ def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, f
         return _Sample([], list(images.values()), broken)
     halves = [split_side_by_side(image, "left") for image in images.values() if image.pixels.shape[1] % 2 == 0]
     left, right = zip(*halves, strict=True)
-    drawn = "left" if _flatness(left) > _flatness(right) else "right"
+    drawn = "left" if flatness(left) > flatness(right) else "right"
     found.say(
         "layout",
         f"side by side: {drawn} the drawing, the other half its photo"
-        if _are_drawn(left if drawn == "left" else right)
+        if are_drawn(left if drawn == "left" else right)
         else "side by side; neither half is a drawing of classes, so say which one is the input (form: left or right)",
     )
     found.settings["download"].setdefault("paired_folder", {})["form"] = drawn
@@ -199,26 +183,6 @@ def _seam(pixels: np.ndarray) -> float:
     return float(changes[pixels.shape[1] // 2 - 1] / max(np.median(changes), 0.5)) if len(changes) > 2 else 0.0
 
 
-def _are_drawn(images: Sequence[Stored]) -> bool:
-    """Return whether the images are drawings with classes: flat, in few colours."""
-    few = np.median([_colors(image.pixels) for image in images]) <= MAX_DRAWN_COLORS
-    return bool(few and _flatness(images) >= MIN_FLATNESS)
-
-
-def _flatness(images: Sequence[Stored]) -> float:
-    """Return the share of pixels that equal their right neighbour."""
-    return float(
-        np.median([(np.atleast_3d(np.diff(image.pixels, axis=1)) == 0).all(axis=2).mean() for image in images])
-    )
-
-
-def _colors(pixels: np.ndarray) -> int:
-    """Return how many colours, of 16 levels a channel, nine tenths of the pixels take."""
-    coarse = (pixels // 16).astype(np.int32) @ np.array([256, 16, 1]) if pixels.ndim == 3 else pixels
-    counts = np.sort(np.bincount(coarse.ravel()))[::-1]
-    return int(np.searchsorted(counts.cumsum(), 0.9 * coarse.size)) + 1
-
-
 def _describe_images(found: Diagnosis, side: str, images: list[Stored]) -> None:
     """Say sizes, modes and what reading did."""
     if not images:
@@ -245,110 +209,28 @@ def _propose_size(found: Diagnosis, targets: list[Stored]) -> None:
 
 
 def _propose_classes(found: Diagnosis, source: Source, inputs: list[Stored], form: str) -> None:
-    """Find the table of the drawings, where the inputs are drawings with classes."""
+    """Propose the settings that read the inputs' classes, where the inputs are drawings."""
     if found.settings["download"]["dataset"] != "paired_folder":
         return
     settings = found.settings["download"].setdefault("paired_folder", {})
-    ids = form == "folders" and all(drawing.pixels.ndim == 2 for drawing in inputs)
-    if not _are_drawn(inputs):
+    if not are_drawn(inputs):
         found.say("classes", "none: the inputs have too many colours to be drawings with classes")
         settings["classes"] = "none"
         return
-    settings["label_pixels"] = "ids" if ids else "colors"
     if fault := next((fault for drawing in inputs if (fault := drawing.label_fault())), None):
         found.say("fault", f"a drawing {fault}")
-    shares = _id_shares(inputs) if ids else {}
-    own = _tables_in(source, settings["label_pixels"])
-    fits = {name: _fits(table, inputs, shares) for name, table in {**_named(shares), **own}.items()}
-    fits = {name: share for name, share in fits.items() if share > MIN_EVALUATED_SHARE}
-    if best := _best(fits, own, shares):
-        settings["classes"] = best
-        if 255 in shares and best in NAMED_TABLES and not NAMED_TABLES[best]().known[255]:
-            settings["void_id"] = 255
-        what = f"the {settings['label_pixels']} of {best}"
-        found.say("classes", f"{what}; {fits[best]:.0%} of the pixels are of classes that scores count")
-        return
-    settings["classes"] = OWN_TABLE
-    found.class_table = _rows_of_ids(shares) if ids else _rows_of_colors(inputs)
-    others = f" for certain ({', '.join(fits)} would fit)" if fits else ""
-    found.say(
-        "classes", f"of no table that has a name{others}; the {len(found.class_table) - 1} found are listed below"
-    )
-
-
-def _tables_in(source: Source, label_pixels: str) -> dict[str, ClassTable]:
-    tables = {}
-    for name, content in source.read([name for name in source.names if name.lower().endswith(".csv")]):
-        try:
-            tables[name] = read_class_table(content, name, label_pixels)
-        except UserError:  # some other table
-            continue
-    return tables
-
-
-def _named(shares: Mapping[int, float]) -> dict[str, ClassTable]:
-    """Return the tables that go by a name, with 255 as void where it occurs; for colours one of each family."""
-    if not shares:
-        return {names[0]: NAMED_TABLES[names[0]]() for names in FAMILIES}
-    tables = {name: make() for name, make in NAMED_TABLES.items()}
-    return {
-        name: with_void(table, 255) if 255 in shares and not table.known[255] else table
-        for name, table in tables.items()
-    }
-
-
-def _id_shares(inputs: list[Stored]) -> dict[int, float]:
-    counts = sum(np.bincount(drawing.pixels.ravel(), minlength=256) for drawing in inputs)
-    return {int(i): float(counts[i] / counts.sum()) for i in np.flatnonzero(counts)}
-
-
-def _fits(table: ClassTable, inputs: list[Stored], shares: Mapping[int, float]) -> float:
-    """Return the share of pixels in evaluated classes; 0 where the drawings are not of this table."""
-    if shares:
-        return evaluated_share(table, shares) if all(table.known[i] for i in shares) else 0.0
-    snapped = [table.snap(drawing.pixels) for drawing in inputs]
-    if np.mean([distance.mean() for _, distance in snapped]) > MAX_COLOR_DISTANCE:
-        return 0.0
-    return evaluated_share(table, _id_shares([Stored(ids) for ids, _ in snapped]))
-
-
-def _best(fits: Mapping[str, float], own: Mapping[str, ClassTable], shares: Mapping[int, float]) -> str:
-    """Return the table that is meant: the user's, else the one that scores most; empty where two families may be."""
-    if mine := [name for name in fits if name in own]:
-        return mine[0]
-    # By numbers alone a table of 150 classes fits nearly everything: most of a table must occur.
-    seen = {name: _occurring(name, shares) if shares else 1.0 for name in fits}
-    families = [max((seen.get(name, 0.0) for name in names), default=0.0) for names in FAMILIES]
-    first, second = sorted(families)[:-3:-1]
-    if first < MIN_OCCURRING or second > first / 2:
-        return ""
-    (family,) = (names for names, occurring in zip(FAMILIES, families, strict=True) if occurring == first)
-    return max((name for name in fits if name in family), key=fits.get)
-
-
-def _occurring(name: str, shares: Mapping[int, float]) -> float:
-    """Return the share of a table's evaluated classes that occur."""
-    evaluated = {entry.id for entry in NAMED_TABLES[name]().entries if entry.evaluated}
-    return len(evaluated & shares.keys()) / len(evaluated)
-
-
-def _rows_of_ids(shares: Mapping[int, float]) -> list[str]:
-    names = {0: "background", max(shares): "object"} if len(shares) == 2 and 0 in shares else {}
-    rows = [HEADER]
-    for number, i in enumerate(shares):
-        if i == 255 and not names:
-            rows.append(VOID_ROW)
-            continue
-        rows.append(f"{i},{names.get(i, f'class_{i}')},{','.join(map(str, voc_color(number)))},1")
-    return rows
-
-
-def _rows_of_colors(inputs: list[Stored]) -> list[str]:
-    """Return a row for each colour of at least a thousandth of the pixels, the most frequent first."""
-    pixels = np.concatenate([drawing.pixels.reshape(-1, 3) for drawing in inputs])
-    colors, counts = np.unique(pixels, axis=0, return_counts=True)
-    kept = [colors[i] for i in counts.argsort()[::-1] if counts[i] >= 0.001 * len(pixels)][:255]
-    return [HEADER, *(f"{i},class_{i},{','.join(map(str, color))},1" for i, color in enumerate(kept))]
+    classes = find_classes(source, inputs, may_be_ids=form == "folders")
+    settings |= {"label_pixels": classes.label_pixels, "classes": classes.table}
+    if classes.void_id is not None:
+        settings["void_id"] = classes.void_id
+    found.class_table = list(classes.rows)
+    if classes.rows:
+        others = f" for certain ({', '.join(classes.might_fit)} would fit)" if classes.might_fit else ""
+        found.say("classes", f"of no table that has a name{others}; the {len(classes.rows) - 1} found are listed below")
+    else:
+        table = f"the {classes.label_pixels} of {classes.table}"
+        share = f"{classes.evaluated_share:.0%} of the pixels are of classes that scores count"
+        found.say("classes", f"{table}; {share}")
 
 
 def _propose_groups(found: Diagnosis, path: Path, images: list[str], settings: dict[str, Any]) -> None:
