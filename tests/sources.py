@@ -41,11 +41,11 @@ def cityscapes_files(train: int = 12, val: int = 4) -> dict[str, dict[str, bytes
     """The content of the two official archives, with what is in them beside the frames, by part and name."""
     files = {"gtFine": {"README": b"r"}, "leftImg8bit": {"license.txt": b"l"}}
     for split, pair_id, photo, ids in frames(train, val):
-        place = f"{split}/{pair_id.split('_')[0]}/{pair_id}"
-        files["leftImg8bit"][f"leftImg8bit/{place}_leftImg8bit.png"] = png_bytes(photo)
-        files["gtFine"][f"gtFine/{place}_gtFine_labelIds.png"] = png_bytes(ids)
-        files["gtFine"][f"gtFine/{place}_gtFine_color.png"] = png_bytes(cityscapes_classes().to_colors(ids))
-        files["gtFine"][f"gtFine/{place}_gtFine_polygons.json"] = b"{}"
+        stem = f"{split}/{pair_id.split('_')[0]}/{pair_id}"
+        files["leftImg8bit"][f"leftImg8bit/{stem}_leftImg8bit.png"] = png_bytes(photo)
+        files["gtFine"][f"gtFine/{stem}_gtFine_labelIds.png"] = png_bytes(ids)
+        files["gtFine"][f"gtFine/{stem}_gtFine_color.png"] = png_bytes(cityscapes_classes().to_colors(ids))
+        files["gtFine"][f"gtFine/{stem}_gtFine_polygons.json"] = b"{}"
     blank = png_bytes(np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8))
     files["gtFine"]["gtFine/test/berlin/berlin_000000_000019_gtFine_labelIds.png"] = blank
     files["leftImg8bit"]["leftImg8bit/test/berlin/berlin_000000_000019_leftImg8bit.png"] = png_bytes(scene(99)[0])
@@ -104,20 +104,20 @@ class CityscapesSite:
         self._names = list(archives)
 
     def __call__(self, request: Handler) -> None:
-        place = urlsplit(request.path)
-        self.asked.append(f"{request.command} {place.path}")
-        query = parse_qs(place.query, keep_blank_values=True)
+        address = urlsplit(request.path)
+        self.asked.append(f"{request.command} {address.path}")
+        query = parse_qs(address.query, keep_blank_values=True)
         known = "PHPSESSID=s3ss10n" in request.headers.get("Cookie", "")
-        if place.path == "/login":
+        if address.path == "/login":
             self._login(request)
         elif not known:
             request.send(302, Location="/login")
-        elif place.path == "/downloads/" and "list" in query:
+        elif address.path == "/downloads/" and "list" in query:
             listed = [{"name": n, "packageID": str(i), "size": "1MB"} for i, n in enumerate(self._names)]
             request.send(200, json.dumps(listed).encode(), Content_Type="application/json")
         else:
             name = self._names[int(query["packageID"][0])]
-            if place.path == "/md5-sum/":
+            if address.path == "/md5-sum/":
                 request.send(200, f"{hashlib.md5(self.archives[name]).hexdigest()}  {name}\n".encode())
             else:
                 request.send_file(self.archives[name], self._break_after)

@@ -63,9 +63,9 @@ def test_frames_are_exact(source, out, form):
     assert dataset.classes == cityscapes_classes()
     assert (dataset.input_from, dataset.label_pixels) == ("file", "ids")
     for split, pair_id, photo, ids in frames(12, 4):
-        place = out / split
-        assert (read_ids(place / "inputs" / f"{pair_id}.png") == resize_labels(ids, 32, 32)).all()
-        assert (read_rgb(place / "targets" / f"{pair_id}.png") == resize_photo(photo, 32, 32)).all()
+        subset = out / split
+        assert (read_ids(subset / "inputs" / f"{pair_id}.png") == resize_labels(ids, 32, 32)).all()
+        assert (read_rgb(subset / "targets" / f"{pair_id}.png") == resize_photo(photo, 32, 32)).all()
     assert sum(path.suffix == ".png" for path in out.rglob("*")) == 2 * 16
 
 
@@ -140,8 +140,8 @@ def test_a_damaged_archive_is_named_by_its_frame(source, out):
     store(source, "archives")
     path = source / "leftImg8bit_trainvaltest.zip"
     data = bytearray(path.read_bytes())
-    place = data.index(b"aachen_000005_000019_leftImg8bit.png") + 500
-    data[place] ^= 255
+    offset = data.index(b"aachen_000005_000019_leftImg8bit.png") + 500
+    data[offset] ^= 255
     path.write_bytes(data)
     message = refusal(source, out)
     assert "aachen_000005_000019" in message

@@ -45,9 +45,9 @@ def test_pairs_stand_in_splits_and_each_pair_id_once(fetched):
     _, folder, _ = fetched
     apart = Dataset.read(folder).input_from == "file"
     images = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv")]
-    places = [path.relative_to(folder).parts for path in images]
-    assert {len(place) for place in places} == {3 if apart else 2}
-    assert {"train", "val"} <= {place[0] for place in places} <= set(SPLITS)
+    parts_of_paths = [path.relative_to(folder).parts for path in images]
+    assert {len(place) for place in parts_of_paths} == {3 if apart else 2}
+    assert {"train", "val"} <= {place[0] for place in parts_of_paths} <= set(SPLITS)
     assert len({path.stem for path in images}) == len(images) / (2 if apart else 1) == 16
 
 

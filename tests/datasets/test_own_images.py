@@ -139,9 +139,9 @@ def test_a_source_without_images_says_what_is_there(tmp_path, files, said):
 
 
 def test_a_file_in_neither_or_both_would_be_found(tmp_path):
-    for places, left_out in (({"a": "train/a"}, {}), ({"a": "train/a", "b": "train/b"}, {"b": "hidden"})):
+    for destinations, left_out in (({"a": "train/a"}, {}), ({"a": "train/a", "b": "train/b"}, {"b": "hidden"})):
         with pytest.raises(RuntimeError, match=r"not accounted for: \['b'\]"):
-            settle(tmp_path, tmp_path, ["a", "b"], places, left_out)
+            settle(tmp_path, tmp_path, ["a", "b"], destinations, left_out)
 
 
 WORDS = [
@@ -171,22 +171,22 @@ def generated(rng: random.Random) -> tuple[dict[str, bytes], dict[str, str]]:
     files, links = {}, {}
     for index in range(rng.randrange(3, 25)):
         folders = rng.choices(["x", "ü", "@eaDir", ".git", "__MACOSX", "a.png"], k=rng.randrange(3))
-        place = "".join(f"{rng.choice(['train', 'val'])}/{folder}/" for folder in folders[:1]) or "train/"
+        folder = "".join(f"{rng.choice(['train', 'val'])}/{folder}/" for folder in folders[:1]) or "train/"
         word = rng.choice(WORDS)
         match rng.randrange(7):
             case 0:
-                files[place + rng.choice(LITTER)] = b"l"
-                files[f"{place}two\nlines{index}.txt"] = b"t"
+                files[folder + rng.choice(LITTER)] = b"l"
+                files[f"{folder}two\nlines{index}.txt"] = b"t"
             case 1:
-                files[f"{place}{word}{index}{rng.choice(['.txt', '.heic', '', '.zip', '.JSON'])}"] = rng.choice(
+                files[f"{folder}{word}{index}{rng.choice(['.txt', '.heic', '', '.zip', '.JSON'])}"] = rng.choice(
                     [b"", b"t", HEIC]
                 )
             case 2:
-                links[f"{place}{word}{index}.png"] = "nowhere"
+                links[f"{folder}{word}{index}.png"] = "nowhere"
             case 3:
-                links[f"{place}link{index}"] = rng.choice([".", "..", f"link{index}"])
+                links[f"{folder}link{index}"] = rng.choice([".", "..", f"link{index}"])
             case _:
-                files[f"{place}{word}{index}{rng.choice(['.png', '.PNG', '.jfif', ''])}"] = photo(index)
+                files[f"{folder}{word}{index}{rng.choice(['.png', '.PNG', '.jfif', ''])}"] = photo(index)
     return files, links
 
 

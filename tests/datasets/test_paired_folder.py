@@ -218,12 +218,12 @@ def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("place", ["{side}/{split}/{name}", "{split}/{side}/{name}", "{side}/{name}"])
-def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
+@pytest.mark.parametrize("layout", ["{side}/{split}/{name}", "{split}/{side}/{name}", "{side}/{name}"])
+def test_inputs_and_targets_in_parallel_folders(tmp_path, layout):
     for side, ending in (("labels", "png"), ("photos", "JPG")):
         for index in range(10):
             split = "train" if index < 7 else "val"
-            path = tmp_path / "source" / place.format(side=side, split=split, name=f"p{index}.{ending}")
+            path = tmp_path / "source" / layout.format(side=side, split=split, name=f"p{index}.{ending}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(image(index))
     dataset, files = run(tmp_path / "source", tmp_path, **APART)
@@ -235,7 +235,7 @@ def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
         assert content == image(index)
         other = f"{split}/{'targets' if side == 'inputs' else 'inputs'}/p{index}.{'jpg' if side == 'inputs' else 'png'}"
         assert other in files
-    if "{split}" in place:
+    if "{split}" in layout:
         assert {name for name in files if name.startswith("val/inputs")} == {f"val/inputs/p{i}.png" for i in (7, 8, 9)}
 
 

@@ -18,13 +18,13 @@ class Arrangement:
     """Where every image goes.
 
     Args:
-        places: by its name in the source, each image's place below the downloaded folder without its ending:
+        destinations: by its name in the source, each image's destination below the downloaded folder without its ending:
             `train/<pair_id>`, or `train/inputs/<pair_id>` where inputs and targets are apart.
         left_out: by its name in the source, why an image makes no pair.
         notes: what was understood, a sentence each.
     """
 
-    places: dict[str, str]
+    destinations: dict[str, str]
     left_out: dict[str, str]
     notes: tuple[str, ...]
 
@@ -71,7 +71,7 @@ def arrange(path: Path, images: Collection[str], **settings) -> Arrangement:
         refuse_unpaired(reading, found)
     found = divide(reading, found)
     _note_left_out(reading)
-    return Arrangement({image.name: image.place for image in found}, reading.left_out, tuple(reading.notes))
+    return Arrangement({image.name: image.destination for image in found}, reading.left_out, tuple(reading.notes))
 
 
 def propose(path: Path, images: Collection[str], **settings) -> Proposal:

@@ -102,9 +102,9 @@ def _locate(path: Path, site: str) -> dict[str, Path]:
     found = {}
     for part, archive in ARCHIVES.items():
         # The tree's own folder is the source, so that nothing beside it is looked at.
-        places = [path / part, path / archive, cache / archive]
-        found[part] = next((place for place in places if place.exists()), None)
-    missing = [part for part, place in found.items() if place is None]
+        paths = [path / part, path / archive, cache / archive]
+        found[part] = next((source for source in paths if source.exists()), None)
+    missing = [part for part, source in found.items() if source is None]
     if missing:
         credentials = _credentials()
         if credentials is None:
@@ -140,10 +140,17 @@ def _frames(part: str, source: Path, limits: Limits) -> tuple[dict[tuple[str, st
 def _settle(folder: Path, path: Path, sources: dict[str, Path], frames: list[Frame], others: dict[str, dict]) -> None:
     """Account for all files of both sources; those of one kind, such as the polygons of train, share a row."""
     labels, photos = (sources[part].name for part in ARCHIVES)
-    places = {f"{labels}/{frame.labels}": f"{frame.split}/inputs/{frame.pair_id}" for frame in frames}
-    places |= {f"{photos}/{frame.photo}": f"{frame.split}/targets/{frame.pair_id}" for frame in frames}
+    destinations = {f"{labels}/{frame.labels}": f"{frame.split}/inputs/{frame.pair_id}" for frame in frames}
+    destinations |= {f"{photos}/{frame.photo}": f"{frame.split}/targets/{frame.pair_id}" for frame in frames}
     left_out = {f"{sources[part].name}/{name}": why for part, some in others.items() for name, why in some.items()}
-    settle(folder, path, {*places, *left_out}, places, left_out, lambda name: OF_A_FRAME.sub(r"\1*/*\2", row_of(name)))
+    settle(
+        folder,
+        path,
+        {*destinations, *left_out},
+        destinations,
+        left_out,
+        lambda name: OF_A_FRAME.sub(r"\1*/*\2", row_of(name)),
+    )
 
 
 def _pair_up(names: dict[str, dict[tuple[str, str], str]], expected: dict[str, int]) -> list[Frame]:
@@ -180,9 +187,9 @@ def _reduce(sources: dict[str, Path], folder: Path, height_px: int, width_px: in
         return f"{frame.pair_id}: {type(error).__name__}: {error}".splitlines()[0]
     if labels.ndim != 2 or photo.shape != (*labels.shape, 3):
         return f"{frame.pair_id}: labels are {labels.shape}, photo is {photo.shape}; expected (H, W) and (H, W, 3)"
-    place = folder / frame.split
-    write_png(place / "inputs" / f"{frame.pair_id}.png", resize_labels(labels, height_px, width_px))
-    write_png(place / "targets" / f"{frame.pair_id}.png", resize_photo(photo, height_px, width_px))
+    subset = folder / frame.split
+    write_png(subset / "inputs" / f"{frame.pair_id}.png", resize_labels(labels, height_px, width_px))
+    write_png(subset / "targets" / f"{frame.pair_id}.png", resize_photo(photo, height_px, width_px))
     return None
 
 

@@ -99,7 +99,7 @@ def diagnose(path: Path, download: Download) -> Diagnosis:
             found.settings = {}
             return found
         arrangement, form = proposal.arrangement, proposal.changes.get("paired_folder", {}).get("form", "right")
-        found.say("files", account_of(arrangement.places, others | arrangement.left_out))
+        found.say("files", account_of(arrangement.destinations, others | arrangement.left_out))
         for note in arrangement.notes:
             found.say("names", note)
         sample = _look_at_pairs(found, source, arrangement, form)
@@ -115,12 +115,16 @@ def diagnose(path: Path, download: Download) -> Diagnosis:
 
 def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, form: str) -> _Sample:
     """Read some pairs, and settle whether whole images are two halves or photos alone."""
-    counts = Counter(place.split("/")[0] for name, place in arrangement.places.items() if "/inputs/" not in place)
+    counts = Counter(
+        destination.split("/")[0]
+        for name, destination in arrangement.destinations.items()
+        if "/inputs/" not in destination
+    )
     found.say("pairs", ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split]))
     if form == "folders":
         found.say("layout", "inputs and targets are files of their own")
         return _read_sides(source, arrangement)
-    names = _spread(sorted(arrangement.places))
+    names = _spread(sorted(arrangement.destinations))
     images, broken = _read(source, names, ids=False)
     found.say("looked at", _looked_at(images.values(), broken))
     if np.median([_seam(image.pixels) for image in images.values()] or [0]) < MIN_SEAM:
@@ -145,9 +149,14 @@ def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, f
 
 
 def _read_sides(source: Source, arrangement: Arrangement) -> _Sample:
-    inputs = {place: name for name, place in arrangement.places.items() if "/inputs/" in place}
-    targets = {place: name for name, place in arrangement.places.items() if "/targets/" in place}
-    pairs = [(name, targets.get(place.replace("/inputs/", "/targets/"))) for place, name in sorted(inputs.items())]
+    inputs = {destination: name for name, destination in arrangement.destinations.items() if "/inputs/" in destination}
+    targets = {
+        destination: name for name, destination in arrangement.destinations.items() if "/targets/" in destination
+    }
+    pairs = [
+        (name, targets.get(destination.replace("/inputs/", "/targets/")))
+        for destination, name in sorted(inputs.items())
+    ]
     pairs = _spread([pair for pair in pairs if pair[1]])
     drawings, broken = _read(source, [name for name, _ in pairs], ids=True)
     photos, more = _read(source, [name for _, name in pairs], ids=False)
@@ -168,8 +177,8 @@ def _read(source: Source, names: Iterable[str], ids: bool) -> tuple[dict[str, St
 
 def _spread(items: list) -> list:
     """Return at most `SAMPLE` of the items, evenly from first to last."""
-    places = np.unique(np.linspace(0, len(items) - 1, min(SAMPLE, len(items))).astype(int)) if items else []
-    return [items[place] for place in places]
+    indices = np.unique(np.linspace(0, len(items) - 1, min(SAMPLE, len(items))).astype(int)) if items else []
+    return [items[index] for index in indices]
 
 
 def _looked_at(images: Iterable[Stored], broken: list[str]) -> str:
@@ -241,7 +250,7 @@ def _propose_groups(found: Diagnosis, path: Path, images: list[str], settings: d
         pass
     else:
         return
-    ids = {place.rpartition("/")[2] for place in arrange(path, images, **settings).places.values()}
+    ids = {destination.rpartition("/")[2] for destination in arrange(path, images, **settings).destinations.values()}
     for pattern in GROUP_PATTERNS:
         try:
             arrangement = arrange(path, images, **{**settings, "group_pattern": pattern})
@@ -249,7 +258,7 @@ def _propose_groups(found: Diagnosis, path: Path, images: list[str], settings: d
             continue
         groups = len({group_of(pair_id, pattern) for pair_id in ids})
         if 3 <= groups <= len(ids) / 2:
-            counts = Counter(place.split("/")[0] for place in arrangement.places.values())
+            counts = Counter(destination.split("/")[0] for destination in arrangement.destinations.values())
             shares = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
             found.say("groups", f"{groups} of names that begin alike, each kept in one split: {shares}")
             found.settings["download"].setdefault("own_images", {})["group_pattern"] = pattern

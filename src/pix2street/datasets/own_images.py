@@ -58,19 +58,19 @@ def _what_is_there(others: dict[str, str]) -> str:
     return f", but {in_words(Counter(others.values()))} ({first})"
 
 
-def copy_images(source: Source, folder: Path, places: dict[str, str], left_out: dict[str, str]) -> None:
-    """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
+def copy_images(source: Source, folder: Path, destinations: dict[str, str], left_out: dict[str, str]) -> None:
+    """Write each image to its destination below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
 
     An image keeps its ending where images end so; any other gets that of its content.
 
     Args:
-        places: of all images that are taken.
+        destinations: of all images that are taken.
         left_out: the reason for every other file of the source.
     """
-    for place in {PurePosixPath(place).parent for place in places.values()}:
-        (folder / place).mkdir(parents=True, exist_ok=True)
-    for name, content in source.read(places.keys()):
-        (folder / f"{places[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
+    for destination in {PurePosixPath(destination).parent for destination in destinations.values()}:
+        (folder / destination).mkdir(parents=True, exist_ok=True)
+    for name, content in source.read(destinations.keys()):
+        (folder / f"{destinations[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
     if source.linked:
         # The folder is a dependency of the stage, and DVC looks at no folder behind a link in it.
         print(
@@ -78,7 +78,7 @@ def copy_images(source: Source, folder: Path, places: dict[str, str], left_out: 
             f"{', ...' if len(source.linked) > LINKS_SHOWN else ''}); DVC does not see a change behind them, so run "
             "`dvc repro --force download` after one"
         )
-    settle(folder, source.path, {*source.names, *source.left_out}, places, left_out)
+    settle(folder, source.path, {*source.names, *source.left_out}, destinations, left_out)
 
 
 def say_notes(path: Path, arrangement: Arrangement) -> None:
@@ -100,4 +100,4 @@ def fetch_photos(folder: Path, *, path: Path, limits: Limits, **naming) -> None:
         images, others = images_of(source)
         arrangement = arrange(path, images, form="photos", **naming)
         say_notes(path, arrangement)
-        copy_images(source, folder, arrangement.places, others | arrangement.left_out)
+        copy_images(source, folder, arrangement.destinations, others | arrangement.left_out)

@@ -63,7 +63,7 @@ def fetch(
             **naming,
         )
         say_notes(path, arrangement)
-        copy_images(source, folder, arrangement.places, others | arrangement.left_out)
+        copy_images(source, folder, arrangement.destinations, others | arrangement.left_out)
     return Dataset(
         name="paired_folder",
         title=title,

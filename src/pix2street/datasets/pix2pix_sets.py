@@ -96,7 +96,7 @@ def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth",
     with open_source(archive, limits) as source:
         images, others = images_of(source)
         arrangement = arrange(archive, images, form=task.input_from)
-        copy_images(source, folder, arrangement.places, others | arrangement.left_out)
+        copy_images(source, folder, arrangement.destinations, others | arrangement.left_out)
     swapped = {"left": "right", "right": "left"}[task.input_from]
     return Dataset(
         name=name,

@@ -99,7 +99,7 @@ class Image(NamedTuple):
     pair_id: str = ""
 
     @property
-    def place(self) -> str:
+    def destination(self) -> str:
         """Where it goes below the downloaded folder, without its ending."""
         return "/".join(part for part in (self.folder.split, self.folder.side, self.pair_id) if part)
 
