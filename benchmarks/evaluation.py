@@ -23,6 +23,7 @@ if __name__ == "__main__":
 import keras
 import numpy as np
 import tensorflow as tf
+from pix2street.models.unet import build_unet
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from pix2street.core.classes import cityscapes_classes
@@ -32,7 +33,6 @@ from pix2street.judges.inception import SIDE_PX, Inception
 from pix2street.judges.segmenter import Card
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
-from pix2street.models.unet import build_unet
 from pix2street.steps.download import download
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs

@@ -24,10 +24,10 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 from counting import step_gigaflop
+from pix2street.models.unet import build_unet
 
 from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
 from pix2street.layers.patchgan import build_patchgan
-from pix2street.models.unet import build_unet
 
 EPOCH_PAIRS = 400
 """Of facades, the smallest set of the paper."""

@@ -24,6 +24,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from counting import step_gigaflop
+from pix2street.models.unet import build_unet
+from pix2street.training.adam import OnePassAdam, build_adam
+from pix2street.training.step import STEP_NAMES, build_step
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import write_png
@@ -31,11 +34,8 @@ from pix2street.core.pairs import Pair
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.layers import norms
 from pix2street.layers.patchgan import build_patchgan
-from pix2street.models.unet import build_unet
-from pix2street.training.adam import OnePassAdam, build_adam
 from pix2street.training.batches import InputEncoding, epoch_order, open_pairs, training_batches
 from pix2street.training.loop import build_run
-from pix2street.training.step import STEP_NAMES, build_step
 
 L1_WEIGHT = 100.0
 

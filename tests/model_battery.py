@@ -2,10 +2,10 @@
 
 import numpy as np
 from keras import ops
+from pix2street.training.step import build_step
 
 from pix2street.layers.networks import load_network, load_untrained, save_network
 from pix2street.layers.patchgan import build_patchgan
-from pix2street.training.step import build_step
 
 SHAPE = (32, 64, 3)
 

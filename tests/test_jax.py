@@ -30,8 +30,9 @@ pytestmark = pytest.mark.skipif(
 
 
 def build_networks(norm: str) -> tuple:
-    from pix2street.layers.patchgan import build_patchgan
     from pix2street.models.unet import build_unet
+
+    from pix2street.layers.patchgan import build_patchgan
 
     unet = {"norm": norm, "upsample": UPSAMPLE_OF_NORM[norm], "product_side_px": 8, "dropout_share": 0.0}
     return build_unet(SHAPE, 3, 4, 0, **unet), build_patchgan(SHAPE, SHAPE, 4, 0, norm)

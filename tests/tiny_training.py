@@ -19,10 +19,10 @@ if __name__ == "__main__":
 
 import numpy as np
 import tensorflow as tf
+from pix2street.models.unet import build_unet
 from tqdm import tqdm
 
 from pix2street.layers.patchgan import build_patchgan
-from pix2street.models.unet import build_unet
 from pix2street.training import loop
 from pix2street.training.batches import epoch_order
 from pix2street.training.checkpoint import Checkpoints

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
+from pix2street.models.unet import build_unet
 
 from pix2street.inference.in_use import as_inference, copy_weights, reseed, translate
-from pix2street.models.unet import build_unet
 
 PHOTOS = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype("float32")
 

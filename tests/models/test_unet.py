@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from pix2street.models.unet import build_unet, count_levels
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pix2street.training.step import STEP_NAMES
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
@@ -10,7 +11,6 @@ from pix2street.layers.networks import load_network
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.train import hold_out, train_pix2pix
 from pix2street.training.batches import InputEncoding
-from pix2street.training.step import STEP_NAMES
 
 SETTINGS = {
     "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,

@@ -2,7 +2,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from pix2street.training.adam import OnePassAdam, averages_of, build_adam, learning_rate_share
 
 

@@ -2,12 +2,12 @@ import keras
 import numpy as np
 import pytest
 from disk import small_disk
+from pix2street.training.step import STEP_NAMES
 from tiny_training import noise, train
 
 from pix2street.core.errors import UserError
 from pix2street.training.batches import epoch_order
 from pix2street.training.checkpoint import Checkpoints
-from pix2street.training.step import STEP_NAMES
 
 
 def equal(one: list, other: list) -> bool:

@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import tensorflow as tf
-
-from pix2street.layers.patchgan import build_patchgan
 from pix2street.models.unet import build_unet
 from pix2street.training.step import STEP_NAMES, build_step
+
+from pix2street.layers.patchgan import build_patchgan
 
 SHAPE = (32, 32, 3)
 

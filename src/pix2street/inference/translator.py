@@ -82,7 +82,7 @@ class Translator:
             network = self._network(together.shape[1:3] == (self.usage.height_px, self.usage.width_px))
             encoded = self.usage.encoding.encode(together if together.ndim == 4 else together[..., None])
             if self.usage.dropout:
-                generated = predict(network, [(encoded, None)], [names[place] for place in places], seed)
+                generated = predict(network, [{"input": encoded}], [names[place] for place in places], seed)
             else:
                 generated = network.predict_on_batch(encoded)
             for place, photo in zip(places, generated, strict=True):
