@@ -18,12 +18,24 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import EdgeSettings, edges, jpeg_bytes, png_bytes
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
-from pix2street.settings.download import Download
+from pix2street.settings.download import Download, OwnImages, PairedFolder, SplitShares
 
 LIMITS = Limits(max_files=1000, max_gib=1.0, max_ratio=100.0)
 SHIPPED = read_params(Path(__file__).parents[1] / "params.yaml").download
 PIX2PIX_SETS = ("facades", "maps", "night2day", "edges2shoes", "edges2handbags")
 HEIGHT_PX, WIDTH_PX = 64, 128
+
+
+def own_and_paired(**changes) -> tuple[OwnImages, PairedFolder]:
+    """The shipped settings of a user's own images with changes in either section; they are not checked."""
+    if changes.get("split_shares"):
+        changes["split_shares"] = SplitShares(**changes["split_shares"])
+    sections = (SHIPPED.own_images, SHIPPED.paired_folder)
+    assert changes.keys() <= {key for section in sections for key in type(section).model_fields}
+    return tuple(
+        section.model_copy(update={key: value for key, value in changes.items() if key in type(section).model_fields})
+        for section in sections
+    )
 
 
 def scene(index: int) -> tuple[np.ndarray, np.ndarray]:

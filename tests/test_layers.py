@@ -49,7 +49,7 @@ KNOWS = {
     },
     "tracking": {"core", "inference", "layout", "reporting"},
     "verification": {"core", "layout"},
-    "datasets": {"core", "params"},
+    "datasets": {"core", "settings"},
     "judges": {"core", "layers"},
     "metrics": {"core"},
     "models": {"layers"},

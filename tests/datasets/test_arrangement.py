@@ -7,10 +7,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sources import own_and_paired
 
 from pix2street.core.errors import UserError
 from pix2street.core.yaml import as_yaml
-from pix2street.datasets.arrangement import arrange, propose
+from pix2street.datasets.arrangement import Arrangement, Proposal, arrange, propose
 from pix2street.datasets.folder_names import fold
 from pix2street.datasets.reading import ArrangementError
 from pix2street.params import parse_params
@@ -25,8 +26,13 @@ def tree(*folders: str, numbers=range(4), name: str = "p{:02}.png") -> list[str]
     return [str(PurePosixPath(folder, name.format(number))) for folder in folders for number in numbers]
 
 
-def arranged(images: list[str], **changes):
-    return arrange(SOURCE, images, **{"form": "right", "split_shares": SHARES, **changes})
+def arranged(images: list[str], **changes) -> Arrangement:
+    own, paired = own_and_paired(**{"split_shares": SHARES, **changes})
+    return arrange(SOURCE, images, paired.form, own, paired)
+
+
+def proposed(images: list[str], **changes) -> Proposal:
+    return propose(SOURCE, images, *own_and_paired(**{"split_shares": SHARES, **changes}))
 
 
 def refusal(images: list[str], **changes) -> ArrangementError:
@@ -128,7 +134,7 @@ def test_unpaired_folders_are_never_taken_for_images_side_by_side():
     images = (
         tree("trainA") + tree("trainB", numbers=range(20, 29)) + tree("valA", numbers=[5]) + tree("valB", numbers=[30])
     )
-    found = propose(SOURCE, images, form="right", split_shares=SHARES)
+    found = proposed(images)
     assert found.changes == {"paired_folder": {"form": "folders", "input_folder": "A", "target_folder": "B"}}
     assert "A and B are unpaired" in found.refusals[-1]
 
@@ -247,7 +253,7 @@ def test_a_split_whose_side_has_another_name_stops_the_run(folders, said):
 def test_a_test_split_without_targets_can_be_left_out():
     images = tree("train/inputs", "train/targets") + tree("val/inputs", "val/targets", numbers=[5])
     for extra in (tree("test/inputs", numbers=[9]), tree("test", numbers=[9])):
-        found = propose(SOURCE, images + extra, split_shares=SHARES, **APART)
+        found = proposed(images + extra, **APART)
         assert found.changes == {"own_images": {"split_folders": {"test": "left_out"}}}
         assert list(found.arrangement.left_out) == extra
 
@@ -291,9 +297,7 @@ def test_of_several_kinds_of_one_side_one_is_paired():
             *(f"leftImg8bit/{split}/a/a_{i:06}_000019_leftImg8bit.png" for i in numbers),
         ]
     ]
-    found = propose(
-        SOURCE, images, form="folders", input_folder="gtFine", target_folder="leftImg8bit", split_shares=SHARES
-    )
+    found = proposed(images, form="folders", input_folder="gtFine", target_folder="leftImg8bit")
     assert found.changes == {"own_images": {"id_pattern": "^(.+?)(?:_gtFine_color|_leftImg8bit)$"}}
     assert sorted(found.arrangement.left_out) == [name for name in sorted(images) if "Ids" in name]
     assert len(found.arrangement.destinations) == 16
@@ -388,9 +392,8 @@ def test_the_form_is_held_against_the_folders():
     images = tree("images/train", "labels/train") + tree("images/val", "labels/val", numbers=[5])
     expected = {"paired_folder": {"form": "folders", "input_folder": "labels", "target_folder": "images"}}
     assert refusal(images).changes == expected
-    assert (
-        "form: right says that every image holds both halves, but inputs and targets are files of their own in"
-        in str(refusal(images))
+    assert "form: right says that every image holds both halves, but inputs and targets are separate files in" in str(
+        refusal(images)
     )
     assert refusal(images, **APART).changes == expected
     side_by_side = str(refusal(tree("train") + tree("val", numbers=[5]), **APART))
@@ -416,7 +419,7 @@ def test_inputs_beside_their_targets_are_told_apart_by_their_names(inputs, targe
         for pattern in (inputs, targets)
         for name in tree(split, numbers=numbers, name=pattern)
     ]
-    found = propose(SOURCE, images, **{**APART, "form": form, "split_shares": SHARES})
+    found = proposed(images, **{**APART, "form": form})
     assert found.changes["paired_folder"] == {"form": "folders", "input_folder": setting, "target_folder": "*"}
     destinations = found.arrangement.destinations
     assert destinations[f"valid/{inputs.format(13)}"].startswith("val/inputs/")
@@ -429,7 +432,7 @@ def test_inputs_beside_their_targets_are_told_apart_by_their_names(inputs, targe
 def test_inputs_and_targets_may_differ_by_their_ending_alone():
     images = tree("base", name="{}.png") + tree("base", name="{}.jpg")
     for form in ("right", "folders"):
-        found = propose(SOURCE, images, **{**APART, "form": form, "split_shares": SHARES})
+        found = proposed(images, **{**APART, "form": form})
         assert found.changes["paired_folder"] == {"form": "folders", "input_folder": "*.png", "target_folder": "*.jpg"}
         assert found.arrangement.destinations["base/1.jpg"].split("/")[1:] == ["targets", "1"]
 
@@ -447,14 +450,14 @@ def test_a_file_that_no_pattern_of_names_takes_is_left_out():
 def test_proposals_are_taken_up_one_after_the_other():
     images = tree("trainA", name="{}_label.png") + tree("trainB", name="{}.jpg")
     images += tree("testA", name="{}_label.png", numbers=[9]) + tree("testB", name="{}.jpg", numbers=[9])
-    found = propose(SOURCE, images, form="right", split_shares=SHARES)
+    found = proposed(images)
     assert found.changes == {
         "paired_folder": {"form": "folders", "input_folder": "a", "target_folder": "b"},
         "own_images": {"split_folders": {"test": "val"}, "id_pattern": "^(.+?)(?:_label)?$"},
     }
     assert len(found.refusals) == 3
     assert found.arrangement.destinations["testB/9.jpg"] == "val/targets/9"
-    assert propose(SOURCE, ["a.png"], form="right", split_shares=SHARES).arrangement is None
+    assert proposed(["a.png"]).arrangement is None
 
 
 def test_the_lines_of_a_proposal_are_parameters():
@@ -542,7 +545,7 @@ TREES = st.tuples(st.lists(NAMES, max_size=12), SETTINGS)
 
 def outcome(images: list[str], chosen: dict):
     try:
-        return arrange(SOURCE, images, **chosen)
+        return arranged(images, **chosen)
     except UserError as error:
         return str(error)
 
@@ -584,6 +587,6 @@ def test_no_set_loses_an_image(case):
 @given(SETS)
 def test_what_is_proposed_is_read_as_it_says(case):
     images, chosen = case
-    found = propose(SOURCE, images, **chosen)
+    found = proposed(images, **chosen)
     changed = {**chosen, **{key: value for section in found.changes.values() for key, value in section.items()}}
     assert check_properties(images, changed) == (found.arrangement is not None)

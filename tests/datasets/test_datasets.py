@@ -23,7 +23,7 @@ def fetched(request, tmp_path_factory):
         with small_download(request.param, root / "source") as settings:
             for folder in folders:
                 folder.mkdir()
-                download(settings.dataset, settings.settings(root), folder)
+                download(settings, root, folder)
     return request.param, *folders
 
 

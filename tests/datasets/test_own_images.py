@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sources import LIMITS
+from sources import LIMITS, own_and_paired
 
 from pix2street.core.accounting import settle
 from pix2street.core.errors import UserError
@@ -19,10 +19,7 @@ from pix2street.core.pairs import read_left_out, read_manifest, read_pairs
 from pix2street.datasets.colorization import fetch
 from pix2street.steps.split import split_pairs
 
-SETTINGS = {
-    "limits": LIMITS, "title": "Mine", "licence": "own", "home_page": "", "group_pattern": None,
-    "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
-}  # fmt: skip
+OWN, _ = own_and_paired(title="Mine", split_shares={"train": 0.75, "val": 0.25, "test": 0.0})
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
@@ -43,7 +40,7 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 def fetched(source: Path, folder: Path) -> list[dict]:
     """What is listed as left out once the photos of `source` are in `folder`."""
     folder.mkdir()
-    fetch(folder, path=source, **SETTINGS).write(folder)
+    fetch(folder, source, LIMITS, OWN).write(folder)
     if not (folder / "left_out.csv").exists():
         return []
     with (folder / "left_out.csv").open(newline="", encoding="utf-8") as file:

@@ -89,11 +89,11 @@ def test_every_file_of_any_tree_is_accounted_for_or_the_tree_is_refused(tmp_path
         assert diagnosis.settings or diagnosis.problem
     assert {path: path.lstat().st_mtime_ns for path in work.rglob("*")} == before
     form = "folders" if any(side == "inputs" for _, side, *_ in files) else "right"
-    own, paired = DOWNLOAD.own_images.model_dump(), DOWNLOAD.paired_folder.model_dump()
-    asked = {**own, **paired, "path": work / "source", "limits": DOWNLOAD.limits, "form": form, "classes": "none"}
+    paired = DOWNLOAD.paired_folder.model_copy(update={"form": form, "classes": "none"})
+    asked = DOWNLOAD.model_copy(update={"dataset": "paired_folder", "path": "source", "paired_folder": paired})
     (work / "downloaded").mkdir()
     try:
-        download("paired_folder", asked, work / "downloaded")
+        download(asked, work, work / "downloaded")
     except UserError:
         pass
     else:

@@ -1,4 +1,4 @@
-"""The class table of a user's drawings, found from their colours or ids: part of `pix2street doctor`."""
+"""The class table of a user's drawings, told from their colours or ids: part of `pix2street doctor`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class DrawnClasses:
     """The classes that drawings show, and the settings of `download.paired_folder` that read them.
 
     Args:
-        label_pixels: where the drawings hold the classes.
+        label_pixels: the form in which pixels hold their class.
         table: a name that `classes` takes; `OWN_TABLE` where no table fits for certain.
         evaluated_share: the share of the pixels in classes that the table evaluates; 0 for `OWN_TABLE`.
         void_id: an id that must be added to the table; None for none.
@@ -80,7 +80,7 @@ def find_classes(source: Source, drawings: Sequence[Stored], may_be_ids: bool) -
 
     Args:
         drawings: images for which `are_drawn` is true.
-        may_be_ids: whether drawings are files of their own; only then can pixels of one channel be class ids.
+        may_be_ids: whether drawings are separate files; only then can pixels of one channel be class ids.
     """
     label_pixels = "ids" if may_be_ids and all(drawing.pixels.ndim == 2 for drawing in drawings) else "colors"
     shares = _id_shares(drawings) if label_pixels == "ids" else {}
@@ -136,7 +136,7 @@ def _best(fits: Mapping[str, float], own: Mapping[str, ClassTable], shares: Mapp
     """Return the user's table, else the named one that scores most pixels; empty where two families may be meant."""
     if mine := [name for name in fits if name in own]:
         return mine[0]
-    # By numbers alone a table of 150 classes fits nearly everything: most of a table must occur.
+    # The numbers from 0 to 150 fit nearly every set of ids: most classes of a table must occur.
     seen = {name: _occurring(name, shares) if shares else 1.0 for name in fits}
     families = [max((seen.get(name, 0.0) for name in names), default=0.0) for names in FAMILIES]
     first, second = sorted(families)[:-3:-1]

@@ -17,7 +17,9 @@ def name_images(reading: Reading, images: list[Image]) -> list[Image]:
     for image in images:
         pair_id = find_id(stem_of(image.name), reading.naming.id_pattern)
         if pair_id:
-            found.append(image._replace(pair_id=_below(image, pair_id) if reading.naming.id_from == "path" else pair_id))
+            found.append(
+                image._replace(pair_id=_below(image, pair_id) if reading.naming.id_from == "path" else pair_id)
+            )
         else:
             reading.left_out[image.name] = "own_images.id_pattern finds no pair_id in its name"
     kept = {(image.folder.split, image.folder.side) for image in found}
@@ -82,8 +84,8 @@ def _refuse_doubles(reading: Reading, images: list[Image], groups: Iterable[list
     text = f"a pair_id may be there only once in a split; these files have the same:{names}\n"
     if reading.naming.id_pattern and len({(image.folder, stem_of(image.name)) for image in images}) == len(images):
         reading.refuse(
-            f"{text}Their names differ outside the group of own_images.id_pattern {reading.naming.id_pattern!r}; make the "
-            "group longer, or leave some files out with a pattern that does not match them"
+            f"{text}Their names differ outside the group of own_images.id_pattern {reading.naming.id_pattern!r}; make "
+            "the group longer, or leave some files out with a pattern that does not match them"
         )
     paths = {(image.folder.split, image.folder.side, _below(image, image.pair_id)) for image in images}
     if reading.naming.id_from == "name" and len(paths) == len(images):

@@ -43,9 +43,9 @@ def _read_sides(reading: Reading, folders: list[Folder]) -> dict[Folder, str]:
     if len(words) < 2:
         return _match_sides(reading, folders, words)
     if words["inputs"] == words["targets"]:
+        inputs, targets = reading.folders.values()
         reading.refuse(
-            f"input_folder {reading.paired.input_folder!r} and target_folder {reading.paired.target_folder!r} name the same "
-            "folder; each side needs its own folder"
+            f"input_folder {inputs!r} and target_folder {targets!r} name the same folder; each side needs its own"
         )
     sides = _match_sides(reading, folders, words)
     if any(sides.values()):
@@ -69,9 +69,10 @@ def _match_sides(reading: Reading, folders: list[Folder], words: dict[str, tuple
         if not matched and any(part.split and not part.side for part in folder.parts):
             matched = [side for side, key in words.items() if not key]
         if len(matched) > 1:
+            inputs, targets = reading.folders.values()
             reading.refuse(
-                f"{folder.path}/ is below both {reading.paired.input_folder}/ and {reading.paired.target_folder}/; rename "
-                "one of its folders, so that an image is either an input or a target"
+                f"{folder.path}/ is below both {inputs}/ and {targets}/; rename one of its folders, so that an image "
+                "is either an input or a target"
             )
         sides[folder] = "".join(matched)
     return sides

@@ -123,7 +123,7 @@ def _refuse_two_names_of_one_split(reading: Reading, images: list[Image]) -> Non
 def refuse_some_outside(reading: Reading, images: list[Image]) -> None:
     """Raise an error where some images are outside of splits, or all of them are and may not be divided."""
     outside = [image for image in images if image.folder.split is None]
-    if not outside or (len(outside) == len(images) and reading.split_shares is not None):
+    if not outside or (len(outside) == len(images) and reading.naming.split_shares is not None):
         return
     text = (
         f"{images_are(len(outside))} in no train/, val/ or test/:{listed(image.name for image in outside)}\n"
@@ -140,8 +140,8 @@ def refuse_some_outside(reading: Reading, images: list[Image]) -> None:
 
 def refuse_missing_splits(reading: Reading, images: list[Image]) -> None:
     """Raise an error where train or val is empty: networks learn from train and are examined on val."""
-    if all(image.folder.split is None for image in images):
-        empty = [split for split in ("train", "val") if not reading.split_shares.get(split)]
+    if is_undivided(images):
+        empty = [split for split in ("train", "val") if split not in reading.naming.split_shares.above_zero]
         if empty:
             reading.refuse(f"own_images.split_shares gives {empty[0]} nothing; train and val need a share above 0")
         return
@@ -164,16 +164,20 @@ def refuse_missing_splits(reading: Reading, images: list[Image]) -> None:
     )
 
 
+def is_undivided(images: list[Image]) -> bool:
+    """Return whether no image is in the folder of a split."""
+    return all(image.folder.split is None for image in images)
+
+
 def divide(reading: Reading, images: list[Image]) -> list[Image]:
-    """Divide images that are in no split among the splits by share and seed; others keep the split of their folder."""
-    if any(image.folder.split for image in images):
-        return images
-    groups = {pair_id: group_of(pair_id, reading.naming.group_pattern) for pair_id in {image.pair_id for image in images}}
+    """Divide undivided images among the splits by share and seed, whole groups at a time."""
+    naming, shares = reading.naming, reading.naming.split_shares.above_zero
+    groups = {pair_id: group_of(pair_id, naming.group_pattern) for pair_id in {image.pair_id for image in images}}
     sizes = Counter(groups.values())
-    wanted = [split for split, share in reading.split_shares.items() if share > 0]
+    wanted = list(shares)
     if len(sizes) < len(wanted):
-        reading.refuse(_too_few(len(groups), len(sizes), wanted, reading.naming.group_pattern))
-    splits = divide_groups(sizes, reading.split_shares, reading.naming.seed)
+        reading.refuse(_too_few(len(groups), len(sizes), wanted, naming.group_pattern))
+    splits = divide_groups(sizes, shares, naming.seed)
     counted = Counter(splits[group] for group in groups.values())
     reading.notes.append(
         f"There are no folders for splits: own_images.split_shares gives "
@@ -184,6 +188,7 @@ def divide(reading: Reading, images: list[Image]) -> list[Image]:
 
 
 def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | None) -> str:
+    """Return the message for fewer pairs or groups than splits."""
     names = " and ".join([", ".join(wanted[:-1]), wanted[-1]] if len(wanted) > 1 else wanted)
     if pairs < len(wanted):
         return (

@@ -23,18 +23,19 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset
 from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.settings.download import SyntheticStreets
+
+FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+"""The index of each split's first scene: a split keeps its scenes when another one grows."""
 
 
-def fetch(
-    folder: Path, *, seed: int, height_px: int, width_px: int, train_pairs: int, val_pairs: int, test_pairs: int
-) -> Dataset:
-    """Draw the scenes on all cores; scene `i` is a function of (seed, i), whatever the number of scenes a split has."""
-    # A split keeps its scenes when another one grows.
-    firsts = {"train": (0, train_pairs), "val": (1_000_000, val_pairs), "test": (2_000_000, test_pairs)}
-    scenes = [(split, first + i) for split, (first, count) in firsts.items() for i in range(count)]
+def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
+    """Draw the scenes on all cores; each is a function of the seed and of its index alone."""
+    counts = {"train": settings.train_pairs, "val": settings.val_pairs, "test": settings.test_pairs}
+    scenes = [(split, first + i) for split, first in FIRST_SCENES.items() for i in range(counts[split])]
     for split in {split for split, _ in scenes}:
         (folder / split).mkdir()
-    draw = partial(_write_scene, folder, seed, height_px, width_px)
+    draw = partial(_write_scene, folder, settings)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
             pass
@@ -49,8 +50,8 @@ def fetch(
     )
 
 
-def _write_scene(folder: Path, seed: int, height_px: int, width_px: int, scene: tuple[str, int]) -> None:
+def _write_scene(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
     split, index = scene
-    photo, labels = draw_scene(seed, index, height_px, width_px)
+    photo, labels = draw_scene(settings.seed, index, settings.height_px, settings.width_px)
     colors = cityscapes_classes().to_colors(labels)
     write_png(folder / split / f"street_{index:07d}.png", np.concatenate([photo, colors], axis=1))
