@@ -1,4 +1,4 @@
-"""Small data for every data set: pictures, archives and a site that plays Cityscapes' own, all on this machine."""
+"""A small edition of every data set: pictures, archives, and a server on this machine that plays Cityscapes' site."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ HEIGHT_PX, WIDTH_PX = 64, 128
 
 
 def own_and_paired(**changes) -> tuple[OwnImages, PairedFolder]:
-    """The shipped settings of a user's own images with changes in either section; they are not checked."""
+    """Return the shipped settings of a user's own images with changes, unchecked, in either section."""
     if changes.get("split_shares"):
         changes["split_shares"] = SplitShares(**changes["split_shares"])
     sections = (SHIPPED.own_images, SHIPPED.paired_folder)
@@ -39,19 +39,19 @@ def own_and_paired(**changes) -> tuple[OwnImages, PairedFolder]:
 
 
 def scene(index: int) -> tuple[np.ndarray, np.ndarray]:
-    """A photo `[H, W, 3]` and its class ids `[H, W]`."""
+    """Return a photo `[H, W, 3]` and its class ids `[H, W]`."""
     return draw_scene(0, index, HEIGHT_PX, WIDTH_PX)
 
 
 def frames(train: int, val: int) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """(split, pair_id, photo, ids) in Cityscapes' way of naming, a city for each split."""
+    """Yield (split, pair_id, photo, ids) under names like those of Cityscapes, a city for each split."""
     for index in range(train + val):
         split, city = ("train", "aachen") if index < train else ("val", "lindau")
         yield split, f"{city}_{index:06d}_000019", *scene(index)
 
 
 def cityscapes_files(train: int = 12, val: int = 4) -> dict[str, dict[str, bytes]]:
-    """The content of the two official archives, with what is in them beside the frames, by part and name."""
+    """Return the files of the two official archives, frames and others, by part and name."""
     files = {"gtFine": {"README": b"r"}, "leftImg8bit": {"license.txt": b"l"}}
     for split, pair_id, photo, ids in frames(train, val):
         stem = f"{split}/{pair_id.split('_')[0]}/{pair_id}"
@@ -84,7 +84,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 
 def pix2pix_archive(name: str, train: int = 12, val: int = 4) -> bytes:
-    """What the authors' server sends: side-by-side JPEGs, numbered from 1 in each split."""
+    """Return an archive like those of the authors' server: side-by-side JPEGs, numbered from 1 in each split."""
     files = {}
     for index in range(train + val):
         split, number = ("train", index + 1) if index < train else ("val", index - train + 1)
@@ -104,10 +104,10 @@ USERNAME, PASSWORD = "canary-user-7f3a", "canary-password-91c2"
 
 
 class CityscapesSite:
-    """Plays www.cityscapes-dataset.com: login form, package list, MD5 and file handling, with a session cookie.
+    """A player of www.cityscapes-dataset.com: login form, package list, MD5 and file handling, with a session cookie.
 
     Args:
-        break_after: end every answer with a file after so many bytes of it.
+        break_after: the number of bytes of a file after which an answer ends; None for whole files.
     """
 
     def __init__(self, archives: dict[str, bytes], break_after: int | None = None):
@@ -148,7 +148,7 @@ class CityscapesSite:
 
 @contextmanager
 def cityscapes_site(**settings) -> Iterator[tuple[str, CityscapesSite]]:
-    """The address of the site and the site itself."""
+    """Yield the address of the site, and the site."""
     files = cityscapes_files()
     site = CityscapesSite({f"{part}_trainvaltest.zip": zipped(content) for part, content in files.items()}, **settings)
     with serving(site) as url:
@@ -157,7 +157,7 @@ def cityscapes_site(**settings) -> Iterator[tuple[str, CityscapesSite]]:
 
 @contextmanager
 def small_download(name: str, folder: Path) -> Iterator[Download]:
-    """The `download` section for a small edition of one data set, with its source in `folder` or on the loopback."""
+    """Yield the section `download` for a small edition of one data set, its source in `folder` or on the loopback."""
     changes = {"dataset": name, "path": str(folder)}
     if name in PIX2PIX_SETS:
         archive = pix2pix_archive(name)

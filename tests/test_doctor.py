@@ -1,4 +1,4 @@
-"""What doctor says of a source is what the stages then read."""
+"""The words of doctor on a source, compared with what the stages then read."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def save(path: Path, pixels: np.ndarray) -> None:
 
 
 def applied(settings: dict) -> str:
-    """The shipped params.yaml with the settings."""
+    """Return the shipped params.yaml with the settings."""
     yaml = YAML(typ="safe")
     params = yaml.load(SHIPPED)
     merge(params, settings)

@@ -1,4 +1,4 @@
-"""Which split, side and pair_id a name has: the usual layouts, what is refused, and any tree of names."""
+"""Splits, sides and pair_ids read from names: the usual layouts, refusals, and any tree of names."""
 
 import random
 from collections import defaultdict
@@ -509,7 +509,7 @@ SETTINGS = st.fixed_dictionaries({
 
 @st.composite
 def sets(draw) -> tuple[list[str], dict]:
-    """A set as people have it, and settings that may fit it; now and then an image too many or too few."""
+    """Draw a set as people have it, now and then with an image too many or too few, and settings that may fit it."""
     splits = draw(st.sampled_from([
         ("train", "val"), ("Train", "valid", "test"), ("training", "validation"), ("train", "dev"), ("trn", "test"), (),
         ("train", "val", "val2"), ("TRAIN", "Val", "train_extra"), ("train",),
@@ -551,7 +551,7 @@ def outcome(images: list[str], chosen: dict):
 
 
 def check_properties(images: list[str], chosen: dict) -> bool:
-    """Whether the images are arranged; nothing is lost, doubled or in two splits, whatever their order."""
+    """Return whether the images are arranged; check that none is lost, doubled or in two splits, in any order."""
     found, again = (outcome(order, chosen) for order in (images, random.Random(0).sample(images, len(images))))
     assert found == again
     if isinstance(found, str):

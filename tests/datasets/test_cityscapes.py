@@ -16,7 +16,7 @@ SETTINGS = SHIPPED.cityscapes.model_copy(
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch, tmp_path):
-    """No credentials, no cache: nothing of this machine's user."""
+    """Hide the credentials and the cache of this machine's user."""
     for name in ("CITYSCAPES_USERNAME", "CITYSCAPES_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
@@ -91,7 +91,7 @@ def test_every_file_of_the_archives_is_accounted_for(source, out, capsys):
     assert "68 files found: 32 in 16 pairs, 36 left out (34 x" in capsys.readouterr().out
 
 
-def test_archive_and_tree_give_equal_bytes_whatever_the_order_of_names(source, out, tmp_path):
+def test_archive_and_tree_give_equal_bytes_in_any_order_of_names(source, out, tmp_path):
     store(source, "tree")
     (tmp_path / "zips").mkdir()
     for part, files in cityscapes_files().items():

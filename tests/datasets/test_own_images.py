@@ -1,4 +1,4 @@
-"""What becomes of the files that people have beside and instead of images."""
+"""The files that people have beside and instead of images: listed, refused or read by their content."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def fetched(source: Path, folder: Path) -> list[dict]:
-    """What is listed as left out once the photos of `source` are in `folder`."""
+    """Fetch the photos of `source` into `folder`, and return the rows of what is left out."""
     folder.mkdir()
     fetch(folder, source, LIMITS, OWN).write(folder)
     if not (folder / "left_out.csv").exists():
@@ -164,11 +164,11 @@ LITTER = [".DS_Store", "Thumbs.db", "._a.png", ".hidden", "desktop.ini", "a.png~
 
 
 def generated(rng: random.Random) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Files and links by name, of any kind and anywhere."""
+    """Return random files and links of all kinds, by name."""
     files, links = {}, {}
     for index in range(rng.randrange(3, 25)):
-        folders = rng.choices(["x", "ü", "@eaDir", ".git", "__MACOSX", "a.png"], k=rng.randrange(3))
-        folder = "".join(f"{rng.choice(['train', 'val'])}/{folder}/" for folder in folders[:1]) or "train/"
+        names = rng.choices(["x", "ü", "@eaDir", ".git", "__MACOSX", "a.png"], k=rng.randrange(3))
+        folder = "".join(f"{rng.choice(['train', 'val'])}/{name}/" for name in names[:1]) or "train/"
         word = rng.choice(WORDS)
         match rng.randrange(7):
             case 0:

@@ -209,7 +209,7 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
     assert "1 image is in no train/, val/ or test/:\n  'stray.png'" in message(source)
 
 
-def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path):
+def test_a_name_in_two_splits_begins_with_its_split(source, tmp_path):
     (source / "val/town_0.png").write_bytes(image(9))
     _, files = run(source, tmp_path)
     assert sorted(files) == [

@@ -1,4 +1,4 @@
-"""Any tree of files goes through doctor, download and split: every file is accounted for, or one message refuses it."""
+"""Any tree of files through doctor, download and split: every file is accounted for, or one message refuses the tree."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from pix2street.steps.split import split_pairs
 
 DOWNLOAD = parse_params(Path("params.yaml").read_text(encoding="utf-8"), "params.yaml").download
 EXAMPLES = int(os.environ.get("TREE_EXAMPLES", "60"))
-"""Raise it for a longer search."""
+"""The number of trees; more make the search longer."""
 
 
 def image(mode: str, kind: str, size: tuple[int, int] = (16, 8)) -> bytes:
@@ -44,7 +44,7 @@ FILES = st.lists(st.tuples(SPLITS, SIDES, NAMES, ENDINGS, CONTENTS), min_size=1,
 
 
 def regular(names: set[int], form: str, content: bytes) -> list[tuple]:
-    """Files of a tree that is read: both splits, one layout."""
+    """Return the files of a tree that can be read: both splits, one layout."""
     sides = ("inputs", "targets") if form == "folders" else ("",)
     splits = ("train", "val")
     return [(split, side, f"{split}{name}", ".png", content) for split in splits for name in names for side in sides]
