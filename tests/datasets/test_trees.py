@@ -1,4 +1,4 @@
-"""Any tree of files through doctor, download and split: every file is accounted for, or one message refuses the tree."""
+"""Any tree of files through doctor, download and split: each file is accounted for, or one message refuses the tree."""
 
 import io
 import os

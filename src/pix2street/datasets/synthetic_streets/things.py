@@ -1,4 +1,4 @@
-"""How a thing is drawn that is upright on the ground and faces the camera, and the shadow below it.
+"""The drawing of things that rise from the ground and face the camera, with the shadows below them.
 
 The things themselves are in `furniture`, `traffic` and `people`.
 """
