@@ -68,7 +68,7 @@ def arrange(
         images: their names, with `/` between folders.
         form: the contents of the images.
         naming: the settings that say what names mean.
-        paired: the settings that name the folders or files of inputs and targets; needed for the form `folders` alone.
+        paired: the settings that name the folders or files of inputs and targets; needed only for the form `folders`.
 
     Raises:
         ArrangementError: the names are ambiguous, or do not say enough; the message has the way out.

@@ -72,7 +72,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Some pairs: inputs and targets in the same order, or targets alone where the inputs are drawn from them."""
+    """Some pairs: inputs and targets in the same order, or only targets where the inputs are drawn from them."""
 
     inputs: list[Stored]
     targets: list[Stored]

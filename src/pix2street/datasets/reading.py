@@ -40,7 +40,7 @@ class Reading:
         path: the source, for messages.
         form: the contents of its images.
         naming: the settings that say what names mean.
-        paired: the settings that name the folders or files of inputs and targets; needed for the form `folders` alone.
+        paired: the settings that name the folders or files of inputs and targets; needed only for the form `folders`.
         notes, left_out: see `Arrangement`.
     """
 

@@ -30,7 +30,7 @@ FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
 def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
-    """Draw the scenes on all cores; each is a function of the seed and of its index alone."""
+    """Draw the scenes on all cores; each depends only on the seed and on its index."""
     counts = {"train": settings.train_pairs, "val": settings.val_pairs, "test": settings.test_pairs}
     scenes = [(split, first + i) for split, first in FIRST_SCENES.items() for i in range(counts[split])]
     for split in {split for split, _ in scenes}:
