@@ -108,8 +108,8 @@ def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
     names: dict[Any, dict[str, dict[str, str]]] = defaultdict(lambda: {side: {} for side in SIDES})
     for image in images:
         names[image.folder.split][image.folder.side][image.pair_id] = image.name
-    unpaired = {split: len(found["inputs"].keys() ^ found["targets"].keys()) for split, found in names.items()}
-    if not any(unpaired.values()):
+    lonely = {split: len(found["inputs"].keys() ^ found["targets"].keys()) for split, found in names.items()}
+    if not any(lonely.values()):
         return
     empty = [split for split, found in names.items() if not found["inputs"].keys() & found["targets"].keys()]
     letters = {fold(folder) for folder in reading.folders.values()} == {"a", "b"}
@@ -118,8 +118,8 @@ def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
     known = (None, reading.naming.id_pattern)
     if not empty and not letters and pattern in known:
         return
-    split = min(empty or [split for split in unpaired if unpaired[split]], key=lambda split: SPLITS.index(split or "train"))
-    text = _example_of(names[split], split, unpaired[split])
+    split = min(empty or [split for split in lonely if lonely[split]], key=lambda split: SPLITS.index(split or "train"))
+    text = _example_of(names[split], split, lonely[split])
     if empty == ["test"]:
         folders = sorted(split_key(name) for name, said in split_names(images).items() if said == "test")
         reading.refuse(
@@ -145,14 +145,14 @@ def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
     )
 
 
-def _example_of(sides: dict[str, dict[str, str]], split: str | None, unpaired: int) -> str:
+def _example_of(sides: dict[str, dict[str, str]], split: str | None, lonely: int) -> str:
     """Return a sentence on what does not pair in one split, with the first name on each side."""
     inputs, targets = sides.values()
     if not inputs or not targets:
         have, no = ("inputs", "targets") if inputs else ("targets", "inputs")
-        return f"{split or 'the source'} has {unpaired} {have} and no {no}."
+        return f"{split or 'the source'} has {lonely} {have} and no {no}."
     paired = inputs.keys() & targets.keys()
-    what = f"{unpaired} {'images have' if unpaired > 1 else 'image has'} no partner" if paired else "no input has a target"
+    what = f"{lonely} {'images have' if lonely > 1 else 'image has'} no partner" if paired else "no input has a target"
     first = {side[:-1]: min(ids.keys() - paired, default=None) for side, ids in sides.items()}
     named = [f"the {side} {sides[f'{side}s'][id_]!r} has the pair_id {id_!r}" for side, id_ in first.items() if id_]
     return (
