@@ -102,7 +102,11 @@ ONLY_IN = {
     "requests": {"core/fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
-    "PIL": {"core/images.py", "datasets/scene.py"},
+    "PIL": {
+        "core/images.py",
+        "datasets/synthetic_streets/light.py",
+        "datasets/synthetic_streets/textures.py",
+    },
 }
 
 
