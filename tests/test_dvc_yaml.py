@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache, reduce
 from pathlib import Path
 
@@ -55,17 +55,37 @@ def code_deps(script: Path, model: str = "") -> set[Path]:
     Args:
         model: the chosen family, for a stage that opens it by name.
     """
-    step_imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
-    modules = [node.module for node in step_imports if node.module.startswith("pix2street")]
-    modules += [MODELS[model]] if model else []
-    closure: set[Path] = {script}
-    for name in modules:
-        module = ROOT / "src" / Path(*name.split(".")).with_suffix(".py")
-        if module not in WIRING:
-            closure |= {module} | {path for path in import_closure(module, ROOT / "src")}
-            package = module.parent / "__init__.py"
-            closure |= {package} if package.exists() and module.parent.name != "pix2street" else set()
+    closure = {script} | closure_of(imports_of(ast.walk(ast.parse(script.read_text()))))
+    if model:
+        family = ROOT / "src" / Path(*MODELS[model].split(".")).with_suffix(".py")
+        tree = ast.parse(family.read_text())
+        # Functions import what networks are made of; the head of a family is all that other stages load.
+        closure |= {family} | closure_of(imports_of(ast.walk(tree) if builds_networks(closure) else tree.body))
     return {path for path in closure - WIRING if not is_docstring_alone(path)}
+
+
+def imports_of(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the modules of the package from which these nodes import."""
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {module for module in modules if module.startswith("pix2street")}
+
+
+def closure_of(modules: Iterable[str]) -> set[Path]:
+    """Return the files of these modules and of all that they import; what only the wiring imports is left out."""
+    closure: set[Path] = set()
+    for name in modules:
+        folder = ROOT / "src" / Path(*name.split("."))
+        module = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        if module not in WIRING:
+            closure |= {module} | import_closure(module, ROOT / "src")
+            package = module.parent / "__init__.py"
+            closure |= {package} if package.exists() and module.parent != PACKAGE else set()
+    return closure
+
+
+def builds_networks(closure: set[Path]) -> bool:
+    """Return whether some of these files has a family build its networks."""
+    return any(".build_generator(" in path.read_text() for path in closure if path.suffix == ".py")
 
 
 def is_docstring_alone(path: Path) -> bool:
