@@ -93,7 +93,7 @@ ONLY_IN = {
     "requests": {"core/fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
-    "PIL": {"core/images.py", "datasets/scene.py"},
+    "PIL": {"core/decoding.py", "core/images.py", "datasets/scene.py"},
 }
 
 

@@ -10,9 +10,10 @@ from typing import Any, Literal, Self
 import pandas as pd
 
 from pix2street.core.classes import ClassTable
+from pix2street.core.decoding import NOTES, Stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
-from pix2street.core.images import NOTES, EdgeSettings, Stored
+from pix2street.core.images import EdgeSettings
 from pix2street.core.tables import read_table, write_table
 
 SPLITS = ("train", "val", "test")
@@ -214,7 +215,7 @@ def read_left_out(folder: Path) -> pd.DataFrame:
 
 
 def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
-    """Return how many files were read otherwise than they are stored, by what was done to them (`images.NOTES`)."""
+    """Return how many files were read otherwise than they are stored, by what was done to them (`decoding.NOTES`)."""
     # A pair in one file has the same notes on both sides.
     sides = [manifest["target_notes"], manifest["input_notes"].where(manifest["files"] > 1)]
     notes = pd.concat(sides).dropna().str.split("; ").explode()

@@ -13,8 +13,8 @@ from pix2street.core.accounting import account_of
 from pix2street.core.archives import Source, open_source
 from pix2street.core.class_tables import HEADER, NAMED_TABLES, VOID_ROW, read_class_table, voc_color, with_void
 from pix2street.core.classes import ClassTable
+from pix2street.core.decoding import Stored, decode_stored
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored, decode_stored
 from pix2street.core.numbering import FAMILIES, evaluated_share
 from pix2street.core.pairs import SPLITS, group_of, split_side_by_side
 from pix2street.datasets.arrangement import Arrangement, arrange, propose
