@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from web import Handler, serving
 
-from pix2street.core.archives import Limits
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import EdgeSettings, edges, jpeg_bytes, png_bytes
+from pix2street.core.limits import Limits
 from pix2street.datasets.scene import draw_scene
 from pix2street.params import Download, read_params
 

@@ -12,8 +12,10 @@ from contextlib import suppress
 
 import pytest
 
-from pix2street.core.archives import Limits, open_source, random_reader, walk
+from pix2street.core.archives import open_source, random_reader
 from pix2street.core.errors import UserError
+from pix2street.core.folders import walk
+from pix2street.core.limits import Limits
 
 LIMITS = Limits(max_files=100, max_gib=1.0, max_ratio=100.0)
 KIND = pytest.mark.parametrize("kind", ["zip", "tar"])
@@ -23,7 +25,7 @@ def member(kind: str, name: str, content: bytes = b"x", **fields):
     """One member of a zip or tar; `fields` are set on its header."""
     if kind == "zip":
         info = zipfile.ZipInfo(name)
-        info.filename = name  # as stored: the constructor would mend it
+        info.filename = name  # as stored: the constructor would change it
     else:
         info = tarfile.TarInfo(name)
         info.size = len(content)
@@ -241,10 +243,10 @@ def test_links_are_followed_and_nothing_vanishes(tmp_path):
         ".git/config": "hidden",
         "@eaDir/a.png": "system file",
         "pipe.png": "no regular file",
-        "root/": "link to a folder that it stands in",
+        "root/": "link to a folder that contains it",
         "train/gone.png": "dangling link",
         "train/self": "dangling link",
-        "train/up/": "link to a folder that it stands in",
+        "train/up/": "link to a folder that contains it",
     }
 
 
