@@ -10,14 +10,14 @@ from ruamel.yaml import YAML
 
 from pix2street.layout import Layout
 from pix2street.params import Params, read_params
-from pix2street.verification import verify
+from pix2street.verification.wiring import wiring_files
 
 ROOT = Path(__file__).parents[1]
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# None of these can change an out: DVC tracks the values that params.py checks one by one, the paths of layout.py are
-# the outs' names, stage.py is what stands around a step, and tracking/run.py and tracking/registry.py only record.
-WIRING = {ROOT / name for name in verify.WIRING}
+# None of these can change an output: DVC tracks the values that params.py checks one by one, the paths of layout.py are
+# the outputs' names, stage.py wraps a step, and tracking/run.py and tracking/registry.py only record.
+WIRING = {ROOT / name for name in wiring_files(ROOT)}
 
 
 def script_of(stage: str) -> Path:

@@ -48,7 +48,7 @@ KNOWS = {
         "validation",
     },
     "tracking": {"core", "inference", "layout", "reporting"},
-    "verification": {"core", "layout"},
+    "verification": {"core", "layout", "tracking"},
     "datasets": {"core", "params"},
     "judges": {"core", "layers"},
     "metrics": {"core"},
@@ -73,7 +73,12 @@ ONLY_IN = {
         "tracking/store.py",
         "tracking/system_metrics.py",
     },
-    "dvc": {"verification/verify.py"},
+    "dvc": {
+        "tracking/lockfile.py",
+        "verification/lock_check.py",
+        "verification/verify.py",
+        "verification/workspaces.py",
+    },
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
     "tensorflow": {
         "inference/export.py",
