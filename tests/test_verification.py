@@ -315,7 +315,7 @@ def test_wiring_may_be_a_folder_and_the_families_it_loads_by_name_come_with_what
         "core/errors": "",
         "core/images": "",
         "models/__init__": "",
-        "models/family": "from pix2street.layers import blocks\n\ndef build():\n    from pix2street.core import images\n",
+        "models/family": "from pix2street.layers import blocks\ndef f():\n    from pix2street.core import images\n",
         "layers/blocks": "",
         "layers/norms": "",
         "steps/train": "",

@@ -1,6 +1,7 @@
 """Real HTTP servers on the loopback, for tests."""
 
 import contextlib
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -45,6 +46,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(rest if break_after is None else rest[:break_after])
         self.close_connection = break_after is not None
+
+
+def free_port() -> int:
+    """Return a port of the loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
 
 
 def first_answer(address: str, process: subprocess.Popen) -> requests.Response | None:

@@ -6,8 +6,8 @@ import socket
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from inference.test_translator import save_moved
 from PIL import Image
+from tiny_generator import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes

@@ -23,9 +23,8 @@ from closure import import_closure
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
-from test_server import free_port
-from test_translator import save_moved
-from web import first_answer
+from tiny_generator import save_moved
+from web import first_answer, free_port
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.decoding import decode

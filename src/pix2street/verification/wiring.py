@@ -18,7 +18,7 @@ FORMER_WIRING = ("src/pix2street/tracking.py", "src/pix2street/registry.py")
 """Modules of older commits that are wiring as well."""
 
 LOADED_BY_NAME = ("src/pix2street/models",)
-"""Folders whose modules the wiring imports by a computed name: params.py reads the settings of each family of models."""
+"""Folders whose modules the wiring imports by a computed name: a family's settings are in its module of `models`."""
 
 
 def wiring_files(root: Path) -> set[str]:
