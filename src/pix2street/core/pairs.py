@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 import pandas as pd
 
 from pix2street.core.classes import ClassTable
 from pix2street.core.decoding import NOTES, Stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
-from pix2street.core.images import EdgeSettings
+from pix2street.core.images import EdgeSettings, read_ids, read_rgb
 from pix2street.core.tables import read_table, write_table
 
 SPLITS = ("train", "val", "test")
@@ -162,6 +163,15 @@ def group_of(pair_id: str, group_pattern: str | None) -> str:
             "mend the pattern in params.yaml or rename the file"
         )
     return match.group(1)
+
+
+def drawing_of(input_path: Path, classes: ClassTable | None) -> np.ndarray:
+    """Return a pair's input as it is shown, `[H, W, 3]` uint8: class ids in the colours of their classes.
+
+    Args:
+        classes: the table of the inputs, None where they are no class maps.
+    """
+    return classes.to_colors(read_ids(input_path)) if classes else read_rgb(input_path)
 
 
 def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> tuple[Stored, Stored]:
