@@ -25,7 +25,7 @@ EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `pix2street <command>`; ends the process with 1 and one message on what a user can mend."""
+    """Run `pix2street <command>`; ends the process with 1 and one message on what a user can fix."""
     options = build_parser().parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd(), computes=options.computes):
         options.run(options)

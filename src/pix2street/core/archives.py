@@ -93,7 +93,7 @@ def random_reader(path: Path) -> Callable[[str], bytes]:
 
 
 def _what_it_is(path: Path) -> str:
-    """Return why a file is no source, and the way out; its ending is ignored, since it is what misled."""
+    """Return why a file is no source, and the way out; its misleading ending is ignored."""
     with path.open("rb") as file:
         found = format_of("", file.read(HEAD_BYTES))
     if found is ZIP and (path.suffix[1:].isdecimal() or re.fullmatch(r"\.z\d+", path.suffix, re.IGNORECASE)):

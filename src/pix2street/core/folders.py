@@ -1,4 +1,4 @@
-"""What a folder holds: its regular files, links followed, and a reason for each of the rest."""
+"""The content of a folder: its regular files, links followed, and a reason for each of the rest."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an archive may hold: limits on what it unpacks to, and the refusal of a member that could do harm."""
+"""Limits on what an archive unpacks to, and the refusal of a member that could do harm."""
 
 import io
 import unicodedata

@@ -74,7 +74,7 @@ def make_judge(
     scores = segmentation.scores_of(matrices.sum(axis=0), classes)
     if scores["mean_iou"] is None:
         raise UserError(
-            f"{split}: no pixel of val is of an evaluated class, so no judge can be scored; mend the class table"
+            f"{split}: no pixel of val is of an evaluated class, so no judge can be scored; fix the class table"
         )
     write_json(folder / "score.json", {"split": "val", "images": len(val_pairs), **scores})
     print(f"the judge sees real photos with mean IoU {scores['mean_iou']:.3f}")

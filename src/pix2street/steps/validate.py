@@ -132,7 +132,7 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
         )
         raise UserError(f"no pair could be made of {verdict['files']['checked']} files:{listed}{more}")
     lines = [
-        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, mend or remove "
+        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, fix or remove "
         "these pairs and run again, or waive a check or a pair in validate.waive:"
     ]
     for check in failed:
@@ -183,7 +183,7 @@ def _refuse_unknown_waivers(waive: dict[str, list[str]], keys: list[str], pair_i
     for name, known in (("checks", set(keys)), ("pairs", pair_ids)):
         unknown = sorted(set(waive[name]) - known)
         if unknown:
-            way_out = f"the checks are {', '.join(keys)}" if name == "checks" else "mend or remove it"
+            way_out = f"the checks are {', '.join(keys)}" if name == "checks" else "fix or remove it"
             raise UserError(f"validate.waive.{name}: there is no {', '.join(unknown)}; {way_out}")
 
 
