@@ -31,7 +31,7 @@ def merge(values: dict, changes: dict) -> dict:
     return {**values, **{k: merge(values[k], v) if isinstance(v, dict) else v for k, v in changes.items()}}
 
 
-STANDING_STILL = """
+STOP_AFTER_IMAGES = """
 import os, signal
 from tqdm import tqdm
 update = tqdm.update
@@ -86,15 +86,15 @@ class Project:
         return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=3600)
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        """As `run`, without waiting for its end."""
+        """Start what `run` runs, without waiting for its end."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=self.root, env=self._environment(**environment), **pipes)
 
     def start_until(self, images: int, *command: str, **environment: str) -> subprocess.Popen:
-        """A training that has seen so many images and stands still there, until it is killed or continued."""
-        folder = Path(f"{self.root}_standing_still")
+        """Start a training and return it stopped after so many images, until it is killed or continued."""
+        folder = Path(f"{self.root}_stopped")
         folder.mkdir(exist_ok=True)
-        (folder / "sitecustomize.py").write_text(STANDING_STILL)
+        (folder / "sitecustomize.py").write_text(STOP_AFTER_IMAGES)
         paths = f"{folder}{os.pathsep}{self.root / 'src'}"
         process = self.start(*command, PYTHONPATH=paths, IMAGES=str(images), **environment)
         _, status = os.waitpid(process.pid, os.WUNTRACED)

@@ -63,7 +63,7 @@ KNOWS = {
 }
 """Whom each of them imports beside itself, no more and no less. A step knows no other step."""
 
-# Named in one place each, so that another could take its place.
+# Each library is named in one room, so that another could replace it.
 ONLY_IN = {
     "mlflow": {
         "inference/serving.py",
@@ -103,7 +103,7 @@ ONLY_IN = {
 
 
 def imports_of(source: str) -> set[str]:
-    """Dotted names of everything a file imports."""
+    """Return the dotted names of everything that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
@@ -118,12 +118,12 @@ def room_of(path: str) -> str:
 
 
 def rooms_in(source: str) -> set[str]:
-    """The rooms and loose modules that a file imports."""
+    """Return the rooms and loose modules that a file imports."""
     return {name.split(".")[1] for name in imports_of(source) if name.startswith("pix2street.")} & set(KNOWS)
 
 
 def faults_of(path: str, source: str) -> list[str]:
-    """What a file below the package, named by its path there, imports and must not."""
+    """Return the imports that a file of the package, named by its path in it, must not have."""
     room = room_of(path)
     allowed = KNOWS[room] | ({room} - {"steps"})
     faults = []
@@ -139,7 +139,7 @@ def faults_of(path: str, source: str) -> list[str]:
 
 
 def files_of_the_package() -> dict[str, str]:
-    """The source of every module by its path, the package's own docstring apart."""
+    """Return the source of every module by its path, without the package's own docstring."""
     files = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
     assert imports_of(files.pop("__init__.py")) == set()
     return files

@@ -104,7 +104,7 @@ def made_once(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def repository(made_once, tmp_path, monkeypatch) -> Repository:
-    """A repository whose lock is true; the working directory."""
+    """Return a repository whose lock is true; it is the working directory."""
     root = tmp_path / "repository"
     shutil.copytree(made_once, root)
     monkeypatch.chdir(root)
@@ -249,7 +249,7 @@ def test_an_unlisted_dependency_is_named(repository, way):
 def test_a_dependency_edited_while_its_stage_ran_is_found_in_the_lock(repository):
     repository.run("dvc", "repro", "-q", "--force", EDIT="1")
     repository.commit()
-    # DVC took the hash of the file as it was afterwards and believes that the out was made from it.
+    # DVC took the hash of the file as it was afterwards and believes that the output was made from it.
     assert "up to date" in repository.run("dvc", "status")
     rows = verified(repository)
     assert verdicts(rows)["dvc.lock"] == SAME

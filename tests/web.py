@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def first_answer(address: str, process: subprocess.Popen) -> requests.Response | None:
-    """What a server answers once it is up, however long it imports; nothing where its process has ended."""
+    """Return the answer of a server once it is up, however long it imports; None where its process has ended."""
     with requests.Session() as session:
         patience = Retry(total=10, connect=10, backoff_factor=0.1, backoff_max=1)
         session.mount("http://", HTTPAdapter(max_retries=patience))
@@ -67,7 +67,7 @@ def first_answer(address: str, process: subprocess.Popen) -> requests.Response |
 
 @contextmanager
 def serving(answer: Callable[[Handler], None]) -> Iterator[str]:
-    """The address of a server that lets `answer` handle every GET and POST."""
+    """Yield the address of a server that lets `answer` handle every GET and POST."""
 
     class Answering(Handler):
         def do_GET(self):

@@ -202,7 +202,7 @@ VALUES = [
 
 
 def spoilt(dice: random.Random) -> bytes:
-    """A table with up to three values changed, added or removed, and sometimes a byte."""
+    """Return a table with up to three values changed, added or removed, and sometimes a byte."""
     rows = [[str(place), f"class {place}", "1", "2", "3", "1"] for place in range(dice.randrange(4))]
     for row in dice.choices(rows, k=dice.randrange(4)) if rows else []:
         place = dice.randrange(len(row) + 1)

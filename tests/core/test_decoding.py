@@ -78,7 +78,7 @@ def test_broken_tags_do_not_spoil_an_image(tmp_path):
 
 
 def drawn(mode: str) -> Image.Image:
-    """A black square in the middle of nothing."""
+    """Return a black square in the middle of transparent pixels."""
     alpha = np.zeros((20, 30), np.uint8)
     alpha[5:15, 8:22] = 255
     black = Image.new("L", (30, 20))
@@ -115,7 +115,7 @@ def test_what_is_transparent_is_white_and_cannot_be_a_class(tmp_path, mode, suff
 
 
 def deep_png(alpha: int) -> bytes:
-    """A pixel of 16 bits a channel, with alpha."""
+    """Return a PNG of one pixel of 16 bits a channel, with alpha."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

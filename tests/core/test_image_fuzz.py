@@ -12,7 +12,7 @@ from pix2street.core.decoding import Stored, decode_stored, decode_upload
 from pix2street.core.errors import UserError
 
 MUTATIONS = int(os.environ.get("IMAGE_MUTATIONS", "60"))
-"""Of every base; raise it for a longer search."""
+"""How often every base is damaged; raise it for a longer search."""
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
 
