@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from tiny_generator import save_moved
+from tiny_models import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes

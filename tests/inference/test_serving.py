@@ -23,7 +23,7 @@ from closure import import_closure
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
-from tiny_generator import save_moved
+from tiny_models import save_moved
 from web import first_answer, free_port
 
 from pix2street.core.classes import cityscapes_classes

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tiny_generator import save_moved
+from tiny_models import save_moved
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
