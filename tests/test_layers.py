@@ -36,7 +36,7 @@ KNOWS = {
     },
     "demo": {"core", "datasets", "inference"},
     "inference": {"core", "judges", "layers", "metrics", "models", "stage", "training"},
-    "reporting": {"core", "metrics"},
+    "reporting": {"core", "metrics", "models"},
     "stage": {"core", "layout", "params"},
     "steps": {
         "core",
@@ -103,7 +103,7 @@ ONLY_IN = {
     "onnxruntime": {"inference/export.py"},
     "tf2onnx": {"inference/export.py"},
     "matplotlib": {"reporting/figures.py"},
-    "jinja2": {"steps/report.py", "reporting/model_card.py", "reporting/validation.py", "reporting/comparison.py"},
+    "jinja2": {"reporting/templates.py"},
     "requests": {"core/fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
