@@ -52,7 +52,7 @@ KNOWS = {
         "validation",
     },
     "tracking": {"core", "inference", "layout", "reporting"},
-    "verification": {"core", "layout", "tracking"},
+    "verification": {"core", "layout"},
     "datasets": {"core", "settings"},
     "judges": {"core", "layers"},
     "metrics": {"core"},
@@ -79,7 +79,7 @@ ONLY_IN = {
         "tracking/system_metrics.py",
     },
     "dvc": {
-        "tracking/lockfile.py",
+        "verification/dvc_hashes.py",
         "verification/lock_check.py",
         "verification/verify.py",
         "verification/workspaces.py",

@@ -7,7 +7,7 @@ from typing import Any
 from dvc.repo import Repo
 from dvc.stage import Stage
 
-from pix2street.tracking.lockfile import path_of, read_lock
+from pix2street.verification.dvc_hashes import path_of, read_lock, recorded_hashes
 from pix2street.verification.table import DIFFERS, SAME, Row
 
 
@@ -46,11 +46,6 @@ def lock_rows(stages: list[Stage], recorded: dict[str, Any]) -> list[Row]:
         _lock_row(name, "dvc.yaml has no such stage; remove it from dvc.lock") for name in recorded if name not in known
     ]
     return rows or [Row("lock", "dvc.lock", "", "", SAME, "belongs to code, data and parameters")]
-
-
-def recorded_hashes(entry: dict[str, Any], kind: str) -> dict[str, str]:
-    """Return the hashes that a stage's entry in `dvc.lock` has for its `deps` or `outs`, by path."""
-    return {item["path"]: str(item.get("md5", "none")) for item in entry.get(kind, [])}
 
 
 def is_made(path: str, outs: Collection[str]) -> bool:

@@ -24,9 +24,9 @@ from dvc.stage import Stage
 
 from pix2street.core.errors import UserError
 from pix2street.layout import Layout
-from pix2street.tracking.lockfile import hashes_now, path_of, read_lock
+from pix2street.verification.dvc_hashes import hashes_now, path_of, read_lock, recorded_hashes
 from pix2street.verification.git import commit_of, git
-from pix2street.verification.lock_check import changed_by_hand, lock_rows, recorded_hashes
+from pix2street.verification.lock_check import changed_by_hand, lock_rows
 from pix2street.verification.table import DIFFERS, NOT_MADE, SAME, Row
 from pix2street.verification.tolerances import tolerate
 from pix2street.verification.workspaces import bring_sources, keep_apart, lay_out, run_stage
@@ -91,7 +91,7 @@ def _make(stage: Stage, made: Path, folder: Path, recorded: dict[str, Any]) -> l
     workspace = folder / "workspace"
     lay_out(workspace, made, stage, folder)
     print(f"verify: {name}", file=sys.stderr, flush=True)
-    deps = hashes_now(workspace, name)["deps"]
+    deps = hashes_now(workspace, name)
     failure = run_stage(name, workspace, made, folder / f"{name}.log")
     if failure:
         rows = [Row(name, out, before.get(out, "none")[:12], "", NOT_MADE, failure) for out in outs]
@@ -101,7 +101,7 @@ def _make(stage: Stage, made: Path, folder: Path, recorded: dict[str, Any]) -> l
         rows += [
             _row(name, path, deps[path], value, f"{path}: edited while {name} ran")
             for path, value in deps_after.items()
-            if (deps.get(path) or value) != value
+            if deps.get(path, value) != value
         ]
     for out in outs:
         _remove(made / out)

@@ -18,9 +18,9 @@ from dvc.repo import Repo
 from dvc.stage import Stage
 
 from pix2street.core.files import write_text
-from pix2street.tracking.lockfile import path_of, read_lock
+from pix2street.verification.dvc_hashes import path_of, read_lock, recorded_hashes
 from pix2street.verification.git import git
-from pix2street.verification.lock_check import is_made, recorded_hashes
+from pix2street.verification.lock_check import is_made
 from pix2street.verification.wiring import loaded_with_wiring
 
 CODE = ("src", "pipeline")
