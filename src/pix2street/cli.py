@@ -25,7 +25,7 @@ EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `pix2street <command>`; end the process with 1 and one message on what a user can fix."""
+    """Run `pix2street <command>`; ends the process with 1 and one message on what a user can mend."""
     options = build_parser().parse_args(arguments)
     with with_clear_errors(f"pix2street {options.command}", Path.cwd(), computes=options.computes):
         options.run(options)
@@ -85,16 +85,16 @@ def _add_commands_on_runs(commands: Any) -> None:
     verifying = commands.add_parser(
         "verify",
         help="make everything again from a clean clone of a commit and compare it with dvc.lock",
-        description="Clones the commit, makes every output again without a cache and compares it with what dvc.lock "
-        "records. If anything differs, it ends with 1 and names the first stage that diverged.",
+        description="Clones the commit, makes every out again without a cache and compares it with what dvc.lock "
+        "records. Where anything differs it ends with 1 and names the first stage that diverged.",
     )
     verifying.add_argument("revision", metavar="REVISION", nargs="?", default="HEAD", help="default: %(default)s")
     verifying.add_argument("--keep", type=user_path, metavar="FOLDER", help="leave clone and logs here; must not exist")
     verifying.add_argument(
         "--tolerant",
         action="store_true",
-        help="for another processor or GPU than that of dvc.lock: outputs of networks may have other bytes as long as "
-        "their scores keep within `verify` in params.yaml",
+        help="for another processor or GPU than that of dvc.lock: what networks made may have other bytes as long as "
+        "its scores keep to `verify` in params.yaml",
     )
     verifying.set_defaults(run=verify_commit)
 
@@ -249,7 +249,7 @@ def promote_candidate(options: argparse.Namespace) -> None:
 
 
 def verify_commit(options: argparse.Namespace) -> None:
-    """Print a row for each output, as recorded and as made again; raise UserError where any differs."""
+    """Print an out a row, recorded and made again; a difference is an error."""
     from pix2street.params import read_params
     from pix2street.verification.git import commit_of, uncommitted
     from pix2street.verification.table import as_text, first_diverged
@@ -270,7 +270,7 @@ def verify_commit(options: argparse.Namespace) -> None:
 
 @contextmanager
 def _folder_for(kept: Path | None) -> Iterator[Path]:
-    """Yield an empty folder: `kept`, which remains, or a temporary one."""
+    """An empty folder: `kept`, which stays, or one that goes."""
     if kept is None:
         with tempfile.TemporaryDirectory(prefix="pix2street_verify_") as folder:
             yield Path(folder).resolve()

@@ -38,7 +38,7 @@ NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
 def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) -> None:
-    """Check all of `params.yaml` and run `main`; end the process with 1 and one message on what a user can fix.
+    """Check all of `params.yaml` and run `main`; end the process with 1 and one message on what a user can mend.
 
     `main` imports its step itself: a bad parameter is then found before TensorFlow is loaded.
 
