@@ -12,9 +12,9 @@ import pandas as pd
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_bytes
-from pix2street.core.images import contact_sheet, png_bytes, read_ids, read_photo, read_rgb
+from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
-from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.core.pairs import Dataset, Pair, drawing_of, read_manifest, read_pairs
 from pix2street.inference.in_use import as_inference, copy_weights, predict, translate
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
@@ -170,12 +170,12 @@ class Examiner:
         copy_weights(generator, self._inference)
         pair_ids = [pair.pair_id for pair in pairs]
         photos = translate(self._inference, plain_batches(pairs, self._encoding, batch=1), pair_ids, self._seed)
-        rows = []
-        for pair, photo in zip(pairs, photos, strict=True):
-            classes = self._encoding.classes
-            drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-            rows.append([drawing, read_photo(pair.target_path), photo])
-        return contact_sheet(rows)
+        return contact_sheet(
+            [
+                [drawing_of(pair.input_path, self._encoding.classes), read_photo(pair.target_path), photo]
+                for pair, photo in zip(pairs, photos, strict=True)
+            ]
+        )
 
 
 def _spread(pairs: Sequence[Pair], count: int) -> list[Pair]:
