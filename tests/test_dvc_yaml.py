@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from pix2street.layout import Layout
 from pix2street.models import MODELS
 from pix2street.params import Params, read_params
-from pix2street.verification import verify
+from pix2street.verification.wiring import wiring_files
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
@@ -22,11 +22,7 @@ PARAMS = read_params(ROOT / "params.yaml")
 
 # None of these can change an output: DVC tracks the values that params.py and settings/ check one by one, the paths of
 # layout.py are the names of outputs, stage.py surrounds a step, tracking/run.py and tracking/registry.py only record.
-WIRING = {
-    file
-    for path in (*(ROOT / name for name in verify.WIRING), PACKAGE / "settings")
-    for file in (path.rglob("*.py") if path.is_dir() else [path])
-}
+WIRING = {ROOT / name for name in wiring_files(ROOT)}
 
 
 def resolve(text: str, model: str = "") -> str:
@@ -61,7 +57,7 @@ def code_deps(script: Path, model: str = "") -> set[Path]:
         tree = ast.parse(family.read_text())
         # Functions import what networks are made of; the head of a family is all that other stages load.
         closure |= {family} | closure_of(imports_of(ast.walk(tree) if builds_networks(closure) else tree.body))
-    return {path for path in closure - WIRING if not is_docstring_alone(path)}
+    return {path for path in closure if not is_docstring_alone(path)}
 
 
 def imports_of(nodes: Iterable[ast.AST]) -> set[str]:
@@ -77,7 +73,7 @@ def closure_of(modules: Iterable[str]) -> set[Path]:
         folder = ROOT / "src" / Path(*name.split("."))
         module = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
         if module not in WIRING:
-            closure |= {module} | import_closure(module, ROOT / "src")
+            closure |= {module, *import_closure(module, ROOT / "src", WIRING)}
             package = module.parent / "__init__.py"
             closure |= {package} if package.exists() and module.parent != PACKAGE else set()
     return closure

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from shipped import PARAMS, changed
-from test_translator import save_moved
+from tiny_models import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes

@@ -13,8 +13,17 @@ from tqdm import tqdm
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
-from pix2street.core.images import read_ids, read_rgb
-from pix2street.core.pairs import SPLITS, Dataset, Pair, count_notes, read_left_out, read_manifest, read_pairs
+from pix2street.core.images import read_rgb
+from pix2street.core.pairs import (
+    SPLITS,
+    Dataset,
+    Pair,
+    count_notes,
+    drawing_of,
+    read_left_out,
+    read_manifest,
+    read_pairs,
+)
 from pix2street.settings.validate import Validate, Waivers
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
@@ -211,5 +220,4 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Return the edge maps of a pair's input, class ids in their colours, and of its target."""
-    drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-    return edge_map(drawing), edge_map(read_rgb(pair.target_path))
+    return edge_map(drawing_of(pair.input_path, classes)), edge_map(read_rgb(pair.target_path))
