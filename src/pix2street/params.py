@@ -3,6 +3,7 @@
 An unknown, missing, mistyped or out-of-range key is an error that names its path, what was expected and what came.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -139,18 +140,36 @@ def parse_params(text: str, name: str) -> Params:
 
 
 def describe_faults(error: ValidationError) -> str:
-    """A line a fault: key path, rule, and the value met."""
-    return "\n".join(f"  {_describe(fault)}" for fault in error.errors())
+    """Return a line for every fault: key path, rule, and the value met. Former keys come first."""
+    faults = [(".".join(map(str, fault["loc"])) or "the file", fault) for fault in error.errors()]
+    moved = [key for key, fault in faults if key in MOVED and fault["type"] != "missing"]
+    # A key or section is not missing where a former key holds its value.
+    filled = [f"{new}." for key in moved for new in MOVED[key].split(" and ")]
+    lines = [
+        f"  {_describe(key, fault)}"
+        for key, fault in faults
+        if key not in moved and not (fault["type"] == "missing" and any(new.startswith(f"{key}.") for new in filled))
+    ]
+    return "\n".join(filter(None, [describe_moved(moved), *lines]))
 
 
-def _describe(fault: dict) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "the file"
-    if fault["type"] == "extra_forbidden":
-        if now := MOVED.get(key):
-            return f"{key}: it is {now} now; move its value there"
-        return f"{key}: unknown key; remove it or fix its name"
-    if fault["type"] == "missing":
-        return f"{key}: missing; add it"
+def describe_moved(keys: Iterable[str]) -> str:
+    """Return a line for each of the dotted `keys` that is a former key: what it is now; empty where none is."""
+    moved = [key for key in keys if key in MOVED]
+    if len(moved) == 1:
+        return f"  {moved[0]}: it is {MOVED[moved[0]]} now; move its value there"
+    head = ["  train: its keys are in groups now; move each value to its new key"] if moved else []
+    return "\n".join(head + [f"  {key} -> {MOVED[key]}" for key in moved])
+
+
+def _describe(key: str, fault: dict) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key; remove it or fix its name"
+        case "missing":
+            return f"{key}: missing; add it"
+        case "model_type":
+            return f"{key}: must be a section, `name: value` in each line; it is {fault['input']!r}"
     rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if fault["type"] == "string_type":
         rule += ", in quotes where it looks like something else"

@@ -82,7 +82,7 @@ MOVED = {
     "train.generator": "train.model",
     **{f"train.{key}": f"train.run.{key}" for key in Run.model_fields if key != "keep"},
     **{f"train.{key}": f"train.data.{key}" for key in Data.model_fields if key != "encoding"},
-    **{f"train.{key}": f"train.device.{key}" for key in Devices.model_fields if key != "device"},
+    **{f"train.{key}": f"train.device.{key}" for key in Devices.model_fields},
     **{
         f"train.{key}": f"train.pix2pix.{key}"
         for key in (
