@@ -23,12 +23,9 @@ TINY = {
     "split": {"height_px": 32, "width_px": 64},
     "segment": {"filters": 4, "epochs": 1},
     "train": {
-        "generator_filters": 4,
-        "discriminator_filters": 4,
-        "epochs": 2,
-        "holdout_pairs": 2,
-        "sample_every_epochs": 1,
-        "checkpoint_every_steps": 5,
+        "run": {"epochs": 2, "sample_every_epochs": 1, "checkpoint_every_steps": 5},
+        "data": {"holdout_pairs": 2},
+        "pix2pix": {"generator_filters": 4, "discriminator_filters": 4},
     },
     "evaluate": {"min_ceiling": 0.0},
     "report": {"sample_pairs": 2},
@@ -188,7 +185,7 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     assert len(runs) == 1
     run = runs[0]
     assert run.info.status == "FINISHED"
-    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["train.run.epochs"] == "2"
     assert run.data.params["compute.intra_op_threads"] == "1"
     assert run.data.tags["git.dirty"] == "false"
     assert len(run.data.tags["git.commit"]) == 40
@@ -257,11 +254,11 @@ def test_two_recorded_runs_are_compared(project, tmp_path):
 
 def test_a_bad_parameter_stops_before_any_work(project):
     params = (project.root / "params.yaml").read_bytes()
-    project.change_params({"train": {"epochs": 0}})
+    project.change_params({"train": {"run": {"epochs": 0}}})
     failed = project.run("python", "pipeline/download.py")
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
-    assert "train.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
+    assert "train.run.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -334,11 +331,11 @@ def test_a_gpu_that_is_not_there_is_an_error(project):
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
     params = (project.root / "params.yaml").read_bytes()
-    project.change_params({"train": {"device": "gpu"}})
+    project.change_params({"train": {"device": {"device": "gpu"}}})
     failed = project.run("python", "pipeline/train.py")
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
-    assert "train.device: gpu, but TensorFlow sees none" in failed.stderr
+    assert "train.device.device: gpu, but TensorFlow sees none" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert (project.root / "models/generator/generator.weights.h5").exists()
 

@@ -142,7 +142,7 @@ def parse_params(text: str, name: str) -> Params:
 def describe_faults(error: ValidationError) -> str:
     """Return a line for every fault: key path, rule, and the value met. Former keys come first."""
     faults = [(".".join(map(str, fault["loc"])) or "the file", fault) for fault in error.errors()]
-    moved = [key for key, fault in faults if key in MOVED and fault["type"] != "missing"]
+    moved = [key for key, fault in faults if key in MOVED and fault["type"] in ("extra_forbidden", "model_type")]
     # A key or section is not missing where a former key holds its value.
     filled = [f"{new}." for key in moved for new in MOVED[key].split(" and ")]
     lines = [
