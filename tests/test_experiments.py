@@ -127,7 +127,7 @@ def stage_that_fails_fast(tmp_path) -> Project:
     return project
 
 
-def test_a_former_key_is_refused_by_dvc_and_where_its_advice_is_followed_the_stage_names_the_new_key(
+def test_dvc_refuses_a_former_key_and_the_stage_names_the_new_one(
     stage_that_fails_fast,
 ):
     project, before = stage_that_fails_fast, (stage_that_fails_fast.root / "params.yaml").read_bytes()
