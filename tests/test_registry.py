@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
-from pix2street.models.unet import build_unet
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_json, write_text

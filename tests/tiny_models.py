@@ -8,12 +8,15 @@ from pix2street.models import pix2pix
 from pix2street.models.interface import Task
 from pix2street.params import read_params
 
-SETTINGS = read_params(Path(__file__).parents[1] / "params.yaml").train
+PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
+SETTINGS = PARAMS.train
 
 
 def pix2pix_settings(**changes) -> pix2pix.Settings:
-    """Return the default's section `train.pix2pix`, four filters wide, with these changes."""
-    return SETTINGS.pix2pix.model_copy(update={"generator_filters": 4, "discriminator_filters": 4, **changes})
+    """Return the default's section `train.pix2pix`, four filters wide, with these changes and without products."""
+    return SETTINGS.pix2pix.model_copy(
+        update={"generator_filters": 4, "discriminator_filters": 4, "product_side_px": 0, **changes}
+    )
 
 
 def build_unet(
@@ -30,3 +33,15 @@ def changed(section, **changes):
     for name, value in changes.items():
         values[name] = {**values[name], **value} if isinstance(value, dict) else value
     return type(section).model_validate(values)
+
+
+TINY_TRAIN = changed(
+    SETTINGS,
+    run={"epochs": 3, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3},
+    data={"holdout_pairs": 0},
+    device={"cache_mib": 64},
+    pix2pix={
+        "generator_filters": 4, "discriminator_filters": 4, "generator_rate": 2e-3, "discriminator_rate": 2e-3,
+    },
+)  # fmt: skip
+"""The section `train` of a training of seconds."""

@@ -6,7 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from pix2street.models.unet import build_unet
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.layers.networks import load_network, save_network

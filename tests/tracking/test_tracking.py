@@ -11,7 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from pix2street.models.unet import build_unet
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_json, write_text

@@ -49,7 +49,7 @@ def build_segmenter(height_px: int, width_px: int, classes: int, filters: int, s
         x = keras.layers.Concatenate(name=f"skip_{step + 1}")([x, skips.pop()])
     x = enlarge(x, classes, seeds, "output_conv", "transpose", use_bias=True)
     outputs = keras.layers.Activation("linear", dtype="float32", name="output")(x)
-    return keras.Model(inputs, outputs, name="segmenter")
+    return keras.Model(inputs, outputs, name="unet")
 
 
 def train_segmenter(

@@ -123,9 +123,9 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
     lines = [
         f"## pix2street: {dataset.title}",
         "",
-        f"{dataset.direction.capitalize()}: {params['train']['run']['epochs']} epochs on {verdict['pairs']['train']} pairs at "
-        f"{params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} pairs of "
-        f"`{metrics['split']}`.",
+        f"{dataset.direction.capitalize()}: {params['train']['run']['epochs']} epochs on {verdict['pairs']['train']} "
+        f"pairs at {params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} "
+        f"pairs of `{metrics['split']}`.",
         "",
         f"**{headline[0]['value']} {headline[0]['label']}**, "
         + ", ".join(f"{figure['value']} {figure['label']}" for figure in headline[1:])
