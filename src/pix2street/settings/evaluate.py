@@ -8,7 +8,7 @@ from pix2street.settings.section import Device, Section, Share
 
 
 class Evaluate(Section):
-    """What is scored."""
+    """The split that is scored, and the scores that cost a download."""
 
     device: Device
     split: Literal["val", "test"]
