@@ -27,7 +27,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.pairs import read_pairs
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.judges.inception import SIDE_PX, Inception
 from pix2street.judges.segmenter import Card, build_segmenter
 from pix2street.metrics.frechet import distance_of

@@ -28,7 +28,7 @@ from counting import step_gigaflop
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Pair
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.layers import norms
 from pix2street.models import pix2pix
 from pix2street.models.interface import Task, Training

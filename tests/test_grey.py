@@ -19,7 +19,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import decode, luma, read_ids, read_photo, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.demo.server import NAME, create_app
 from pix2street.inference.export import export_generator
 from pix2street.inference.files import Job

@@ -38,7 +38,7 @@ KNOWS = {
     "commands": {"core"},
     "demo": {"core", "datasets", "inference"},
     "inference": {"core", "judges", "layers", "metrics", "models", "stage", "training"},
-    "reporting": {"core", "metrics"},
+    "reporting": {"core", "metrics", "models"},
     "stage": {"core", "layout", "params"},
     "steps": {
         "core",
@@ -100,11 +100,15 @@ ONLY_IN = {
     "onnxruntime": {"inference/export.py"},
     "tf2onnx": {"inference/export.py"},
     "matplotlib": {"reporting/figures.py"},
-    "jinja2": {"steps/report.py", "reporting/model_card.py", "reporting/validation.py", "reporting/comparison.py"},
+    "jinja2": {"reporting/templates.py"},
     "requests": {"core/fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
-    "PIL": {"core/images.py", "datasets/scene.py"},
+    "PIL": {
+        "core/images.py",
+        "datasets/synthetic_streets/light.py",
+        "datasets/synthetic_streets/textures.py",
+    },
 }
 
 

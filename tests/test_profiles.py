@@ -126,7 +126,7 @@ def test_a_small_edition_of_its_data_set_passes_validation_with_its_limits(param
     for folder in ("source", "downloaded", "split"):
         (tmp_path / folder).mkdir()
     with small_download(chosen.download.dataset, tmp_path / "source") as settings:
-        download(settings.dataset, settings.settings(tmp_path), tmp_path / "downloaded")
+        download(settings, tmp_path, tmp_path / "downloaded")
     size = {"height_px": chosen.split.height_px, "width_px": chosen.split.width_px}
     split_pairs(tmp_path / "downloaded", tmp_path / "split", **size, snap_tolerance=chosen.split.snap_tolerance)
     # Of a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.

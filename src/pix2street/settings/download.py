@@ -1,8 +1,7 @@
-"""The section `download`: which data set, what an archive may hold, and the settings of each set."""
+"""The section `download`: the data set, the limits of archives, and the settings of each set."""
 
 import re
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,11 +17,12 @@ TABLE_NAMES = (
     "ade20k",
     "ade20k_from_zero",
 )
-"""What may be said of classes without a table of one's own. The tables themselves are in `class_tables`, which loads
-NumPy; that reads the environment once, and whoever imports this module has yet to settle it."""
+"""The values of `paired_folder.classes` beside the name of a CSV file. The tables are in `core/class_tables.py`, which
+loads NumPy; NumPy reads the environment once, and this module is imported before the environment is settled."""
 
 
 def _pattern(pattern: str) -> str:
+    """Raise an error unless the pattern is a regular expression with a group."""
     try:
         groups = re.compile(pattern).groups
     except re.error as error:
@@ -33,6 +33,7 @@ def _pattern(pattern: str) -> str:
 
 
 def _table_name(name: str) -> str:
+    """Raise an error unless the name is that of a table or of a CSV file."""
     if name not in TABLE_NAMES and not name.lower().endswith(".csv"):
         raise ValueError(f"must be {', '.join(TABLE_NAMES)}, or the name of a .csv file")
     return name
@@ -43,7 +44,7 @@ FolderPart = Annotated[str, Field(pattern=r"^[^/]+$")]
 
 
 class SyntheticStreets(Section):
-    """How many scenes are drawn, how large each half is, and from which seed."""
+    """The number of scenes, the size of each half, and the seed they are drawn from."""
 
     seed: Seed
     height_px: Annotated[int, Field(ge=64, le=1024)]
@@ -54,7 +55,7 @@ class SyntheticStreets(Section):
 
 
 class SplitShares(Section):
-    """How a folder without splits of its own is divided."""
+    """The shares by which images that are in no split are divided."""
 
     train: Share
     val: Share
@@ -67,9 +68,14 @@ class SplitShares(Section):
             raise ValueError(f"train + val + test must be 1, they are {total:g}")
         return self
 
+    @property
+    def above_zero(self) -> dict[str, float]:
+        """The share of each split that has one."""
+        return {split: share for split, share in self.model_dump().items() if share > 0}
+
 
 class Cityscapes(Section):
-    """The size frames are reduced to while they are read, how many there must be, and the site's address."""
+    """The size to which frames are reduced as they are read, their number, and the address of the site."""
 
     height_px: Annotated[int, Field(ge=64, le=1024)]
     width_px: Annotated[int, Field(ge=64, le=2048)]
@@ -79,28 +85,52 @@ class Cityscapes(Section):
 
 
 class Pix2pixSets(Section):
-    """Where the authors' archives lie, and which way they are used."""
+    """The address of the authors' archives, and the direction in which they are used."""
 
     base_url: WebAddress
     direction: Literal["forth", "back"]
 
 
-class OwnImages(Section):
-    """What a user's own images are; for paired_folder, colorization and sketches."""
+class Naming(Section):
+    """The meaning of the names of folders and files.
 
-    title: Annotated[str, Field(min_length=1)]
-    licence: str
-    home_page: str
+    Args:
+        group_pattern: a regular expression whose first group, searched in a pair_id, names what stays in one split.
+        split_shares: how images that are in no split are divided; None where they may not be.
+        split_folders: what folders with other than the usual names are.
+        id_pattern: a regular expression whose first group, searched in a name without its ending, is the pair_id.
+        id_from: whether the pair_id is the `name`, or the `path`: the names of the sub-folders come before it.
+        seed: the seed by which groups are divided.
+    """
+
     group_pattern: Annotated[str, AfterValidator(_pattern)] | None
-    split_shares: SplitShares
+    split_shares: SplitShares | None
     split_folders: dict[FolderPart, Literal["train", "val", "test", "ordinary", "left_out"]]
     id_pattern: Annotated[str, AfterValidator(_pattern)] | None
     id_from: Literal["name", "path"]
     seed: Seed
 
 
+class OwnImages(Naming):
+    """The description and the naming of a user's own images, for paired_folder, colorization and sketches."""
+
+    title: Annotated[str, Field(min_length=1)]
+    licence: str
+    home_page: str
+    split_shares: SplitShares
+
+
 class PairedFolder(Section):
-    """How a user's own pairs stand in their files."""
+    """The form of a user's own pairs: which half, folder or file is the input, and what its colours or ids mean.
+
+    Args:
+        form: the half of a side-by-side image that is the input, or `folders` where inputs and targets are apart.
+        input_folder, target_folder: for `folders`, their names at any depth of the path, e.g. `labels` of
+            `train/labels/a.png`, or with `*` the names of their files.
+        classes: `none`, one of `TABLE_NAMES`, or the name of a CSV file in the source.
+        label_pixels: the form in which the inputs' pixels hold their class.
+        void_id: an id of pixels that nobody labelled, which the table lacks; None for none.
+    """
 
     form: Literal["left", "right", "folders"]
     input_folder: Annotated[str, Field(min_length=1)]
@@ -110,7 +140,7 @@ class PairedFolder(Section):
     void_id: Annotated[int, Field(ge=0, le=255)] | None
 
     @model_validator(mode="after")
-    def _ids_have_files_of_their_own(self) -> Self:
+    def _ids_have_separate_files(self) -> Self:
         if self.label_pixels == "ids" and self.form != "folders":
             raise ValueError(
                 f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours"
@@ -127,7 +157,7 @@ class PairedFolder(Section):
 
 
 class Sketches(Section):
-    """How edges are drawn (Canny)."""
+    """The settings by which edges are drawn (Canny)."""
 
     sigma: Annotated[float, Field(gt=0, le=10)]
     low_share: Share
@@ -141,7 +171,7 @@ class Sketches(Section):
 
 
 class Download(Section):
-    """Which data set, what an archive may hold, and the settings of each set."""
+    """The data set, the limits of archives, and the settings of each set."""
 
     dataset: Literal[
         "synthetic_streets",
@@ -168,24 +198,5 @@ class Download(Section):
 
     @property
     def limits(self) -> Limits:
-        """What an archive may hold."""
+        """The most that an archive may hold."""
         return Limits(self.max_files, self.max_gib, self.max_unpack_ratio)
-
-    def settings(self, root: Path) -> dict[str, Any]:
-        """What the chosen set's `fetch` takes; `path` is relative to `root`."""
-        limits = {"limits": self.limits}
-        path = {"path": root / self.path}
-        own = {**limits, **path, **self.own_images.model_dump()}
-        match self.dataset:
-            case "synthetic_streets":
-                return self.synthetic_streets.model_dump()
-            case "cityscapes":
-                return {**limits, **path, **self.cityscapes.model_dump()}
-            case "colorization":
-                return own
-            case "sketches":
-                return {**own, **self.sketches.model_dump()}
-            case "paired_folder":
-                return {**own, **self.paired_folder.model_dump()}
-            case _:
-                return {**limits, **self.pix2pix_sets.model_dump()}
