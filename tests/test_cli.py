@@ -1,4 +1,4 @@
-"""The command line, in processes of its own."""
+"""The command line: its commands, options, messages and exit codes."""
 
 import re
 import shutil

@@ -132,7 +132,7 @@ def environment() -> dict[str, str]:
 
 
 def recipe_of(target: str) -> str:
-    """What `make` would run, an installation before it included."""
+    """Return what `make` would run, with the installation before it."""
     command = ["make", "-n", "--no-print-directory", target]
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
 

@@ -254,6 +254,19 @@ def test_line_ends_stay(params):
     assert read_params(params).train.run.epochs == 200
 
 
+def test_a_section_that_is_shared_with_other_keys_is_refused(params):
+    change(params, "  cityscapes:\n", "  cityscapes: &size\n")
+    params.write_text(
+        re.sub(r"\nsplit:\n(  .*\n)+", "\nsplit:\n  <<: *size\n  snap_tolerance: 3.0\n", params.read_text())
+    )
+    write_profile(params, "mine", params={"download": {"cityscapes": {"height_px": 512}}})
+    params.write_text(params.read_text().replace("split:\n", "other: *size\nsplit:\n"))
+    before = params.read_bytes()
+    with pytest.raises(UserError, match=r"params.yaml: download.cityscapes.height_px.* share their section with other"):
+        use(params, "mine")
+    assert params.read_bytes() == before
+
+
 def test_an_unknown_name_lists_those_there_are(params):
     with pytest.raises(UserError, match=r"profiles/: no profile is named '../params'; choose one of quick, .*sketches"):
         use(params, "../params")

@@ -1,4 +1,4 @@
-"""All of `params.yaml`, checked.
+"""The content of `params.yaml`, checked.
 
 An unknown, missing, mistyped or out-of-range key is an error that names its path, the rule and the value met.
 """

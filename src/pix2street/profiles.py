@@ -199,24 +199,32 @@ def _written(value: Any) -> str:
 
 
 class _Representer(RoundTripRepresenter):
-    """ruamel's, which writes `null` where its own leaves the value out."""
+    """ruamel's representer of a round trip, which writes `null` and not an empty value."""
 
 
 _Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def _replaced(text: str, changes: list[Change]) -> str:
-    """Return `text` with the new values."""
+    """Return `text` with the new values.
+
+    Raises:
+        UserError: other keys would change too.
+    """
     yaml = YAML()
     yaml.Representer, yaml.preserve_quotes, yaml.width = _Representer, True, 1 << 20
     values = yaml.load(text.replace("\r\n", "\n"))
+    wanted = dict(_flat(values)) | {change.key: YAML().load(change.new) for change in changes}
     for change in changes:
         section, (*above, key) = values, change.key.split(".")
         for name in above:
             section = section[name]
         _move_comments(section, key, len(change.new))
         section[key] = None  # ruamel would write the new value in the old one's quotes
-        section[key] = YAML().load(change.new)
+        section[key] = wanted[change.key]
+    if dict(_flat(values)) != wanted:
+        keys = ", ".join(change.key for change in changes)
+        raise UserError(f"params.yaml: {keys} share their section with other keys (`*name`); write it out for each")
     stream = io.StringIO()
     yaml.dump(values, stream)
     return stream.getvalue().replace("\n", "\r\n" if "\r\n" in text else "\n")
