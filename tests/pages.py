@@ -13,13 +13,13 @@ FENCE = re.compile(r"^( *)```.*\n(?:.*\n)*?\1```$", re.M)
 
 
 def blocks_of(page: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Line, language and lines of every fenced block."""
+    """Yield line, language and lines of every fenced block."""
     for fence in re.finditer(r"^( *)```(.*)\n((?:.*\n)*?)\1```$", page, re.M):
         yield page.count("\n", 0, fence.start()) + 1, fence[2].strip(), fence[3].splitlines()
 
 
 def commands_of(lines: list[str]) -> list[str]:
-    """Commands without comments and without the environment's folder."""
+    """Return the commands without comments and without the folder of the environment."""
     joined = "\n".join(lines).replace("\\\n", " ")
     commands = [re.sub(r"\s+# .*", "", line).strip() for line in joined.splitlines() if not line.startswith("#")]
     return [command.replace(".venv/bin/", "") for command in commands if command]

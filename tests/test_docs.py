@@ -126,7 +126,7 @@ def test_extras_are_locked():
 
 
 def environment() -> dict[str, str]:
-    """This one, without another store and without a word from the `make` that runs the tests."""
+    """Return the variables of this process without those of a store and of the `make` that runs the tests."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "MAKE", "MFLAGS"))}
     return {**clean, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
 

@@ -23,7 +23,7 @@ def git(folder: Path, *command: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    """A project whose pipeline has run once, with its cache in a folder that plays the remote."""
+    """Return a project whose pipeline has run once; a folder plays the remote of its cache."""
     root = tmp_path_factory.mktemp("project") / "main"
     root.mkdir()
     project = Project(root)
@@ -119,7 +119,7 @@ def test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing(project):
 
 @pytest.fixture
 def stage_that_fails_fast(tmp_path) -> Project:
-    """A project whose only stage is the script of `split`, which checks all parameters first."""
+    """Return a project whose only stage is the script of `split`, which checks all parameters first."""
     project = Project(tmp_path / "project")
     stage = {"cmd": "python pipeline/split.py", "params": ["split"]}
     (project.root / "dvc.yaml").write_text(as_yaml({"stages": {"split": stage}}))

@@ -39,7 +39,7 @@ NAMES = profile_names(SHIPPED)
 
 @pytest.fixture
 def params(tmp_path) -> Path:
-    """A copy of the committed params.yaml, with the shipped profiles beside it."""
+    """Return a copy of the committed params.yaml, with the shipped profiles beside it."""
     shutil.copytree(SHIPPED, tmp_path / "profiles")
     return Path(shutil.copy(ROOT / "params.yaml", tmp_path))
 
