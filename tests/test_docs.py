@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from pages import PAGES, ROOT, blocks_of, commands_in, commands_of, in_passing, of_pages
-from test_server import free_port
-from web import first_answer
+from web import first_answer, free_port
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 FENCES = {"sh", "text", "yaml", "python", "csv"}

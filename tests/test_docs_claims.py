@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pages import FENCE, ROOT, blocks_of, inline_code, of_pages
+from project import merge
 from ruamel.yaml import YAML
-from test_pipeline import merge
 
 from pix2street.core.errors import UserError
 from pix2street.core.yaml import as_yaml

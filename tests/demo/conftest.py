@@ -1,7 +1,7 @@
 """Two tiny generators behind the page: one of classes with validation inputs to start from, one of colours without."""
 
 import pytest
-from inference.test_translator import save_moved
+from tiny_models import save_moved
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.demo.drawings import examples_of

@@ -6,13 +6,14 @@ import socket
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from inference.test_translator import save_moved
 from PIL import Image
+from tiny_models import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.errors import UserError
-from pix2street.core.images import decode, jpeg_bytes, png_bytes, resize_labels
+from pix2street.core.images import jpeg_bytes, png_bytes, resize_labels
 from pix2street.demo import server
 from pix2street.demo.server import NAME, is_known, is_loopback, serve
 from pix2street.demo.turns import Full, Replaced, Turns

@@ -9,8 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from test_translator import save_moved
-from tiny_models import build_unet
+from tiny_models import build_unet, save_moved
 
 from pix2street import cli
 from pix2street.commands.arguments import EXPORT_FORMATS

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_translator import save_moved
+from tiny_models import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes

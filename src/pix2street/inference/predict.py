@@ -22,7 +22,7 @@ class Outcome:
 
     Args:
         failures: why, by the name of each file that could not be read, is no input or has no photo.
-        notes: what reading did to each other file beyond decoding, as in `images.Stored`, by its name.
+        notes: what reading did to each other file beyond decoding, as in `decoding.Stored`, by its name.
     """
 
     failures: dict[str, str] = field(default_factory=dict)
