@@ -8,7 +8,7 @@ PACKAGE = ROOT / "src/pix2street"
 
 ROWS = (
     {"cli"},
-    {"demo", "inference", "reporting", "stage", "steps", "tracking", "verification"},
+    {"commands", "demo", "inference", "reporting", "stage", "steps", "tracking", "verification"},
     {"profiles"},
     {"params"},
     {"datasets", "judges", "metrics", "training", "validation"},
@@ -21,6 +21,7 @@ ROWS = (
 
 KNOWS = {
     "cli": {
+        "commands",
         "core",
         "datasets",
         "demo",
@@ -34,6 +35,7 @@ KNOWS = {
         "training",
         "verification",
     },
+    "commands": {"core"},
     "demo": {"core", "datasets", "inference"},
     "inference": {"core", "judges", "layers", "metrics", "models", "stage", "training"},
     "reporting": {"core", "metrics", "models"},
@@ -193,7 +195,7 @@ def test_every_arrow_is_used():
 
 
 def test_a_new_room_does_nothing_when_it_is_imported():
-    for room in ("core", "inference", "layers", "tracking", "training", "verification"):
+    for room in ("commands", "core", "inference", "layers", "tracking", "training", "verification"):
         assert imports_of((PACKAGE / room / "__init__.py").read_text()) == set()
 
 

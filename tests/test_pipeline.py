@@ -86,7 +86,7 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     assert len(runs) == 1
     run = runs[0]
     assert run.info.status == "FINISHED"
-    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["train.run.epochs"] == "2"
     assert run.data.params["compute.intra_op_threads"] == "1"
     assert run.data.tags["git.dirty"] == "false"
     assert len(run.data.tags["git.commit"]) == 40
@@ -155,11 +155,11 @@ def test_two_recorded_runs_are_compared(project, tmp_path):
 
 def test_a_bad_parameter_stops_before_any_work(project):
     params = (project.root / "params.yaml").read_bytes()
-    project.change_params({"train": {"epochs": 0}})
+    project.change_params({"train": {"run": {"epochs": 0}}})
     failed = project.run("python", "pipeline/download.py")
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
-    assert "train.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
+    assert "train.run.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -232,11 +232,11 @@ def test_a_gpu_that_is_not_there_is_an_error(project):
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
     params = (project.root / "params.yaml").read_bytes()
-    project.change_params({"train": {"device": "gpu"}})
+    project.change_params({"train": {"device": {"device": "gpu"}}})
     failed = project.run("python", "pipeline/train.py")
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
-    assert "train.device: gpu, but TensorFlow sees none" in failed.stderr
+    assert "train.device.device: gpu, but TensorFlow sees none" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert (project.root / "models/generator/generator.weights.h5").exists()
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tiny_models import build_unet, save_moved
 
 from pix2street import cli
+from pix2street.commands.arguments import EXPORT_FORMATS
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import grey, write_png
@@ -218,7 +219,7 @@ def test_what_cannot_be_exported_is_refused_first(plain, road_and_sky, photos_of
 
 
 def test_the_command_says_what_can_be_mended(tmp_path, monkeypatch):
-    assert tuple(export.FORMATS) == cli.EXPORT_FORMATS
+    assert tuple(export.FORMATS) == EXPORT_FORMATS
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pix2street.training.runtime.prepare", lambda *args, **kwargs: None)
     with pytest.raises(SystemExit, match=r"^pix2street export: models/generator: no such folder"):
