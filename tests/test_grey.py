@@ -186,7 +186,7 @@ def test_exported_files_have_one_output_channel(run, photo_of_val, tmp_path):
     )
     assert max(row.pixel_difference for row in report.rows) <= 1
     assert "grey [N, H, W, 1] uint8" in (tmp_path / "out/export.json").read_text()
-    quiet = Translator.read(root / "generator", dropout=False).translate(ids[:33], pair_id)
+    quiet = Translator.read(root / "generator", noise=False).translate(ids[:33], pair_id)
     session = onnxruntime.InferenceSession(tmp_path / "out/generator.onnx")
     (onnx,) = session.run(["photo"], {"pixels": ids[None, :33]})
     loaded = tf.saved_model.load(str(tmp_path / "out/savedmodel"))

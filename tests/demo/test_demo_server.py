@@ -6,8 +6,8 @@ import socket
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from inference.test_translator import save_moved
 from PIL import Image
+from tiny_generator import save_moved, tiny_card
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
@@ -16,7 +16,6 @@ from pix2street.core.images import decode, jpeg_bytes, png_bytes, resize_labels
 from pix2street.demo import server
 from pix2street.demo.server import NAME, is_known, is_loopback, serve
 from pix2street.demo.turns import Full, Replaced, Turns
-from pix2street.inference.usage import Usage
 from pix2street.training import runtime
 from pix2street.training.batches import InputEncoding
 
@@ -180,7 +179,7 @@ def test_a_port_that_is_taken_and_a_missing_model_are_one_clear_message(tmp_path
 def test_the_command_serves_the_model_that_is_named(tmp_path, monkeypatch, capsys):
     (tmp_path / "model").mkdir()
     save_moved(
-        tmp_path / "model", Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3)
+        tmp_path / "model", tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3)
     )
     answers = []
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from test_translator import save_moved
+from tiny_generator import save_moved, tiny_card
 
 from pix2street import cli
 from pix2street.core.classes import cityscapes_classes
@@ -17,8 +17,8 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import grey, write_png
 from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.inference import export
+from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.judges.segmenter import TRAINED, Card
 from pix2street.layers.networks import save_network
 from pix2street.models import GENERATORS
@@ -26,11 +26,11 @@ from pix2street.training.batches import InputEncoding
 
 ROOT = Path(__file__).parents[2]
 CLASSES = cityscapes_classes()
-COLOR = Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
-USAGES = {
+COLOR = tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
+CARDS = {
     "color": COLOR,
-    "onehot": Usage(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
-    "grey": Usage(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
+    "onehot": tiny_card(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
+    "grey": tiny_card(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
 
@@ -61,18 +61,18 @@ def judge(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module", params=USAGES)
+@pytest.fixture(scope="module", params=CARDS)
 def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
     """A generator, what was exported of it, and the report."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "model").mkdir()
-    save_moved(folder / "model", USAGES[request.param], product_side_px=4)
+    save_moved(folder / "model", CARDS[request.param], product_side_px=4)
     data = photos_of_grey if request.param == "grey" else road_and_sky
     formats = export.FORMATS if request.param == "color" else ("savedmodel", "onnx")
     translate = Translator.translate_unrounded
 
     def alone(self, images, names, seed=None):
-        assert self.usage.dropout or len(images) == 1, "a file is held to what predict makes of one image at a time"
+        assert self.card.noisy or len(images) == 1, "a file is held to what predict makes of one image at a time"
         return translate(self, images, names, seed)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -81,9 +81,9 @@ def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
     return folder / "model", folder / "out", report
 
 
-def draw(usage, count, size):
+def draw(card, count, size):
     rng = np.random.default_rng(size[0])
-    if usage.encoding.classes:
+    if card.encoding.classes:
         return rng.choice([7, 23, 26], (count, *size)).astype(np.uint8)
     return rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
 
@@ -100,12 +100,12 @@ def open_files(out):
 
 def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
     model, out, report = exported
-    predicted = Translator.read(model, dropout=False)
+    predicted = Translator.read(model, noise=False)
     files = open_files(out)
     for count, size in enumerate(SIZES, 1):
-        inputs = draw(report.usage, count, size)
+        inputs = draw(report.card, count, size)
         # Colour photos are made grey in the file, as `predict` makes them before it translates.
-        shown = [grey(image) for image in inputs] if report.usage.input_from == "grey" else inputs
+        shown = [grey(image) for image in inputs] if report.card.input_from == "grey" else inputs
         expected = np.stack(predicted.translate_unrounded(shown, ["x"] * count))
         for run in files.values():
             photo, unit = run(inputs)
@@ -116,7 +116,7 @@ def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
 
 def test_a_photo_does_not_depend_on_its_companions(exported):
     _, out, report = exported
-    inputs = draw(report.usage, 5, (32, 32))
+    inputs = draw(report.card, 5, (32, 32))
     inputs[3] = inputs[3].max()
     for run in open_files(out).values():
         together = run(inputs)[1]
@@ -127,16 +127,16 @@ def test_a_photo_does_not_depend_on_its_companions(exported):
 def test_classes_size_and_licence_travel_with_the_files(exported):
     model, out, report = exported
     meta = onnxruntime.InferenceSession(out / "generator.onnx").get_modelmeta().custom_metadata_map
-    fields = json.loads(meta["pix2street.usage"])
-    assert InputEncoding.from_json(fields["encoding"]) == report.usage.encoding
+    fields = json.loads(meta["pix2street.card"])
+    assert InputEncoding.from_json(fields["encoding"]) == report.card.encoding
     assert fields["height_px"] == 32
     assert json.loads(meta["pix2street.dataset"])["licence"] == ("CC0" if "grey" in fields["input_from"] else "")
     assert json.loads(meta["pix2street.dropout"]) is False
-    assert Usage.read(out) == Usage.read(out / "savedmodel/assets.extra") == Usage.read(model)
-    card = json.loads((out / "export.json").read_text())
-    assert card["weights_sha256"] == meta["pix2street.weights_sha256"]
-    assert card["checked_images"] == (3 if report.usage.input_from == "grey" else 2)
-    assert set(card["formats"]) == {row.name for row in report.rows} - {"Keras"}
+    assert GeneratorCard.read(out) == GeneratorCard.read(out / "savedmodel/assets.extra") == GeneratorCard.read(model)
+    description = json.loads((out / "export.json").read_text())
+    assert description["weights_sha256"] == meta["pix2street.weights_sha256"]
+    assert description["checked_images"] == (3 if report.card.input_from == "grey" else 2)
+    assert set(description["formats"]) == {row.name for row in report.rows} - {"Keras"}
 
 
 @pytest.mark.parametrize("exported", ["color"], indirect=True)

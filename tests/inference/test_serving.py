@@ -24,7 +24,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
 from test_server import free_port
-from test_translator import save_moved
+from tiny_generator import save_moved, tiny_card
 from web import first_answer
 
 from pix2street.core.classes import cityscapes_classes
@@ -33,7 +33,6 @@ from pix2street.core.images import decode, png_bytes
 from pix2street.inference import serving
 from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.layout import Layout
 from pix2street.tracking.run import Run
 from pix2street.training.batches import InputEncoding
@@ -57,7 +56,7 @@ def pixels_of(text: str) -> np.ndarray:
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project") / "models/generator"
     folder.mkdir(parents=True)
-    save_moved(folder, Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3), product_side_px=4)
+    save_moved(folder, tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3), product_side_px=4)
     return folder
 
 
@@ -182,7 +181,7 @@ class Slow:
     """A translator that works until it is told to end; then it fails."""
 
     def __init__(self):
-        self.usage = Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
+        self.card = tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
         self.at_work, self.end = threading.Event(), threading.Event()
 
     def translate_all(self, *_):

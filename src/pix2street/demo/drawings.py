@@ -8,7 +8,7 @@ from pix2street.core.classes import ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids, read_rgb, resize_labels
 from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.datasets.scene import draw_scene
-from pix2street.inference.usage import Usage
+from pix2street.inference.card import GeneratorCard
 
 EXAMPLES = 12
 
@@ -26,7 +26,7 @@ GREYS = {
 }  # fmt: skip
 
 
-def examples_of(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
+def examples_of(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
     """Drawings to start from, by name, at the size the generator was trained on; there is always one.
 
     They are the first validation inputs. Where `folder` holds none that the generator could
@@ -38,17 +38,17 @@ def examples_of(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
     Returns:
         Class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
     """
-    return _validation_inputs(usage, folder) or {"blank": _blank(usage)}
+    return _validation_inputs(card, folder) or {"blank": _blank(card)}
 
 
-def palette_of(usage: Usage) -> list[dict]:
+def palette_of(card: GeneratorCard) -> list[dict]:
     """What can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
 
     Common are the classes that scores count: those of the others are rare, or no things of a street.
     """
-    classes = usage.encoding.classes
+    classes = card.encoding.classes
     if not classes:
-        colors = GREYS if usage.input_from == "grey" else COLORS
+        colors = GREYS if card.input_from == "grey" else COLORS
         return [
             {"value": red << 16 | green << 8 | blue, "name": name, "color": (red, green, blue), "common": True}
             for name, (red, green, blue) in colors.items()
@@ -59,18 +59,18 @@ def palette_of(usage: Usage) -> list[dict]:
     ]
 
 
-def _validation_inputs(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
-    if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != usage.encoding.classes:
+def _validation_inputs(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
+    if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != card.encoding.classes:
         return {}
-    read = read_ids if usage.encoding.classes else read_rgb
+    read = read_ids if card.encoding.classes else read_rgb
     pairs = [pair for pair in read_pairs(folder, "val")[:EXAMPLES] if pair.input_path.is_file()]
     inputs = {pair.pair_id: read(pair.input_path) for pair in pairs}
-    size = (usage.height_px, usage.width_px)
+    size = (card.height_px, card.width_px)
     return {pair_id: pixels for pair_id, pixels in inputs.items() if pixels.shape[:2] == size}
 
 
-def _blank(usage: Usage) -> np.ndarray:
-    size, classes = (usage.height_px, usage.width_px), usage.encoding.classes
+def _blank(card: GeneratorCard) -> np.ndarray:
+    size, classes = (card.height_px, card.width_px), card.encoding.classes
     if not classes:
         return np.full((*size, 3), 255, np.uint8)
     sides = [max(side, SCENE_SIDE_PX) for side in size]

@@ -50,8 +50,8 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         examples: drawings to start from, see `examples_of`; the page opens with the first.
         host: a name the server goes by, beside `localhost` and any address in digits.
     """
-    usage, turns, decoding = translator.usage, Turns(WAITING_PAGES), asyncio.Lock()
-    classes, size = usage.encoding.classes, (usage.height_px, usage.width_px)
+    card, turns, decoding = translator.card, Turns(WAITING_PAGES), asyncio.Lock()
+    classes, size = card.encoding.classes, (card.height_px, card.width_px)
     shape = size if classes else (*size, 3)
     # The library's own pages about an interface load scripts from elsewhere.
     app = FastAPI(title="pix2street", docs_url=None, redoc_url=None, openapi_url=None)
@@ -76,12 +76,13 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
     async def describe():
         return {
             "kind": "classes" if classes else "colors",
-            "grey": usage.input_from == "grey",
-            "height_px": usage.height_px,
-            "width_px": usage.width_px,
-            "seed": usage.seed,
-            "variants": usage.dropout,
-            "palette": palette_of(usage),
+            "grey": card.input_from == "grey",
+            "height_px": card.height_px,
+            "width_px": card.width_px,
+            "scale": card.scale,
+            "seed": card.seed,
+            "variants": card.noisy,
+            "palette": palette_of(card),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),
         }
@@ -95,7 +96,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
     @app.post("/translate")
     async def translate(
         request: Request,
-        seed: Annotated[int, Query(ge=0, lt=2**31)] = usage.seed,
+        seed: Annotated[int, Query(ge=0, lt=2**31)] = card.seed,
         page: Annotated[str, Query(max_length=64)] = "",
     ):
         """A raw drawing, a byte a class id or three a colour, row by row -> its photo as a PNG."""
@@ -107,7 +108,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
                 400, f"a drawing is {' x '.join(map(str, shape))} bytes, {expected} in all; it is {len(body)}"
             )
         drawing = Stored(np.frombuffer(body, np.uint8).reshape(shape))
-        pixels = to_input(usage, drawing, "the drawing", "whole")
+        pixels = to_input(card, drawing, "the drawing", "whole")
         began = perf_counter()
         try:
             photo = await turns.take(page, lambda: png_bytes(translator.translate(pixels, NAME, seed)))
@@ -132,7 +133,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         def decoded():
             stored = decode_upload(body, "the upload", bool(classes), MAX_UPLOAD_PX)
             try:
-                pixels = to_input(usage, stored, "the upload", half)
+                pixels = to_input(card, stored, "the upload", half)
             except UserError as error:
                 # The page's words for the same choice.
                 raise UserError(str(error).replace("--half ", "Half: ")) from error

@@ -6,7 +6,6 @@ padding that lets it take every size. Dropout is off: its noise follows an input
 
 import importlib.util
 import json
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -25,10 +24,9 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import fresh_folder, sha256_of, write_json
 from pix2street.core.images import grey, read_ids, read_photo, read_rgb, to_pixels, write_png
 from pix2street.core.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
-from pix2street.inference import usage as usage_files
+from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.judges.segmenter import Segmenter
 from pix2street.layers.networks import load_network
 from pix2street.layers.norms import ImageNorm
@@ -58,7 +56,7 @@ UNIT_LIMIT = 1e-4
 KINDS = {1: "grey", 3: "RGB"}
 """Photos by their channels."""
 
-CARD = "export.json"
+DESCRIPTION = "export.json"
 KERAS = "Keras"
 BATCHES = (1, 8)
 ROUNDS = 15
@@ -99,7 +97,7 @@ class Report:
     costs: dict[str, tuple[float, float | None]]
     images: int
     threads: int
-    usage: Usage
+    card: GeneratorCard
     mixed: bool
 
 
@@ -112,7 +110,7 @@ def export_generator(
     threads: int = 1,
     rounds: int = ROUNDS,
 ) -> Report:
-    """Make `out` hold the generator in every format, `usage.json` and `export.json`; on any error nothing of it stays.
+    """Make `out` hold the generator in every format, `card.json` and `export.json`; on any error nothing of it stays.
 
     Args:
         model: such as `models/generator`.
@@ -126,29 +124,29 @@ def export_generator(
             file differs from `predict` by more than the limits.
     """
     _need_libraries(formats)
-    usage = Usage.read(model)
-    dataset, pairs = _held_out(split, usage)
+    card = GeneratorCard.read(model)
+    dataset, pairs = _held_out(split, card)
     _refuse_to_replace(out)
     trained = load_network(model, "generator")
     channels = trained.output_shape[-1]
     _refuse_other_targets(split, dataset, channels)
     generator = _in_float32(trained)
-    quiet = replace(usage, dropout=False)
-    card = _card(model, usage, dataset, channels)
+    quiet = replace(card, noise_on=False)
+    description = _description(model, card, dataset, channels)
     with fresh_folder(out) as partial, TemporaryDirectory() as scratch:
-        _write(generator, usage, card, partial, formats)
-        runners, rows = _open(model, quiet, partial, formats, threads, _read(usage, pairs[0])[None])
+        _write(generator, card, description, partial, formats)
+        runners, rows = _open(model, quiet, partial, formats, threads, _read(card, pairs[0])[None])
         photos = _Photos(Path(scratch), pairs)
         predicted = Translator(generator, quiet)
-        others = {"predict": Translator(generator, usage)} if usage.dropout else {}
+        others = {"predict": Translator(generator, card)} if card.noisy else {}
         _check_sizes(predicted, runners, rows, pairs)
         _check(predicted, runners, rows, pairs, photos, others)
-        _time(runners, rows, np.stack([_read(usage, pair) for pair in pairs[: max(BATCHES)]]), rounds)
-        costs = photos.costs(usage, judge)
+        _time(runners, rows, np.stack([_read(card, pair) for pair in pairs[: max(BATCHES)]]), rounds)
+        costs = photos.costs(card, judge)
         checked = {row.name: _checked(row) for row in rows if row.name in FORMATS}
-        write_json(partial / CARD, {**card, "formats": checked, "checked_images": len(pairs)})
-        shutil.copy(model / usage_files.FILE, partial)
-    return Report(rows, costs, len(pairs), threads, usage, mixed=generator is not trained)
+        write_json(partial / DESCRIPTION, {**description, "formats": checked, "checked_images": len(pairs)})
+        card.write(partial)
+    return Report(rows, costs, len(pairs), threads, card, mixed=generator is not trained)
 
 
 # What is refused before anything is computed
@@ -163,14 +161,14 @@ def _need_libraries(formats: Collection[str]) -> None:
         )
 
 
-def _held_out(split: Path, usage: Usage) -> tuple[Dataset, list[Pair]]:
+def _held_out(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair]]:
     if not (split / "manifest.csv").is_file():
         raise UserError(
             f"--data: {split} must hold manifest.csv, as data/split does: an export is checked on held-out images; "
             "run `dvc repro split`, or name another folder"
         )
     dataset = Dataset.read(split)
-    if dataset.classes != usage.encoding.classes:
+    if dataset.classes != card.encoding.classes:
         raise UserError(
             f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
             "name the folder of its own data set"
@@ -190,7 +188,7 @@ def _refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
 
 
 def _refuse_to_replace(out: Path) -> None:
-    if out.is_file() or out.is_symlink() or (out.is_dir() and any(out.iterdir()) and not (out / CARD).is_file()):
+    if out.is_file() or out.is_symlink() or (out.is_dir() and any(out.iterdir()) and not (out / DESCRIPTION).is_file()):
         raise UserError(f"--out: {out} must be new, empty or an earlier export, which it is not; name another folder")
 
 
@@ -236,20 +234,20 @@ def _converted(network: keras.Model, convert: Callable[[keras.layers.Layer], ker
     return converted
 
 
-def _serving(network: keras.Model, usage: Usage, multiple_px: int) -> tf.types.experimental.PolymorphicFunction:
+def _serving(network: keras.Model, card: GeneratorCard) -> tf.types.experimental.PolymorphicFunction:
     """Stored pixels -> "photo" and "unit", as `Translator` computes them, of every batch and every size."""
-    shape = [None, None, None] if usage.encoding.classes else [None, None, None, 3]
+    shape = [None, None, None] if card.encoding.classes else [None, None, None, 3]
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="pixels")])
     def serve(pixels):
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
-        shown = tf.gather(pixels, _mirrored(height, multiple_px), axis=1)
-        shown = tf.gather(shown, _mirrored(width, multiple_px), axis=2)
-        if usage.encoding.classes:
+        shown = tf.gather(pixels, _mirrored(height, card.multiple_px), axis=1)
+        shown = tf.gather(shown, _mirrored(width, card.multiple_px), axis=2)
+        if card.encoding.classes:
             shown = shown[..., None]
-        elif usage.input_from == "grey":
+        elif card.input_from == "grey":
             shown = _grey(shown)
-        unit = network(usage.encoding.encode(shown), training=False)[:, :height, :width]
+        unit = network(card.encoding.encode(shown), training=False)[:, : height * card.scale, : width * card.scale]
         levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
         return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
 
@@ -277,34 +275,36 @@ def _grey(pixels: tf.Tensor) -> tf.Tensor:
 # Files
 
 
-def _card(model: Path, usage: Usage, dataset: Dataset, channels: int) -> dict:
+def _description(model: Path, card: GeneratorCard, dataset: Dataset, channels: int) -> dict:
     """What travels with every file; holds no time, so that equal generators have equal cards."""
     ids = "class ids [N, H, W] uint8, any batch, any size"
     rgb = "RGB [N, H, W, 3] uint8, any batch, any size"
     return {
-        "input": {"pixels": ids if usage.encoding.classes else rgb},
+        "input": {"pixels": ids if card.encoding.classes else rgb},
         "outputs": {
             "photo": f"{KINDS[channels]} [N, H, W, {channels}] uint8",
             "unit": "the same before rounding, float32 in [-1, 1]",
         },
-        "trained_at": {"height_px": usage.height_px, "width_px": usage.width_px},
+        "trained_at": {"height_px": card.height_px, "width_px": card.width_px},
         "dropout": False,
-        "norm": usage.norm,
+        "norm": card.norm,
         "dataset": {name: getattr(dataset, name) for name in ("name", "title", "direction", "licence", "home_page")},
         "weights_sha256": sha256_of(model / "generator.weights.h5"),
     }
 
 
-def _write(generator: keras.Model, usage: Usage, card: dict, folder: Path, formats: Collection[str]) -> None:
-    network = _with_centred_norms(as_inference(generator, usage.norm, dropout=False, any_size=True))
-    serve = _serving(network, usage, Translator(generator, usage).multiple_px)
+def _write(
+    generator: keras.Model, card: GeneratorCard, description: dict, folder: Path, formats: Collection[str]
+) -> None:
+    network = _with_centred_norms(as_inference(generator, card.norm, noise=False, any_size=True))
+    serve = _serving(network, card)
     if "savedmodel" in formats:
-        _write_savedmodel(network, serve, usage, card, folder / FORMATS["savedmodel"])
+        _write_savedmodel(network, serve, card, description, folder / FORMATS["savedmodel"])
     if not any(name.startswith("onnx") for name in formats):
         return
     import onnx
 
-    full = _to_onnx(serve, usage, card)
+    full = _to_onnx(serve, card, description)
     for name in formats:
         if name.startswith("onnx"):
             model = _narrowed(full, VARIANTS[name]) if name in VARIANTS else full
@@ -312,7 +312,9 @@ def _write(generator: keras.Model, usage: Usage, card: dict, folder: Path, forma
             onnx.save(model, folder / FORMATS[name])
 
 
-def _write_savedmodel(network: keras.Model, serve: Callable, usage: Usage, card: dict, folder: Path) -> None:
+def _write_savedmodel(
+    network: keras.Model, serve: Callable, card: GeneratorCard, description: dict, folder: Path
+) -> None:
     # `keras.export.ExportArchive` would do the same with every weight in the file twice.
     module = tf.Module()
     module.weights = [weight.value for weight in network.weights]
@@ -320,11 +322,11 @@ def _write_savedmodel(network: keras.Model, serve: Callable, usage: Usage, card:
     # The place that TensorFlow keeps for files that a graph does not read.
     extra = folder / "assets.extra"
     extra.mkdir()
-    usage.write(extra)
-    write_json(extra / CARD, card)
+    card.write(extra)
+    write_json(extra / DESCRIPTION, description)
 
 
-def _to_onnx(serve: Callable, usage: Usage, card: dict) -> "ModelProto":
+def _to_onnx(serve: Callable, card: GeneratorCard, description: dict) -> "ModelProto":
     import onnx
     import tf2onnx
 
@@ -332,10 +334,10 @@ def _to_onnx(serve: Callable, usage: Usage, card: dict) -> "ModelProto":
     for value, sides in ((model.graph.input[0], "NHW"), *((output, "NHW") for output in model.graph.output)):
         for dimension, side in zip(value.type.tensor_type.shape.dim, sides, strict=False):
             dimension.dim_param = side
-    model.graph.name, dataset = "pix2street", card["dataset"]
+    model.graph.name, dataset = "pix2street", description["dataset"]
     model.doc_string = f"{dataset['direction']}; {dataset['title']}, {dataset['licence']}"
-    texts = {"usage": json.dumps(usage.to_json())}
-    texts |= {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
+    texts = {"card": json.dumps(card.to_json())}
+    texts |= {name: value if isinstance(value, str) else json.dumps(value) for name, value in description.items()}
     onnx.helper.set_model_props(model, {f"pix2street.{name}": text for name, text in texts.items()})
     return model
 
@@ -393,10 +395,10 @@ def _checked(row: Row) -> dict:
 
 
 def _open(
-    model: Path, usage: Usage, folder: Path, formats: Collection[str], threads: int, first: np.ndarray
+    model: Path, card: GeneratorCard, folder: Path, formats: Collection[str], threads: int, first: np.ndarray
 ) -> tuple[dict[str, Runner], list[Row]]:
     """Every format, opened from its file as its users open it, and Keras, each with its size and time to load."""
-    openers = {KERAS: lambda: _open_keras(model, usage)}
+    openers = {KERAS: lambda: _open_keras(model, card)}
     for name in FORMATS:
         if name in formats:
             path, opener = folder / FORMATS[name], _open_savedmodel if name == "savedmodel" else _open_onnx
@@ -411,15 +413,15 @@ def _open(
     return runners, rows
 
 
-def _open_keras(model: Path, usage: Usage) -> Runner:
+def _open_keras(model: Path, card: GeneratorCard) -> Runner:
     """The network as `predict` computes it at the size of training."""
-    network = as_inference(load_network(model, "generator"), usage.norm, dropout=False)
+    network = as_inference(load_network(model, "generator"), card.norm, noise=False)
 
     def run(pixels: np.ndarray) -> dict[str, np.ndarray]:
-        if usage.encoding.classes is None and usage.input_from == "grey":
+        if card.encoding.classes is None and card.input_from == "grey":
             pixels = np.stack([grey(image) for image in pixels])
         shown = pixels if pixels.ndim == 4 else pixels[..., None]
-        unit = network.predict_on_batch(usage.encoding.encode(shown))
+        unit = network.predict_on_batch(card.encoding.encode(shown))
         return {"photo": to_pixels(unit), "unit": unit}
 
     return run
@@ -453,8 +455,8 @@ def _size_mib(path: Path) -> float:
 # How they compare
 
 
-def _read(usage: Usage, pair: Pair) -> np.ndarray:
-    return read_ids(pair.input_path) if usage.encoding.classes else read_rgb(pair.input_path)
+def _read(card: GeneratorCard, pair: Pair) -> np.ndarray:
+    return read_ids(pair.input_path) if card.encoding.classes else read_rgb(pair.input_path)
 
 
 class _Photos:
@@ -469,9 +471,9 @@ class _Photos:
         write_png(self._folder / maker / f"{pair.pair_id}.png", photo)
         self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, read_photo(pair.target_path)))
 
-    def costs(self, usage: Usage, judge: Path) -> dict[str, tuple[float, float | None]]:
+    def costs(self, card: GeneratorCard, judge: Path) -> dict[str, tuple[float, float | None]]:
         """L1 and mean IoU by maker; None where there is no judge."""
-        classes, segmenter = usage.encoding.classes, None
+        classes, segmenter = card.encoding.classes, None
         if classes and (judge / "judge.json").is_file():
             segmenter = Segmenter.load(judge, classes)
         costs = {}
@@ -502,7 +504,7 @@ def _check(
         others: whose photos are scored beside those of `predict --no-dropout` and of the variants.
     """
     for some in _batches(tqdm(pairs, desc="check", unit=" images")):
-        inputs, names = np.stack([_read(predicted.usage, pair) for pair in some]), [pair.pair_id for pair in some]
+        inputs, names = np.stack([_read(predicted.card, pair) for pair in some]), [pair.pair_id for pair in some]
         expected = _one_at_a_time(predicted, inputs, names)
         makers = {"predict --no-dropout": to_pixels(expected)}
         for row in rows:
@@ -520,7 +522,7 @@ def _check_sizes(
     predicted: Translator, runners: Mapping[str, Runner], rows: Sequence[Row], pairs: Sequence[Pair]
 ) -> None:
     """The same for two pairs cut and continued to sizes that the network itself does not take."""
-    inputs = np.stack([_read(predicted.usage, pair) for pair in pairs[:2]])
+    inputs = np.stack([_read(predicted.card, pair) for pair in pairs[:2]])
     names = [pair.pair_id for pair in pairs[:2]]
     height, width = inputs.shape[1:3]
     for sized in (
@@ -602,7 +604,7 @@ def _time(runners: Mapping[str, Runner], rows: Sequence[Row], inputs: np.ndarray
 
 def as_text(report: Report) -> str:
     """The report as tables and notes."""
-    usage = report.usage
+    card = report.card
     lines = [
         f"{'format':<14}{'MiB':>8}{'load s':>8}"
         + "".join(f"{f'images/s at {batch}':>16}" for batch in BATCHES)
@@ -616,8 +618,8 @@ def as_text(report: Report) -> str:
         )
     lines += [
         "",
-        f"load: from files to the first photo. images/s: medians of runs that took turns, {usage.width_px}x"
-        f"{usage.height_px} px, {report.threads} thread(s) each.",
+        f"load: from files to the first photo. images/s: medians of runs that took turns, {card.width_px}x"
+        f"{card.height_px} px, {report.threads} thread(s) each.",
         f"of 255, unrounded: largest difference to `predict --no-dropout` over {report.images} held-out images; at "
         f"most {PIXEL_LIMIT} and {UNIT_LIMIT:g} may be; with kernels of fewer bits they may be more.",
         "",
@@ -626,7 +628,7 @@ def as_text(report: Report) -> str:
     for maker, (l1, iou) in report.costs.items():
         lines.append(f"{maker:<22}{l1:>8.4f}{'-' if iou is None else f'{iou:.4f}':>10}")
     lines += [""]
-    if usage.dropout:
+    if card.noisy:
         lines.append(
             "Dropout is off in the files: its noise follows an input's name, which they do not see. They give the "
             "photos of `predict --no-dropout`, not those of `predict` and of the evaluation."

@@ -11,7 +11,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import Stored, grey, read_stored, refuse_deep
 from pix2street.core.numbering import table_of_unknown
 from pix2street.core.pairs import split_side_by_side
-from pix2street.inference.usage import Usage
+from pix2street.inference.card import GeneratorCard
 
 Half = Literal["left", "right", "whole"]
 HALVES: tuple[Half, ...] = ("left", "right", "whole")
@@ -31,7 +31,7 @@ MIN_TOUCHING_PX = 64
 PAIR_ASPECT_TOLERANCE = 0.02
 
 
-def read_input(usage: Usage, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_input(card: GeneratorCard, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the pixels as `to_input` does, of the file at `path`, and what reading did beyond decoding.
 
     An image with a palette is its colours; it is class ids where only its numbers are those of classes.
@@ -39,21 +39,21 @@ def read_input(usage: Usage, path: Path, half: Half | None = None) -> tuple[np.n
     Raises:
         UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
     """
-    classes = usage.encoding.classes
+    classes = card.encoding.classes
     stored = read_stored(path, ids=classes is not None)
     refuse_deep(stored.mode, str(path))
     if classes and stored.mode in ("P", "1"):
         colors = read_stored(path, ids=False)
         if _is_label_map(classes, colors.pixels) or not classes.known[stored.pixels].all():
             stored = colors
-    return to_input(usage, stored, str(path), half), stored.notes
+    return to_input(card, stored, str(path), half), stored.notes
 
 
-def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) -> np.ndarray:
+def to_input(card: GeneratorCard, stored: Stored, name: str, half: Half | None = None) -> np.ndarray:
     """Return the pixels that a generator takes.
 
     Args:
-        usage: of the generator.
+        card: of the generator.
         stored: one channel is class ids where the generator has classes, else grey.
         name: stands in errors.
         half: which half of a side-by-side pair is the input; "whole" for an image that only looks like a pair.
@@ -65,18 +65,18 @@ def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) 
         UserError: the image looks like a pair and `half` is None, it cannot be halved, its colours or ids are not
             those of the generator's classes, or it is transparent where a class is needed.
     """
-    classes = usage.encoding.classes
+    classes = card.encoding.classes
     if half in ("left", "right"):
         try:
             stored, _ = split_side_by_side(stored, half)
         except ValueError as error:
             raise UserError(f"{name}: {error}, or say --half whole") from error
     elif (
-        half is None and _looks_paired(usage, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
+        half is None and _looks_paired(card, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
     ):
         height, width = stored.pixels.shape[:2]
         raise UserError(
-            f"{name}: is {width}x{height} px, for its height twice as wide as the {usage.width_px}x{usage.height_px} "
+            f"{name}: is {width}x{height} px, for its height twice as wide as the {card.width_px}x{card.height_px} "
             "px that the generator was trained on, as an input and its target side by side; say --half left or "
             "--half right for the half that is the input, or --half whole if it is no pair"
         )
@@ -86,12 +86,12 @@ def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) 
             raise UserError(f"{name}: {fault}")
         return _to_ids(classes, pixels, name)
     rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-    return grey(rgb) if usage.input_from == "grey" else rgb
+    return grey(rgb) if card.input_from == "grey" else rgb
 
 
-def _looks_paired(usage: Usage, stored: np.ndarray) -> bool:
+def _looks_paired(card: GeneratorCard, stored: np.ndarray) -> bool:
     height, width = stored.shape[:2]
-    ratio = (width / height) / (2 * usage.width_px / usage.height_px)
+    ratio = (width / height) / (2 * card.width_px / card.height_px)
     return width % 2 == 0 and abs(ratio - 1) <= PAIR_ASPECT_TOLERANCE
 
 

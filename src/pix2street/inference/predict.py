@@ -42,7 +42,7 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
         batch: so many inputs are read before the network sees them; only without dropout it sees several at once.
     """
     # With dropout each goes alone, and the jobs of a file differ in their seed.
-    batch = 1 if translator.usage.dropout else batch
+    batch = 1 if translator.card.noisy else batch
     outcome = Outcome()
     with tqdm(total=len(jobs), unit=" photos") as bar:
         for start in range(0, len(jobs), batch):
@@ -57,7 +57,7 @@ def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | No
     readable: dict[Job, np.ndarray] = {}
     for job in jobs:
         try:
-            readable[job], outcome.notes[str(job.source)] = read_input(translator.usage, job.source, half)
+            readable[job], outcome.notes[str(job.source)] = read_input(translator.card, job.source, half)
         except UserError as error:
             outcome.failures[str(job.source)] = str(error)
     names = [job.source.stem for job in readable]

@@ -33,7 +33,7 @@ from pix2street.core.images import Stored, decode_upload, png_bytes
 if TYPE_CHECKING:
     from pix2street.inference.translator import Translator
 
-FILES = ("generator.json", "generator.weights.h5", "usage.json")
+FILES = ("generator.json", "generator.weights.h5", "card.json")
 """All that a generator's folder needs to be served."""
 
 LIBRARIES = ("keras", "numpy", "pandas", "pillow", "tensorflow")
@@ -124,9 +124,9 @@ class ServedTranslator:
 
     def warm_up(self) -> None:
         """Translate an image of the size of training, so that the first request waits for no compilation."""
-        usage = self._translator.usage
-        shape = (usage.height_px, usage.width_px)
-        classes = usage.encoding.classes
+        card = self._translator.card
+        shape = (card.height_px, card.width_px)
+        classes = card.encoding.classes
         blank = np.full(shape, classes.entries[0].id, np.uint8) if classes else np.zeros((*shape, 3), np.uint8)
         self._translator.translate(blank, NAME)
 
@@ -137,9 +137,9 @@ class ServedTranslator:
             raise UserError(f"half: must be one of {', '.join(HALVES)}, is {half!r}; leave it out for an input alone")
         if seed is not None and seed < 0:
             raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for that of `generate`")
-        usage = self._translator.usage
+        card = self._translator.card
         inputs = [
-            to_input(usage, stored, name, half) for name, stored in _read(rows, ids=usage.encoding.classes is not None)
+            to_input(card, stored, name, half) for name, stored in _read(rows, ids=card.encoding.classes is not None)
         ]
         names = _names(rows)
         with self._turn:
@@ -189,18 +189,18 @@ def _load_pyfunc(path: str) -> ServedTranslator:
     numerics.pin()
     if changed := numerics.settle_keras():
         log.warning("Keras computed otherwise in this process; set as the model needs it: %s", ", ".join(changed))
+    from pix2street.inference.card import GeneratorCard
     from pix2street.inference.translator import Translator
-    from pix2street.inference.usage import Usage
     from pix2street.training.runtime import prepare
 
-    usage = Usage.read(Path(path))
-    if differences := numerics.differing_kernels(usage.kernels):
+    card = GeneratorCard.read(Path(path))
+    if differences := numerics.differing_kernels(card.kernels):
         log.warning("%s; some values of photos may differ by 1 of 255", differences)
     # The server loads the model while it imports its application, before the first request: the process is its own.
     alone = "mlflow.pyfunc.scoring_server.app" in sys.modules
     if alone:
-        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
-        prepare("device", "auto", usage.seed, **threads)
+        threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
+        prepare("device", "auto", card.seed, **threads)
     served = ServedTranslator(Translator.read(Path(path)))
     if alone:
         served.warm_up()

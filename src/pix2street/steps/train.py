@@ -16,11 +16,12 @@ from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_ids, read_photo, read_rgb
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, copy_weights, predict, translate
-from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layers.patchgan import build_patchgan
 from pix2street.models import GENERATORS
+from pix2street.models.unet import count_levels
 from pix2street.training.batches import InputEncoding, epoch_order, open_pairs, plain_batches, training_batches
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
@@ -74,7 +75,7 @@ def train_pix2pix(
     inter_op_threads: int,
     checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
-    """Train and write `generator.json`, `generator.weights.h5` and `usage.json` (see `Usage`).
+    """Train and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
     A contact sheet input | target | generated of a fixed list of validation pairs is written every
     `sample_every_epochs` and after the last epoch, in the mode that `inference_...` say. `holdout_pairs` of train are
@@ -165,17 +166,20 @@ def train_pix2pix(
     if checkpoints:
         shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
-    Usage(
-        encoding,
-        dataset.input_from,
-        height,
-        width,
-        inference_norm,
-        inference_dropout,
-        inference_seed,
-        intra_op_threads,
-        inter_op_threads,
-        kernels(),
+    GeneratorCard(
+        family="pix2pix",
+        encoding=encoding,
+        input_from=dataset.input_from,
+        height_px=height,
+        width_px=width,
+        multiple_px=2 ** count_levels(height, width),
+        noise="dropout",
+        noise_on=inference_dropout,
+        norm=inference_norm,
+        seed=inference_seed,
+        intra_op_threads=intra_op_threads,
+        inter_op_threads=inter_op_threads,
+        kernels=kernels(),
     ).write(generator_folder)
     return pd.DataFrame(history)
 

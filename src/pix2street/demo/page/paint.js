@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const model = await (await fetch("model.json")).json();
-const { height_px: height, width_px: width } = model;
+const { height_px: height, width_px: width, scale } = model;
 const byClass = model.kind === "classes";
 const colorOf = byClass
   ? (() => {
@@ -21,9 +21,9 @@ let chosen = model.palette[0].value;
 
 const drawing = $("drawing");
 const street = $("street");
-for (const canvas of [drawing, street]) {
-  canvas.width = width;
-  canvas.height = height;
+for (const [canvas, times] of [[drawing, 1], [street, scale]]) {
+  canvas.width = times * width;
+  canvas.height = times * height;
 }
 const drawingContext = drawing.getContext("2d");
 const streetContext = street.getContext("2d");

@@ -1,0 +1,46 @@
+"""Small generators that look trained, and their cards."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from pix2street.inference.card import GeneratorCard
+from pix2street.layers.networks import save_network
+from pix2street.models import GENERATORS
+from pix2street.training.batches import InputEncoding
+
+
+def tiny_card(
+    encoding: InputEncoding,
+    input_from: str = "left",
+    height_px: int = 32,
+    width_px: int = 32,
+    norm: str = "batch",
+    noise_on: bool = True,
+    seed: int = 0,
+    **others,
+) -> GeneratorCard:
+    """Return the card of the generator that `save_moved` saves for it."""
+    common = math.gcd(height_px, width_px)
+    fields = {"family": "pix2pix", "multiple_px": common & -common, "noise": "dropout", **others}
+    return GeneratorCard(
+        encoding=encoding,
+        input_from=input_from,
+        height_px=height_px,
+        width_px=width_px,
+        norm=norm,
+        noise_on=noise_on,
+        seed=seed,
+        **fields,
+    )
+
+
+def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> None:
+    """Save a generator that was "trained" by moving every weight a little."""
+    shape = (card.height_px, card.width_px, card.encoding.channels)
+    network = GENERATORS["unet"](shape, 3, 4, 0, product_side_px=product_side_px)
+    rng = np.random.default_rng(1)
+    network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
+    save_network(network, folder, "generator")
+    card.write(folder)
