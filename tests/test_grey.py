@@ -20,7 +20,7 @@ from pix2street.core.images import decode, luma, read_ids, read_photo, read_rgb,
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs
 from pix2street.datasets.scene import draw_scene
 from pix2street.demo.server import NAME, create_app
-from pix2street.inference.export import export_generator
+from pix2street.inference.export.generator import export_generator
 from pix2street.inference.files import Job
 from pix2street.inference.predict import translate_files
 from pix2street.inference.serving import ServedTranslator

@@ -12,6 +12,7 @@ from typing import Any
 from pix2street.core import numerics
 from pix2street.core.errors import UserError
 from pix2street.core.files import user_path, write_text
+from pix2street.inference.export.formats import FORMATS
 from pix2street.layout import Layout
 from pix2street.profiles import as_table, expectation, read_profile, use_profile
 from pix2street.stage import load_quietly, with_clear_errors
@@ -20,8 +21,6 @@ WHICH_MODEL = (
     "a folder, an MLflow run (id, its beginning, or name), models:/NAME@ALIAS or models:/NAME/VERSION; "
     "default: models/generator"
 )
-EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
-"""As `inference.export.FORMATS`, which cannot be asked before TensorFlow is loaded."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -167,10 +166,10 @@ def _add_commands_on_models(commands: Any) -> None:
     exporting.add_argument(
         "--format",
         nargs="+",
-        choices=EXPORT_FORMATS,
-        default=EXPORT_FORMATS,
+        choices=FORMATS,
+        default=tuple(FORMATS),
         metavar="FORMAT",
-        help=f"of {', '.join(EXPORT_FORMATS)}; default: all",
+        help=f"of {', '.join(FORMATS)}; default: all",
     )
     exporting.add_argument(
         "--data",
@@ -382,10 +381,11 @@ def export_model(options: argparse.Namespace) -> None:
     """Write the exported files and print how they compare."""
     with _generator_of(options.model) as folder:
         load_quietly("tensorflow")
-        from pix2street.inference.export import as_text, export_generator
+        from pix2street.inference.export.generator import export_generator
+        from pix2street.inference.export.rows import as_text
         from pix2street.training.runtime import prepare
 
         prepare("--threads", "cpu", 0, intra_op_threads=options.threads, inter_op_threads=1)
-        report = export_generator(folder, options.data, options.out, options.judge, options.format, options.threads)
-    print(as_text(report))
+        summary = export_generator(folder, options.data, options.out, options.judge, options.format, options.threads)
+    print(as_text(summary))
     print(f"\nexported: {options.out}")
