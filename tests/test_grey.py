@@ -21,8 +21,8 @@ from pix2street.core.pairs import Dataset, read_manifest, read_pairs
 from pix2street.datasets.scene import draw_scene
 from pix2street.demo.server import NAME, create_app
 from pix2street.inference.export.generator import export_generator
-from pix2street.inference.files import Job
-from pix2street.inference.predict import translate_files
+from pix2street.inference.jobs import Job
+from pix2street.inference.photo_files import translate_files
 from pix2street.inference.serving import ServedTranslator
 from pix2street.inference.translator import Translator
 from pix2street.judges.inception import Inception

@@ -280,7 +280,7 @@ def _folder_for(kept: Path | None) -> Iterator[Path]:
 
 def predict_photos(options: argparse.Namespace) -> None:
     """Write the photos of all inputs; those that have none are an error at the end."""
-    from pix2street.inference.files import find_inputs, plan
+    from pix2street.inference.jobs import find_inputs, plan
 
     if options.variants > 1 and options.dropout is False:
         raise UserError(f"{_SAME_VARIANTS} is off; leave out --no-dropout or --variants")
@@ -293,7 +293,7 @@ def predict_photos(options: argparse.Namespace) -> None:
             raise UserError(f"{_SAME_VARIANTS} this generator does not have; leave out --variants")
         if options.variants > 1 and not translator.card.noisy:
             raise UserError(f"{_SAME_VARIANTS} is off for this generator; add --dropout or leave out --variants")
-        from pix2street.inference.predict import translate_files
+        from pix2street.inference.photo_files import translate_files
 
         outcome = translate_files(translator, jobs, options.half, options.batch)
     print(f"photos in {options.out}: {sum(str(job.source) not in outcome.failures for job in jobs)}")

@@ -57,18 +57,18 @@ def test_examples_are_asked_for_by_name_alone(client):
 @pytest.mark.parametrize(
     ("body", "headers", "query", "status", "message"),
     [
-        (IDS.tobytes()[:-1], RAW, "", 400, "a drawing is 32 x 32 bytes, 1024 in all; it is 1023"),
-        (bytes(1025), RAW, "", 413, "at most 1,024 bytes"),
+        (IDS.tobytes()[:-1], RAW, "", 400, "a drawing must have 32 x 32 bytes, 1024 in all; it has 1023"),
+        (bytes(1025), RAW, "", 413, "the limit is 1,024 bytes"),
         (b"\x63" * 1024, RAW, "", 422, "the drawing: holds ids that no class of the generator has: [99]"),
         (IDS.tobytes(), {"Content-Type": "text/plain"}, "", 415, "'text/plain' must be application/octet-stream"),
         (IDS.tobytes(), {}, "", 415, "'none' must be"),
         (IDS.tobytes(), RAW, "?seed=-1", 422, "seed: Input should be greater than or equal to 0"),
-        (IDS.tobytes(), {**RAW, "Host": "evil.example:7860"}, "", 400, "asked for as 'evil.example:7860'"),
-        (IDS.tobytes(), {**RAW, "Host": "[::1"}, "", 400, "asked for as"),
-        (IDS.tobytes(), {**RAW, "Origin": "http://evil.example"}, "", 403, "only this server's own page"),
-        (IDS.tobytes(), {**RAW, "Origin": "null"}, "", 403, "only this server's own page"),
-        (IDS.tobytes(), {**RAW, "Origin": "http://127.0.0.1:80"}, "", 403, "only this server's own page"),
-        (IDS.tobytes(), {**RAW, "Sec-Fetch-Site": "cross-site"}, "", 403, "only this server's own page"),
+        (IDS.tobytes(), {**RAW, "Host": "evil.example:7860"}, "", 400, "this server 'evil.example:7860'"),
+        (IDS.tobytes(), {**RAW, "Host": "[::1"}, "", 400, "the request names this server"),
+        (IDS.tobytes(), {**RAW, "Origin": "http://evil.example"}, "", 403, "only this server's page"),
+        (IDS.tobytes(), {**RAW, "Origin": "null"}, "", 403, "only this server's page"),
+        (IDS.tobytes(), {**RAW, "Origin": "http://127.0.0.1:80"}, "", 403, "only this server's page"),
+        (IDS.tobytes(), {**RAW, "Sec-Fetch-Site": "cross-site"}, "", 403, "only this server's page"),
     ],
 )
 def test_what_is_no_drawing_of_the_page_is_refused_with_one_message(client, body, headers, query, status, message):
@@ -140,7 +140,7 @@ def test_uploads_are_held_to_type_size_and_pixels(client, monkeypatch):
         "the upload: 100% of its pixels"
     )
     monkeypatch.setattr(server, "MAX_UPLOAD_BYTES", 10)
-    assert refusal(png_bytes(IDS)) == (413, "at most 10 bytes may be sent here; send less")
+    assert refusal(png_bytes(IDS)) == (413, "the limit is 10 bytes; send less")
 
 
 @pytest.mark.parametrize(("reason", "status"), [(Full, 503), (Replaced, 409)])
@@ -169,10 +169,10 @@ def test_a_port_that_is_taken_and_a_missing_model_are_one_clear_message(tmp_path
         main(["demo"])
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(UserError, match=r"cannot be listened on .*name another --port"),
+        pytest.raises(UserError, match=r"the server cannot listen here .*name another --port"),
     ):
         serve(None, "127.0.0.1", taken.getsockname()[1], False)
-    with pytest.raises(UserError, match=r"no\.host\.invalid:1 cannot be listened on"):
+    with pytest.raises(UserError, match=r"no\.host\.invalid:1: the server cannot listen here"):
         serve(None, "no.host.invalid", 1, False)
 
 

@@ -30,7 +30,7 @@ def test_colours_and_ids_are_the_same_label_map():
 def test_what_is_no_label_map_is_refused_by_the_classes():
     with pytest.raises(UserError, match=r"x.png: holds ids that no class of the generator has: \[99\].*26 car"):
         to_input(LABELS, Stored(np.full((4, 4), 99, np.uint8)), "x.png")
-    with pytest.raises(UserError, match=r"x.png: 100% of its pixels .*10, 250, 10.*a label map is needed"):
+    with pytest.raises(UserError, match=r"x.png: 100% of its pixels .*10, 250, 10.*give a label map"):
         to_input(LABELS, Stored(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "x.png")
 
 

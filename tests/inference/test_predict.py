@@ -206,7 +206,7 @@ def test_what_is_missing_can_be_made_alone(model):
     write_ids("in/b.png")
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"old")
-    assert "out/a.png: exists; add --replace" in refused(model, "in", "--out", "out")
+    assert "out/a.png exists; add --replace" in refused(model, "in", "--out", "out")
     predict(model, "in", "--out", "out", "--keep")
     assert Path("out/a.png").read_bytes() == b"old"
     assert read_rgb(Path("out/b.png")).shape == (32, 32, 3)

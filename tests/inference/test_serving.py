@@ -142,7 +142,7 @@ BAD_IMAGES = [
     ("data:image/png,abc", "a data URI must begin with"),
     (base64_of(np.zeros((2049, 2048), np.uint8)), "is 2048x2049 px, at most 4,194,304"),
     (base64_of(np.full((4, 4), 99, np.uint8)), r"no class of the generator has: \[99\]"),
-    (base64_of(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "a label map is needed"),
+    (base64_of(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "give a label map"),
 ]
 
 
@@ -213,7 +213,7 @@ def test_more_requests_than_may_wait_are_refused_at_once_and_a_failure_frees_its
     slow.end.set()
     for thread in threads:
         thread.join()
-    assert answers[1:] == [(500, "the translation failed; the server's log says why")] * (1 + MAX_WAITING)
+    assert answers[1:] == [(500, "the translation failed; see the server's log")] * (1 + MAX_WAITING)
     ask()
     assert answers[-1][0] == 500
     served.check_room()
@@ -306,9 +306,9 @@ def records(**row) -> bytes:
 GOOD = base64_of(IDS)
 BAD_REQUESTS = [
     *((records(image=image), "application/json", 400, fault) for image, fault in BAD_IMAGES),
-    (b"", "application/json", 400, "the request is no JSON"),
-    (b"\xff\xfe{", "application/json", 400, "the request is no JSON"),
-    (b"[" * 100_000, "application/json", 400, "the request is no JSON"),
+    (b"", "application/json", 400, "the request is not JSON"),
+    (b"\xff\xfe{", "application/json", 400, "the request is not JSON"),
+    (b"[" * 100_000, "application/json", 400, "the request is not JSON"),
     (b"[1]", "application/json", 400, "must have one of dataframe_records, dataframe_split, inputs, instances"),
     (b'{"image": "x"}', "application/json", 400, "must have one of .* it has image"),
     (b'{"inputs": 5}', "application/json", 400, "missing inputs"),

@@ -1,4 +1,4 @@
-"""What a drawing on the page can hold, and what it can start from."""
+"""The palette of the page, and the drawings it can start from."""
 
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from pix2street.datasets.scene import draw_scene
 from pix2street.inference.card import GeneratorCard
 
 EXAMPLES = 12
+"""The number of validation inputs that the page offers."""
 
 SCENE_SIDE_PX = 128
-"""The least that a scene is drawn at before it is reduced; things are a few pixels wide there."""
+"""The smallest size that a scene is drawn at; its things are a few pixels wide then. Smaller drawings are reduced."""
 
 COLORS = {
     "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (200, 50, 40),
@@ -27,24 +28,24 @@ GREYS = {
 
 
 def examples_of(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
-    """Drawings to start from, by name, at the size the generator was trained on; there is always one.
+    """Return drawings to start from by their names, at the size the generator was trained on; at least one.
 
-    They are the first validation inputs. Where `folder` holds none that the generator could
-    have been trained beside, it is a drawn street, or nothing but one class or white.
+    They are the first validation inputs. Where `folder` holds none that fits the generator, the only drawing is a drawn
+    street, or an empty one of one class or white.
 
     Args:
-        folder: such as `data/split`; it need not be there.
+        folder: a folder such as `data/split`; it may be missing.
 
     Returns:
-        Class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
+        Each drawing as class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
     """
     return _validation_inputs(card, folder) or {"blank": _blank(card)}
 
 
 def palette_of(card: GeneratorCard) -> list[dict]:
-    """What can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
+    """Return what can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
 
-    Common are the classes that scores count: those of the others are rare, or no things of a street.
+    The classes that scores count are common; the others are rare, or no things of a street.
     """
     classes = card.encoding.classes
     if not classes:

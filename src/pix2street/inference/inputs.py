@@ -1,4 +1,4 @@
-"""What people have, an image of any kind, as the pixels that a generator takes; or why it cannot be."""
+"""Inputs: an image of any kind becomes the pixels that a generator takes, or an error says why it cannot."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,24 +17,25 @@ Half = Literal["left", "right", "whole"]
 HALVES: tuple[Half, ...] = ("left", "right", "whole")
 
 SNAP_TOLERANCE = 32.0
-"""RGB distance up to which a colour counts as its class's own; JPEG moves colours. As `split.snap_tolerance`."""
+"""The RGB distance up to which a colour is taken for its class's, as JPEG moves colours; `split.snap_tolerance` too."""
 
 MAX_UNKNOWN_SHARE = 0.05
-"""Of an input's pixels further than that from every class. As `validate.max_unknown_share`."""
+"""The share of pixels that may be further than that from every class; `validate.max_unknown_share` too."""
 
 MAX_BETWEEN_RATIO = 0.5
-"""See `borders.between_ratio`; above that of `validate.max_between_ratio`, since one drawing has fewer borders."""
+"""The limit of `borders.between_ratio`; higher than `validate.max_between_ratio`, since one drawing has few borders."""
 
 MIN_TOUCHING_PX = 64
-"""The fewest pixels that touch two other classes from which on their order says something."""
+"""The number of pixels between two other classes below which their order says nothing."""
 
 PAIR_ASPECT_TOLERANCE = 0.02
+"""The relative difference up to which an image has the aspect ratio of a side-by-side pair."""
 
 
 def read_input(card: GeneratorCard, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels as `to_input` does, of the file at `path`, and what reading did beyond decoding.
+    """Return the pixels of the file at `path`, as `to_input` does, and what reading it did beyond decoding.
 
-    An image with a palette is its colours; it is class ids where only its numbers are those of classes.
+    An image with a palette is read as its colours, or as class ids where only its numbers are those of classes.
 
     Raises:
         UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
@@ -53,9 +54,8 @@ def to_input(card: GeneratorCard, stored: Stored, name: str, half: Half | None =
     """Return the pixels that a generator takes.
 
     Args:
-        card: of the generator.
-        stored: one channel is class ids where the generator has classes, else grey.
-        name: stands in errors.
+        stored: an image; one channel holds class ids where the generator has classes, else grey.
+        name: the image's name in errors.
         half: which half of a side-by-side pair is the input; "whole" for an image that only looks like a pair.
 
     Returns:
@@ -76,9 +76,9 @@ def to_input(card: GeneratorCard, stored: Stored, name: str, half: Half | None =
     ):
         height, width = stored.pixels.shape[:2]
         raise UserError(
-            f"{name}: is {width}x{height} px, for its height twice as wide as the {card.width_px}x{card.height_px} "
-            "px that the generator was trained on, as an input and its target side by side; say --half left or "
-            "--half right for the half that is the input, or --half whole if it is no pair"
+            f"{name}: is {width}x{height} px, so for its height it is twice as wide as the {card.width_px}x"
+            f"{card.height_px} px that the generator was trained on, like an input and its target side by side; say "
+            "--half left or --half right for the half that is the input, or --half whole if it is no pair"
         )
     pixels = stored.pixels
     if classes:
@@ -117,9 +117,9 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
         ratio = between_ratio(columns["touching_share"], columns["between_share"])
         if ratio > MAX_BETWEEN_RATIO and columns["touching_share"] * stored.size >= MIN_TOUCHING_PX:
             raise UserError(
-                f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', at most "
-                f"{MAX_BETWEEN_RATIO:.0%} may; averaged ids are the ids of other classes: resize by nearest neighbour "
-                "and save as PNG"
+                f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', the "
+                f"limit is {MAX_BETWEEN_RATIO:.0%}; averaged ids are the ids of other classes: resize by nearest "
+                "neighbour and save as PNG"
             )
         return stored
     ids, distances = classes.snap(stored)
@@ -128,8 +128,8 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
         values, counts = np.unique(stored[distances > SNAP_TOLERANCE], axis=0, return_counts=True)
         red, green, blue = values[counts.argmax()].tolist()
         raise UserError(
-            f"{name}: {share:.0%} of its pixels have the colour of no class of the generator, at most "
-            f"{MAX_UNKNOWN_SHARE:.0%} may (the most frequent: {red}, {green}, {blue}); a label map is needed, in the "
-            "classes' colours or as one channel of their ids"
+            f"{name}: {share:.0%} of its pixels have the colour of no class of the generator, the limit is "
+            f"{MAX_UNKNOWN_SHARE:.0%} (the most frequent is {red}, {green}, {blue}); give a label map in the classes' "
+            "colours, or as one channel of their ids"
         )
     return ids

@@ -1,5 +1,5 @@
-// A drawing is an array with a cell a pixel: a class id each, or RGB as one number. Nothing is ever blended, so that what
-// is sent is what was painted.
+// A drawing is an array with one cell a pixel, which holds a class id, or RGB as one number. Nothing is ever blended:
+// what is sent is what was painted.
 
 const $ = (id) => document.getElementById(id);
 const model = await (await fetch("model.json")).json();
@@ -30,7 +30,7 @@ const streetContext = street.getContext("2d");
 
 function show(values, context) {
   const image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer); // alpha, blue, green, red from the highest byte on
+  const pixels = new Uint32Array(image.data.buffer); // from the highest byte: alpha, blue, green, red
   for (let i = 0; i < values.length; i++) {
     const color = colorOf(values[i]);
     pixels[i] = 0xff000000 | ((color & 255) << 16) | (color & 0xff00) | (color >> 16);
@@ -50,7 +50,7 @@ function toBytes() {
   return bytes;
 }
 
-// ---- every change can be taken back
+// ---- undo and redo
 
 const KEPT = Math.min(100, Math.max(10, Math.floor(2 ** 26 / cells.byteLength)));
 const past = [];
@@ -100,7 +100,7 @@ function stamp(x, y) {
       if ((column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2 <= radius ** 2) cells[row * width + column] = chosen;
     }
   }
-  // The thinnest brush may meet no cell's middle.
+  // The thinnest brush may cover no cell's middle.
   if (x >= 0 && y >= 0 && x < width && y < height) cells[Math.floor(y) * width + Math.floor(x)] = chosen;
 }
 
@@ -284,7 +284,7 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// ---- translation: one at a time, always of the newest drawing
+// ---- translation: one drawing at a time, always the newest
 
 const page = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("").slice(0, 40);
 const DEBOUNCE_MS = 80;
@@ -324,7 +324,7 @@ async function translate() {
       say(await reasonOf(answer), true);
     }
   } catch {
-    say("the server does not answer; start it again, then paint on", true);
+    say("the server does not answer; start it again and go on painting", true);
   }
   running = false;
   if (wait) wanted += 1;
@@ -390,14 +390,14 @@ $("file").addEventListener("change", async () => {
 
 // ---- the page as this generator needs it
 
-function chip({ value, name, color }, place) {
+function chip({ value, name, color }, index) {
   const label = document.createElement("label");
   const radio = Object.assign(document.createElement("input"), { type: "radio", name: "paint", value });
   radio.addEventListener("change", () => choose(value));
   const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
   swatch.style.background = `rgb(${color})`;
   label.append(radio, swatch, name);
-  if (place < 10) label.append(Object.assign(document.createElement("kbd"), { textContent: (place + 1) % 10, ariaHidden: "true" }));
+  if (index < 10) label.append(Object.assign(document.createElement("kbd"), { textContent: (index + 1) % 10, ariaHidden: "true" }));
   return label;
 }
 
@@ -420,7 +420,7 @@ if (!byClass) {
   $("save-street").textContent = "Download photo";
 }
 $("about").textContent =
-  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${width} × ${height} pixels follows.`;
+  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.`;
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {
