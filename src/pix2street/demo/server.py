@@ -21,6 +21,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import UPLOAD_TYPES, Stored, decode_upload, png_bytes, resize_labels, resize_photo
 from pix2street.demo.drawings import palette_of
 from pix2street.demo.turns import Full, Replaced, Turns
+from pix2street.inference.card import GeneratorCard
 from pix2street.inference.inputs import to_input
 from pix2street.inference.translator import Translator
 
@@ -51,12 +52,17 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         examples: drawings to start from, see `examples_of`; the page opens with the first.
         host: a name of this server, beside `localhost` and any address in digits.
     """
-    card, turns, decoding = translator.card, Turns(WAITING_PAGES), asyncio.Lock()
-    classes, size = card.encoding.classes, (card.height_px, card.width_px)
-    shape = size if classes else (*size, 3)
     # FastAPI's own pages about an interface load scripts from elsewhere.
     app = FastAPI(title="pix2street", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_refusals(app, host)
+    _add_descriptions(app, translator.card, examples)
+    _add_translation(app, translator)
+    _add_upload(app, translator.card)
+    app.mount("/", StaticFiles(directory=str(files("pix2street.demo") / "page"), html=True))
+    return app
 
+
+def _add_refusals(app: FastAPI, host: str) -> None:
     @app.middleware("http")
     async def guard(request: Request, call_next):
         refusal = refusal_of(request, host)
@@ -73,10 +79,12 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         first = error.errors()[0]
         return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}"}, 422)
 
+
+def _add_descriptions(app: FastAPI, card: GeneratorCard, examples: dict[str, np.ndarray]) -> None:
     @app.get("/model.json")
     async def describe():
         return {
-            "kind": "classes" if classes else "colors",
+            "kind": "classes" if card.encoding.classes else "colors",
             "grey": card.input_from == "grey",
             "height_px": card.height_px,
             "width_px": card.width_px,
@@ -93,6 +101,12 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         if name not in examples:
             raise HTTPException(404, f"no example is named {name[:80]!r}; /model.json lists them")
         return Response(examples[name].tobytes(), media_type=RAW)
+
+
+def _add_translation(app: FastAPI, translator: Translator) -> None:
+    card, turns = translator.card, Turns(WAITING_PAGES)
+    size = (card.height_px, card.width_px)
+    shape = size if card.encoding.classes else (*size, 3)
 
     @app.post("/translate")
     async def translate(
@@ -125,6 +139,10 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             headers={"Server-Timing": f"translate;dur={1000 * (perf_counter() - began):.1f}"},
         )
 
+
+def _add_upload(app: FastAPI, card: GeneratorCard) -> None:
+    classes, decoding = card.encoding.classes, asyncio.Lock()
+
     @app.post("/upload")
     async def take_upload(request: Request, half: Literal["left", "right", "whole"] | None = None):
         """Return an image file as a raw drawing of the working size, which `/translate` takes."""
@@ -138,13 +156,10 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             except UserError as error:
                 # The page names this choice in another way than the command line.
                 raise UserError(str(error).replace("--half ", "Half: ")) from error
-            return (resize_labels if classes else resize_photo)(pixels, *size)
+            return (resize_labels if classes else resize_photo)(pixels, card.height_px, card.width_px)
 
         async with decoding:  # one at a time, since a large image takes some hundred MiB
             return Response((await asyncio.to_thread(decoded)).tobytes(), media_type=RAW)
-
-    app.mount("/", StaticFiles(directory=str(files("pix2street.demo") / "page"), html=True))
-    return app
 
 
 def refusal_of(request: Request, host: str) -> tuple[int, str] | None:

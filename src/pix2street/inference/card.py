@@ -56,7 +56,7 @@ class GeneratorCard:
 
     @property
     def noisy(self) -> bool:
-        """Whether photos depend on a seed: the generator has noise, and it is on."""
+        """Return whether photos depend on a seed: the generator has noise, and it is on."""
         return self.noise != "none" and self.noise_on
 
     def write(self, folder: Path) -> None:

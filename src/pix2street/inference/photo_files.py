@@ -18,7 +18,7 @@ from pix2street.stage import NO_ROOM_OR_ACCESS
 
 @dataclass
 class Outcome:
-    """What became of the files.
+    """The failures and notes of a set of files.
 
     Args:
         failures: the reason by the name of each file that could not be read, is no input or has no photo.

@@ -1,4 +1,4 @@
-"""What a layer becomes when a trained network is put to use: each kind of layer gives its own answer.
+"""Layers in use: each kind of layer says what it becomes when a trained network is put to use.
 
 A layer that behaves the same in training and in use needs none. Another registers its answer beside its class:
 

@@ -1,4 +1,4 @@
-"""Generate: the photo of every held-out input, by the trained generator and by two baselines that cost nothing."""
+"""Generate: the photos of all held-out inputs, by the trained generator and by two baselines that need no training."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ def generate_photos(
 ) -> None:
     """Write `{val,test}/<pair_id>.png` into `folder` and the baselines' into `baselines_folder/<baseline>`.
 
-    The baselines: `untrained`, the same generator with the weights its training started from, and, for a set with
-    classes, `mean_color`, every class in its mean colour over the train split's targets.
+    The baseline `untrained` is the same generator with the weights its training started from. The baseline
+    `mean_color`, for a set with classes, paints every class in its mean colour over the targets of train.
     """
     encoding = GeneratorCard.read(generator_folder).encoding
     networks = {
@@ -53,9 +53,9 @@ def generate_photos(
 
 
 def mean_colors(pairs: list[Pair]) -> np.ndarray:
-    """`[256, 3]` uint8: the mean colour of each class id over all targets; mid-grey for an id that never occurs.
+    """Return the mean colour of each class id over all targets, mid-grey for an id that never occurs.
 
-    Of grey targets `[256, 1]`.
+    The colours are `[256, 3]` uint8, or `[256, 1]` for grey targets.
     """
     channels = read_photo(pairs[0].target_path).shape[2]
     sums, counts = np.zeros((256, channels)), np.zeros(256)

@@ -118,13 +118,13 @@ function fill(x, y) {
   const waiting = [start];
   cells[start] = chosen;
   while (waiting.length) {
-    const place = waiting.pop();
-    const column = place % width;
+    const index = waiting.pop();
+    const column = index % width;
     for (const [next, inside] of [
-      [place - 1, column > 0],
-      [place + 1, column < width - 1],
-      [place - width, place >= width],
-      [place + width, place < cells.length - width],
+      [index - 1, column > 0],
+      [index + 1, column < width - 1],
+      [index - width, index >= width],
+      [index + width, index < cells.length - width],
     ]) {
       if (inside && cells[next] === replaced) {
         cells[next] = chosen;
@@ -152,7 +152,7 @@ function choose(value) {
 
 const hex = (value) => `#${value.toString(16).padStart(6, "0")}`;
 
-/** Begin with a tool at a place; whether it goes on while the pointer moves. */
+/** Use the tool at a position; return whether it continues while the pointer moves. */
 function begin(at) {
   if (tool() === "pick") {
     choose(cells[Math.floor(at.y) * width + Math.floor(at.x)]);
@@ -171,7 +171,7 @@ function begin(at) {
 
 let last = null;
 
-function placeOf(event) {
+function positionOf(event) {
   const box = drawing.getBoundingClientRect();
   return { x: ((event.clientX - box.left) * width) / box.width, y: ((event.clientY - box.top) * height) / box.height };
 }
@@ -182,20 +182,20 @@ drawing.addEventListener("pointerdown", (event) => {
   if (event.button || last || !event.isPrimary) return;
   event.preventDefault();
   drawing.focus({ preventScroll: true });
-  const at = placeOf(event);
+  const at = positionOf(event);
   if (!inside(at)) return;
   drawing.setPointerCapture(event.pointerId);
   if (begin(at)) last = at;
 });
 
 drawing.addEventListener("pointermove", (event) => {
-  const at = placeOf(event);
+  const at = positionOf(event);
   showCursor(at);
   if (!last) return;
   const between = event.getCoalescedEvents?.() ?? [];
-  for (const place of between.length ? between.map(placeOf) : [at]) {
-    line(last, place);
-    last = place;
+  for (const position of between.length ? between.map(positionOf) : [at]) {
+    line(last, position);
+    last = position;
   }
   changed();
 });

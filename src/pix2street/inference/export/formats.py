@@ -20,12 +20,12 @@ class Format:
 
     @property
     def exact(self) -> bool:
-        """Whether its photos are held to the limits; those of narrower kernels are measured and scored instead."""
+        """Return whether its photos are held to the limits; those of narrower kernels are measured and scored."""
         return self.kernels == "float32"
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The libraries that it needs beside those of the pipeline."""
+        """Return the libraries that it needs beside those of the pipeline."""
         return ("onnx", "onnxruntime", "tf2onnx") if self.runtime == "onnxruntime" else ()
 
 

@@ -1,4 +1,4 @@
-"""What is known of the exported files: a row a format, and all of it as tables for the terminal."""
+"""Measurements of the exported files: a row a format, and tables of them for the terminal."""
 
 from dataclasses import dataclass, field
 
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was exported and how it compares.
+    """The measurements of an export.
 
     Args:
         costs: L1 and mean IoU (None without a judge) of the photos of `predict` and of each format that is not exact.
