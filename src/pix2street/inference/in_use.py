@@ -50,14 +50,15 @@ def reseed(inference: keras.Model, *key: int) -> None:
             generator.state.assign([derive_seed(*key, index), 0])
 
 
-def predict(
+def translate_unrounded(
     inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
-    """The generated photo of each pair, `[H, W, 1 or 3]` float32 in [-1, 1]: a function of its input, its pair_id and
-    `seed`.
+    """Yield the generated photo of each pair, `[H, W, 1 or 3]` float32 in [-1, 1].
+
+    It is a function of the pair's input, its pair_id and `seed`.
 
     Args:
-        batches: `(input [1, H, W, C], target)` in the order of `pair_ids`; the target is not looked at.
+        batches: `(input [1, H, W, C], target)` in the order of `pair_ids`; the target is not used.
     """
     for (pixels, _), pair_id in zip(batches, pair_ids, strict=True):
         reseed(inference, seed, zlib.crc32(pair_id.encode()))
@@ -67,5 +68,5 @@ def predict(
 def translate(
     inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
-    """As `predict`, in 8 bits: `[H, W, 1 or 3]` uint8."""
-    return map(to_pixels, predict(inference, batches, pair_ids, seed))
+    """Return the photos of `translate_unrounded` in 8 bits, `[H, W, 1 or 3]` uint8."""
+    return map(to_pixels, translate_unrounded(inference, batches, pair_ids, seed))

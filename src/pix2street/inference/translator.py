@@ -12,7 +12,7 @@ import numpy as np
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_pixels
 from pix2street.inference.card import GeneratorCard
-from pix2street.inference.in_use import as_inference, predict
+from pix2street.inference.in_use import as_inference, translate_unrounded
 from pix2street.layers.networks import load_network
 
 
@@ -85,7 +85,7 @@ class Translator:
             network = self._network(together.shape[1:3] == (card.height_px, card.width_px))
             encoded = card.encoding.encode(together if together.ndim == 4 else together[..., None])
             if card.noisy:
-                generated = predict(network, [(encoded, None)], [names[index] for index in group], seed)
+                generated = translate_unrounded(network, [(encoded, None)], [names[index] for index in group], seed)
             else:
                 generated = network.predict_on_batch(encoded)
             for index, photo in zip(group, generated, strict=True):

@@ -17,7 +17,7 @@ from pix2street.core.images import contact_sheet, png_bytes, read_ids, read_phot
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
 from pix2street.inference.card import GeneratorCard
-from pix2street.inference.in_use import as_inference, copy_weights, predict, translate
+from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
 from pix2street.layers.networks import save_network
 from pix2street.layers.patchgan import build_patchgan
 from pix2street.models import GENERATORS
@@ -240,12 +240,12 @@ def _inspect(
     """L1 over all these pairs, and the diagnostics over the first of them."""
     pair_ids = [pair.pair_id for pair in pairs]
     images = [(inputs, targets) for inputs, targets in batches]
-    generated = np.stack(list(predict(inference, images, pair_ids, seed)))
+    generated = np.stack(list(translate_unrounded(inference, images, pair_ids, seed)))
     targets = np.concatenate([target for _, target in images])
     found = {l1_name: float(np.abs(generated - targets).mean(dtype=np.float64))} if l1_name else {}
     some = slice(0, PAIRS_DIAGNOSED)
     following = [*images[some][1:], images[0]]
-    exchanged = np.stack(list(predict(inference, following, pair_ids[some], seed)))
+    exchanged = np.stack(list(translate_unrounded(inference, following, pair_ids[some], seed)))
     return {**found, **diagnose(generated[some], exchanged, targets[some])}
 
 
