@@ -1,5 +1,6 @@
 """Small generators that look trained, and their cards."""
 
+import json
 import math
 from pathlib import Path
 
@@ -44,3 +45,13 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> N
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
     card.write(folder)
+
+
+def write_as_before_cards(folder: Path, card: GeneratorCard) -> None:
+    """Write what versions without cards wrote, and remove the card."""
+    fields = card.to_json()
+    names = ("encoding", "input_from", "height_px", "width_px", "norm", "seed")
+    names += ("intra_op_threads", "inter_op_threads", "kernels")
+    usage = {**{name: fields[name] for name in names}, "dropout": card.noise_on}
+    (folder / "usage.json").write_text(json.dumps(usage))
+    (folder / "card.json").unlink(missing_ok=True)

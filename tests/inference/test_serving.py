@@ -24,14 +24,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
 from test_server import free_port
-from tiny_generator import save_moved, tiny_card
+from tiny_generator import save_moved, tiny_card, write_as_before_cards
 from web import first_answer
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.files import write_json
 from pix2street.core.images import decode, png_bytes
 from pix2street.inference import serving
-from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator
+from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator, _load_pyfunc
 from pix2street.inference.translator import Translator
 from pix2street.layout import Layout
 from pix2street.tracking.run import Run
@@ -80,6 +80,13 @@ def test_an_image_gets_the_pixels_of_the_translator(served, translator):
     broken_into_lines = "\n".join(colors[start : start + 76] for start in range(0, len(colors), 76))
     for text in (base64_of(IDS), colors, f"data:image/png;base64,{colors}", broken_into_lines):
         assert (pixels_of(served.predict(table(text))["image"][0]) == expected).all()
+
+
+def test_a_model_from_before_cards_is_served_as_it_was(folder, translator, tmp_path):
+    before = shutil.copytree(folder, tmp_path / "generator")
+    write_as_before_cards(before, translator.card)
+    (photo,) = _load_pyfunc(str(before)).predict(table(base64_of(IDS)))["image"]
+    assert (pixels_of(photo) == translator.translate(IDS, "image")).all()
 
 
 def test_a_jpeg_is_taken(served):
