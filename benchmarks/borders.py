@@ -24,7 +24,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.formats import IMAGE_SUFFIXES
 from pix2street.core.images import read_ids, read_rgb
 from pix2street.core.pairs import SPLITS, read_pairs
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 
 CLASSES = cityscapes_classes()

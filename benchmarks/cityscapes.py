@@ -23,7 +23,8 @@ import numpy as np
 from pix2street.core.archives import Limits, random_reader
 from pix2street.core.images import decode, png_bytes
 from pix2street.datasets.cityscapes import ARCHIVES, fetch
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.settings.download import Cityscapes
 from pix2street.steps.split import split_pairs
 
 HEIGHT_PX, WIDTH_PX = 1024, 2048
@@ -83,20 +84,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train = write_archives(folder, arguments.frames)
+        size = {"height_px": height_px, "width_px": width_px}
+        pairs = {"train_pairs": train, "val_pairs": arguments.frames - train}
+        settings = Cityscapes(**size, **pairs, site="http://127.0.0.1:9")
         times: dict[str, list[float]] = {"decode": [], "download": [], "split": []}
         for turn in range(arguments.rounds + 1):
             ready, split = folder / f"ready_{turn}", folder / f"split_{turn}"
             ready.mkdir()
             split.mkdir()
-            settings = {"train_pairs": train, "val_pairs": arguments.frames - train, "site": "http://127.0.0.1:9"}
-            settings |= {"height_px": height_px, "width_px": width_px, "limits": LIMITS}
             round_times = {"decode": seconds(lambda: decode_all(folder))}
-            round_times["download"] = seconds(
-                lambda ready=ready, settings=settings: fetch(ready, path=folder, **settings).write(ready)
-            )
-            size = {"height_px": height_px, "width_px": width_px}
+            round_times["download"] = seconds(lambda ready=ready: fetch(ready, folder, LIMITS, settings).write(ready))
             round_times["split"] = seconds(
-                lambda ready=ready, split=split, size=size: split_pairs(ready, split, **size, snap_tolerance=32.0)
+                lambda ready=ready, split=split: split_pairs(ready, split, **size, snap_tolerance=32.0)
             )
             for key, value in round_times.items() if turn else ():  # the first round warms the file cache
                 times[key].append(value)

@@ -32,7 +32,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.formats import IMAGE_SUFFIXES
 from pix2street.core.images import EdgeSettings, edges, grey, read_ids, read_rgb, resize_box
 from pix2street.core.pairs import SPLITS, Dataset, read_pairs
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 from pix2street.validation.fit import block_fit, block_lead, edge_map
 

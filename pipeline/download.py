@@ -10,7 +10,7 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.download import download
 
     with fresh_folder(layout.downloaded) as folder:
-        download(params.download.dataset, params.download.settings(layout.root), folder)
+        download(params.download, layout.root, folder)
 
 
 if __name__ == "__main__":

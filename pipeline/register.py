@@ -1,4 +1,4 @@
-"""register: a model that keeps its limits becomes a version in the registry; any other is refused, and it says why."""
+"""register: make a model that keeps its limits a version in the registry; refuse any other, and say why."""
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, sha256_of, with_keys, write_json
@@ -12,26 +12,21 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.tracking.registry import register_accepted, withdraw_refused
     from pix2street.tracking.run import Run
 
+    register = params.register_
     metrics = read_json(layout.metrics, with_keys("generated"))
-    decision = decide(
-        metrics,
-        sha256_of(layout.generator / "generator.weights.h5"),
-        params.register_.max,
-        params.register_.min,
-        params.register_.min_of_ceiling,
-    )
+    decision = decide(metrics, sha256_of(layout.generator / "generator.weights.h5"), register)
     write_json(layout.decision, decision)
-    print(f"register: {params.register_.model} is {as_text(decision)}")
+    print(f"register: {register.model} is {as_text(decision)}")
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
         run.record_metrics(metrics)
         run.record_decision()
         run.record_hashes("register")
         bring_in_line = register_accepted if decision["accepted"] else withdraw_refused
-        bring_in_line(layout, run.id, params.register_.model, decision)
-    if params.register_.required and not decision["accepted"]:
+        bring_in_line(layout, run.id, register.model, decision)
+    if register.required and not decision["accepted"]:
         faults = "\n".join(f"  {line}" for line in failures_of(decision))
         raise UserError(
-            f"register.required: {params.register_.model} must keep its limits, it does not; train better, or write "
+            f"register.required: {register.model} must keep its limits, it does not; train better, or write "
             f"other limits before the next run:\n{faults}"
         )
 

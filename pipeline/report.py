@@ -1,56 +1,72 @@
-"""report: one page a person reads, and a summary for a pull request."""
+"""report: one page that a person reads, a summary for a pull request, a model card, and the curves for `dvc plots`."""
 
 import platform
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from pix2street.core.files import fresh_folder, read_json, with_keys, write_bytes, write_text
 from pix2street.core.pairs import Dataset, plain_name
-from pix2street.core.tables import read_table
+from pix2street.core.tables import read_table, write_table
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
+
+if TYPE_CHECKING:
+    from pix2street.reporting.evidence import Evidence
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc", "mlflow")
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.reporting.examples import Folders, read_examples, read_extremes
+    from pix2street.reporting.curves import tables_of
     from pix2street.reporting.model_card import as_model_card
     from pix2street.steps.report import render_report
     from pix2street.tracking.run import Run
 
-    metrics = read_json(layout.metrics, with_keys("split", "pairs", "generated", "baselines"))
-    folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
-    examples = read_examples(folders, metrics["split"], params.report.sample_pairs)
-    images = read_table(layout.evaluated / "images.csv")
-    shared = {
-        "params": params.model_dump(by_alias=True),
-        "dataset": Dataset.read(layout.split),
-        "verdict": read_json(layout.verdict, with_keys("success", "pairs", "files", "waived", "checks")),
-        "history": read_table(layout.history),
-        "metrics": metrics,
-        "class_iou": read_table(layout.evaluated / "class_iou.csv"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    }
-    page, summary = render_report(
-        **shared,
-        sheets={int(path.stem.removeprefix("epoch_")): path.read_bytes() for path in layout.samples.glob("*.png")},
-        confusion=read_table(layout.evaluated / "confusion.csv"),
-        examples=examples,
-        extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
-    )
+    evidence = read_evidence(params, layout)
+    page, summary = render_report(evidence)
     with fresh_folder(layout.report_samples) as folder:
-        for example in examples:
+        for example in evidence.examples:
             for caption, png in example.images.items():
                 write_bytes(folder / plain_name(example.pair_id) / f"{caption}.png", png)
+    with fresh_folder(layout.curves) as folder:
+        for name, table in tables_of(evidence.family.TERMS, evidence.history).items():
+            write_table(folder / f"{name}.csv", table)
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)
-    write_text(layout.model_card, as_model_card(**shared))
+    write_text(layout.model_card, as_model_card(evidence))
     with Run.of_weights(layout, params.model_dump(by_alias=True)) as run:
-        run.record_metrics(metrics)
+        run.record_metrics(evidence.metrics)
         run.record_report()
         run.record_hashes("report")
     print(f"report: {layout.report_page.relative_to(layout.root)}")
+
+
+def read_evidence(params: Params, layout: Layout) -> "Evidence":
+    """Return what the stages before left.
+
+    Raises:
+        UserError: a file of theirs is damaged.
+    """
+    from pix2street.reporting.evidence import Evidence
+    from pix2street.reporting.examples import Folders, read_examples, read_extremes
+
+    metrics = read_json(layout.metrics, with_keys("split", "pairs", "generated", "baselines"))
+    folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
+    images = read_table(layout.evaluated / "images.csv")
+    return Evidence(
+        params=params.model_dump(by_alias=True),
+        dataset=Dataset.read(layout.split),
+        verdict=read_json(layout.verdict, with_keys("success", "pairs", "files", "waived", "checks")),
+        history=read_table(layout.history),
+        sheets={int(path.stem.removeprefix("epoch_")): path.read_bytes() for path in layout.samples.glob("*.png")},
+        metrics=metrics,
+        class_iou=read_table(layout.evaluated / "class_iou.csv"),
+        confusion=read_table(layout.evaluated / "confusion.csv"),
+        examples=read_examples(folders, metrics["split"], params.report.sample_pairs),
+        extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Small data for every data set: pictures, archives and a site that plays Cityscapes' own, all on this machine."""
+"""A small edition of every data set: pictures, archives, and a server on this machine that plays Cityscapes' site."""
 
 import hashlib
 import io
@@ -16,8 +16,9 @@ from web import Handler, serving
 from pix2street.core.archives import Limits
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import EdgeSettings, edges, jpeg_bytes, png_bytes
-from pix2street.datasets.scene import draw_scene
-from pix2street.params import Download, read_params
+from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.params import read_params
+from pix2street.settings.download import Download, OwnImages, PairedFolder, SplitShares
 
 LIMITS = Limits(max_files=1000, max_gib=1.0, max_ratio=100.0)
 SHIPPED = read_params(Path(__file__).parents[1] / "params.yaml").download
@@ -25,27 +26,39 @@ PIX2PIX_SETS = ("facades", "maps", "night2day", "edges2shoes", "edges2handbags")
 HEIGHT_PX, WIDTH_PX = 64, 128
 
 
+def own_and_paired(**changes) -> tuple[OwnImages, PairedFolder]:
+    """Return the shipped settings of a user's own images with changes, unchecked, in either section."""
+    if changes.get("split_shares"):
+        changes["split_shares"] = SplitShares(**changes["split_shares"])
+    sections = (SHIPPED.own_images, SHIPPED.paired_folder)
+    assert changes.keys() <= {key for section in sections for key in type(section).model_fields}
+    return tuple(
+        section.model_copy(update={key: value for key, value in changes.items() if key in type(section).model_fields})
+        for section in sections
+    )
+
+
 def scene(index: int) -> tuple[np.ndarray, np.ndarray]:
-    """A photo `[H, W, 3]` and its class ids `[H, W]`."""
+    """Return a photo `[H, W, 3]` and its class ids `[H, W]`."""
     return draw_scene(0, index, HEIGHT_PX, WIDTH_PX)
 
 
 def frames(train: int, val: int) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """(split, pair_id, photo, ids) in Cityscapes' way of naming, a city for each split."""
+    """Yield (split, pair_id, photo, ids) under names like those of Cityscapes, a city for each split."""
     for index in range(train + val):
         split, city = ("train", "aachen") if index < train else ("val", "lindau")
         yield split, f"{city}_{index:06d}_000019", *scene(index)
 
 
 def cityscapes_files(train: int = 12, val: int = 4) -> dict[str, dict[str, bytes]]:
-    """The content of the two official archives, with what is in them beside the frames, by part and name."""
+    """Return the files of the two official archives, frames and others, by part and name."""
     files = {"gtFine": {"README": b"r"}, "leftImg8bit": {"license.txt": b"l"}}
     for split, pair_id, photo, ids in frames(train, val):
-        place = f"{split}/{pair_id.split('_')[0]}/{pair_id}"
-        files["leftImg8bit"][f"leftImg8bit/{place}_leftImg8bit.png"] = png_bytes(photo)
-        files["gtFine"][f"gtFine/{place}_gtFine_labelIds.png"] = png_bytes(ids)
-        files["gtFine"][f"gtFine/{place}_gtFine_color.png"] = png_bytes(cityscapes_classes().to_colors(ids))
-        files["gtFine"][f"gtFine/{place}_gtFine_polygons.json"] = b"{}"
+        stem = f"{split}/{pair_id.split('_')[0]}/{pair_id}"
+        files["leftImg8bit"][f"leftImg8bit/{stem}_leftImg8bit.png"] = png_bytes(photo)
+        files["gtFine"][f"gtFine/{stem}_gtFine_labelIds.png"] = png_bytes(ids)
+        files["gtFine"][f"gtFine/{stem}_gtFine_color.png"] = png_bytes(cityscapes_classes().to_colors(ids))
+        files["gtFine"][f"gtFine/{stem}_gtFine_polygons.json"] = b"{}"
     blank = png_bytes(np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8))
     files["gtFine"]["gtFine/test/berlin/berlin_000000_000019_gtFine_labelIds.png"] = blank
     files["leftImg8bit"]["leftImg8bit/test/berlin/berlin_000000_000019_leftImg8bit.png"] = png_bytes(scene(99)[0])
@@ -71,7 +84,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 
 def pix2pix_archive(name: str, train: int = 12, val: int = 4) -> bytes:
-    """What the authors' server sends: side-by-side JPEGs, numbered from 1 in each split."""
+    """Return an archive like those of the authors' server: side-by-side JPEGs, numbered from 1 in each split."""
     files = {}
     for index in range(train + val):
         split, number = ("train", index + 1) if index < train else ("val", index - train + 1)
@@ -91,10 +104,10 @@ USERNAME, PASSWORD = "canary-user-7f3a", "canary-password-91c2"
 
 
 class CityscapesSite:
-    """Plays www.cityscapes-dataset.com: login form, package list, MD5 and file handling, with a session cookie.
+    """A player of www.cityscapes-dataset.com: login form, package list, MD5 and file handling, with a session cookie.
 
     Args:
-        break_after: end every answer with a file after so many bytes of it.
+        break_after: the number of bytes of a file after which an answer ends; None for whole files.
     """
 
     def __init__(self, archives: dict[str, bytes], break_after: int | None = None):
@@ -104,20 +117,20 @@ class CityscapesSite:
         self._names = list(archives)
 
     def __call__(self, request: Handler) -> None:
-        place = urlsplit(request.path)
-        self.asked.append(f"{request.command} {place.path}")
-        query = parse_qs(place.query, keep_blank_values=True)
+        address = urlsplit(request.path)
+        self.asked.append(f"{request.command} {address.path}")
+        query = parse_qs(address.query, keep_blank_values=True)
         known = "PHPSESSID=s3ss10n" in request.headers.get("Cookie", "")
-        if place.path == "/login":
+        if address.path == "/login":
             self._login(request)
         elif not known:
             request.send(302, Location="/login")
-        elif place.path == "/downloads/" and "list" in query:
+        elif address.path == "/downloads/" and "list" in query:
             listed = [{"name": n, "packageID": str(i), "size": "1MB"} for i, n in enumerate(self._names)]
             request.send(200, json.dumps(listed).encode(), Content_Type="application/json")
         else:
             name = self._names[int(query["packageID"][0])]
-            if place.path == "/md5-sum/":
+            if address.path == "/md5-sum/":
                 request.send(200, f"{hashlib.md5(self.archives[name]).hexdigest()}  {name}\n".encode())
             else:
                 request.send_file(self.archives[name], self._break_after)
@@ -135,7 +148,7 @@ class CityscapesSite:
 
 @contextmanager
 def cityscapes_site(**settings) -> Iterator[tuple[str, CityscapesSite]]:
-    """The address of the site and the site itself."""
+    """Yield the address of the site, and the site."""
     files = cityscapes_files()
     site = CityscapesSite({f"{part}_trainvaltest.zip": zipped(content) for part, content in files.items()}, **settings)
     with serving(site) as url:
@@ -144,7 +157,7 @@ def cityscapes_site(**settings) -> Iterator[tuple[str, CityscapesSite]]:
 
 @contextmanager
 def small_download(name: str, folder: Path) -> Iterator[Download]:
-    """The `download` section for a small edition of one data set, with its source in `folder` or on the loopback."""
+    """Yield the section `download` for a small edition of one data set, its source in `folder` or on the loopback."""
     changes = {"dataset": name, "path": str(folder)}
     if name in PIX2PIX_SETS:
         archive = pix2pix_archive(name)

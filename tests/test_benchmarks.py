@@ -10,7 +10,7 @@ import pytest
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import write_png
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.validation.fit import block_agreement, edge_map
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"

@@ -35,7 +35,7 @@ def test_a_folder_without_an_evaluation_is_one_clear_message(tmp_path):
     assert failed.returncode == 1
     assert (
         failed.stderr
-        == "pix2street compare: .: no metrics.json there; the run was not evaluated, run `dvc repro` there\n"
+        == "pix2street compare: .: the run must be evaluated, its metrics.json is missing; run `dvc repro` there\n"
     )
     assert list(tmp_path.iterdir()) == []
 

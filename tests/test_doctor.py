@@ -1,4 +1,4 @@
-"""What doctor says of a source is what the stages then read."""
+"""The words of doctor on a source, compared with what the stages then read."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.pairs import read_manifest
 from pix2street.datasets import doctor
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import parse_params
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs
@@ -81,7 +81,7 @@ def save(path: Path, pixels: np.ndarray) -> None:
 
 
 def applied(settings: dict) -> str:
-    """The shipped params.yaml with the settings."""
+    """Return the shipped params.yaml with the settings."""
     yaml = YAML(typ="safe")
     params = yaml.load(SHIPPED)
     merge(params, settings)
@@ -108,10 +108,10 @@ def merge(params: dict, settings: dict) -> None:
             14,
             "RGB RGB",
         ),
-        (apart, ["'TRAIN' was read as train", "files of their own", "ids of cityscapes"], 14, "L RGB"),
+        (apart, ["'TRAIN' was read as train", "separate files", "ids of cityscapes"], 14, "L RGB"),
         (a_and_b, ["the colors of cityscapes", "64x64 px (14)"], 14, "RGB RGB"),
         (masks, ["0,background,0,0,0,1", "255,object,128,0,0,1"], 14, "L RGB"),
-        (sequences, ["photos alone", "5 of names that begin alike, each kept in one split"], 14, "RGB RGB"),
+        (sequences, ["photos without drawings", "5 of names that begin alike, each kept in one split"], 14, "RGB RGB"),
         (grey_pairs, ["target_mode: grey"], 14, "RGB L"),
         (with_table, ["the ids of my classes.csv"], 14, "L RGB"),
     ],
@@ -132,7 +132,7 @@ def test_what_is_proposed_is_what_the_stages_read(tmp_path, monkeypatch, capsys,
     params = parse_params(applied(diagnosis.settings), "params.yaml")
     (tmp_path / "downloaded").mkdir()
     (tmp_path / "split").mkdir()
-    download(params.download.dataset, params.download.settings(tmp_path), tmp_path / "downloaded")
+    download(params.download, tmp_path, tmp_path / "downloaded")
     assert split_pairs(tmp_path / "downloaded", tmp_path / "split", **params.split.model_dump()) == (pairs, 0)
     manifest = read_manifest(tmp_path / "split")
     assert set(manifest["input_mode"] + " " + manifest["target_mode"]) == {modes}

@@ -314,7 +314,7 @@ def test_a_set_without_classes_runs_to_the_report(tmp_path):
     assert metrics["judge"] is None
     assert metrics["generated"]["l1"] > 0
     assert "This data set has no classes" in (tmp_path / "reports/report/index.html").read_text()
-    assert "what needs a judge is left out" in (tmp_path / "reports/report/summary.md").read_text()
+    assert "everything that needs a judge is left out" in (tmp_path / "reports/report/summary.md").read_text()
     decision = json.loads((tmp_path / "reports/register/decision.json").read_text())
     assert decision["accepted"]
     assert {limit["score"]: limit["passed"] for limit in decision["limits"]} == {"l1": True, "mean_iou": None}

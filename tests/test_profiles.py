@@ -15,7 +15,7 @@ from test_pipeline import Project
 from web import serving
 
 from pix2street.core.errors import UserError
-from pix2street.params import Download, read_params
+from pix2street.params import read_params
 from pix2street.profiles import (
     as_table,
     changes_of,
@@ -25,6 +25,7 @@ from pix2street.profiles import (
     use_profile,
     values_of,
 )
+from pix2street.settings.download import Download
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs
 from pix2street.steps.validate import validate_split
@@ -123,7 +124,7 @@ def test_a_small_edition_of_its_data_set_passes_validation_with_its_limits(param
     for folder in ("source", "downloaded", "split"):
         (tmp_path / folder).mkdir()
     with small_download(chosen.download.dataset, tmp_path / "source") as settings:
-        download(settings.dataset, settings.settings(tmp_path), tmp_path / "downloaded")
+        download(settings, tmp_path, tmp_path / "downloaded")
     size = {"height_px": chosen.split.height_px, "width_px": chosen.split.width_px}
     split_pairs(tmp_path / "downloaded", tmp_path / "split", **size, snap_tolerance=chosen.split.snap_tolerance)
     # Of a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.

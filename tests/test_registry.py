@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
 from tiny_generator import tiny_card
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_json, write_text
@@ -20,7 +21,6 @@ from pix2street.inference.translator import Translator
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
-from pix2street.models.unet import build_unet
 from pix2street.steps.register import decide
 from pix2street.tracking.registry import promote, register_accepted, withdraw_refused
 from pix2street.tracking.run import Run

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 
 import numpy as np
+from tiny_models import build_unet
 
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
-from pix2street.models import GENERATORS
 from pix2street.training.batches import InputEncoding
 
 
@@ -40,7 +40,7 @@ def tiny_card(
 def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> None:
     """Save a generator that was "trained" by moving every weight a little."""
     shape = (card.height_px, card.width_px, card.encoding.channels)
-    network = GENERATORS["unet"](shape, 3, 4, 0, product_side_px=product_side_px)
+    network = build_unet(shape, 3, 4, 0, product_side_px=product_side_px)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")

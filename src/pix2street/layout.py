@@ -23,7 +23,7 @@ class Layout:
             "train": [self.generator, self.history, self.samples],
             "generate": [self.generated, self.baselines],
             "evaluate": [self.judged, self.metrics, *tables],
-            "report": [self.report_page, self.report_samples, self.report_summary, self.model_card],
+            "report": [self.report_page, self.report_samples, self.report_summary, self.model_card, self.curves],
             "register": [self.decision],
         }
 
@@ -141,6 +141,11 @@ class Layout:
     def report_samples(self) -> Path:
         """`<pair_id>/<caption>.png`: the pictures on the page; see `pairs.plain_name`."""
         return self.root / "reports/report/samples"
+
+    @property
+    def curves(self) -> Path:
+        """`<panel>.csv` with `epoch`, `term` and `value`: what `dvc plots` draws of the history."""
+        return self.root / "reports/report/curves"
 
     @property
     def report_summary(self) -> Path:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from pix2street.core.borders import between_ratio, describe_borders, other_neighbours, seams
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 
 IDS = np.array([[3, 3, 3, 3], [3, 3, 7, 7], [9, 9, 7, 7]], np.uint8)
 

@@ -29,7 +29,7 @@ from pix2street.core.images import (
     to_unit,
     write_png,
 )
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 

@@ -4,7 +4,7 @@ import pytest
 from pix2street.core.class_tables import NAMED_TABLES, with_void
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.numbering import explain_unknown, misread_share, off_by_one, table_of_unknown
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 
 LABEL_IDS = cityscapes_classes()
 TRAIN_IDS = NAMED_TABLES["cityscapes_train_ids"]()

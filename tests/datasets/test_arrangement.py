@@ -1,4 +1,4 @@
-"""Which split, side and pair_id a name has: the usual layouts, what is refused, and any tree of names."""
+"""Splits, sides and pair_ids read from names: the usual layouts, refusals, and any tree of names."""
 
 import random
 from collections import defaultdict
@@ -7,12 +7,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sources import own_and_paired
 
 from pix2street.core.errors import UserError
-from pix2street.datasets.arrangement import arrange, propose
+from pix2street.core.yaml import as_yaml
+from pix2street.datasets.arrangement import Arrangement, Proposal, arrange, propose
 from pix2street.datasets.folder_names import fold
 from pix2street.datasets.reading import ArrangementError
-from pix2street.params import as_yaml, parse_params
+from pix2street.params import parse_params
 
 SOURCE = Path("source")
 SHARES = {"train": 0.75, "val": 0.25, "test": 0.0}
@@ -24,8 +26,13 @@ def tree(*folders: str, numbers=range(4), name: str = "p{:02}.png") -> list[str]
     return [str(PurePosixPath(folder, name.format(number))) for folder in folders for number in numbers]
 
 
-def arranged(images: list[str], **changes):
-    return arrange(SOURCE, images, **{"form": "right", "split_shares": SHARES, **changes})
+def arranged(images: list[str], **changes) -> Arrangement:
+    own, paired = own_and_paired(**{"split_shares": SHARES, **changes})
+    return arrange(SOURCE, images, paired.form, own, paired)
+
+
+def proposed(images: list[str], **changes) -> Proposal:
+    return propose(SOURCE, images, *own_and_paired(**{"split_shares": SHARES, **changes}))
 
 
 def refusal(images: list[str], **changes) -> ArrangementError:
@@ -47,7 +54,7 @@ def refusal(images: list[str], **changes) -> ArrangementError:
 def test_usual_names_of_splits_are_read(train, val):
     images = tree(train) + tree(val, numbers=range(4, 6))
     found = arranged(images)
-    assert found.places == {
+    assert found.destinations == {
         name: f"{'train' if i < 4 else 'val'}/p{i:02}" for i, name in enumerate(images)
     }  # fmt: skip
     assert found.left_out == {}
@@ -56,7 +63,7 @@ def test_usual_names_of_splits_are_read(train, val):
 @pytest.mark.parametrize("test", ["test", "Testing", "tst", "holdout", "hold-out", "held_out"])
 def test_usual_names_of_the_test_split_are_read(test):
     images = tree("train") + tree("val", numbers=[4, 5]) + tree(test, numbers=[6])
-    assert arranged(images).places[f"{test}/p06.png"] == "test/p06"
+    assert arranged(images).destinations[f"{test}/p06.png"] == "test/p06"
 
 
 def test_what_was_read_under_another_name_is_noted():
@@ -87,14 +94,14 @@ def test_inputs_and_targets_are_found_in_every_usual_layout(layout, inputs, targ
     input_folder = "cam/labels" if inputs.startswith("a/") else inputs
     declared = {"testing": "val"} if "ing" in layout else {}
     found = arranged(images, form="folders", input_folder=input_folder, target_folder=targets, split_folders=declared)
-    assert found.places == expected
+    assert found.destinations == expected
 
 
 def test_a_side_may_be_the_folders_that_say_their_split_alone():
     images = tree("train", "train_masks") + tree("val", "val_masks", numbers=[4])
     found = arranged(images, form="folders", input_folder="train_masks", target_folder="train")
-    assert found.places["val/p04.png"] == "val/targets/p04"
-    assert found.places["val_masks/p04.png"] == "val/inputs/p04"
+    assert found.destinations["val/p04.png"] == "val/targets/p04"
+    assert found.destinations["val_masks/p04.png"] == "val/inputs/p04"
 
 
 @pytest.mark.parametrize("layout", ["{split}{side}", "{split}_{side}", "{side}/{split}", "{split}/{side}"])
@@ -106,12 +113,14 @@ def test_a_and_b_are_inputs_and_targets_where_no_folder_has_the_names_that_are_s
         for name in tree(layout.format(split=split, side=side), numbers=numbers)
     ]
     found = arranged(images, **APART)
-    assert {name: place for name, place in found.places.items() if "p03" in name} == {
+    assert {name: destination for name, destination in found.destinations.items() if "p03" in name} == {
         name: f"val/{'inputs' if 'A' in name else 'targets'}/p03" for name in images if "p03" in name
     }
     assert "A was read as the inputs and B as the targets (input_folder and target_folder)." in found.notes
     turned = arranged(images, form="folders", input_folder="B", target_folder="A")
-    assert {place.split("/")[1] for name, place in turned.places.items() if "A" in name} == {"targets"}
+    assert {destination.split("/")[1] for name, destination in turned.destinations.items() if "A" in name} == {
+        "targets"
+    }
 
 
 def test_a_and_b_whose_names_differ_are_unpaired():
@@ -125,7 +134,7 @@ def test_unpaired_folders_are_never_taken_for_images_side_by_side():
     images = (
         tree("trainA") + tree("trainB", numbers=range(20, 29)) + tree("valA", numbers=[5]) + tree("valB", numbers=[30])
     )
-    found = propose(SOURCE, images, form="right", split_shares=SHARES)
+    found = proposed(images)
     assert found.changes == {"paired_folder": {"form": "folders", "input_folder": "A", "target_folder": "B"}}
     assert "A and B are unpaired" in found.refusals[-1]
 
@@ -134,7 +143,7 @@ def test_folders_that_are_named_like_sides_may_be_ordinary():
     images = tree("train/A", "train/B") + tree("val/A", "val/B", numbers=[9])
     assert "that these folders are ordinary" in str(refusal(images))
     found = arranged(images, split_folders={"A": "ordinary", "b": "ordinary"}, id_from="path")
-    assert found.places["train/B/p01.png"] == "train/B_p01"
+    assert found.destinations["train/B/p01.png"] == "train/B_p01"
 
 
 def test_test_is_read_as_val_where_the_user_says_so():
@@ -142,14 +151,14 @@ def test_test_is_read_as_val_where_the_user_says_so():
     error = refusal(images, **APART)
     assert "there is trainA/, trainB/ and testA/, testB/, but no val; every run needs train and val" in str(error)
     assert error.changes == {"own_images": {"split_folders": {"test": "val"}}}
-    assert arranged(images, **APART, split_folders={"test": "val"}).places["testB/p07.png"] == "val/targets/p07"
+    assert arranged(images, **APART, split_folders={"test": "val"}).destinations["testB/p07.png"] == "val/targets/p07"
 
 
 def test_train_alone_is_divided_where_the_user_says_so():
     error = refusal(tree("train", numbers=range(8)))
     assert error.changes == {"own_images": {"split_folders": {"train": "ordinary"}}}
-    places = arranged(tree("train", numbers=range(8)), split_folders={"train": "ordinary"}).places
-    assert sorted({place.split("/")[0] for place in places.values()}) == ["train", "val"]
+    destinations = arranged(tree("train", numbers=range(8)), split_folders={"train": "ordinary"}).destinations
+    assert sorted({destination.split("/")[0] for destination in destinations.values()}) == ["train", "val"]
 
 
 @pytest.mark.parametrize(
@@ -179,13 +188,13 @@ def test_a_folder_that_looks_like_a_split_stops_the_run(odd, beside):
 def test_what_such_a_folder_is_can_be_said():
     images = tree("train") + tree("val", numbers=[8]) + tree("val2", numbers=[9]) + tree("train_extra", numbers=[10])
     found = arranged(images, split_folders={"val2": "val", "Train_Extra": "left_out"})
-    assert found.places["val2/p09.png"] == "val/p09"
+    assert found.destinations["val2/p09.png"] == "val/p09"
     assert found.left_out == {"train_extra/p10.png": "it is in a folder that own_images.split_folders leaves out"}
     flat = arranged(
         tree("test_drive") + tree("city_test", numbers=[9]),
         split_folders={"test_drive": "ordinary", "city_test": "left_out"},
     )
-    assert len(flat.places) == 4
+    assert len(flat.destinations) == 4
 
 
 def test_a_declared_folder_that_is_not_there_is_noted():
@@ -195,7 +204,7 @@ def test_a_declared_folder_that_is_not_there_is_noted():
 
 @pytest.mark.parametrize("ordinary", ["contest", "valley", "trains", "oval", "testimony", "devices", "interval"])
 def test_words_that_only_begin_or_end_like_a_split_are_ordinary(ordinary):
-    assert len(arranged(tree(ordinary, "seq", name="{}.png", numbers=range(3)), id_from="path").places) == 6
+    assert len(arranged(tree(ordinary, "seq", name="{}.png", numbers=range(3)), id_from="path").destinations) == 6
 
 
 @pytest.mark.parametrize(
@@ -205,7 +214,7 @@ def test_two_names_of_one_split_stop_the_run(names):
     images = tree("val" if "train" in names[0] else "train", numbers=[20]) + tree(*names)
     error = refusal(images)
     assert f"the folders {names[0]!r} and {names[1]!r} would all be" in str(error)
-    assert arranged(images, **error.changes["own_images"]).places
+    assert arranged(images, **error.changes["own_images"]).destinations
 
 
 def test_one_folder_cannot_say_two_splits():
@@ -223,7 +232,7 @@ def test_images_outside_of_splits_are_listed_shortened_with_the_way_out():
 def test_images_in_neither_folder_are_left_out_by_name():
     images = tree("train/inputs", "train/targets", "train/depth") + tree("val/inputs", "val/targets", numbers=[5])
     found = arranged([*images, "preview.png"], **APART)
-    assert len(found.places) == 10
+    assert len(found.destinations) == 10
     why = "it is in neither inputs/ nor targets/"
     assert found.left_out == dict.fromkeys(["preview.png", *tree("train/depth")], why)
     assert found.notes == (f"5 images are left out, each since {why}: the root (1), 'train/depth' (4).",)
@@ -244,7 +253,7 @@ def test_a_split_whose_side_has_another_name_stops_the_run(folders, said):
 def test_a_test_split_without_targets_can_be_left_out():
     images = tree("train/inputs", "train/targets") + tree("val/inputs", "val/targets", numbers=[5])
     for extra in (tree("test/inputs", numbers=[9]), tree("test", numbers=[9])):
-        found = propose(SOURCE, images + extra, split_shares=SHARES, **APART)
+        found = proposed(images + extra, **APART)
         assert found.changes == {"own_images": {"split_folders": {"test": "left_out"}}}
         assert list(found.arrangement.left_out) == extra
 
@@ -273,9 +282,9 @@ def test_names_that_differ_before_or_after_the_pair_id_get_a_pattern(inputs, tar
     assert f"the input {first!r} has the pair_id" in str(error)
     found = arranged(images, **APART, **error.changes["own_images"])
     expected = {pair_id.format(number) for number in numbers}
-    ids = {place.split("/")[2] for place in found.places.values()}
+    ids = {destination.split("/")[2] for destination in found.destinations.values()}
     assert {found_id.strip("()") for found_id in ids} == {number.strip("()") for number in expected}
-    assert len(found.places) == 2 * len(numbers)
+    assert len(found.destinations) == 2 * len(numbers)
 
 
 def test_of_several_kinds_of_one_side_one_is_paired():
@@ -288,12 +297,10 @@ def test_of_several_kinds_of_one_side_one_is_paired():
             *(f"leftImg8bit/{split}/a/a_{i:06}_000019_leftImg8bit.png" for i in numbers),
         ]
     ]
-    found = propose(
-        SOURCE, images, form="folders", input_folder="gtFine", target_folder="leftImg8bit", split_shares=SHARES
-    )
+    found = proposed(images, form="folders", input_folder="gtFine", target_folder="leftImg8bit")
     assert found.changes == {"own_images": {"id_pattern": "^(.+?)(?:_gtFine_color|_leftImg8bit)$"}}
     assert sorted(found.arrangement.left_out) == [name for name in sorted(images) if "Ids" in name]
-    assert len(found.arrangement.places) == 16
+    assert len(found.arrangement.destinations) == 16
 
 
 def test_names_that_differ_by_case_between_the_sides_get_a_pattern():
@@ -319,7 +326,7 @@ def test_a_name_without_a_pair_id_is_left_out():
     assert found.left_out == dict.fromkeys(
         tree("inputs", name="{}_color.png"), "own_images.id_pattern finds no pair_id in its name"
     )
-    assert len(found.places) == 8
+    assert len(found.destinations) == 8
     assert "finds no pair_id in any name of the targets, e.g. 'targets/0_photo.png'" in str(
         refusal(images, **APART, id_pattern="^(.+)_gt$")
     )
@@ -328,10 +335,10 @@ def test_a_name_without_a_pair_id_is_left_out():
     )
 
 
-@pytest.mark.parametrize("place", ["{split}/{seq}", "{seq}/{split}", "set/{split}/{seq}", "{split}/x/{seq}"])
-def test_equal_names_in_sub_folders_are_kept_apart_by_their_folder(place):
+@pytest.mark.parametrize("layout", ["{split}/{seq}", "{seq}/{split}", "set/{split}/{seq}", "{split}/x/{seq}"])
+def test_equal_names_in_sub_folders_are_kept_apart_by_their_folder(layout):
     images = [
-        f"{place.format(split=split, seq=seq)}/{number}.png"
+        f"{layout.format(split=split, seq=seq)}/{number}.png"
         for split, numbers in (("train", range(3)), ("val", range(3, 5)))
         for seq in ("seq1", "seq2")
         for number in numbers
@@ -339,9 +346,9 @@ def test_equal_names_in_sub_folders_are_kept_apart_by_their_folder(place):
     error = refusal(images)
     assert "a pair_id may be there only once in a split" in str(error)
     assert error.changes == {"own_images": {"id_from": "path"}}
-    places = arranged(images, id_from="path").places
-    between = "x_" if "x/" in place else ""
-    assert sorted(places.values()) == sorted(
+    destinations = arranged(images, id_from="path").destinations
+    between = "x_" if "x/" in layout else ""
+    assert sorted(destinations.values()) == sorted(
         f"{'train' if number < 3 else 'val'}/{between}seq{seq}_{number}" for seq in (1, 2) for number in range(5)
     )
 
@@ -350,8 +357,8 @@ def test_both_sides_take_the_same_pair_id_from_their_paths():
     roots = ("gt_trainvaltest/gt", "rgb_trainvaltest/rgb")
     images = [name for root in roots for name in tree(f"{root}/train/a", f"{root}/train/b", f"{root}/val/c")]
     found = arranged(images, form="folders", input_folder="gt", target_folder="rgb", id_from="path")
-    assert found.places["rgb_trainvaltest/rgb/train/b/p01.png"] == "train/targets/b_p01"
-    assert found.places["gt_trainvaltest/gt/val/c/p01.png"] == "val/inputs/c_p01"
+    assert found.destinations["rgb_trainvaltest/rgb/train/b/p01.png"] == "train/targets/b_p01"
+    assert found.destinations["gt_trainvaltest/gt/val/c/p01.png"] == "val/inputs/c_p01"
 
 
 def test_a_joined_pair_id_never_meets_another():
@@ -385,9 +392,8 @@ def test_the_form_is_held_against_the_folders():
     images = tree("images/train", "labels/train") + tree("images/val", "labels/val", numbers=[5])
     expected = {"paired_folder": {"form": "folders", "input_folder": "labels", "target_folder": "images"}}
     assert refusal(images).changes == expected
-    assert (
-        "form: right says that every image holds both halves, but inputs and targets are files of their own in"
-        in str(refusal(images))
+    assert "form: right says that every image holds both halves, but inputs and targets are separate files in" in str(
+        refusal(images)
     )
     assert refusal(images, **APART).changes == expected
     side_by_side = str(refusal(tree("train") + tree("val", numbers=[5]), **APART))
@@ -413,27 +419,29 @@ def test_inputs_beside_their_targets_are_told_apart_by_their_names(inputs, targe
         for pattern in (inputs, targets)
         for name in tree(split, numbers=numbers, name=pattern)
     ]
-    found = propose(SOURCE, images, **{**APART, "form": form, "split_shares": SHARES})
+    found = proposed(images, **{**APART, "form": form})
     assert found.changes["paired_folder"] == {"form": "folders", "input_folder": setting, "target_folder": "*"}
-    places = found.arrangement.places
-    assert places[f"valid/{inputs.format(13)}"].startswith("val/inputs/")
-    assert places[f"valid/{targets.format(13)}"] == places[f"valid/{inputs.format(13)}"].replace("inputs", "targets")
-    assert len(places) == 30
+    destinations = found.arrangement.destinations
+    assert destinations[f"valid/{inputs.format(13)}"].startswith("val/inputs/")
+    assert destinations[f"valid/{targets.format(13)}"] == destinations[f"valid/{inputs.format(13)}"].replace(
+        "inputs", "targets"
+    )
+    assert len(destinations) == 30
 
 
 def test_inputs_and_targets_may_differ_by_their_ending_alone():
     images = tree("base", name="{}.png") + tree("base", name="{}.jpg")
     for form in ("right", "folders"):
-        found = propose(SOURCE, images, **{**APART, "form": form, "split_shares": SHARES})
+        found = proposed(images, **{**APART, "form": form})
         assert found.changes["paired_folder"] == {"form": "folders", "input_folder": "*.png", "target_folder": "*.jpg"}
-        assert found.arrangement.places["base/1.jpg"].split("/")[1:] == ["targets", "1"]
+        assert found.arrangement.destinations["base/1.jpg"].split("/")[1:] == ["targets", "1"]
 
 
 def test_a_file_that_no_pattern_of_names_takes_is_left_out():
     images = tree("s", name="{}_a.png") + tree("s", name="{}_b.png") + ["s/x.tif"]
     found = arranged(images, form="folders", input_folder="*_a.png", target_folder="*_b.png", id_pattern="(.+)_[ab]$")
     assert found.left_out == {"s/x.tif": "it is neither an input (*_a.png) nor a target (*_b.png)"}
-    assert len(found.places) == 8
+    assert len(found.destinations) == 8
     assert "there is no image whose name is like '*_c.png'" in str(
         refusal(images, form="folders", input_folder="*_c.png", target_folder="*_b.png")
     )
@@ -442,14 +450,14 @@ def test_a_file_that_no_pattern_of_names_takes_is_left_out():
 def test_proposals_are_taken_up_one_after_the_other():
     images = tree("trainA", name="{}_label.png") + tree("trainB", name="{}.jpg")
     images += tree("testA", name="{}_label.png", numbers=[9]) + tree("testB", name="{}.jpg", numbers=[9])
-    found = propose(SOURCE, images, form="right", split_shares=SHARES)
+    found = proposed(images)
     assert found.changes == {
         "paired_folder": {"form": "folders", "input_folder": "a", "target_folder": "b"},
         "own_images": {"split_folders": {"test": "val"}, "id_pattern": "^(.+?)(?:_label)?$"},
     }
     assert len(found.refusals) == 3
-    assert found.arrangement.places["testB/9.jpg"] == "val/targets/9"
-    assert propose(SOURCE, ["a.png"], form="right", split_shares=SHARES).arrangement is None
+    assert found.arrangement.destinations["testB/9.jpg"] == "val/targets/9"
+    assert proposed(["a.png"]).arrangement is None
 
 
 def test_the_lines_of_a_proposal_are_parameters():
@@ -501,7 +509,7 @@ SETTINGS = st.fixed_dictionaries({
 
 @st.composite
 def sets(draw) -> tuple[list[str], dict]:
-    """A set as people have it, and settings that may fit it; now and then an image too many or too few."""
+    """Draw a set as people have it, now and then with an image too many or too few, and settings that may fit it."""
     splits = draw(st.sampled_from([
         ("train", "val"), ("Train", "valid", "test"), ("training", "validation"), ("train", "dev"), ("trn", "test"), (),
         ("train", "val", "val2"), ("TRAIN", "Val", "train_extra"), ("train",),
@@ -515,9 +523,9 @@ def sets(draw) -> tuple[list[str], dict]:
     count = draw(st.integers(1, 4))
     images = [
         "/".join(part for part in (*layout.format(split=split, side=side).split("/"), folder) if part.strip("_"))
-        + f"/{place * shift + number}{suffix}.png"
+        + f"/{position * shift + number}{suffix}.png"
         for shift in [draw(st.sampled_from([10, 10, 0]))]
-        for place, split in enumerate(splits or [""])
+        for position, split in enumerate(splits or [""])
         for side, suffix in zip(sides, suffixes, strict=False)
         for folder in below
         for number in range(count)
@@ -537,23 +545,23 @@ TREES = st.tuples(st.lists(NAMES, max_size=12), SETTINGS)
 
 def outcome(images: list[str], chosen: dict):
     try:
-        return arrange(SOURCE, images, **chosen)
+        return arranged(images, **chosen)
     except UserError as error:
         return str(error)
 
 
 def check_properties(images: list[str], chosen: dict) -> bool:
-    """Whether the images are arranged; nothing is lost, doubled or in two splits, whatever their order."""
+    """Return whether the images are arranged; check that none is lost, doubled or in two splits, in any order."""
     found, again = (outcome(order, chosen) for order in (images, random.Random(0).sample(images, len(images))))
     assert found == again
     if isinstance(found, str):
         return False
-    assert found.places.keys() | found.left_out.keys() == set(images)
-    assert not found.places.keys() & found.left_out.keys()
-    assert len({fold(place) for place in found.places.values()}) == len(found.places)
+    assert found.destinations.keys() | found.left_out.keys() == set(images)
+    assert not found.destinations.keys() & found.left_out.keys()
+    assert len({fold(destination) for destination in found.destinations.values()}) == len(found.destinations)
     splits = defaultdict(set)
-    for place in found.places.values():
-        split, *side, pair_id = place.split("/")
+    for destination in found.destinations.values():
+        split, *side, pair_id = destination.split("/")
         assert split in ("train", "val", "test")
         assert side == [] if chosen["form"] != "folders" else side in (["inputs"], ["targets"])
         assert not pair_id.startswith(".")
@@ -579,6 +587,6 @@ def test_no_set_loses_an_image(case):
 @given(SETS)
 def test_what_is_proposed_is_read_as_it_says(case):
     images, chosen = case
-    found = propose(SOURCE, images, **chosen)
+    found = proposed(images, **chosen)
     changed = {**chosen, **{key: value for section in found.changes.values() for key, value in section.items()}}
     assert check_properties(images, changed) == (found.arrangement is not None)

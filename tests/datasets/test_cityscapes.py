@@ -2,21 +2,21 @@ import json
 
 import numpy as np
 import pytest
-from sources import LIMITS, PASSWORD, USERNAME, cityscapes_files, cityscapes_site, frames, zipped
+from sources import LIMITS, PASSWORD, SHIPPED, USERNAME, cityscapes_files, cityscapes_site, frames, zipped
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, read_ids, read_rgb, resize_labels, resize_photo
-from pix2street.datasets.cityscapes import fetch
+from pix2street.datasets.cityscapes import fetch as fetch_cityscapes
 
-SETTINGS = {
-    "limits": LIMITS, "height_px": 32, "width_px": 32, "train_pairs": 12, "val_pairs": 4, "site": "http://127.0.0.1:9",
-}  # fmt: skip
+SETTINGS = SHIPPED.cityscapes.model_copy(
+    update={"height_px": 32, "width_px": 32, "train_pairs": 12, "val_pairs": 4, "site": "http://127.0.0.1:9"}
+)
 
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch, tmp_path):
-    """No credentials, no cache: nothing of this machine's user."""
+    """Hide the credentials and the cache of this machine's user."""
     for name in ("CITYSCAPES_USERNAME", "CITYSCAPES_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
@@ -50,28 +50,32 @@ def store(source, form: str, changes: dict[str, bytes | None] | None = None) -> 
                 (source / name).write_bytes(content)
 
 
+def fetch(out, source, **changes):
+    return fetch_cityscapes(out, source, LIMITS, SETTINGS.model_copy(update=changes))
+
+
 def refusal(source, out, **changes) -> str:
     with pytest.raises(UserError) as refused:
-        fetch(out, path=source, **{**SETTINGS, **changes})
+        fetch(out, source, **changes)
     return str(refused.value)
 
 
 @pytest.mark.parametrize("form", ["archives", "tree"])
 def test_frames_are_exact(source, out, form):
     store(source, form)
-    dataset = fetch(out, path=source, **SETTINGS)
+    dataset = fetch(out, source)
     assert dataset.classes == cityscapes_classes()
     assert (dataset.input_from, dataset.label_pixels) == ("file", "ids")
     for split, pair_id, photo, ids in frames(12, 4):
-        place = out / split
-        assert (read_ids(place / "inputs" / f"{pair_id}.png") == resize_labels(ids, 32, 32)).all()
-        assert (read_rgb(place / "targets" / f"{pair_id}.png") == resize_photo(photo, 32, 32)).all()
+        subset = out / split
+        assert (read_ids(subset / "inputs" / f"{pair_id}.png") == resize_labels(ids, 32, 32)).all()
+        assert (read_rgb(subset / "targets" / f"{pair_id}.png") == resize_photo(photo, 32, 32)).all()
     assert sum(path.suffix == ".png" for path in out.rglob("*")) == 2 * 16
 
 
 def test_every_file_of_the_archives_is_accounted_for(source, out, capsys):
     store(source, "archives")
-    fetch(out, path=source, **SETTINGS)
+    fetch(out, source)
     labels, photos = "gtFine_trainvaltest.zip", "leftImg8bit_trainvaltest.zip"
     assert (out / "left_out.csv").read_text().splitlines() == [
         "source,reason,files",
@@ -87,14 +91,14 @@ def test_every_file_of_the_archives_is_accounted_for(source, out, capsys):
     assert "68 files found: 32 in 16 pairs, 36 left out (34 x" in capsys.readouterr().out
 
 
-def test_archive_and_tree_give_equal_bytes_whatever_the_order_of_names(source, out, tmp_path):
+def test_archive_and_tree_give_equal_bytes_in_any_order_of_names(source, out, tmp_path):
     store(source, "tree")
     (tmp_path / "zips").mkdir()
     for part, files in cityscapes_files().items():
         (tmp_path / "zips" / f"{part}_trainvaltest.zip").write_bytes(zipped(dict(reversed(files.items()))))
-    fetch(out, path=source, **SETTINGS)
+    fetch(out, source)
     (tmp_path / "other").mkdir()
-    fetch(tmp_path / "other", path=tmp_path / "zips", **SETTINGS)
+    fetch(tmp_path / "other", tmp_path / "zips")
     files = [path.relative_to(out) for path in out.rglob("*.png")]
     assert len(files) == 2 * 16
     assert all((out / file).read_bytes() == (tmp_path / "other" / file).read_bytes() for file in files)
@@ -110,7 +114,7 @@ def test_a_part_of_the_set_is_refused_until_it_is_asked_for(source, out):
     message = refusal(source, out)
     assert "11 frames in train, expected 12" in message
     assert "download.cityscapes.train_pairs: 11" in message
-    fetch(out, path=source, **{**SETTINGS, "train_pairs": 11})
+    fetch(out, source, train_pairs=11)
 
 
 def test_a_frame_without_its_other_half_is_named(source, out):
@@ -140,8 +144,8 @@ def test_a_damaged_archive_is_named_by_its_frame(source, out):
     store(source, "archives")
     path = source / "leftImg8bit_trainvaltest.zip"
     data = bytearray(path.read_bytes())
-    place = data.index(b"aachen_000005_000019_leftImg8bit.png") + 500
-    data[place] ^= 255
+    offset = data.index(b"aachen_000005_000019_leftImg8bit.png") + 500
+    data[offset] ^= 255
     path.write_bytes(data)
     message = refusal(source, out)
     assert "aachen_000005_000019" in message
@@ -167,13 +171,13 @@ def test_an_official_login_fetches_into_the_cache_once(source, out, tmp_path, mo
     monkeypatch.setenv("CITYSCAPES_USERNAME", USERNAME)
     monkeypatch.setenv("CITYSCAPES_PASSWORD", PASSWORD)
     with cityscapes_site(break_after=break_after) as (url, site):
-        fetch(out, path=source, **{**SETTINGS, "site": url})
+        fetch(out, source, site=url)
     assert site.asked[:4] == ["GET /login", "POST /login", "GET /downloads/", "GET /md5-sum/"]
     assert (site.asked.count("GET /file-handling/") == 2) == (break_after is None)
     cached = {path.name: path.read_bytes() for path in (tmp_path / "cache/cityscapes").glob("*.zip")}
     assert cached == site.archives
     (tmp_path / "again").mkdir()
-    fetch(tmp_path / "again", path=source, **SETTINGS)
+    fetch(tmp_path / "again", source)
 
 
 def test_credentials_stored_by_csdownload_are_used_if_nobody_else_may_read_them(source, out, tmp_path):
@@ -186,7 +190,7 @@ def test_credentials_stored_by_csdownload_are_used_if_nobody_else_may_read_them(
         assert f"{stored}: others may read this password; run chmod 600 on it" in message
         assert PASSWORD not in message
         stored.chmod(0o600)
-        fetch(out, path=source, **{**SETTINGS, "site": f"{url}/"})
+        fetch(out, source, site=f"{url}/")
     (tmp_path / "cache").rename(tmp_path / "gone")
     stored.write_text(f'{{"password": "{PASSWORD}"')
     message = refusal(source, out)

@@ -1,4 +1,4 @@
-"""What every data set must do, whatever its source; a new one needs a small edition in `tests/sources.py`, no more."""
+"""The duties of every data set; a new one needs a small edition in `tests/sources.py`, no more."""
 
 import typing
 
@@ -7,14 +7,14 @@ from sources import small_download
 
 from pix2street.core.pairs import SPLITS, Dataset, read_manifest, read_pairs
 from pix2street.datasets import DATASETS
-from pix2street.params import Download
+from pix2street.settings.download import Download
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs
 
 
 @pytest.fixture(scope="module", params=DATASETS)
 def fetched(request, tmp_path_factory):
-    """A data set's name and the two folders of two calls."""
+    """Return a data set's name and the two folders that two calls have filled."""
     root = tmp_path_factory.mktemp(request.param)
     folders = [root / "first", root / "second"]
     with pytest.MonkeyPatch.context() as patch:
@@ -23,7 +23,7 @@ def fetched(request, tmp_path_factory):
         with small_download(request.param, root / "source") as settings:
             for folder in folders:
                 folder.mkdir()
-                download(settings.dataset, settings.settings(root), folder)
+                download(settings, root, folder)
     return request.param, *folders
 
 
@@ -41,13 +41,13 @@ def test_it_names_itself_and_says_what_it_is(fetched):
     assert bool(dataset.archives) == (folder.parent / "cache").exists()
 
 
-def test_pairs_stand_in_splits_and_each_pair_id_once(fetched):
+def test_pairs_are_in_splits_and_each_pair_id_is_unique(fetched):
     _, folder, _ = fetched
     apart = Dataset.read(folder).input_from == "file"
     images = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv")]
-    places = [path.relative_to(folder).parts for path in images]
-    assert {len(place) for place in places} == {3 if apart else 2}
-    assert {"train", "val"} <= {place[0] for place in places} <= set(SPLITS)
+    parts = [path.relative_to(folder).parts for path in images]
+    assert {len(names) for names in parts} == {3 if apart else 2}
+    assert {"train", "val"} <= {names[0] for names in parts} <= set(SPLITS)
     assert len({path.stem for path in images}) == len(images) / (2 if apart else 1) == 16
 
 

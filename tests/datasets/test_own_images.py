@@ -1,4 +1,4 @@
-"""What becomes of the files that people have beside and instead of images."""
+"""The files that people have beside and instead of images: listed, refused or read by their content."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sources import LIMITS
+from sources import LIMITS, own_and_paired
 
 from pix2street.core.accounting import settle
 from pix2street.core.errors import UserError
@@ -19,10 +19,7 @@ from pix2street.core.pairs import read_left_out, read_manifest, read_pairs
 from pix2street.datasets.colorization import fetch
 from pix2street.steps.split import split_pairs
 
-SETTINGS = {
-    "limits": LIMITS, "title": "Mine", "licence": "own", "home_page": "", "group_pattern": None,
-    "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
-}  # fmt: skip
+OWN, _ = own_and_paired(title="Mine", split_shares={"train": 0.75, "val": 0.25, "test": 0.0})
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
@@ -41,9 +38,9 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def fetched(source: Path, folder: Path) -> list[dict]:
-    """What is listed as left out once the photos of `source` are in `folder`."""
+    """Fetch the photos of `source` into `folder`, and return the rows of what is left out."""
     folder.mkdir()
-    fetch(folder, path=source, **SETTINGS).write(folder)
+    fetch(folder, source, LIMITS, OWN).write(folder)
     if not (folder / "left_out.csv").exists():
         return []
     with (folder / "left_out.csv").open(newline="", encoding="utf-8") as file:
@@ -139,9 +136,9 @@ def test_a_source_without_images_says_what_is_there(tmp_path, files, said):
 
 
 def test_a_file_in_neither_or_both_would_be_found(tmp_path):
-    for places, left_out in (({"a": "train/a"}, {}), ({"a": "train/a", "b": "train/b"}, {"b": "hidden"})):
+    for destinations, left_out in (({"a": "train/a"}, {}), ({"a": "train/a", "b": "train/b"}, {"b": "hidden"})):
         with pytest.raises(RuntimeError, match=r"not accounted for: \['b'\]"):
-            settle(tmp_path, tmp_path, ["a", "b"], places, left_out)
+            settle(tmp_path, tmp_path, ["a", "b"], destinations, left_out)
 
 
 WORDS = [
@@ -167,26 +164,26 @@ LITTER = [".DS_Store", "Thumbs.db", "._a.png", ".hidden", "desktop.ini", "a.png~
 
 
 def generated(rng: random.Random) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Files and links by name, of any kind and anywhere."""
+    """Return random files and links of all kinds, by name."""
     files, links = {}, {}
     for index in range(rng.randrange(3, 25)):
-        folders = rng.choices(["x", "ü", "@eaDir", ".git", "__MACOSX", "a.png"], k=rng.randrange(3))
-        place = "".join(f"{rng.choice(['train', 'val'])}/{folder}/" for folder in folders[:1]) or "train/"
+        names = rng.choices(["x", "ü", "@eaDir", ".git", "__MACOSX", "a.png"], k=rng.randrange(3))
+        folder = "".join(f"{rng.choice(['train', 'val'])}/{name}/" for name in names[:1]) or "train/"
         word = rng.choice(WORDS)
         match rng.randrange(7):
             case 0:
-                files[place + rng.choice(LITTER)] = b"l"
-                files[f"{place}two\nlines{index}.txt"] = b"t"
+                files[folder + rng.choice(LITTER)] = b"l"
+                files[f"{folder}two\nlines{index}.txt"] = b"t"
             case 1:
-                files[f"{place}{word}{index}{rng.choice(['.txt', '.heic', '', '.zip', '.JSON'])}"] = rng.choice(
+                files[f"{folder}{word}{index}{rng.choice(['.txt', '.heic', '', '.zip', '.JSON'])}"] = rng.choice(
                     [b"", b"t", HEIC]
                 )
             case 2:
-                links[f"{place}{word}{index}.png"] = "nowhere"
+                links[f"{folder}{word}{index}.png"] = "nowhere"
             case 3:
-                links[f"{place}link{index}"] = rng.choice([".", "..", f"link{index}"])
+                links[f"{folder}link{index}"] = rng.choice([".", "..", f"link{index}"])
             case _:
-                files[f"{place}{word}{index}{rng.choice(['.png', '.PNG', '.jfif', ''])}"] = photo(index)
+                files[f"{folder}{word}{index}{rng.choice(['.png', '.PNG', '.jfif', ''])}"] = photo(index)
     return files, links
 
 

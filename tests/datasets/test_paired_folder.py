@@ -5,20 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sources import LIMITS
+from sources import LIMITS, own_and_paired
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes
-from pix2street.datasets.paired_folder import fetch
+from pix2street.datasets.paired_folder import fetch as fetch_pairs
 from pix2street.datasets.splits import divide_groups
 
-SETTINGS = {
-    "limits": LIMITS, "title": "Mine", "licence": "own", "home_page": "", "form": "right", "input_folder": "inputs",
-    "target_folder": "targets", "classes": "cityscapes", "label_pixels": "colors", "group_pattern": None,
-    "split_shares": {"train": 0.75, "val": 0.25, "test": 0.0}, "seed": 0,
-}  # fmt: skip
+SHARES = {"train": 0.75, "val": 0.25, "test": 0.0}
 APART = {"form": "folders", "input_folder": "labels", "target_folder": "photos", "label_pixels": "ids"}
 CLASSES = "id,name,red,green,blue,evaluated\n0,void,0,0,0,0\n7,road,128,64,128,1\n"
+
+
+def fetch(out: Path, path: Path, **changes):
+    return fetch_pairs(out, path, LIMITS, *own_and_paired(**{"title": "Mine", "split_shares": SHARES, **changes}))
 
 
 def image(index: int) -> bytes:
@@ -57,7 +57,7 @@ def images_in(folder: Path) -> dict[str, bytes]:
 def run(path, tmp_path, **changes):
     out = tmp_path / "out"
     out.mkdir()
-    return fetch(out, path=path, **{**SETTINGS, **changes}), images_in(out)
+    return fetch(out, path, **changes), images_in(out)
 
 
 def test_a_folder_keeps_its_splits_and_bytes(source, tmp_path, capsys):
@@ -81,7 +81,7 @@ def test_zip_and_tar_give_what_the_folder_gives(source, tmp_path):
     for name in ("a.zip", "a.tar.gz"):
         out = tmp_path / f"out_{name}"
         out.mkdir()
-        fetch(out, path=tmp_path / name, **SETTINGS)
+        fetch(out, tmp_path / name)
         assert images_in(out) == expected
 
 
@@ -114,7 +114,7 @@ def test_other_names_of_splits_and_names_around_the_pair_id_are_read_and_said(tm
     out = tmp_path / "refused"
     out.mkdir()
     with pytest.raises(UserError, match=r"id_pattern: '\^\(\.\+\?\)\(\?:_gtFine_labelIds\|_leftImg8bit\)\$'"):
-        fetch(out, path=tmp_path / "source", **{**SETTINGS, **APART})
+        fetch(out, tmp_path / "source", **APART)
     assert list(out.iterdir()) == []
     _, files = run(tmp_path / "source", tmp_path, **APART, id_pattern="^(.+?)(?:_gtFine_labelIds|_leftImg8bit)$")
     assert files == {
@@ -159,11 +159,11 @@ def test_a_bad_class_table_is_refused(source, tmp_path, text, message):
 def test_classes_of_one_colour_are_said(source, tmp_path, capsys):
     (source / "classes.csv").write_text(CLASSES + "8,street,128,64,128,1\n9,edge,0,0,0,0\n")
     (tmp_path / "out").mkdir()
-    fetch(tmp_path / "out", path=source, **{**SETTINGS, "classes": "classes.csv", "label_pixels": "ids"})
+    fetch(tmp_path / "out", source, classes="classes.csv", label_pixels="ids")
     said = [line for line in capsys.readouterr().out.splitlines() if "one colour" in line]
     assert len(said) == 1
     assert said[0].startswith(
-        "classes.csv: road and street have one colour: a generator can tell them apart with train"
+        "classes.csv: road and street have one colour: a generator can tell them apart only with train"
     )
     (tmp_path / "again").mkdir()
     run(source, tmp_path / "again", classes="ade20k")
@@ -175,7 +175,7 @@ def test_a_named_table_and_a_void_id(source, tmp_path):
     assert [(entry.id, entry.is_void) for entry in dataset.classes.entries[-2:]] == [(33, False), (255, True)]
     again = tmp_path / "again"
     again.mkdir()
-    voc = fetch(again, path=source, **{**SETTINGS, "classes": "pascal_voc"})
+    voc = fetch(again, source, classes="pascal_voc")
     assert [entry.id for entry in voc.classes.entries] == [*range(21), 255]
 
 
@@ -184,7 +184,7 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
         out = tmp_path / "refused"
         out.mkdir(exist_ok=True)
         with pytest.raises(UserError) as error:
-            fetch(out, path=path, **{**SETTINGS, **changes})
+            fetch(out, path, **changes)
         assert list(out.iterdir()) == []
         return str(error.value)
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
     assert "1 image is in no train/, val/ or test/:\n  'stray.png'" in message(source)
 
 
-def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path):
+def test_a_name_in_two_splits_begins_with_its_split(source, tmp_path):
     (source / "val/town_0.png").write_bytes(image(9))
     _, files = run(source, tmp_path)
     assert sorted(files) == [
@@ -218,12 +218,12 @@ def test_a_name_that_stands_in_two_splits_begins_with_its_split(source, tmp_path
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("place", ["{side}/{split}/{name}", "{split}/{side}/{name}", "{side}/{name}"])
-def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
+@pytest.mark.parametrize("layout", ["{side}/{split}/{name}", "{split}/{side}/{name}", "{side}/{name}"])
+def test_inputs_and_targets_in_parallel_folders(tmp_path, layout):
     for side, ending in (("labels", "png"), ("photos", "JPG")):
         for index in range(10):
             split = "train" if index < 7 else "val"
-            path = tmp_path / "source" / place.format(side=side, split=split, name=f"p{index}.{ending}")
+            path = tmp_path / "source" / layout.format(side=side, split=split, name=f"p{index}.{ending}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(image(index))
     dataset, files = run(tmp_path / "source", tmp_path, **APART)
@@ -235,7 +235,7 @@ def test_inputs_and_targets_in_parallel_folders(tmp_path, place):
         assert content == image(index)
         other = f"{split}/{'targets' if side == 'inputs' else 'inputs'}/p{index}.{'jpg' if side == 'inputs' else 'png'}"
         assert other in files
-    if "{split}" in place:
+    if "{split}" in layout:
         assert {name for name in files if name.startswith("val/inputs")} == {f"val/inputs/p{i}.png" for i in (7, 8, 9)}
 
 
@@ -253,11 +253,11 @@ def test_halves_keep_one_pair_id_where_one_of_them_is_missing(tmp_path):
 def test_names_are_kept_or_refused_before_anything_is_copied(source, tmp_path):
     for index, name in enumerate(("null", "NA", " x ", "007", "x" * 251)):
         (source / "train" / f"{name}.png").write_bytes(image(index))
-    fetch(tmp_path / "out", path=source, **SETTINGS)
+    fetch(tmp_path / "out", source)
     assert {"null.png", "NA.png", " x .png", "007.png", "x" * 251 + ".png"} < {*os.listdir(tmp_path / "out/train")}
     (source / "train" / os.fsdecode(b"stra\xdfe.png")).write_bytes(image(9))
     with pytest.raises(UserError, match=r"source: the name 'train/stra\\udcdfe' must be UTF-8, it is not; rename"):
-        fetch(tmp_path / "again", path=source, **SETTINGS)
+        fetch(tmp_path / "again", source)
     assert not (tmp_path / "again").exists()
 
 
@@ -265,4 +265,4 @@ def test_a_name_that_is_too_long_behind_its_split_is_refused(source, tmp_path):
     for split in ("train", "val"):
         (source / split / f"{'x' * 250}.png").write_bytes(image(9))
     with pytest.raises(UserError, match=r"must have at most 255 bytes with .png behind it, it has 260"):
-        fetch(tmp_path / "out", path=source, **SETTINGS)
+        fetch(tmp_path / "out", source)

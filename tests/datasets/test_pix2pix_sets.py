@@ -4,6 +4,7 @@ from web import serving
 
 from pix2street.core.errors import UserError
 from pix2street.datasets.pix2pix_sets import fetch
+from pix2street.settings.download import Pix2pixSets
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def run(tmp_path, name: str, archive: bytes, direction: str = "forth", asked: li
     out = tmp_path / direction
     out.mkdir()
     with serving(answer) as url:
-        return fetch(out, name=name, base_url=f"{url}/sets/", direction=direction, limits=LIMITS)
+        return fetch(out, name, LIMITS, Pix2pixSets(base_url=f"{url}/sets/", direction=direction))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_the_authors_numbers_become_unique(tmp_path):
 
 def test_a_missing_archive_is_one_message_with_every_way_out(tmp_path, cache):
     with serving(lambda request: request.send(404)) as url, pytest.raises(UserError) as refused:
-        fetch(tmp_path, name="maps", base_url=url, direction="forth", limits=LIMITS)
+        fetch(tmp_path, "maps", LIMITS, Pix2pixSets(base_url=url, direction="forth"))
     for expected in (
         f"{url}/maps.tar.gz: the server answers 404",
         f"maps.tar.gz (239 MB) is not there. Put it into {cache}/pix2pix",

@@ -1,4 +1,4 @@
-"""Any tree of files goes through doctor, download and split: every file is accounted for, or one message refuses it."""
+"""Any tree of files through doctor, download and split: each file is accounted for, or one message refuses the tree."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from pix2street.steps.split import split_pairs
 
 DOWNLOAD = parse_params(Path("params.yaml").read_text(encoding="utf-8"), "params.yaml").download
 EXAMPLES = int(os.environ.get("TREE_EXAMPLES", "60"))
-"""Raise it for a longer search."""
+"""The number of trees; more make the search longer."""
 
 
 def image(mode: str, kind: str, size: tuple[int, int] = (16, 8)) -> bytes:
@@ -44,7 +44,7 @@ FILES = st.lists(st.tuples(SPLITS, SIDES, NAMES, ENDINGS, CONTENTS), min_size=1,
 
 
 def regular(names: set[int], form: str, content: bytes) -> list[tuple]:
-    """Files of a tree that is read: both splits, one layout."""
+    """Return the files of a tree that can be read: both splits, one layout."""
     sides = ("inputs", "targets") if form == "folders" else ("",)
     splits = ("train", "val")
     return [(split, side, f"{split}{name}", ".png", content) for split in splits for name in names for side in sides]
@@ -89,11 +89,11 @@ def test_every_file_of_any_tree_is_accounted_for_or_the_tree_is_refused(tmp_path
         assert diagnosis.settings or diagnosis.problem
     assert {path: path.lstat().st_mtime_ns for path in work.rglob("*")} == before
     form = "folders" if any(side == "inputs" for _, side, *_ in files) else "right"
-    own, paired = DOWNLOAD.own_images.model_dump(), DOWNLOAD.paired_folder.model_dump()
-    asked = {**own, **paired, "path": work / "source", "limits": DOWNLOAD.limits, "form": form, "classes": "none"}
+    paired = DOWNLOAD.paired_folder.model_copy(update={"form": form, "classes": "none"})
+    asked = DOWNLOAD.model_copy(update={"dataset": "paired_folder", "path": "source", "paired_folder": paired})
     (work / "downloaded").mkdir()
     try:
-        download("paired_folder", asked, work / "downloaded")
+        download(asked, work, work / "downloaded")
     except UserError:
         pass
     else:

@@ -1,17 +1,17 @@
 import keras
 import numpy as np
 import pytest
+from tiny_models import build_unet
 
 from pix2street.inference.in_use import as_inference, copy_weights, reseed, translate
 from pix2street.layers.in_use import Mode, in_use
-from pix2street.models.unet import build_unet
 
 PHOTOS = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype("float32")
 
 
 def moved(dropout_share: float) -> keras.Model:
     """A network whose every weight, norms' averages too, is away from its start."""
-    network = build_unet((32, 32, 3), 3, 4, 0, dropout_share)
+    network = build_unet((32, 32, 3), 3, 4, 0, dropout_share=dropout_share, product_side_px=0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.uniform(0.05, 0.3, weight.shape) for weight in network.get_weights()])
     return network
@@ -69,7 +69,7 @@ def test_dropout_is_a_function_of_the_key(generator):
 
 def test_translate_is_a_function_of_input_pair_id_and_seed(generator):
     inference = as_inference(generator, "batch", noise=True)
-    batches = [(PHOTOS[i : i + 1], None) for i in range(3)]
+    batches = [{"input": PHOTOS[i : i + 1]} for i in range(3)]
     forward = list(translate(inference, batches, ["a", "b", "c"], 0))
     backward = list(translate(inference, batches[::-1], ["c", "b", "a"], 0))[::-1]
     assert all((x == y).all() for x, y in zip(forward, backward, strict=True))

@@ -164,7 +164,9 @@ def test_the_page_in_a_real_browser(tmp_path, width_px):
 
 
 def test_results_of_no_evaluation_or_of_an_older_one_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"mine: no metrics.json there; the run was not evaluated"):
+    with pytest.raises(
+        UserError, match=r"mine: the run must be evaluated, its metrics.json is missing; run `dvc repro` there"
+    ):
         Result.read("mine", tmp_path, tmp_path)
     write_json(tmp_path / "metrics.json", {"generated": {}})
     with pytest.raises(UserError, match="mine: its metrics name no protocol; evaluate it again"):

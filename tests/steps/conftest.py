@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,9 +8,12 @@ import pytest
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import png_bytes
 from pix2street.core.pairs import Dataset
+from pix2street.params import read_params
+from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
 from pix2street.steps.report import render_report
 
+ROOT = Path(__file__).parents[2]
 NAMES = ["road", "car", "sky"]
 
 
@@ -35,20 +41,25 @@ PROTOCOL = {
 }
 
 
+def shipped_params() -> dict:
+    """The shipped parameters, of a short training on small pictures."""
+    params = read_params(ROOT / "params.yaml").model_dump(by_alias=True)
+    params["split"] |= {"height_px": 32, "width_px": 64}
+    params["train"]["run"]["epochs"] = 3
+    return params
+
+
 @pytest.fixture
-def values() -> dict:
+def evidence() -> Evidence:
     """Everything a report is made of, made up."""
     picture = png_bytes(np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8))
     captions = ["input", "target", "generated", "mean colour", "untrained"]
-    return {
-        "params": {
-            "split": {"height_px": 32, "width_px": 64},
-            "train": {"epochs": 3, "batch": 1, "l1_weight": 100.0, "disc_loss_weight": 1.0, "input_encoding": "color"},
-        },
-        "dataset": Dataset(
+    return Evidence(
+        params=shipped_params(),
+        dataset=Dataset(
             "d", "My <streets> & more", "labels to photo", "own", "", "right", None, cityscapes_classes()
         ),
-        "verdict": {
+        verdict={
             "success": True,
             "pairs": {"train": 40, "val": 8},
             "files": {"checked": 48, "passed": 48, "failed": 0},
@@ -61,7 +72,7 @@ def values() -> dict:
                  "observed": None, "checked": 48, "offending": [], "waived_pairs": []},
             ],
         },
-        "history": pd.DataFrame({
+        history=pd.DataFrame({
             "epoch": [1, 2, 3], "gen_total": [40.0, 30, 25], "gen_gan": [0.8, 1.1, 1.2], "gen_l1": [0.4, 0.3, 0.25],
             "disc_real": [0.6, 0.5, 0.45], "disc_generated": [0.6, 0.5, 0.4], "disc_total": [1.2, 1.0, 0.85],
             "disc_real_accuracy": [0.5, 0.7, 0.8], "disc_generated_accuracy": [0.5, 0.8, 0.9],
@@ -69,32 +80,32 @@ def values() -> dict:
             "diversity": [0.0, 0.3, 0.8], "sensitivity": [0.0, 0.3, 0.8], "saturated_share": [0.0, 0.3, 0.1],
             "checkerboard": [15.0, 12.0, 11.0],
         }),
-        "sheets": {1: picture, 3: picture},
-        "metrics": {
+        sheets={1: picture, 3: picture},
+        metrics={
             "split": "val", "pairs": 8,
             "judge": {"split": "val", "images": 8, "pixel_accuracy": 0.9, "class_accuracy": 0.8, "mean_iou": 0.6},
             "protocol": PROTOCOL, "floor": {"images": 4, "frechet_segmenter": 0.125},
             "generated": score(0.456), "ceiling": score(0.6),
             "baselines": {"mean_color": score(0.2), "untrained": score(0.05)},
         },
-        "class_iou": pd.DataFrame({
+        class_iou=pd.DataFrame({
             "class": [*NAMES, "train"], "generated": [0.4, 0.5, 0.46, None], "ceiling": [0.6, 0.7, 0.5, None],
             "mean_color": [0.1, 0.2, 0.3, None], "untrained": [0.0, 0.1, 0.05, None],
         }),
-        "confusion": pd.DataFrame({
+        confusion=pd.DataFrame({
             "truth": ["road", "road", "void", "void"], "judged": ["road", "void", "road", "void"],
             "generated": [9, 1, 2, 0], "ceiling": [10, 0, 1, 1],
         }),
-        "extremes": {
+        extremes={
             "best": [Example("good", dict.fromkeys(["input", "target"], picture), "mean IoU 0.789")], "worst": [],
         },
-        "examples": [Example(f"pair_{i}", dict.fromkeys(captions, picture)) for i in range(2)],
-        "versions": {"python": "3.11.7", "keras": "3.15.1"},
-    }  # fmt: skip
+        examples=[Example(f"pair_{i}", dict.fromkeys(captions, picture)) for i in range(2)],
+        versions={"python": "3.11.7", "keras": "3.15.1"},
+    )  # fmt: skip
 
 
 @pytest.fixture
-def classless(values) -> dict:
+def classless(evidence) -> Evidence:
     """The same for a data set without classes."""
     plain = {"images": 8, "l1": 0.123}
     protocol = {name: PROTOCOL[name] for name in ("shared", "intervals", "pixels")}
@@ -102,9 +113,9 @@ def classless(values) -> dict:
                "baselines": {"untrained": {"images": 8, "l1": 0.5}}}  # fmt: skip
     own = Dataset("d", "My <streets> & more", "grey to colour", "own", "", "grey", None, None)
     empty = {"class_iou": pd.DataFrame({"class": []}), "confusion": pd.DataFrame({"truth": [], "judged": []})}
-    return {**values, "dataset": own, "metrics": metrics, **empty}
+    return replace(evidence, dataset=own, metrics=metrics, **empty)
 
 
 @pytest.fixture
-def page(values) -> str:
-    return render_report(**values)[0]
+def page(evidence) -> str:
+    return render_report(evidence)[0]

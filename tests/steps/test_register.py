@@ -23,8 +23,12 @@ METRICS = {"generated": GENERATED, "judge": {"mean_iou": 0.5}, "protocol": {"pix
 CLASSLESS = {"generated": {"images": 80, "l1": 0.25}, "judge": None, "protocol": {}}
 
 
-def decided(metrics=METRICS, max_=(), min_=(), min_of_ceiling=()):
-    return decide(metrics, "aa", dict(max_), dict(min_), dict(min_of_ceiling))
+SHIPPED = read_params(ROOT / "params.yaml").register_
+
+
+def decided(metrics=METRICS, **limits):
+    none = {"max": {}, "min": {}, "min_of_ceiling": {}}
+    return decide(metrics, "aa", SHIPPED.model_copy(update={**none, **limits}))
 
 
 def one(**limits):
@@ -37,15 +41,15 @@ def one(**limits):
 @pytest.mark.parametrize(
     ("limits", "value", "passed"),
     [
-        ({"max_": {"l1": 0.25}}, 0.25, True),
-        ({"max_": {"l1": 0.2499999}}, 0.25, False),
-        ({"min_": {"class_accuracy": 0.5}}, 0.5, True),
-        ({"min_": {"class_accuracy": 0.5000001}}, 0.5, False),
+        ({"max": {"l1": 0.25}}, 0.25, True),
+        ({"max": {"l1": 0.2499999}}, 0.25, False),
+        ({"min": {"class_accuracy": 0.5}}, 0.5, True),
+        ({"min": {"class_accuracy": 0.5000001}}, 0.5, False),
         ({"min_of_ceiling": {"mean_iou": 0.75}}, 0.75, True),
         ({"min_of_ceiling": {"mean_iou": 0.7500001}}, 0.75, False),
-        ({"max_": {"fid_tf_val80": 100.0}}, 90.0, True),
-        ({"min_": {"iou.traffic light": 0.1}}, 0.125, True),
-        ({"min_": {"mean_iou_interval.low": 0.3}}, 0.25, False),
+        ({"max": {"fid_tf_val80": 100.0}}, 90.0, True),
+        ({"min": {"iou.traffic light": 0.1}}, 0.125, True),
+        ({"min": {"mean_iou_interval.low": 0.3}}, 0.25, False),
     ],
 )
 def test_a_value_at_its_limit_passes_and_beyond_it_fails(limits, value, passed):
@@ -56,12 +60,12 @@ def test_a_value_at_its_limit_passes_and_beyond_it_fails(limits, value, passed):
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        ({"max_": {"fid_tf_val500": 100.0}}, "not measured; set evaluate.fid (there are fid_tf_val80)"),
-        ({"max_": {"kid_clean_val80": 1.0}}, "not measured; set evaluate.fid (there are fid_tf_val80)"),
-        ({"max_": {"L1": 1.0}}, "no score of this name; there are images, l1, mean_iou, class_accuracy, fid_tf_val80"),
-        ({"min_": {"psnr": 1.0}}, "has no value in these photos"),
-        ({"min_": {"iou.train": 0.1}}, "has no value in these photos"),
-        ({"min_": {"iou.tram": 0.1}}, "no class or part of this name; iou has traffic light, train"),
+        ({"max": {"fid_tf_val500": 100.0}}, "not measured; set evaluate.fid (there are fid_tf_val80)"),
+        ({"max": {"kid_clean_val80": 1.0}}, "not measured; set evaluate.fid (there are fid_tf_val80)"),
+        ({"max": {"L1": 1.0}}, "no score of this name; there are images, l1, mean_iou, class_accuracy, fid_tf_val80"),
+        ({"min": {"psnr": 1.0}}, "has no value in these photos"),
+        ({"min": {"iou.train": 0.1}}, "has no value in these photos"),
+        ({"min": {"iou.tram": 0.1}}, "no class or part of this name; iou has traffic light, train"),
         ({"min_of_ceiling": {"class_accuracy": 0.1}}, "has no share of the ceiling"),
         ({"min_of_ceiling": {"fid": 0.1}}, "no score of this name; there are mean_iou"),
     ],
@@ -72,7 +76,7 @@ def test_a_limit_without_a_value_fails_and_says_why(limits, why):
 
 
 def test_one_failed_limit_of_many_refuses_the_model():
-    decision = decided(max_={"l1": 0.3, "fid_tf_val80": 50.0}, min_of_ceiling={"mean_iou": 0.8})
+    decision = decided(max={"l1": 0.3, "fid_tf_val80": 50.0}, min_of_ceiling={"mean_iou": 0.8})
     assert not decision["accepted"]
     assert failures_of(decision) == [
         "register.max.fid_tf_val80: 90, must be at most 50",
@@ -84,16 +88,16 @@ def test_one_failed_limit_of_many_refuses_the_model():
 
 
 def test_what_a_judge_sees_does_not_apply_to_a_set_without_classes():
-    judged = {"min_": {"mean_iou": 0.3, "iou.car": 0.3}, "min_of_ceiling": {"mean_iou": 0.7}}
-    decision = decided(CLASSLESS, {"l1": 0.3, "frechet_segmenter": 2.0}, **judged)
+    judged = {"min": {"mean_iou": 0.3, "iou.car": 0.3}, "min_of_ceiling": {"mean_iou": 0.7}}
+    decision = decided(CLASSLESS, max={"l1": 0.3, "frechet_segmenter": 2.0}, **judged)
     assert decision["accepted"]
     assert [limit["passed"] for limit in decision["limits"]] == [True, None, None, None, None]
     assert as_text(decision).count("does not apply: the data set has no classes") == 4
 
 
 def test_other_limits_do_apply_to_a_set_without_classes():
-    assert not decided(CLASSLESS, {"l1": 0.2})["accepted"]
-    decision = decided(CLASSLESS, {"fid_tf_val80": 100.0}, {"mean_iuo": 0.3})
+    assert not decided(CLASSLESS, max={"l1": 0.2})["accepted"]
+    decision = decided(CLASSLESS, max={"fid_tf_val80": 100.0}, min={"mean_iuo": 0.3})
     assert [limit["passed"] for limit in decision["limits"]] == [False, False]
 
 
@@ -104,17 +108,16 @@ def test_a_gate_that_holds_nothing_says_so():
 
 
 def test_the_decision_names_what_was_measured_and_how(tmp_path):
-    decision = decided(max_={"l1": 0.25})
+    decision = decided(max={"l1": 0.25})
     assert decision["weights_sha256"] == "aa"
     assert decision["protocol"] != decided({**METRICS, "protocol": {"pixels": {"version": 2}}})["protocol"]
     write_json(tmp_path / "decision.json", decision)
 
 
 def test_the_shipped_limits_accept_the_shipped_run_and_refuse_what_costs_nothing():
-    limits = read_params(ROOT / "params.yaml").register_
     metrics = json.loads((ROOT / "reports/evaluate/metrics.json").read_text())
     verdicts = {
-        name: decide({**metrics, "generated": scores}, "aa", limits.max, limits.min, limits.min_of_ceiling)["accepted"]
+        name: decide({**metrics, "generated": scores}, "aa", SHIPPED)["accepted"]
         for name, scores in {"generated": metrics["generated"], **metrics["baselines"]}.items()
     }
     assert verdicts == {"generated": True, "mean_color": False, "untrained": False}

@@ -1,6 +1,5 @@
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, look_at
@@ -9,11 +8,9 @@ from ruamel.yaml import YAML
 from pix2street.reporting.model_card import as_model_card
 from pix2street.steps.report import render_report
 
-ROOT = Path(__file__).parents[2]
 
-
-def test_equal_values_give_equal_bytes(values, page):
-    assert render_report(**values)[0] == page
+def test_equal_values_give_equal_bytes(evidence, page):
+    assert render_report(evidence)[0] == page
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
@@ -27,8 +24,8 @@ def test_what_a_data_set_says_of_itself_is_escaped(page):
     assert "<streets>" not in page
 
 
-def test_numbers_are_those_of_the_metrics(values):
-    for text in render_report(**values):
+def test_numbers_are_those_of_the_metrics(evidence):
+    for text in render_report(evidence):
         for expected in (
             "0.456",
             "0.600",
@@ -44,8 +41,8 @@ def test_numbers_are_those_of_the_metrics(values):
             assert expected in text
 
 
-def test_the_verdict_names_the_last_epochs_faults(values):
-    for text in render_report(**values):
+def test_the_verdict_names_the_last_epochs_faults(evidence):
+    for text in render_report(evidence):
         assert "Up-sampling leaves a checkerboard (checkerboard 11.00)." in text
         assert "hardly depends on the input" not in text
 
@@ -62,111 +59,105 @@ def test_the_protocol_the_judge_and_the_best_are_shown(page):
 def test_published_results_stand_apart_with_what_differs(page, classless):
     assert "published results for Cityscapes" in page
     assert "data cityscapes val, 500 photos (here synthetic_streets val, 8 photos)" in page
-    assert "published results" not in render_report(**classless)[0]
+    assert "published results" not in render_report(classless)[0]
 
 
-def test_few_images_are_said_to_bias_an_fid(values):
+def test_few_images_are_said_to_bias_an_fid(evidence):
     distances = {"fid_tf_val8": 123.4, "kid_tf_val8": 0.0625, "kid_tf_val8_std": 0.0005}
-    metrics = {**values["metrics"], "generated": {**values["metrics"]["generated"], **distances}}
-    for text in render_report(**{**values, "metrics": metrics}):
+    metrics = {**evidence.metrics, "generated": {**evidence.metrics["generated"], **distances}}
+    for text in render_report(replace(evidence, metrics=metrics)):
         assert "FID, tf resizing, 8 of val" in text
         assert "123.400" in text
         assert "± 0.0005" in text
         assert "0.062" in text
         assert "Over 8 images, fewer than Inception" in text
     many = {"fid_tf_val2975": 50.0}
-    metrics["generated"] = {**values["metrics"]["generated"], **many}
-    assert "fewer than Inception" not in render_report(**{**values, "metrics": metrics})[0]
+    metrics["generated"] = {**evidence.metrics["generated"], **many}
+    assert "fewer than Inception" not in render_report(replace(evidence, metrics=metrics))[0]
 
 
 @pytest.mark.parametrize(
     "missing", [["ceiling"], ["floor"], ["protocol"], ["judge"], ["ceiling", "floor", "protocol", "judge"]]
 )
-def test_metrics_that_are_missing_are_left_out(values, missing):
-    metrics = {key: value for key, value in values["metrics"].items() if key not in missing}
-    page, summary = render_report(**{**values, "metrics": metrics, "extremes": {}})
+def test_metrics_that_are_missing_are_left_out(evidence, missing):
+    metrics = {key: value for key, value in evidence.metrics.items() if key not in missing}
+    page, summary = render_report(replace(evidence, metrics=metrics, extremes={}))
     assert "0.456" in page
     assert "0.456" in summary
 
 
 @pytest.mark.parametrize("score", ["mean_iou", "l1", "pixel_accuracy", "mean_iou_interval", "absent_classes", "psnr"])
-def test_a_score_that_is_missing_is_left_out(values, score):
-    generated = {key: value for key, value in values["metrics"]["generated"].items() if key != score}
-    metrics = {**values["metrics"], "generated": generated, "baselines": {}}
-    assert "Scores" in render_report(**{**values, "metrics": metrics})[0]
+def test_a_score_that_is_missing_is_left_out(evidence, score):
+    generated = {key: value for key, value in evidence.metrics["generated"].items() if key != score}
+    metrics = {**evidence.metrics, "generated": generated, "baselines": {}}
+    assert "Scores" in render_report(replace(evidence, metrics=metrics))[0]
 
 
 def test_absent_classes_are_listed(page):
-    assert "out of the mean: train." in page
+    assert "left out of the mean: train." in page
 
 
 def test_a_set_without_classes_says_what_is_left_out(classless):
-    page, summary = render_report(**classless)
-    assert "This data set has no classes. What needs them is left out" in page
+    page, summary = render_report(classless)
+    assert "This data set has no classes. Everything that needs them is left out" in page
     assert "IoU by class" not in page
     assert "0.123" in page
     assert "0.123" in summary
-    assert "what needs a judge is left out" in summary
+    assert "everything that needs a judge is left out" in summary
 
 
-def test_a_waiver_is_seen(values):
-    page, summary = render_report(**values)
+def test_a_waiver_is_seen(evidence):
+    page, summary = render_report(evidence)
     assert "checks sharp" in page
     assert "1 checks on 48 files; waived: checks sharp." in summary
 
 
-def test_the_summary_fits_a_comment(values):
-    _, summary = render_report(**values)
+def test_the_summary_fits_a_comment(evidence):
+    _, summary = render_report(evidence)
     assert len(summary.splitlines()) < 40
     assert summary.startswith("## pix2street: My <streets> & more\n\nLabels to photo: 3 epochs on 40 pairs")
     assert "| mean IoU | 0.456 (0.436–0.486, 76%) | 0.600 (" in summary
     assert "**0.456 mean IoU of the generated photos (95 %: 0.436–0.486)**, 0.600 mean IoU of real photos" in summary
 
 
-def test_a_failed_check_is_seen(values):
-    check = {**values["verdict"]["checks"][0], "success": False, "waived": False, "offending": ["p1", "p2"]}
-    page, summary = render_report(**{**values, "verdict": {**values["verdict"], "success": False, "checks": [check]}})
+def test_a_failed_check_is_seen(evidence):
+    check = {**evidence.verdict["checks"][0], "success": False, "waived": False, "offending": ["p1", "p2"]}
+    page, summary = render_report(replace(evidence, verdict={**evidence.verdict, "success": False, "checks": [check]}))
     assert "Failed" in page
     assert "Validation failed" in summary
 
 
 @pytest.mark.parametrize("width_px", [500, 1200])
-@pytest.mark.parametrize("kind", ["values", "classless"])
+@pytest.mark.parametrize("kind", ["evidence", "classless"])
 def test_in_a_real_browser(request, tmp_path, kind, width_px):
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
-    page, _ = render_report(**request.getfixturevalue(kind))
+    page, _ = render_report(request.getfixturevalue(kind))
     seen = look_at(page, tmp_path, width_px)
     assert seen["images"] == 2 * 5 + 2 + 2
     assert seen["broken"] == 0
-    assert seen["figures"] == (6 if kind == "values" else 2)
+    assert seen["figures"] == (4 + 8 if kind == "evidence" else 8)
     assert seen["overflow"] <= 0
     assert seen["requests"] == []
 
 
-def card(values: dict) -> str:
-    names = ("dataset", "verdict", "history", "metrics", "class_iou", "versions")
-    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    return as_model_card(params=params, **{name: values[name] for name in names})
-
-
-def test_the_model_card_says_what_was_measured_and_what_was_not(values):
-    text = card(values)
-    assert text == card(values)
+def test_the_model_card_says_what_was_measured_and_what_was_not(evidence):
+    text = as_model_card(evidence)
+    assert text == as_model_card(evidence)
     head = YAML(typ="safe").load(text.split("---\n")[1])
     assert head == {
         "library_name": "keras", "pipeline_tag": "image-to-image", "license": "other", "license_name": "own",
         "tags": ["pix2pix", "gan"], "datasets": ["d"],
     }  # fmt: skip
-    free = card({**values, "dataset": replace(values["dataset"], licence="Apache-2.0")})
+    free = as_model_card(replace(evidence, dataset=replace(evidence.dataset, licence="Apache-2.0")))
     assert YAML(typ="safe").load(free.split("---\n")[1])["license"] == "apache-2.0"
     assert "# Labels to photo: pix2pix trained on My <streets> & more" in text
     assert "Mean IoU 0.456, 76% of what the judge sees in real photos" in text
     assert "| mean IoU (0 to 1) | 0.456 (0.436–0.486, 76%) | 0.600 (" in text
     assert "| train | – | – | – | – |" in text
-    assert "In no pair of the split, so without a value: train." in text
-    assert "let pass all the same: sharp." in text
-    assert "licence: own. Its terms hold for what is made of it" in text
+    assert "These classes are in no pair of the split and have no value: train." in text
+    assert "these were let pass although they failed: sharp." in text
+    assert "licence: own. Its terms hold for everything that is made from it" in text
     assert "FID: `evaluate.fid` is off." in text
     sections = ["Model details", "Intended use", "Factors", "Training and evaluation data", "Metrics"]
     sections += ["Quantitative analyses", "What was not measured", "Ethical considerations and caveats"]
@@ -176,20 +167,20 @@ def test_the_model_card_says_what_was_measured_and_what_was_not(values):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_the_model_card_says_where_mean_colours_are_ahead_and_that_drawn_photos_are_drawn(values):
-    level = {**values["metrics"], "baselines": {"mean_color": values["metrics"]["generated"]}}
-    text = card({**values, "metrics": level})
+def test_the_model_card_says_where_mean_colours_are_ahead_and_that_drawn_photos_are_drawn(evidence):
+    level = {**evidence.metrics, "baselines": {"mean_color": evidence.metrics["generated"]}}
+    text = as_model_card(replace(evidence, metrics=level))
     assert "mean colour does better" not in text
     assert "drawn by a program" not in text
     ahead = {**level, "baselines": {"mean_color": {**level["generated"], "l1": 0.001}}}
-    text = card({**values, "metrics": ahead, "dataset": replace(values["dataset"], name="synthetic_streets")})
+    text = as_model_card(replace(evidence, metrics=ahead, dataset=replace(evidence.dataset, name="synthetic_streets")))
     assert "**Filling every class with its mean colour does better in L1**" in text
     assert "drawn by a program" in text
     assert "number plates" not in text
 
 
 def test_the_model_card_of_a_set_without_classes_judges_nothing(classless):
-    text = card(classless)
-    assert "nothing was judged by what can be seen" in text
+    text = as_model_card(classless)
+    assert "no judge looked at the photos" in text
     assert "IoU" not in text
     assert "None" not in text

@@ -11,7 +11,7 @@ from PIL import Image
 from pix2street.core.errors import UserError
 from pix2street.core.images import luma, read_photo, read_stored
 from pix2street.core.pairs import Dataset, read_manifest
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 from pix2street.steps.split import split_pairs
 from pix2street.steps.validate import refuse_failures, validate_split

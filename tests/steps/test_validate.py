@@ -17,7 +17,7 @@ from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import EdgeSettings
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs, write_manifest
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 from pix2street.reporting.validation import render_validation
 from pix2street.steps.split import split_pairs

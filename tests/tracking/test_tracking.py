@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tiny_generator import tiny_card
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_json, write_text
@@ -19,7 +20,6 @@ from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
-from pix2street.models.unet import build_unet
 from pix2street.tracking import saved_view
 from pix2street.tracking import store as mlflow_store
 from pix2street.tracking.run import Run, deliver_all

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from keras import ops
 
-from pix2street.reporting.training_verdict import faults_of, verdict
-from pix2street.training.diagnostics import checkerboard, diagnose, discriminator_accuracy, diversity, saturated_share
+from pix2street.reporting.measures import FAULTS, MEASURES, faults_of
+from pix2street.training.diagnostics import checkerboard, diagnose, diversity, saturated_share
+from pix2street.training.loop import HOLDOUT_L1
 
 SIZE = 64
 RNG = np.random.default_rng(0)
@@ -92,35 +92,8 @@ def test_equal_targets_have_no_diversity_to_reach():
     assert diversity(TARGETS, np.ones_like(TARGETS)) == 0
 
 
-def test_accuracy_is_the_share_of_patches_told_right():
-    real, generated = (ops.convert_to_tensor([[2.0, -1.0], [0.5, 3.0]]), ops.convert_to_tensor([[-2.0, 1.0]]))
-    assert [float(share) for share in discriminator_accuracy(real, generated)] == [0.75, 0.5]
-
-
-GAME = {"gen_gan": 1.0, "disc_real": 0.5, "disc_generated": 0.5, "disc_real_accuracy": 0.8,
-        "disc_generated_accuracy": 0.7}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("terms", "expected"),
-    [
-        ((0.69, 0.69, 0.69), "Neither network has won ("),
-        ((2.0, 0.2, 0.2), "Neither network has won; the discriminator is ahead"),
-        ((0.2, 0.9, 0.9), "Neither network has won; the generator is ahead"),
-        ((6.0, 0.01, 0.02), "The discriminator has won"),
-        ((0.01, 0.7, 5.0), "The generator has won"),
-        ((3.0, 0.01, 0.6), "Neither network has won"),
-    ],
-)
-def test_the_sentence_follows_the_terms(terms, expected):
-    sentence = verdict({**GAME, **dict(zip(("gen_gan", "disc_real", "disc_generated"), terms, strict=True))})
-    assert sentence.startswith(expected)
-    assert f"gen_gan {terms[0]:.2f}" in sentence
-    assert "it tells 80% of real and 70% of generated patches" in sentence
-
-
-def test_faults_are_sentences_of_their_own():
-    text = verdict({**GAME, **row(constant)})
-    assert "Different inputs give nearly the same photo (diversity 0.00)." in text
-    assert "The photo hardly depends on the input (sensitivity 0.00)." in text
-    assert verdict({**GAME, **row(healthy)}).endswith("No fault was found in the photos.")
+def test_the_report_knows_every_measure():
+    names = [term.name for term in MEASURES]
+    assert [*row(healthy)] == [name for name in names if name != HOLDOUT_L1]
+    assert HOLDOUT_L1 in names
+    assert {*FAULTS} == {*row(healthy)}

@@ -1,27 +1,42 @@
 """Sources of paired images.
 
-To add one, write `datasets/<name>.py` with
+To add one, write `datasets/<name>.py` with a function `fetch` that takes a folder and the settings it needs, fills
+`folder/{train,val,test}/` as `Dataset.input_from` says, and returns the set's description of itself. Then add
 
-    fetch(folder, **settings) -> Dataset
-
-which fills `folder/{train,val,test}/` as `Dataset.input_from` says and returns what the set says of itself; then add a
-line to `DATASETS`, the name and its settings to `Download` in `params.py`, and a small edition to `tests/sources.py`:
-the shared tests in `tests/datasets/test_datasets.py` run on it unchanged.
+- a line to `DATASETS`, which hands each `fetch` its settings,
+- the name, and the settings as a section, to `Download` in `settings/download.py` and to `params.yaml`,
+- a small edition to `tests/sources.py`, on which the tests in `tests/datasets/test_datasets.py` run unchanged.
 """
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+from pix2street.core.pairs import Dataset
 from pix2street.datasets import cityscapes, colorization, paired_folder, pix2pix_sets, sketches, synthetic_streets
+from pix2street.settings.download import Download
 
-DATASETS = {
-    "synthetic_streets": synthetic_streets.fetch,
-    "cityscapes": cityscapes.fetch,
-    "facades": partial(pix2pix_sets.fetch, name="facades"),
-    "maps": partial(pix2pix_sets.fetch, name="maps"),
-    "night2day": partial(pix2pix_sets.fetch, name="night2day"),
-    "edges2shoes": partial(pix2pix_sets.fetch, name="edges2shoes"),
-    "edges2handbags": partial(pix2pix_sets.fetch, name="edges2handbags"),
-    "colorization": colorization.fetch,
-    "sketches": sketches.fetch,
-    "paired_folder": paired_folder.fetch,
+
+def _pix2pix_set(name: str, folder: Path, path: Path, download: Download) -> Dataset:
+    return pix2pix_sets.fetch(folder, name, download.limits, download.pix2pix_sets)
+
+
+DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
+    "synthetic_streets": lambda folder, path, download: synthetic_streets.fetch(folder, download.synthetic_streets),
+    "cityscapes": lambda folder, path, download: cityscapes.fetch(folder, path, download.limits, download.cityscapes),
+    "facades": partial(_pix2pix_set, "facades"),
+    "maps": partial(_pix2pix_set, "maps"),
+    "night2day": partial(_pix2pix_set, "night2day"),
+    "edges2shoes": partial(_pix2pix_set, "edges2shoes"),
+    "edges2handbags": partial(_pix2pix_set, "edges2handbags"),
+    "colorization": lambda folder, path, download: colorization.fetch(
+        folder, path, download.limits, download.own_images
+    ),
+    "sketches": lambda folder, path, download: sketches.fetch(
+        folder, path, download.limits, download.own_images, download.sketches
+    ),
+    "paired_folder": lambda folder, path, download: paired_folder.fetch(
+        folder, path, download.limits, download.own_images, download.paired_folder
+    ),
 }
+"""The data sets by name: `DATASETS[name](folder, path, download)` fills the folder; `path` is the user's source."""

@@ -1,4 +1,4 @@
-"""Cityscapes (Cordts et al. 2016): the official archives or an extracted tree, or fetched with an official login."""
+"""Cityscapes (Cordts et al. 2016): the official archives, extracted or not, or fetched with an official login."""
 
 import json
 import os
@@ -19,10 +19,11 @@ from pix2street.core.errors import UserError
 from pix2street.core.fetching import cache_folder, fetch_file
 from pix2street.core.images import decode, resize_labels, resize_photo, write_png
 from pix2street.core.pairs import Dataset
+from pix2street.settings.download import Cityscapes
 
 ARCHIVES = {"gtFine": "gtFine_trainvaltest.zip", "leftImg8bit": "leftImg8bit_trainvaltest.zip"}
 SIZES = {"gtFine": "241 MB", "leftImg8bit": "11 GB"}
-# The labels of `test` are withheld: they are blank, and no photo of it is needed.
+# The labels of `test` are withheld: they are blank, so that its photos are of no use.
 FRAME = re.compile(
     r"(?:^|/)(gtFine|leftImg8bit)/(train|val)/[^/]+/([^/_]+_\d{6}_\d{6})_(?:gtFine_labelIds|leftImg8bit)\.png$"
 )
@@ -33,40 +34,29 @@ SILENCE_S = 60.0
 FAULTS_SHOWN = 10
 
 
-def fetch(
-    folder: Path,
-    *,
-    path: Path,
-    limits: Limits,
-    height_px: int,
-    width_px: int,
-    train_pairs: int,
-    val_pairs: int,
-    site: str,
-) -> Dataset:
-    """Write every frame of train and val, reduced to `height_px` x `width_px`, to `<split>/{inputs,targets}/`.
+def fetch(folder: Path, path: Path, limits: Limits, settings: Cityscapes) -> Dataset:
+    """Write every frame of train and val, reduced to the size that is set, to `<split>/{inputs,targets}/`.
 
-    Frames are read where they lie, on all cores, and nothing else is unpacked. Labels are the ids of `*_labelIds.png`,
-    resized by nearest neighbour; photos are antialiased. The pair_id is `<city>_<sequence>_<frame>`.
+    Frames are read inside the archives, on all cores, and nothing else is unpacked. Labels are the ids of
+    `*_labelIds.png`, resized by nearest neighbour; photos are antialiased. The pair_id is `<city>_<sequence>_<frame>`.
 
     Args:
-        path: a folder with the two official archives or with the extracted `gtFine/` and `leftImg8bit/`; the cache is
-            looked through next, and the site asked last.
-        train_pairs, val_pairs: how many there must be: 2,975 and 500 in the official set.
-        site: the address of the Cityscapes site.
+        path: a folder with the two official archives or with the extracted `gtFine/` and `leftImg8bit/`. What it lacks
+            is taken from the cache, else from the site.
 
     Raises:
-        UserError: data are missing, a label map or photo stands alone, the numbers are others, or a frame is broken.
+        UserError: data are missing, a label map or photo has no partner, there are more or fewer frames than set, or a
+            frame is broken.
     """
-    sources = _locate(path, site.rstrip("/"))
+    sources = _locate(path, settings.site.rstrip("/"))
     listed = {part: _frames(part, source, limits) for part, source in sources.items()}
     names = {part: found for part, (found, _) in listed.items()}
-    frames = _pair_up(names, {"train": train_pairs, "val": val_pairs})
+    frames = _pair_up(names, {"train": settings.train_pairs, "val": settings.val_pairs})
     for split in ("train", "val"):
         for side in ("inputs", "targets"):
             (folder / split / side).mkdir(parents=True)
     faults = []
-    reduce = partial(_reduce, sources, folder, height_px, width_px)
+    reduce = partial(_reduce, sources, folder, settings)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for fault in tqdm(pool.map(reduce, frames, chunksize=4), desc="reduce", total=len(frames), unit=" frames"):
             faults += [fault] if fault else []
@@ -88,7 +78,7 @@ def fetch(
 
 
 class Frame(NamedTuple):
-    """One pair, by the names of its two files."""
+    """One pair: its split, its pair_id and the names of its two files."""
 
     split: str
     pair_id: str
@@ -97,14 +87,14 @@ class Frame(NamedTuple):
 
 
 def _locate(path: Path, site: str) -> dict[str, Path]:
-    """Where labels and photos lie: an extracted tree or an archive in `path`, else in the cache, else fetched there."""
+    """Return the sources of labels and photos: a tree or archive in `path`, else one of the cache or of the site."""
     cache = cache_folder() / "cityscapes"
     found = {}
     for part, archive in ARCHIVES.items():
-        # The tree's own folder is the source, so that nothing beside it is looked at.
-        places = [path / part, path / archive, cache / archive]
-        found[part] = next((place for place in places if place.exists()), None)
-    missing = [part for part, place in found.items() if place is None]
+        # The folder of the tree is the source, so that nothing beside it is read.
+        paths = [path / part, path / archive, cache / archive]
+        found[part] = next((source for source in paths if source.exists()), None)
+    missing = [part for part, source in found.items() if source is None]
     if missing:
         credentials = _credentials()
         if credentials is None:
@@ -122,7 +112,7 @@ def _locate(path: Path, site: str) -> dict[str, Path]:
 
 
 def _frames(part: str, source: Path, limits: Limits) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
-    """The file of each (split, pair_id), by its name in the source; and every other file with its reason."""
+    """Return the name of each (split, pair_id) in the source, and the reason why every other file is left out."""
     prefix = f"{part}/" if source.is_dir() else ""
     frames: dict[tuple[str, str], str] = {}
     with open_source(source, limits) as opened:
@@ -133,20 +123,28 @@ def _frames(part: str, source: Path, limits: Limits) -> tuple[dict[tuple[str, st
                 withheld = OF_TEST.search(prefix + name)
                 others[name] = "the labels of test are withheld" if withheld else "no labelIds and no photo of a frame"
             elif frames.setdefault((match[2], match[3]), name) != name:
-                others[name] = f"the frame stands twice, as {frames[match[2], match[3]]}"
+                others[name] = f"the frame is there twice, as {frames[match[2], match[3]]}"
     return frames, others
 
 
 def _settle(folder: Path, path: Path, sources: dict[str, Path], frames: list[Frame], others: dict[str, dict]) -> None:
-    """Account for all files of both sources; those of one kind, such as the polygons of train, share a row."""
+    """Account for all files of both sources; files of one kind, such as the polygons of train, share a row."""
     labels, photos = (sources[part].name for part in ARCHIVES)
-    places = {f"{labels}/{frame.labels}": f"{frame.split}/inputs/{frame.pair_id}" for frame in frames}
-    places |= {f"{photos}/{frame.photo}": f"{frame.split}/targets/{frame.pair_id}" for frame in frames}
+    destinations = {f"{labels}/{frame.labels}": f"{frame.split}/inputs/{frame.pair_id}" for frame in frames}
+    destinations |= {f"{photos}/{frame.photo}": f"{frame.split}/targets/{frame.pair_id}" for frame in frames}
     left_out = {f"{sources[part].name}/{name}": why for part, some in others.items() for name, why in some.items()}
-    settle(folder, path, {*places, *left_out}, places, left_out, lambda name: OF_A_FRAME.sub(r"\1*/*\2", row_of(name)))
+    settle(
+        folder,
+        path,
+        {*destinations, *left_out},
+        destinations,
+        left_out,
+        lambda name: OF_A_FRAME.sub(r"\1*/*\2", row_of(name)),
+    )
 
 
 def _pair_up(names: dict[str, dict[tuple[str, str], str]], expected: dict[str, int]) -> list[Frame]:
+    """Return the frames in the order of their names; raise an error where one lacks a half or a split lacks frames."""
     labels, photos = names["gtFine"], names["leftImg8bit"]
     lonely = sorted(labels.keys() ^ photos.keys())
     if lonely:
@@ -166,28 +164,28 @@ def _pair_up(names: dict[str, dict[tuple[str, str], str]], expected: dict[str, i
     return frames
 
 
-# A worker process reads an archive's list of files once, not once a frame.
+# A worker process reads an archive's list of files once, and not for each frame.
 _reader = lru_cache(random_reader)
 
 
-def _reduce(sources: dict[str, Path], folder: Path, height_px: int, width_px: int, frame: Frame) -> str | None:
-    """Write one frame's two images and return None, or what is wrong with it."""
+def _reduce(sources: dict[str, Path], folder: Path, settings: Cityscapes, frame: Frame) -> str | None:
+    """Write one frame's two images and return None, or return the fault that it has."""
     try:
         labels = decode(_reader(sources["gtFine"])(frame.labels), frame.labels)
         photo = decode(_reader(sources["leftImg8bit"])(frame.photo), frame.photo)
-    # A broken member is reported as any of many errors, depending on where it breaks.
+    # The class of the error depends on the byte at which a file is broken.
     except Exception as error:  # noqa: BLE001
         return f"{frame.pair_id}: {type(error).__name__}: {error}".splitlines()[0]
     if labels.ndim != 2 or photo.shape != (*labels.shape, 3):
         return f"{frame.pair_id}: labels are {labels.shape}, photo is {photo.shape}; expected (H, W) and (H, W, 3)"
-    place = folder / frame.split
-    write_png(place / "inputs" / f"{frame.pair_id}.png", resize_labels(labels, height_px, width_px))
-    write_png(place / "targets" / f"{frame.pair_id}.png", resize_photo(photo, height_px, width_px))
+    subset = folder / frame.split
+    write_png(subset / "inputs" / f"{frame.pair_id}.png", resize_labels(labels, settings.height_px, settings.width_px))
+    write_png(subset / "targets" / f"{frame.pair_id}.png", resize_photo(photo, settings.height_px, settings.width_px))
     return None
 
 
 def _credentials() -> tuple[str, str] | None:
-    """The environment's, else those that `csDownload` of cityscapesscripts has stored; None where there are none."""
+    """Return the login in the environment, else the one that `csDownload` (cityscapesscripts) has stored, else None."""
     names = ("CITYSCAPES_USERNAME", "CITYSCAPES_PASSWORD")
     if all(os.environ.get(name) for name in names):
         return tuple(os.environ[name] for name in names)
@@ -200,14 +198,14 @@ def _credentials() -> tuple[str, str] | None:
         fields = json.loads(stored.read_text(encoding="utf-8"))
         return fields["username"], fields["password"]
     except (ValueError, KeyError, TypeError) as error:
-        # The error's own words could quote the password.
+        # The words of the error could quote the password.
         raise UserError(
             f"{stored}: no username and password in it; remove it or let csDownload write it again"
         ) from error
 
 
 class _Session(requests.Session):
-    """A session of cityscapesscripts' downloader, whose addresses are fixed, with a site of ours and a time-out."""
+    """A session for the downloader of cityscapesscripts, with a time-out and another address than its fixed one."""
 
     def __init__(self, site: str):
         super().__init__()
@@ -220,7 +218,7 @@ class _Session(requests.Session):
 
 
 def _login(site: str, username: str, password: str) -> requests.Session:
-    """A session that the site knows; raises UserError where it refuses the login or does not answer."""
+    """Return a session that is logged in; raise UserError where the site refuses the login or does not answer."""
     session = _Session(site)
     form = {"username": username, "password": password, "submit": "Login"}
     try:
@@ -235,7 +233,7 @@ def _login(site: str, username: str, password: str) -> requests.Session:
 
 
 def _fetch_package(session: requests.Session, site: str, archive: str, cache: Path) -> Path:
-    """The archive in the cache, fetched and checked against the site's MD5."""
+    """Fetch an archive into the cache, check it against the site's MD5, and return its path."""
     from cityscapesscripts.download.downloader import get_available_packages
 
     try:

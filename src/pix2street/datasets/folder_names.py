@@ -1,4 +1,4 @@
-"""What the name of a folder says: a split (`Train`, `valid`), a side (`labels`, `A`), both (`trainA`) or neither."""
+"""A folder's name, read as a split (`Train`, `valid`), as a side (`labels`, `A`), as both (`trainA`) or as neither."""
 
 import re
 import unicodedata
@@ -24,7 +24,7 @@ TARGET_WORDS = (
     "output", "outputs", "jpegimages", "leftimg8bit",
 )  # fmt: skip
 FILLERS = ("set", "sets", "data", "dataset", "split", "subset")
-"""Words that change nothing beside a split's: `train_set`."""
+"""Words that change nothing beside the word of a split, e.g. `train_set`."""
 
 GLUED_AFTER = (*FILLERS, *INPUT_WORDS, *TARGET_WORDS, "extra", "old", "new")
 GLUED_BEFORE = ("mini", "my", "sub", "new", "old", "all", "full")
@@ -34,13 +34,13 @@ YEAR = re.compile(r"(19|20)\d\d")
 
 
 class FolderName(NamedTuple):
-    """What one folder's name was read as.
+    """The meaning of one folder's name.
 
     Args:
-        name: as it is in the source.
+        name: the name in the source.
         split: `train`, `val`, `test` or `left_out`; None where the name says nothing of a split.
-        side: the rest of the name as words in lower case, e.g. `a` of `trainA`; empty where the split is all it says.
-        odd: whether it looks like a split but is none of the usual names, e.g. `train_extra`.
+        side: the rest of the name as words in lower case, e.g. `a` of `trainA`; empty if the name only says a split.
+        odd: whether the name looks like a split but is not one of the usual names, e.g. `train_extra`.
     """
 
     name: str
@@ -50,16 +50,16 @@ class FolderName(NamedTuple):
 
 
 def fold(text: str) -> str:
-    """Return what names that are one file on the disks of macOS and Windows have in common."""
+    """Return the form in which two names are equal if they are one file on the disks of macOS or Windows."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def read_folder(name: str, declared: Mapping[str, str], sides: Collection[str]) -> FolderName:
-    """Say what the folder `name` is.
+    """Return the meaning of the folder `name`.
 
     Args:
-        declared: what the user says of folders, or of words for a split, by their names as `fold` gives them.
-        sides: the words, as in `FolderName.side`, of the folders that hold inputs and targets.
+        declared: the user's word on folders, or on words for a split, by their folded names.
+        sides: the words of the folders that hold inputs and targets; see `FolderName.side`.
     """
     words = words_of(name)
     found = [word for word in words if word in SPLIT_WORDS]
@@ -80,9 +80,10 @@ def read_folder(name: str, declared: Mapping[str, str], sides: Collection[str]) 
 
 
 def side_of_setting(setting: str) -> tuple[str, ...]:
-    """Return the words of the folders that `setting` names one below the other; splits in it say nothing of the side.
+    """Return the words of the folders that `setting` names one below the other, without the words for splits.
 
-    `train` alone gives nothing: such a side's folders say their split and no more, as `train` beside `train_masks`.
+    The setting `train` gives no words: the folders of such a side say their split and no more, e.g. `train` beside
+    `train_masks`.
     """
     words = [words_of(part) or [fold(part)] for part in PurePosixPath(setting).parts]
     sides = [_side_beside(part) if SPLIT_WORDS.keys() & set(part) else "_".join(part) for part in words]
@@ -90,23 +91,23 @@ def side_of_setting(setting: str) -> tuple[str, ...]:
 
 
 def words_of(name: str) -> list[str]:
-    """Cut a name into words in lower case: at separators, digits and humps, and after a split's word."""
+    """Cut a name into words in lower case: at separators, digits and humps, and after the word of a split."""
     runs = re.findall(r"[^\W\d_]+|\d+", unicodedata.normalize("NFC", name))
     words = [word for run in runs for piece in HUMPS.split(run) for word in _unglued(piece.casefold())]
-    for place, pair in enumerate(pairwise(words)):
+    for index, pair in enumerate(pairwise(words)):
         if pair in (("hold", "out"), ("held", "out")):
-            return [*words[:place], "holdout", *words[place + 2 :]]
+            return [*words[:index], "holdout", *words[index + 2 :]]
     return words
 
 
 def split_key(name: str) -> str:
-    """Return how the user may declare a folder: by the split's word where its name says a side as well."""
+    """Return the key under which the user may declare a folder: the split's word where the name also says a side."""
     words = words_of(name)
     return next((word for word in words if word in SPLIT_WORDS), name) if _side_beside(words) else name
 
 
 def guess_split(name: str) -> str | None:
-    """Return the one split whose words an odd name holds, None where it holds those of several."""
+    """Return the split whose word an odd name holds; None where it holds words of several splits."""
     found = {SPLIT_WORDS[word] for word in words_of(name) if word in SPLIT_WORDS}
     return found.pop() if len(found) == 1 else None
 

@@ -1,4 +1,4 @@
-"""A pair_id inside a file's name: which pattern finds it where the two names of a pair differ around it."""
+"""Patterns that find a pair_id in a file's name, for pairs whose two names differ before or after it."""
 
 import re
 from collections import Counter
@@ -15,15 +15,15 @@ def stem_of(name: str) -> str:
 
 
 def common_start(sequences: Collection[Sequence]) -> int:
-    """Return how many items all sequences begin with in common."""
+    """Return the number of items with which all sequences begin."""
     first, last = min(sequences), max(sequences)
     return next(
-        (place for place, items in enumerate(zip(first, last, strict=False)) if len(set(items)) > 1), len(first)
+        (index for index, items in enumerate(zip(first, last, strict=False)) if len(set(items)) > 1), len(first)
     )
 
 
 def find_id(stem: str, id_pattern: str | None) -> str | None:
-    """Return the pair_id in a name, the whole name where there is no pattern, None where the pattern finds nothing."""
+    """Return the pair_id in a name: the whole name if there is no pattern, None if the pattern finds nothing."""
     if id_pattern is None:
         return stem
     match = re.search(id_pattern, stem)
@@ -37,8 +37,8 @@ def propose_pattern(inputs: Sequence[str], targets: Sequence[str]) -> str | None
     for inputs and `_leftImg8bit` for targets.
 
     Returns:
-        a regular expression whose first group is the pair_id; None where no such rule pairs all names, or where they
-        are equal as they are.
+        a regular expression whose first group is the pair_id; None if no such pattern pairs all names, or if the names
+        of the two sides are equal already.
     """
     sides = [[stem_of(name) for name in names] for names in (inputs, targets)]
     if not all(sides) or len(sides[0]) != len(sides[1]) or Counter(sides[0]) == Counter(sides[1]):
@@ -51,15 +51,15 @@ def propose_pattern(inputs: Sequence[str], targets: Sequence[str]) -> str | None
 
 
 def propose_pattern_of_one_kind(inputs: Sequence[str], targets: Sequence[str]) -> str | None:
-    """Find a pattern that pairs one kind of file, and no other, where one side has several for each of the other side.
+    """Find a pattern that pairs a single kind of file, where one side has several kinds for each file of the other.
 
-    Cityscapes has `x_gtFine_color`, `x_gtFine_instanceIds` and `x_gtFine_labelIds` for each `x_leftImg8bit`; the first
-    kind by its name is taken.
+    Cityscapes has `x_gtFine_color`, `x_gtFine_instanceIds` and `x_gtFine_labelIds` for each `x_leftImg8bit`. The kind
+    whose name comes first in the alphabet is taken.
     """
     fewer, more = sorted(([stem_of(name) for name in names] for names in (inputs, targets)), key=len)
     if not fewer or len(more) % len(fewer) or len(more) == len(fewer):
         return None
-    kinds = Counter(stem[place:] for stem in more for place in range(1, len(stem)) if stem[place] in SEPARATORS)
+    kinds = Counter(stem[index:] for stem in more for index in range(1, len(stem)) if stem[index] in SEPARATORS)
     for kind in sorted(kind for kind, count in kinds.items() if count == len(fewer)):
         pattern = propose_pattern([stem for stem in more if stem.endswith(kind)], fewer)
         if pattern and not any(find_id(stem, pattern) for stem in more if not stem.endswith(kind)):
@@ -74,7 +74,7 @@ def _pairs_all(sides: list[list[str]], pattern: str) -> bool:
 
 
 def _pattern_for(sides: list[list[str]], ends: tuple[str, ...]) -> str | None:
-    """Return the pattern that takes off what is the same for all names of a side, at these ends, but not for both."""
+    """Return the pattern that takes off, at these ends, what all names of one side share and the other side lacks."""
     affixes = {"prefix": ["", ""], "suffix": ["", ""]}
     for end in ends:
         turn = -1 if end == "suffix" else 1
@@ -91,18 +91,18 @@ def _pattern_for(sides: list[list[str]], ends: tuple[str, ...]) -> str | None:
 
 
 def _differing(first: str, second: str) -> tuple[str, str]:
-    """Cut off what both beginnings share at their ends, as far as whole words go: it belongs to the pair_ids."""
+    """Cut off the whole words that both beginnings share at their ends: they belong to the pair_ids."""
     shared = common_start([first[::-1], second[::-1]])
     while shared and not (_begins_word(first, len(first) - shared) and _begins_word(second, len(second) - shared)):
         shared -= 1
-    # A separator that the id would begin with belongs to what is taken off.
+    # A separator at the beginning of the pair_id is taken off as well.
     while shared and first[len(first) - shared] in SEPARATORS:
         shared -= 1
     return first[: len(first) - shared], second[: len(second) - shared]
 
 
-def _begins_word(text: str, place: int) -> bool:
-    return place == 0 or _kind(text[place - 1]) != _kind(text[place]) or not text[place].isalnum()
+def _begins_word(text: str, index: int) -> bool:
+    return index == 0 or _kind(text[index - 1]) != _kind(text[index]) or not text[index].isalnum()
 
 
 def _kind(character: str) -> str:
@@ -110,7 +110,7 @@ def _kind(character: str) -> str:
 
 
 def _either(affixes: list[str]) -> str:
-    """Return an expression for one of the two, which may be empty on one side."""
+    """Return an expression that matches either affix; one of them may be empty."""
     parts = sorted({re.escape(affix) for affix in affixes if affix}, key=lambda part: (-len(part), part))
     if not parts:
         return ""

@@ -1,4 +1,4 @@
-"""What `paired_folder`, `colorization` and `sketches` share: a user's images go into splits, byte for byte."""
+"""Copies of a user's images in their splits, byte for byte: for `paired_folder`, `colorization` and `sketches`."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -10,20 +10,21 @@ from pix2street.core.errors import UserError
 from pix2street.core.formats import HEAD_BYTES, READ_HERE_NAMES, ending_for, has_image_ending, why_no_image
 from pix2street.core.pairs import refuse_unusable
 from pix2street.datasets.arrangement import Arrangement, arrange
+from pix2street.settings.download import Naming
 
 LINKS_SHOWN = 3
 
 
 def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], dict[str, str]]:
-    """Return the names of all images and, for every other file, why it is none.
+    """Return the names of all images and, for every other file, the reason why it is not an image.
 
-    A name that ends as images do is taken for one: `split` decodes it. Of all others the content decides.
+    A file with the ending of an image is taken for one, and `split` decodes it. The content of all others decides.
 
     Args:
-        tables: files that are read for something else.
+        tables: files that hold class tables.
 
     Raises:
-        UserError: there is no image, or the name of one can be no pair_id.
+        UserError: there is no image, or an image's name cannot be a pair_id.
     """
     images, others = [], dict(source.left_out)
     for name in source.names:
@@ -43,6 +44,7 @@ def images_of(source: Source, tables: Collection[str] = ()) -> tuple[list[str], 
 
 
 def _why_not(source: Source, name: str) -> str:
+    """Return the reason why a file is not an image; empty if it is one."""
     if has_image_ending(name):
         return ""
     try:
@@ -52,52 +54,50 @@ def _why_not(source: Source, name: str) -> str:
 
 
 def _what_is_there(others: dict[str, str]) -> str:
+    """Return the end of a clause: which files there are in a source without images."""
     if not others:
         return ", it is empty"
     first = f"{next(iter(others))!r}{', ...' if len(others) > 1 else ''}"
     return f", but {in_words(Counter(others.values()))} ({first})"
 
 
-def copy_images(source: Source, folder: Path, places: dict[str, str], left_out: dict[str, str]) -> None:
-    """Write each image to its place below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
+def copy_images(source: Source, folder: Path, destinations: dict[str, str], left_out: dict[str, str]) -> None:
+    """Write each image to its destination below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
 
-    An image keeps its ending where images end so; any other gets that of its content.
+    An image keeps its ending if that is one of images, and gets the ending of its content otherwise.
 
     Args:
-        places: of all images that are taken.
+        destinations: the destination of every image that is taken.
         left_out: the reason for every other file of the source.
     """
-    for place in {PurePosixPath(place).parent for place in places.values()}:
-        (folder / place).mkdir(parents=True, exist_ok=True)
-    for name, content in source.read(places.keys()):
-        (folder / f"{places[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
+    for destination in {PurePosixPath(destination).parent for destination in destinations.values()}:
+        (folder / destination).mkdir(parents=True, exist_ok=True)
+    for name, content in source.read(destinations.keys()):
+        (folder / f"{destinations[name]}{ending_for(name, content[:HEAD_BYTES])}").write_bytes(content)
     if source.linked:
-        # The folder is a dependency of the stage, and DVC looks at no folder behind a link in it.
+        # The folder is a dependency of the stage, and DVC does not look at folders behind links in it.
         print(
             f"{source.path}: links to folders are followed ({', '.join(map(repr, source.linked[:LINKS_SHOWN]))}"
             f"{', ...' if len(source.linked) > LINKS_SHOWN else ''}); DVC does not see a change behind them, so run "
             "`dvc repro --force download` after one"
         )
-    settle(folder, source.path, {*source.names, *source.left_out}, places, left_out)
+    settle(folder, source.path, {*source.names, *source.left_out}, destinations, left_out)
 
 
 def say_notes(path: Path, arrangement: Arrangement) -> None:
-    """Print what was understood of the names, a line a note."""
+    """Print what was understood from the names, a line a note."""
     for note in arrangement.notes:
         print(f"{path}: {note}")
 
 
-def fetch_photos(folder: Path, *, path: Path, limits: Limits, **naming) -> None:
+def fetch_photos(folder: Path, path: Path, limits: Limits, naming: Naming) -> None:
     """Copy a source's photos, byte for byte, to `folder/<split>/<pair_id>.<ext>`; the inputs are drawn from them later.
 
-    Args:
-        naming: as `arrange` takes it.
-
     Raises:
-        UserError: nothing there, or as `arrange`.
+        UserError: the source is missing or holds no image, or `arrange` refuses its names.
     """
     with open_source(path, limits) as source:
         images, others = images_of(source)
-        arrangement = arrange(path, images, form="photos", **naming)
+        arrangement = arrange(path, images, "photos", naming)
         say_notes(path, arrangement)
-        copy_images(source, folder, arrangement.places, others | arrangement.left_out)
+        copy_images(source, folder, arrangement.destinations, others | arrangement.left_out)

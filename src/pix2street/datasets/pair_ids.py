@@ -1,4 +1,4 @@
-"""Which pair_id each image has, once in a split and side, and whether inputs and targets are pairs by it."""
+"""The pair_id of each image: taken from its name, unique in a split and side, and shared by input and target."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,12 +12,14 @@ from pix2street.datasets.sides import propose_names
 
 
 def name_images(reading: Reading, images: list[Image]) -> list[Image]:
-    """Give each image its pair_id; an image in whose name `id_pattern` finds none is left out."""
+    """Give each image its pair_id, and leave out those in whose name `id_pattern` finds none."""
     found = []
     for image in images:
-        pair_id = find_id(stem_of(image.name), reading.id_pattern)
+        pair_id = find_id(stem_of(image.name), reading.naming.id_pattern)
         if pair_id:
-            found.append(image._replace(pair_id=_below(image, pair_id) if reading.id_from == "path" else pair_id))
+            found.append(
+                image._replace(pair_id=_below(image, pair_id) if reading.naming.id_from == "path" else pair_id)
+            )
         else:
             reading.left_out[image.name] = "own_images.id_pattern finds no pair_id in its name"
     kept = {(image.folder.split, image.folder.side) for image in found}
@@ -25,7 +27,7 @@ def name_images(reading: Reading, images: list[Image]) -> list[Image]:
     if lost:
         whose = " of ".join(filter(None, (lost.folder.side or "images", lost.folder.split)))
         reading.refuse(
-            f"own_images.id_pattern {reading.id_pattern!r} finds no pair_id in any name of the {whose}, e.g. "
+            f"own_images.id_pattern {reading.naming.id_pattern!r} finds no pair_id in any name of the {whose}, e.g. "
             f"{lost.name!r}; correct it, or set it to null: the pair_id is then the name without its ending"
         )
     return found
@@ -37,10 +39,10 @@ def _below(image: Image, pair_id: str) -> str:
 
 
 def tell_apart(reading: Reading, images: list[Image]) -> list[Image]:
-    """Give every pair_id once: one that is in two splits gets its split in front, as do all others then.
+    """Make the pair_ids unique: where one of them is in two splits, each pair_id begins with its split.
 
     Raises:
-        ArrangementError: a pair_id twice in one split and side, or two that are one file on some disks.
+        ArrangementError: a pair_id is twice in one split and side, or two of them are one file on some disks.
     """
     same: dict[tuple, list[Image]] = defaultdict(list)
     for image in images:
@@ -60,6 +62,7 @@ def tell_apart(reading: Reading, images: list[Image]) -> list[Image]:
 
 
 def _refuse_alike(reading: Reading, images: list[Image], groups: Iterable[list[Image]]) -> None:
+    """Raise an error where pair_ids differ, but not on every disk."""
     alike = [image for group in groups if len({image.pair_id for image in group}) > 1 for image in group]
     if not alike:
         return
@@ -73,18 +76,19 @@ def _refuse_alike(reading: Reading, images: list[Image], groups: Iterable[list[I
 
 
 def _refuse_doubles(reading: Reading, images: list[Image], groups: Iterable[list[Image]]) -> None:
+    """Raise an error where a pair_id is twice in one split and side."""
     doubled = [image for group in groups if len({image.folder.side for image in group}) < len(group) for image in group]
     if not doubled:
         return
     names = listed(image.name for image in doubled)
     text = f"a pair_id may be there only once in a split; these files have the same:{names}\n"
-    if reading.id_pattern and len({(image.folder, stem_of(image.name)) for image in images}) == len(images):
+    if reading.naming.id_pattern and len({(image.folder, stem_of(image.name)) for image in images}) == len(images):
         reading.refuse(
-            f"{text}Their names differ outside the group of own_images.id_pattern {reading.id_pattern!r}; make the "
-            "group longer, or leave some files out with a pattern that does not match them"
+            f"{text}Their names differ outside the group of own_images.id_pattern {reading.naming.id_pattern!r}; make "
+            "the group longer, or leave some files out with a pattern that does not match them"
         )
     paths = {(image.folder.split, image.folder.side, _below(image, image.pair_id)) for image in images}
-    if reading.id_from == "name" and len(paths) == len(images):
+    if reading.naming.id_from == "name" and len(paths) == len(images):
         reading.refuse(
             f"{text}Rename them, or let the pair_id begin with the names of their sub-folders:",
             {"own_images": {"id_from": "path"}},
@@ -100,22 +104,22 @@ def _names_by_side(images: list[Image]) -> list[list[str]]:
 
 
 def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
-    """Raise one error where a split has no pair, or where a pattern would pair names that do not pair as they are."""
+    """Raise an error where a split has no pair, or where images have no partner and a pattern would pair them all."""
     names: dict[Any, dict[str, dict[str, str]]] = defaultdict(lambda: {side: {} for side in SIDES})
     for image in images:
         names[image.folder.split][image.folder.side][image.pair_id] = image.name
-    alone = {split: len(found["inputs"].keys() ^ found["targets"].keys()) for split, found in names.items()}
-    if not any(alone.values()):
+    lonely = {split: len(found["inputs"].keys() ^ found["targets"].keys()) for split, found in names.items()}
+    if not any(lonely.values()):
         return
     empty = [split for split, found in names.items() if not found["inputs"].keys() & found["targets"].keys()]
     letters = {fold(folder) for folder in reading.folders.values()} == {"a", "b"}
     sides = _names_by_side(images)
     pattern = propose_pattern(*sides)
-    known = (None, reading.id_pattern)
+    known = (None, reading.naming.id_pattern)
     if not empty and not letters and pattern in known:
         return
-    split = min(empty or [split for split in alone if alone[split]], key=lambda split: SPLITS.index(split or "train"))
-    text = _example_of(names[split], split, alone[split])
+    split = min(empty or [split for split in lonely if lonely[split]], key=lambda split: SPLITS.index(split or "train"))
+    text = _example_of(names[split], split, lonely[split])
     if empty == ["test"]:
         folders = sorted(split_key(name) for name, said in split_names(images).items() if said == "test")
         reading.refuse(
@@ -141,14 +145,14 @@ def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
     )
 
 
-def _example_of(sides: dict[str, dict[str, str]], split: str | None, alone: int) -> str:
-    """Say what does not pair in one split, with the first name on each side."""
+def _example_of(sides: dict[str, dict[str, str]], split: str | None, lonely: int) -> str:
+    """Return a sentence on what does not pair in one split, with the first name on each side."""
     inputs, targets = sides.values()
     if not inputs or not targets:
         have, no = ("inputs", "targets") if inputs else ("targets", "inputs")
-        return f"{split or 'the source'} has {alone} {have} and no {no}."
+        return f"{split or 'the source'} has {lonely} {have} and no {no}."
     paired = inputs.keys() & targets.keys()
-    what = f"{alone} {'images have' if alone > 1 else 'image has'} no partner" if paired else "no input has a target"
+    what = f"{lonely} {'images have' if lonely > 1 else 'image has'} no partner" if paired else "no input has a target"
     first = {side[:-1]: min(ids.keys() - paired, default=None) for side, ids in sides.items()}
     named = [f"the {side} {sides[f'{side}s'][id_]!r} has the pair_id {id_!r}" for side, id_ in first.items() if id_]
     return (

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pix2street.core.archives import Limits, open_source
 from pix2street.core.errors import UserError
@@ -10,11 +9,12 @@ from pix2street.core.fetching import cache_folder, fetch_file, fetched_sha256
 from pix2street.core.pairs import Dataset, InputFrom
 from pix2street.datasets.arrangement import arrange
 from pix2street.datasets.own_images import copy_images, images_of
+from pix2street.settings.download import Naming, Pix2pixSets
 
 
 @dataclass(frozen=True)
 class Task:
-    """One archive and its usual direction; `back` swaps input and target."""
+    """One archive: its size, the names of its two directions, and the half that is the input in direction `forth`."""
 
     title: str
     size: str
@@ -74,19 +74,23 @@ TASKS = {
 }
 
 
-def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth", "back"], limits: Limits) -> Dataset:
+NAMING = Naming(group_pattern=None, split_shares=None, split_folders={}, id_pattern=None, id_from="name", seed=0)
+"""The naming of the authors' archives: usual names of folders, and nothing to divide."""
+
+
+def fetch(folder: Path, name: str, limits: Limits, settings: Pix2pixSets) -> Dataset:
     """Copy the images of `<base_url>/<name>.tar.gz` into their splits; the archive is kept in the cache.
 
-    The authors number the images of each split from 1: a pair_id begins with its split there. They publish no
-    checksums: the archive's SHA-256 goes into `dataset.json`, so that `dvc.lock` tells when the server has another one.
+    The authors number the images of each split from 1, so that each pair_id gets its split in front. They publish no
+    checksums: the archive's SHA-256 goes into `dataset.json`, and `dvc.lock` tells when the server has another archive.
 
     Raises:
-        UserError: the archive cannot be fetched, is refused, or holds an image outside train/, val/ and test/.
+        UserError: the archive cannot be fetched, is refused, or holds an image outside of train/, val/ and test/.
     """
     task = TASKS[name]
     archive = cache_folder() / "pix2pix" / f"{name}.tar.gz"
     try:
-        fetch_file(f"{base_url.rstrip('/')}/{archive.name}", archive)
+        fetch_file(f"{settings.base_url.rstrip('/')}/{archive.name}", archive)
     except UserError as error:
         raise UserError(
             f"{error}\n{archive.name} ({task.size}) is not there. Put it into {archive.parent}, or name a mirror in "
@@ -95,15 +99,15 @@ def fetch(folder: Path, *, name: str, base_url: str, direction: Literal["forth",
         ) from error
     with open_source(archive, limits) as source:
         images, others = images_of(source)
-        arrangement = arrange(archive, images, form=task.input_from)
-        copy_images(source, folder, arrangement.places, others | arrangement.left_out)
+        arrangement = arrange(archive, images, task.input_from, NAMING)
+        copy_images(source, folder, arrangement.destinations, others | arrangement.left_out)
     swapped = {"left": "right", "right": "left"}[task.input_from]
     return Dataset(
         name=name,
         title=task.title,
-        direction=getattr(task, direction),
+        direction=getattr(task, settings.direction),
         licence=task.licence,
         home_page=task.home_page,
-        input_from=task.input_from if direction == "forth" else swapped,
+        input_from=task.input_from if settings.direction == "forth" else swapped,
         archives={archive.name: fetched_sha256(archive)},
     )

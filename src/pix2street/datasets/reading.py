@@ -1,4 +1,4 @@
-"""What the steps that read a source's names share: the settings, images and folders, and how a refusal lists them."""
+"""One reading of a source's names: its settings, the images and folders that it finds, and how it refuses names."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,12 +7,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from pix2street.core.errors import UserError
+from pix2street.core.yaml import as_yaml
 from pix2street.datasets.folder_names import FolderName, side_of_setting
-from pix2street.params import as_yaml
+from pix2street.settings.download import Naming, PairedFolder
 
 SHOWN = 5
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}
 Changes = dict[str, dict[str, Any]]
+
+Form = Literal["left", "right", "folders", "photos"]
+"""The contents of an image: `left` or `right`, a pair side by side, its input on this side; `folders`, an input or a
+target; `photos`, a photo whose input is drawn from it later."""
 
 
 class ArrangementError(UserError):
@@ -33,32 +38,23 @@ class Reading:
 
     Args:
         path: the source, for messages.
-        form: `left` or `right`: side by side; `folders`: inputs and targets apart; `photos`: photos alone.
-        input_folder, target_folder: the folders that hold them, at any depth, or with `*` their files' names.
-        id_pattern: a regular expression whose first group, searched in a name without its ending, is the pair_id.
-        id_from: whether the pair_id is the `name`, or the `path`: the sub-folders' names stand before it.
-        split_folders: what folders with other names are: `train`, `val`, `test`, `ordinary` or `left_out`.
-        split_shares: how images without folders for splits are divided; None where they may not be.
-        notes, left_out: as in `Arrangement`.
+        form: the contents of its images.
+        naming: the settings that say what names mean.
+        paired: the settings that name the folders or files of inputs and targets; needed only for the form `folders`.
+        notes, left_out: see `Arrangement`.
     """
 
     path: Path
-    form: Literal["left", "right", "folders", "photos"]
-    input_folder: str = ""
-    target_folder: str = ""
-    id_pattern: str | None = None
-    id_from: Literal["name", "path"] = "name"
-    split_folders: Mapping[str, str] = field(default_factory=dict)
-    group_pattern: str | None = None
-    split_shares: Mapping[str, float] | None = None
-    seed: int = 0
+    form: Form
+    naming: Naming
+    paired: PairedFolder | None = None
     notes: list[str] = field(default_factory=list, init=False)
     left_out: dict[str, str] = field(default_factory=dict, init=False)
 
     @property
     def folders(self) -> dict[str, str]:
-        """The setting of each side, none where inputs and targets are not apart."""
-        return {side: getattr(self, key) for side, key in SIDES.items()} if self.form == "folders" else {}
+        """The setting of each side; empty where inputs and targets are in one image."""
+        return {side: getattr(self.paired, key) for side, key in SIDES.items()} if self.form == "folders" else {}
 
     @property
     def side_words(self) -> dict[str, tuple[str, ...]]:
@@ -69,8 +65,8 @@ class Reading:
         raise ArrangementError(self.path, text, changes)
 
     def declare(self, folders: Mapping[str, str]) -> Changes:
-        """Return the setting that says what these folders are, beside what is said of others."""
-        return {"own_images": {"split_folders": {**self.split_folders, **folders}}}
+        """Return the setting that says what these folders are, beside those that are declared already."""
+        return {"own_images": {"split_folders": {**self.naming.split_folders, **folders}}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +74,9 @@ class Folder:
     """One folder that holds images; each is one object, so that half a million names are told apart quickly.
 
     Args:
-        parts: what each name on its path says.
-        wrapped: how many of them all images share.
-        rest: the names on its path that say neither split nor side, without such wrappers.
+        parts: the meaning of each name on its path.
+        wrapped: the number of these names that all images share.
+        rest: the names on its path that say neither split nor side, without those that all images share.
     """
 
     path: str
@@ -99,8 +95,8 @@ class Image(NamedTuple):
     pair_id: str = ""
 
     @property
-    def place(self) -> str:
-        """Where it goes below the downloaded folder, without its ending."""
+    def destination(self) -> str:
+        """The image's path below the downloaded folder, without its ending."""
         return "/".join(part for part in (self.folder.split, self.folder.side, self.pair_id) if part)
 
 
@@ -116,18 +112,19 @@ def split_names(images: Iterable[Image]) -> dict[str, str]:
 
 
 def listed(names: Iterable[str], form=repr) -> str:
-    """Return the first names, a line each, and how many more there are."""
+    """Return the first names, a line each, and the number of the others."""
     names = list(names)
     more = f"\n  and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return "".join(f"\n  {form(name)}" for name in names[:SHOWN]) + more
 
 
 def in_folders(names: Iterable[str]) -> str:
-    """Return the first folders of these images and how many each holds."""
+    """Return the first folders of these images, with the number of images in each."""
     folders = sorted(Counter(str(PurePosixPath(name).parent) for name in names).items())
     shown = [f"{'the root' if folder == '.' else repr(folder)} ({count})" for folder, count in folders[:SHOWN]]
     return ", ".join(shown) + (f" and {len(folders) - SHOWN} more folders" if len(folders) > SHOWN else "")
 
 
 def images_are(count: int) -> str:
+    """Return the beginning of a sentence about so many images."""
     return f"{count} images are" if count > 1 else "1 image is"

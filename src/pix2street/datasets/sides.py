@@ -1,4 +1,4 @@
-"""Which images are inputs and which are targets: as the settings say, or as their names propose."""
+"""Inputs and targets told apart: by the folders and names that are set; where these fail, names propose a setting."""
 
 import re
 from collections import Counter, defaultdict
@@ -16,9 +16,9 @@ LAST_WORD = re.compile(r"[_\-. ]+(?P<word>[^_\-. ]+)$")
 
 
 def take_sides(reading: Reading, images: list[Image]) -> list[Image]:
-    """Say which images are inputs and which are targets; the others are left out."""
+    """Give each image its side, and leave out those that are neither inputs nor targets."""
     of_folders = _read_sides(reading, folders_of(images))
-    # Of two patterns that match, the longer one says more: `*_mask.png` beside `*`.
+    # The longer of two patterns that match says more: `*_mask.png` beside `*`.
     settings = sorted(reading.folders.items(), key=lambda item: -len(item[1]))
     patterns = {
         side: ".*".join(map(re.escape, fold(setting).split("*"))) for side, setting in settings if "*" in setting
@@ -38,14 +38,14 @@ def take_sides(reading: Reading, images: list[Image]) -> list[Image]:
 
 
 def _read_sides(reading: Reading, folders: list[Folder]) -> dict[Folder, str]:
-    """Give each folder its side as set, or by the letters A and B where no folder has the names that are set."""
+    """Return each folder's side: by the names that are set or, where no folder has them, by the letters A and B."""
     words = reading.side_words
     if len(words) < 2:
         return _match_sides(reading, folders, words)
     if words["inputs"] == words["targets"]:
+        inputs, targets = reading.folders.values()
         reading.refuse(
-            f"input_folder {reading.input_folder!r} and target_folder {reading.target_folder!r} name the same "
-            "folder; each side needs a folder of its own"
+            f"input_folder {inputs!r} and target_folder {targets!r} name the same folder; each side needs its own"
         )
     sides = _match_sides(reading, folders, words)
     if any(sides.values()):
@@ -54,37 +54,39 @@ def _read_sides(reading: Reading, folders: list[Folder]) -> dict[Folder, str]:
     if not {*SIDES} <= {*letters.values()}:
         return sides
     reading.notes.append("A was read as the inputs and B as the targets (input_folder and target_folder).")
-    reading.input_folder, reading.target_folder = "A", "B"
+    reading.paired = reading.paired.model_copy(update={"input_folder": "A", "target_folder": "B"})
     return letters
 
 
 def _match_sides(reading: Reading, folders: list[Folder], words: dict[str, tuple[str, ...]]) -> dict[Folder, str]:
-    """Give each folder its side, an empty one where it belongs to neither."""
+    """Return each folder's side, which is empty for a folder that belongs to neither."""
     sides = {}
     for folder in folders:
-        places = {side: _places_of(folder, key) for side, key in words.items() if key}
-        matched = [side for side, found in places.items() if found]
+        indices = {side: _indices_of(folder, key) for side, key in words.items() if key}
+        matched = [side for side, found in indices.items() if found]
         if len(matched) > 1:  # one of them may be the name of the whole set
-            matched = [side for side in matched if places[side][-1] >= folder.wrapped]
+            matched = [side for side in matched if indices[side][-1] >= folder.wrapped]
         if not matched and any(part.split and not part.side for part in folder.parts):
             matched = [side for side, key in words.items() if not key]
         if len(matched) > 1:
+            inputs, targets = reading.folders.values()
             reading.refuse(
-                f"{folder.path}/ is below both {reading.input_folder}/ and {reading.target_folder}/; rename one of its "
-                "folders, so that an image is either an input or a target"
+                f"{folder.path}/ is below both {inputs}/ and {targets}/; rename one of its folders, so that an image "
+                "is either an input or a target"
             )
         sides[folder] = "".join(matched)
     return sides
 
 
-def _places_of(folder: Folder, words: tuple[str, ...]) -> list[int]:
-    """Return where the words of a side stand among a folder's parts, one below the other."""
-    worded = [place for place, part in enumerate(folder.parts) if part.side]
+def _indices_of(folder: Folder, words: tuple[str, ...]) -> list[int]:
+    """Return the indices of a folder's parts that are the words of a side, one below the other."""
+    worded = [index for index, part in enumerate(folder.parts) if part.side]
     runs = [worded[start : start + len(words)] for start in range(len(worded) - len(words) + 1)]
-    return next((run for run in reversed(runs) if tuple(folder.parts[place].side for place in run) == words), [])
+    return next((run for run in reversed(runs) if tuple(folder.parts[index].side for index in run) == words), [])
 
 
 def _refuse_empty_side(reading: Reading, images: list[Image], sides: set[str]) -> None:
+    """Raise an error where no image is an input or none is a target."""
     missing = [side for side in SIDES if side not in sides]
     if not missing:
         return
@@ -105,11 +107,11 @@ def _refuse_empty_side(reading: Reading, images: list[Image], sides: set[str]) -
 
 
 def _without_wrappers(reading: Reading, sides: Iterable[tuple[Folder, str]]) -> dict[tuple[Folder, str], Folder]:
-    """Take out of each folder's rest what names its side, and what is above all of one side and of no other."""
+    """Remove from each folder's rest the names of its side, and those above all folders of this side and no other."""
     words = reading.side_words
     taken = {}
     for folder, side in sides:
-        named = {folder.parts[place].name for place in _places_of(folder, words.get(side, ()))}
+        named = {folder.parts[index].name for index in _indices_of(folder, words.get(side, ()))}
         rest = tuple(name for name in folder.rest if name not in named)
         taken[folder, side] = replace(folder, side=side, rest=rest)
     for side in SIDES:
@@ -117,7 +119,7 @@ def _without_wrappers(reading: Reading, sides: Iterable[tuple[Folder, str]]) -> 
         others = {name for folder in taken.values() if folder.side != side for name in folder.rest}
         rests = [folder.rest for folder in own.values()]
         shared = common_start(rests)
-        wrappers = next((place for place in range(shared) if rests[0][place] in others), shared)
+        wrappers = next((index for index in range(shared) if rests[0][index] in others), shared)
         taken |= {key: replace(folder, rest=folder.rest[wrappers:]) for key, folder in own.items()}
     return taken
 
@@ -141,14 +143,14 @@ def _refuse_half_splits(reading: Reading, images: list[Image], neither: list[Ima
 
 
 def _neither(reading: Reading) -> str:
-    inputs, targets = reading.input_folder, reading.target_folder
+    inputs, targets = reading.folders.values()
     if "*" in inputs + targets:
         return f"neither an input ({inputs}) nor a target ({targets})"
     return f"in neither {inputs}/ nor {targets}/"
 
 
 def refuse_parallel_folders(reading: Reading, images: list[Image]) -> None:
-    """Raise an error where images that should hold both halves are inputs and targets in files of their own."""
+    """Raise an error where images should hold both halves, but inputs and targets are separate files."""
     letters = {part.side for folder in folders_of(images) for part in folder.parts if part.split} >= {"a", "b"}
     proposed = (
         propose_sides(images, known_only=True)
@@ -158,14 +160,14 @@ def refuse_parallel_folders(reading: Reading, images: list[Image]) -> None:
     if proposed:
         reading.refuse(
             f"download.paired_folder.form: {reading.form} says that every image holds both halves, but inputs and "
-            f"targets are files of their own in {in_folders(image.name for image in images)}. Where they are not, say "
+            f"targets are separate files in {in_folders(image.name for image in images)}. Where they are not, say "
             "in own_images.split_folders that these folders are ordinary; otherwise these lines read them:",
             proposed,
         )
 
 
 def propose_sides(images: list[Image], known_only: bool = False) -> Changes | None:
-    """Find two folders whose images pair by name; which one is the input follows the usual words."""
+    """Propose two folders whose images pair by name, the one with a usual word for inputs as the input."""
     stems: dict[str, Counter] = defaultdict(Counter)
     shown: dict[str, str] = {}
     members: dict[str, set[str]] = defaultdict(set)
@@ -193,13 +195,13 @@ def propose_sides(images: list[Image], known_only: bool = False) -> Changes | No
 
 
 def propose_names(images: list[Image], known_only: bool = False) -> Changes | None:
-    """Find inputs and targets beside each other in one folder: by a word at an end of their names, or by the ending."""
+    """Propose patterns for inputs and targets in one folder: by a word at an end of their names, or by the ending."""
     stems = {image.name: stem_of(image.name) for image in images}
     marked: dict[str, dict[str, str]] = defaultdict(dict)
     for name, stem in stems.items():
         for match in filter(None, (FIRST_WORD.search(stem), LAST_WORD.search(stem))):
             marked[match["word"].casefold()][name] = match.group()
-    for word in INPUT_WORDS[known_only:]:  # in a name, the letter A alone says little
+    for word in INPUT_WORDS[known_only:]:  # a mere letter A in a name says little
         texts = set(marked[word].values())
         pattern = len(texts) == 1 and propose_pattern(
             list(marked[word]), [name for name in stems if name not in marked[word]]
@@ -216,5 +218,5 @@ def propose_names(images: list[Image], known_only: bool = False) -> Changes | No
 
 
 def _apart_as(inputs: str, targets: str) -> Changes:
-    """Return the settings that read inputs and targets as files of their own."""
+    """Return the settings that read inputs and targets as separate files."""
     return {"paired_folder": {"form": "folders", "input_folder": inputs, "target_folder": targets}}

@@ -1,33 +1,24 @@
-"""Sketch to photo: any photos of a user's own; each one's edges are its input."""
+"""Sketch to photo: any photos of a user; the input of each photo is the edges in it."""
 
 from pathlib import Path
 
+from pix2street.core.archives import Limits
 from pix2street.core.images import EdgeSettings
 from pix2street.core.pairs import Dataset
 from pix2street.datasets.own_images import fetch_photos
+from pix2street.settings.download import OwnImages, Sketches
 
 
-def fetch(
-    folder: Path,
-    *,
-    title: str,
-    licence: str,
-    home_page: str,
-    group_pattern: str | None,
-    sigma: float,
-    low_share: float,
-    high_share: float,
-    **source,
-) -> Dataset:
-    """Copy the photos into their splits; edges as in `EdgeSettings`, `source` as in `own_images.fetch_photos`."""
-    fetch_photos(folder, group_pattern=group_pattern, **source)
+def fetch(folder: Path, path: Path, limits: Limits, own: OwnImages, settings: Sketches) -> Dataset:
+    """Copy the photos into their splits; see `own_images.fetch_photos`. The edges are drawn later."""
+    fetch_photos(folder, path, limits, own)
     return Dataset(
         name="sketches",
-        title=title,
+        title=own.title,
         direction="sketch to photo",
-        licence=licence,
-        home_page=home_page,
+        licence=own.licence,
+        home_page=own.home_page,
         input_from="edges",
-        group_pattern=group_pattern,
-        edges=EdgeSettings(sigma, low_share, high_share),
+        group_pattern=own.group_pattern,
+        edges=EdgeSettings(settings.sigma, settings.low_share, settings.high_share),
     )

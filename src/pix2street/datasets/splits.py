@@ -1,4 +1,4 @@
-"""Which split each image is in: by the names of its folders or, where none of them says it, by share and seed."""
+"""The split of each image: by the names of its folders or, where no name says it, by share and seed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SAY_EACH = "or say in params.yaml what each one is (train, val, test, ordinary o
 
 
 def read_folders(reading: Reading, names: list[str]) -> list[Image]:
-    """Read every folder's name, and find each image's split; what the user leaves out is left out."""
+    """Return the images with their folders and splits, without those that the user leaves out."""
     paths = {folder: PurePosixPath(folder).parts for folder in dict.fromkeys(name.rpartition("/")[0] for name in names)}
     read = _read_parts(reading, {part for parts in paths.values() for part in parts})
     found = {folder: tuple(read[part] for part in parts) for folder, parts in paths.items()}
@@ -40,10 +40,10 @@ def read_folders(reading: Reading, names: list[str]) -> list[Image]:
 
 
 def _read_parts(reading: Reading, parts: set[str]) -> dict[str, FolderName]:
-    """Read each name of a folder once; what the user says of folders that are not there is noted."""
-    declared = {fold(name): said for name, said in reading.split_folders.items()}
+    """Return the meaning of each folder's name, and note the folders that the user declares and the source lacks."""
+    declared = {fold(name): said for name, said in reading.naming.split_folders.items()}
     known = {word for part in parts for word in (fold(part), *words_of(part))}
-    unknown = [repr(name) for name in sorted(reading.split_folders) if fold(name) not in known]
+    unknown = [repr(name) for name in sorted(reading.naming.split_folders) if fold(name) not in known]
     if unknown:
         reading.notes.append(f"own_images.split_folders names {', '.join(unknown)}: there is no such folder.")
     sides = {word for words in reading.side_words.values() for word in words}
@@ -51,33 +51,33 @@ def _read_parts(reading: Reading, parts: set[str]) -> dict[str, FolderName]:
 
 
 def _find_splits(reading: Reading, kept: dict[str, tuple[FolderName, ...]]) -> dict[str, Folder]:
-    """Give each folder its split: of the names that differ where there are any, otherwise of those that all share."""
+    """Return the folders with their splits: read from names that differ, else from a name that all of them share."""
     shared = common_start(kept.values())
     deep = any(part.split for parts in kept.values() for part in parts[shared:])
     folders = {}
     for path, parts in kept.items():
-        places = [place for place, part in enumerate(parts) if part.split]
-        places = [place for place in places if place >= shared] if deep else places[-1:]
-        splits = {parts[place].split for place in places}
+        indices = [index for index, part in enumerate(parts) if part.split]
+        indices = [index for index in indices if index >= shared] if deep else indices[-1:]
+        splits = {parts[index].split for index in indices}
         if len(splits) > 1:
             reading.refuse(
                 f"the folder {path}/ says two splits, {' and '.join(sorted(splits))}; rename one of its parts, or say "
                 "in params.yaml which one is no split, e.g.",
-                reading.declare({parts[places[-1]].name: "ordinary"}),
+                reading.declare({parts[indices[-1]].name: "ordinary"}),
             )
-        # A wrapper that all images share says nothing; nor does what looks like a split above a real one.
-        above = max(places, default=-1)
+        # A wrapper that all images share says nothing; neither does a name that looks like a split above a real split.
+        above = max(indices, default=-1)
         parts = tuple(
-            part._replace(odd=part.odd and place > above, split=part.split if place in places else None)
-            for place, part in enumerate(parts)
+            part._replace(odd=part.odd and index > above, split=part.split if index in indices else None)
+            for index, part in enumerate(parts)
         )
-        rest = tuple(part.name for place, part in enumerate(parts) if place >= shared and place not in places)
+        rest = tuple(part.name for index, part in enumerate(parts) if index >= shared and index not in indices)
         folders[path] = Folder(path, parts, shared, min(splits, default=None), rest=rest)
     return folders
 
 
 def _refuse_odd(reading: Reading, images: list[Image]) -> None:
-    """Raise an error where a folder looks like a split and is not known as one."""
+    """Raise an error where a folder's name looks like a split but is not a usual one."""
     deepest = {folder: [part.name for part in folder.parts if part.odd][-1:] for folder in folders_of(images)}
     odd = sorted(Counter(name for image in images for name in deepest[image.folder]).items())
     if not odd:
@@ -99,13 +99,13 @@ def _refuse_odd(reading: Reading, images: list[Image]) -> None:
 
 
 def _refuse_two_names_of_one_split(reading: Reading, images: list[Image]) -> None:
-    """Raise an error where two folders beside each other would become one split, and the user has not said so."""
-    declared = {fold(name) for name in reading.split_folders}
+    """Raise an error where two folders side by side would become one split and the user has not declared them."""
+    declared = {fold(name) for name in reading.naming.split_folders}
     beside: dict[tuple, set[str]] = defaultdict(set)
     for folder in folders_of(images):
-        for place, part in enumerate(folder.parts):
+        for index, part in enumerate(folder.parts):
             if part.split and fold(part.name) not in declared:
-                above = tuple(other.name for other in folder.parts[:place])
+                above = tuple(other.name for other in folder.parts[:index])
                 beside[above, part.split, part.side].add(part.name)
     for (_, split, _), found in beside.items():
         names = sorted(found)
@@ -121,9 +121,9 @@ def _refuse_two_names_of_one_split(reading: Reading, images: list[Image]) -> Non
 
 
 def refuse_some_outside(reading: Reading, images: list[Image]) -> None:
-    """Raise an error where some images are in splits and others are not, or where images may not be divided."""
+    """Raise an error where some images are outside of splits, or all of them are and may not be divided."""
     outside = [image for image in images if image.folder.split is None]
-    if not outside or (len(outside) == len(images) and reading.split_shares is not None):
+    if not outside or (len(outside) == len(images) and reading.naming.split_shares is not None):
         return
     text = (
         f"{images_are(len(outside))} in no train/, val/ or test/:{listed(image.name for image in outside)}\n"
@@ -139,9 +139,9 @@ def refuse_some_outside(reading: Reading, images: list[Image]) -> None:
 
 
 def refuse_missing_splits(reading: Reading, images: list[Image]) -> None:
-    """Raise an error where train or val has nothing: networks learn from the one and are looked at with the other."""
-    if all(image.folder.split is None for image in images):
-        empty = [split for split in ("train", "val") if not reading.split_shares.get(split)]
+    """Raise an error where train or val is empty: networks learn from train and are examined on val."""
+    if is_undivided(images):
+        empty = [split for split in ("train", "val") if split not in reading.naming.split_shares.above_zero]
         if empty:
             reading.refuse(f"own_images.split_shares gives {empty[0]} nothing; train and val need a share above 0")
         return
@@ -154,8 +154,8 @@ def refuse_missing_splits(reading: Reading, images: list[Image]) -> None:
     text = f"there is {have}, but no {' and no '.join(missing)}; every run needs train and val."
     if names["train"] and names["test"]:
         reading.refuse(
-            f"{text} Samples and scores are made on val, whatever is kept for test. Move some groups of train to val, "
-            "or read test as val:",
+            f"{text} Samples and scores are made on val, also where there is a test set. Move some groups of train to "
+            "val, or read test as val:",
             reading.declare(dict.fromkeys(sorted(map(split_key, names["test"])), "val")),
         )
     reading.refuse(
@@ -164,16 +164,20 @@ def refuse_missing_splits(reading: Reading, images: list[Image]) -> None:
     )
 
 
+def is_undivided(images: list[Image]) -> bool:
+    """Return whether no image is in the folder of a split."""
+    return all(image.folder.split is None for image in images)
+
+
 def divide(reading: Reading, images: list[Image]) -> list[Image]:
-    """Give images without folders for splits to splits; where there are folders, nothing changes."""
-    if any(image.folder.split for image in images):
-        return images
-    groups = {pair_id: group_of(pair_id, reading.group_pattern) for pair_id in {image.pair_id for image in images}}
+    """Divide undivided images among the splits by share and seed, whole groups at a time."""
+    naming, shares = reading.naming, reading.naming.split_shares.above_zero
+    groups = {pair_id: group_of(pair_id, naming.group_pattern) for pair_id in {image.pair_id for image in images}}
     sizes = Counter(groups.values())
-    wanted = [split for split, share in reading.split_shares.items() if share > 0]
+    wanted = list(shares)
     if len(sizes) < len(wanted):
-        reading.refuse(_too_few(len(groups), len(sizes), wanted, reading.group_pattern))
-    splits = divide_groups(sizes, reading.split_shares, reading.seed)
+        reading.refuse(_too_few(len(groups), len(sizes), wanted, naming.group_pattern))
+    splits = divide_groups(sizes, shares, naming.seed)
     counted = Counter(splits[group] for group in groups.values())
     reading.notes.append(
         f"There are no folders for splits: own_images.split_shares gives "
@@ -184,6 +188,7 @@ def divide(reading: Reading, images: list[Image]) -> list[Image]:
 
 
 def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | None) -> str:
+    """Return the message for fewer pairs or groups than splits."""
     names = " and ".join([", ".join(wanted[:-1]), wanted[-1]] if len(wanted) > 1 else wanted)
     if pairs < len(wanted):
         return (
@@ -198,23 +203,23 @@ def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | No
 
 
 def divide_groups(sizes: Mapping[str, int], split_shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Give whole groups to splits so that each split comes near its share of the pairs.
+    """Return the split of each group, so that each split comes near its share of the pairs.
 
     Args:
-        sizes: pairs in each group; there are at least as many groups as splits.
-        split_shares: share of the pairs each split should have; a split of share 0 gets none.
-        seed: of the order in which groups are dealt.
+        sizes: the number of pairs in each group; there are at least as many groups as splits.
+        split_shares: the share of the pairs that each split should have; a split of share 0 gets none.
+        seed: the seed of the order in which groups are dealt.
     """
     wanted = {split: share * sum(sizes.values()) for split, share in split_shares.items() if share > 0}
     names = sorted(sizes)
     dealt: dict[str, str] = {}
     filled = dict.fromkeys(wanted, 0)
-    for place in np.random.default_rng(seed).permutation(len(names)):
+    for index in np.random.default_rng(seed).permutation(len(names)):
         left = len(names) - len(dealt)
         empty = [split for split in wanted if not filled[split]]
-        # The last groups go to splits that have none yet.
+        # The last groups go to splits that are still empty.
         candidates = empty if len(empty) == left else list(wanted)
         split = max(candidates, key=lambda split: 1 - filled[split] / wanted[split])
-        dealt[names[place]] = split
-        filled[split] += sizes[names[place]]
+        dealt[names[index]] = split
+        filled[split] += sizes[names[index]]
     return dealt

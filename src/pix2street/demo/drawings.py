@@ -7,7 +7,7 @@ import numpy as np
 from pix2street.core.classes import ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids, read_rgb, resize_labels
 from pix2street.core.pairs import Dataset, read_pairs
-from pix2street.datasets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.inference.card import GeneratorCard
 
 EXAMPLES = 12

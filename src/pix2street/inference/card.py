@@ -26,7 +26,7 @@ class GeneratorCard:
     """A trained generator as its users see it: what it must be shown, what it gives, and how it was examined.
 
     Args:
-        family: the name of the kind of model, e.g. "pix2pix".
+        family: the name of the kind of model, see `models.MODELS`.
         input_from: where the inputs it was trained on came from, see `pairs.Dataset`.
         height_px, width_px: the size of the inputs it was trained on.
         multiple_px: both sides of what the network is shown are a multiple of this.

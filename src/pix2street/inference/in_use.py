@@ -1,7 +1,7 @@
 """A trained generator made ready for use: its layers behave the same in every call, and its weights never change."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -51,22 +51,22 @@ def reseed(inference: keras.Model, *key: int) -> None:
 
 
 def translate_unrounded(
-    inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
+    inference: keras.Model, batches: Iterable[Mapping], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
     """Yield the generated photo of each pair, `[H, W, 1 or 3]` float32 in [-1, 1].
 
     It is a function of the pair's input, its pair_id and `seed`.
 
     Args:
-        batches: `(input [1, H, W, C], target)` in the order of `pair_ids`; the target is not used.
+        batches: batches of one pair each, in the order of `pair_ids`; only their `input` `[1, H, W, C]` is used.
     """
-    for (pixels, _), pair_id in zip(batches, pair_ids, strict=True):
+    for batch, pair_id in zip(batches, pair_ids, strict=True):
         reseed(inference, seed, zlib.crc32(pair_id.encode()))
-        yield inference.predict_on_batch(pixels)[0]
+        yield inference.predict_on_batch(batch["input"])[0]
 
 
 def translate(
-    inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
+    inference: keras.Model, batches: Iterable[Mapping], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
     """Return the photos of `translate_unrounded` in 8 bits, `[H, W, 1 or 3]` uint8."""
     return map(to_pixels, translate_unrounded(inference, batches, pair_ids, seed))

@@ -85,7 +85,7 @@ class Translator:
             network = self._network(together.shape[1:3] == (card.height_px, card.width_px))
             encoded = card.encoding.encode(together if together.ndim == 4 else together[..., None])
             if card.noisy:
-                generated = translate_unrounded(network, [(encoded, None)], [names[index] for index in group], seed)
+                generated = translate_unrounded(network, [{"input": encoded}], [names[index] for index in group], seed)
             else:
                 generated = network.predict_on_batch(encoded)
             for index, photo in zip(group, generated, strict=True):

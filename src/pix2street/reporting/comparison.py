@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, with_keys
@@ -20,6 +19,7 @@ from pix2street.core.tables import read_table
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.segmentation import resampled
 from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
+from pix2street.reporting.templates import fill
 
 SHARED = ("shared", "intervals")
 """Parts of the protocol that every score depends on."""
@@ -27,7 +27,7 @@ SHARED = ("shared", "intervals")
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left of its evaluation and its report.
+    """The evaluation and the report that a run left.
 
     Args:
         name: as the user calls the run.
@@ -45,14 +45,14 @@ class Result:
 
     @classmethod
     def read(cls, name: str, evaluated: Path, samples: Path) -> Self:
-        """What lies in `reports/evaluate` and `reports/report/samples`, wherever these are.
+        """Return the result in these copies of `reports/evaluate` and `reports/report/samples`.
 
         Raises:
-            UserError: there are no metrics, they are older than their protocol, or a file is damaged.
+            UserError: the metrics are missing or name no protocol, or a file is damaged.
         """
         path = evaluated / "metrics.json"
         if not path.is_file():
-            raise UserError(f"{name}: no {path.name} there; the run was not evaluated, run `dvc repro` there")
+            raise UserError(f"{name}: the run must be evaluated, its {path.name} is missing; run `dvc repro` there")
         way_out = f"evaluate the run {name} again with this version"
         metrics = read_json(path, with_keys("generated"), way_out)
         if "protocol" not in metrics:
@@ -80,12 +80,12 @@ class Row:
 
     @property
     def told_apart(self) -> bool:
-        """Whether the interval of the difference lies on one side of zero."""
+        """Whether the interval of the difference is on one side of zero."""
         return self.paired is not None and (self.paired["low"] > 0 or self.paired["high"] < 0)
 
     @property
     def worse(self) -> bool:
-        """Whether B is behind A and that is no chance of the photos; without an interval, whether it is behind."""
+        """Whether B is behind A by more than the chance of the photos; without an interval, whether it is behind."""
         less_is_better = self.score in ("l1", "frechet_segmenter") or DISTANCE.match(self.score)
         behind = self.difference is not None and (self.difference > 0 if less_is_better else self.difference < 0)
         return behind and (self.paired is None or self.told_apart)
@@ -113,7 +113,7 @@ def compare(a: Result, b: Result, force: bool = False) -> Comparison:
         raise UserError(
             f"{a.name} and {b.name} were not measured alike, their numbers cannot be compared:\n"
             + "\n".join(f"  {line}" for line in unlike)
-            + "\nmeasure both in one way, or compare all the same with --force"
+            + "\nmeasure both in one way, or compare them nevertheless with --force"
         )
     paired = _paired(a, b) if not differing.keys() & {*SHARED} else {}
     rows = []
@@ -131,7 +131,7 @@ def compare(a: Result, b: Result, force: bool = False) -> Comparison:
 
 
 def unlike_protocols(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What differs, in words, by part of the protocol; a part that only one run has cannot be set beside anything."""
+    """Return the differences in words by part of the protocol; a part that only one run has is not compared."""
     differing: dict[str, list[str]] = {}
     for part in [part for part in a if part in b]:
         left, right = (pd.json_normalize({part: protocol[part]}).to_dict("records")[0] for protocol in (a, b))
@@ -142,7 +142,7 @@ def unlike_protocols(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, li
 
 
 def as_text(comparison: Comparison) -> str:
-    """The scores as a table for the terminal."""
+    """Return the scores as a table for the terminal."""
     columns = ["score", "A", "B", "B - A", "95 % of B - A", ""]
     rows = [
         [
@@ -160,7 +160,7 @@ def as_text(comparison: Comparison) -> str:
 
 
 def as_page(comparison: Comparison) -> str:
-    """One self-contained HTML page: the scores, and the same samples of both runs side by side."""
+    """Return one self-contained HTML page: the scores, and the same samples of both runs side by side."""
     a, b = comparison.a, comparison.b
     samples = [
         (pair_id, {
@@ -172,9 +172,6 @@ def as_page(comparison: Comparison) -> str:
         })
         for pair_id in a.samples if pair_id in b.samples
     ]  # fmt: skip
-    environment = Environment(
-        loader=PackageLoader("pix2street", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     rows = [
         {
             "name": title_of_score(row.score),
@@ -184,19 +181,25 @@ def as_page(comparison: Comparison) -> str:
         }
         for row in comparison.rows
     ]
-    return environment.get_template("comparison.html.jinja").render(
-        a=a.name, b=b.name, rows=rows, unlike=comparison.unlike, samples=samples, shared=a.metrics["protocol"]["shared"]
+    return fill(
+        "comparison.html.jinja",
+        a=a.name,
+        b=b.name,
+        rows=rows,
+        unlike=comparison.unlike,
+        samples=samples,
+        shared=a.metrics["protocol"]["shared"],
     )
 
 
 def _scores_of(a: Result, b: Result) -> dict[str, list[str]]:
-    """The scores that each part of the protocols speaks of."""
+    """Return the scores that each part of the protocols is about."""
     parts = {**a.metrics["protocol"], **b.metrics["protocol"]}
     return {name: part["scores"] for name, part in parts.items() if isinstance(part, dict) and "scores" in part}
 
 
 def _paired(a: Result, b: Result) -> dict[str, dict[str, float] | None]:
-    """Intervals of B - A where both are resampled alike, pair by pair."""
+    """Return intervals of B - A by score, where both are resampled alike, pair by pair."""
     weights = resamples(len(a.images))
     scores = {
         key: interval_of(weights @ (b.images[key] - a.images[key]).to_numpy() / len(a.images))
@@ -211,7 +214,7 @@ def _paired(a: Result, b: Result) -> dict[str, dict[str, float] | None]:
 
 
 def _counts(result: Result) -> np.ndarray:
-    """`class_pixels` as `[3, pairs, classes]`; its rows are sorted by pair and class."""
+    """Return `class_pixels` as `[3, pairs, classes]`; its rows are sorted by pair and class."""
     columns = result.class_pixels[["right", "true", "judged"]].to_numpy()
     return np.moveaxis(columns.reshape(len(result.images), -1, 3), -1, 0)
 

@@ -25,7 +25,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the pictures lie: the outs of `split`, `generate` and `evaluate`."""
+    """The folders of the pictures: outputs of `split`, `generate` and `evaluate`."""
 
     split: Path
     generated: Path
@@ -34,7 +34,7 @@ class Folders:
 
 
 def read_examples(folders: Folders, held_out: str, count: int) -> list[Example]:
-    """`count` pairs spread evenly over a held-out split: input, target, generated and each baseline."""
+    """Return `count` pairs spread evenly over a held-out split: input, target, generated and each baseline."""
     pair_ids = [pair.pair_id for pair in read_pairs(folders.split, held_out)]
     photos = {"generated": folders.generated}
     photos |= {title_of(name): folders.baselines / name for name in BASELINES if (folders.baselines / name).exists()}
@@ -48,9 +48,9 @@ def read_examples(folders: Folders, held_out: str, count: int) -> list[Example]:
 
 
 def read_extremes(folders: Folders, held_out: str, images: pd.DataFrame, count: int) -> dict[str, list[Example]]:
-    """The `best` and the `worst` generated photos by mean IoU, by L1 where there is no judge; never one as both.
+    """Return the `best` and the `worst` generated photos, by mean IoU, or by L1 where no judge saw them.
 
-    With a judge also what it sees in the target and in the generated photo.
+    No photo is among both. A judged photo comes with pictures of what the judge sees in it and in its target.
 
     Args:
         images: a row a pair, as `evaluate` writes it.

@@ -6,70 +6,37 @@ Sections as Mitchell et al. have them ("Model cards for model reporting", 2019, 
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from pix2street.core.pairs import Dataset
-from pix2street.reporting.scores import fid_warning, formatted, grey_note, score_rows, title_of, title_of_score
-from pix2street.reporting.training_verdict import verdict as verdict_on
+from pix2street.reporting.evidence import Evidence
+from pix2street.reporting.scores import formatted, title_of, title_of_score
+from pix2street.reporting.templates import fill
 
-# Which way a score is good: 1 where more is better.
 SIGNS = {"mean_iou": 1, "pixel_accuracy": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1}
+"""Directions of the scores: 1 where more is better."""
 
 
-def as_model_card(
-    *,
-    params: Mapping[str, Any],
-    dataset: Dataset,
-    verdict: Mapping[str, Any],
-    history: pd.DataFrame,
-    metrics: Mapping[str, Any],
-    class_iou: pd.DataFrame,
-    versions: Mapping[str, str],
-) -> str:
-    """Markdown with a head for model hubs; equal values give equal text.
-
-    Args:
-        params: all of `params.yaml`.
-        class_iou: a row a class, a column a set of photos; empty for a set without classes.
-    """
-    scores = {name: metrics[name] for name in ("generated", "ceiling") if name in metrics} | metrics["baselines"]
-    checks, failed = verdict["checks"], [name for names in verdict["waived"].values() for name in names]
-    environment = Environment(
-        loader=PackageLoader("pix2street", "reporting"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("model_card.md.jinja").render(
-        dataset=dataset,
+def as_model_card(evidence: Evidence) -> str:
+    """Return the card as Markdown with a head for model hubs; equal values give equal text."""
+    metrics, class_iou = evidence.metrics, evidence.class_iou
+    return fill(
+        "model_card.md.jinja",
+        **evidence.shared(),
         summary=_summary(metrics),
-        train=params["train"],
-        generate=params["generate"],
-        size=params["split"],
-        input=_input(dataset, params["train"]["input_encoding"]),
-        grey_note=grey_note(dataset),
-        versions=versions,
-        pairs=verdict["pairs"],
-        validation=f"{len(checks)} checks looked at {verdict['files']['checked']} files before the training"
-        f"{'; let pass all the same: ' + ', '.join(failed) if failed else ', and all passed'}.",
-        metrics=metrics,
-        judge=metrics.get("protocol", {}).get("segmentation", {}).get("judge"),
+        input=_input(evidence.dataset, evidence.params["train"]["data"]["encoding"]),
+        let_pass=[name for names in evidence.verdict["waived"].values() for name in names],
         intervals=metrics.get("protocol", {}).get("intervals", ""),
-        scores=score_rows(scores, metrics.get("floor", {})),
-        scored=[*map(title_of, scores), *(["floor"] if metrics.get("floor") else [])],
-        drawn=dataset.name == "synthetic_streets",
+        drawn=evidence.dataset.name == "synthetic_streets",
         beaten=_where_mean_colors_are_ahead(metrics),
-        fid_warning=fid_warning(metrics),
-        fid=params["evaluate"]["fid"],
         columns=[title_of(name) for name in class_iou.columns[1:]],
         # A bar would end its cell.
         classes=[
             [str(row[0]).replace("|", "\\|"), *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)
         ],
-        absent=metrics["generated"].get("absent_classes", []),
-        game=verdict_on(history.iloc[-1]),
     )
 
 
 def _summary(metrics: Mapping[str, Any]) -> str:
+    """Return the scores that matter most in one sentence."""
     generated = metrics["generated"]
     if "mean_iou" not in generated:
         return f"L1 to the real photos: {formatted(generated.get('l1'))} of 2."
@@ -79,12 +46,14 @@ def _summary(metrics: Mapping[str, Any]) -> str:
 
 
 def _where_mean_colors_are_ahead(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the scores in which photos of mean colours are better than the generated ones."""
     generated, colors = metrics["generated"], metrics["baselines"].get("mean_color", {})
     both = [key for key in SIGNS if generated.get(key) is not None and colors.get(key) is not None]
     return [title_of_score(key) for key in both if SIGNS[key] * (colors[key] - generated[key]) > 0]
 
 
 def _input(dataset: Dataset, encoding: str) -> str:
+    """Return the generator's input in words."""
     if dataset.classes is None:
         return {"grey": "a grey photo", "edges": "a drawing of edges"}.get(dataset.input_from, "a picture in colours")
     shown = "each in its colour" if encoding == "color" else "a channel each"

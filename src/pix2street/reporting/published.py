@@ -1,4 +1,4 @@
-"""Published results for Cityscapes, each with what its protocol differs in from the one at hand."""
+"""Published results for Cityscapes, each with the differences between its protocol and the one at hand."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -12,9 +12,9 @@ SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")
 
 
 def published_rows(metrics: Mapping[str, Any], classes: ClassTable | None) -> list[dict[str, Any]]:
-    """Method, scores, source and `differs`: what would have to be equal for a row to stand beside ours.
+    """Return a row a result: its method, scores and source, and how its protocol `differs` from that of `metrics`.
 
-    Empty for data whose evaluated classes are not Cityscapes'. Pixel accuracies of 0 to 1, IoU too.
+    The list is empty for data whose evaluated classes are not Cityscapes'. Accuracies and IoU are from 0 to 1.
     """
     if classes is None or classes.evaluated_names != cityscapes_classes().evaluated_names:
         return []

@@ -28,8 +28,9 @@ ENOUGH_IMAGES = 2048
 
 
 def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a score: `name`, `note` and a cell a set of photos, last the floor's: the value, and beside it
-    its 95 % interval and its share of the ceiling.
+    """Return a row a score: `name`, `note` and a cell for every set of photos, the floor's last.
+
+    A cell is the value, and in words its 95 % interval and its share of the ceiling.
     """
     keys = {key for score in scores.values() for key in score}
     found = [key for key in sorted(keys) if DISTANCE.match(key) and not key.endswith("_std")]
@@ -44,7 +45,7 @@ def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]
 
 
 def title_of_score(key: str) -> str:
-    """A score's key as people read it; an unknown key stays itself."""
+    """Return a score's key as people read it; an unknown key stays itself."""
     if match := DISTANCE.match(key):
         name, resize, split, count, deviation = match.groups()
         words = {"frechet": "Fréchet distance", "mmd": "kernel distance"}
@@ -54,13 +55,13 @@ def title_of_score(key: str) -> str:
 
 
 def fid_warning(metrics: Mapping[str, Any]) -> str:
-    """What few images do to an FID, where there is one of fewer than 2,048 images."""
+    """Return a warning about an FID that is taken over fewer than 2,048 images; empty where none is."""
     found = [match for key in metrics["generated"] if (match := DISTANCE.match(key))]
     if not found or (count := int(found[0][4])) >= ENOUGH_IMAGES:
         return ""
     return (
         f"Over {count} images, fewer than Inception's {ENOUGH_IMAGES:,} features, covariances are singular and a "
-        "Fréchet distance is biased upwards: it can be compared at equal numbers of images alone, never with values "
+        "Fréchet distance is biased upwards: it can be compared only at equal numbers of images, never with values "
         "over thousands. The floor (two halves of the real photos, each of half the images) shows the size of that "
         "bias; the kernel distance has none."
     )
@@ -77,7 +78,7 @@ def grey_note(dataset: Dataset) -> str:
 
 
 def formatted(value: float | None) -> str:
-    """Three decimals for a score, none for a count, a dash for what is not there; two digits of what is very small."""
+    """Return a score with three decimals, or two digits where it is very small, a count with none; a dash for None."""
     if value is None or value != value:
         return "–"
     if isinstance(value, int):
@@ -86,7 +87,7 @@ def formatted(value: float | None) -> str:
 
 
 def title_of(photos: str) -> str:
-    """A set of photos as people read it."""
+    """Return the name of a set of photos as people read it."""
     return {"mean_color": "mean colour"}.get(photos, photos)
 
 

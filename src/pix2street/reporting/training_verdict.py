@@ -1,63 +1,66 @@
-"""What a row of the history says in words. (Apart from the measures: a change of wording trains nothing again.)"""
+"""What a row of the history says in words: whether one side of the game has won, and what is wrong with the photos."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-EVEN = math.log(2)
-"""A single cross-entropy term of a discriminator that cannot tell: perplexity 2."""
+from pix2street.models.interface import Term
+from pix2street.reporting.curves import is_total
+from pix2street.reporting.measures import FAULTS, faults_of
 
-# Below a tenth of ln 2 a network is right with a mean confidence of 93 %: the other gets next to no gradient from it.
-WON = 0.1 * EVEN
-# Between the two a network is ahead, which is the usual state of pix2pix.
-AHEAD = 0.5 * EVEN
-
-FAULT_LIMITS = {"diversity": 0.1, "sensitivity": 0.1, "saturated_share": 0.25, "checkerboard": 5.0}
-"""Where a measure of `training/diagnostics.py` becomes a fault: a tenth of the real photos' differences, a quarter more
-of all pixels, three times the power of real photos at the frequency of up-sampling (5 dB: a person sees it in foliage).
-"""
-FAULTS = {
-    "diversity": "Different inputs give nearly the same photo",
-    "sensitivity": "The photo hardly depends on the input",
-    "saturated_share": "Many more pixels are black or white than in real photos",
-    "checkerboard": "Up-sampling leaves a checkerboard",
-}
-LESS_IS_A_FAULT = {"diversity", "sensitivity"}
+# Shares of a term's equilibrium. Below a tenth of ln 2 a cross-entropy is right with a mean confidence of 93 %: the
+# other side gets next to no gradient from it. Between the two a side is ahead, which is the usual state of such a game.
+WON = 0.1
+AHEAD = 0.5
 
 
-def faults_of(row: Mapping[str, float]) -> list[str]:
-    """The measures in a row of the history that are beyond their limit."""
-    return [
-        name
-        for name, limit in FAULT_LIMITS.items()
-        if name in row and (row[name] < limit if name in LESS_IS_A_FAULT else row[name] > limit)
-    ]
+def verdict(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[str, Any]) -> str:
+    """Return a sentence or more about one epoch: whether a side has won, and every fault in its row.
 
-
-def verdict(row: Mapping[str, float]) -> str:
-    """A sentence or more on one epoch: whether a network has won, and every fault in its row."""
-    faults = [f"{FAULTS[name]} ({name} {row[name]:.2f})." for name in faults_of(row)]
-    return " ".join([who_has_won(row), *(faults or ["No fault was found in the photos."])])
-
-
-def who_has_won(row: Mapping[str, float]) -> str:
-    """One sentence on the game, from one epoch's mean terms; each is ln 2 = 0.693 where nobody is ahead.
-
-    The generator has won where its own term is very low, the discriminator where both of its terms are.
+    Args:
+        terms: those of the family.
+        settings: those of the family.
     """
-    gen_gan, disc = row["gen_gan"], max(row["disc_real"], row["disc_generated"])
-    terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("gen_gan", "disc_real", "disc_generated"))
-    terms += "; ln 2 is 0.69"
-    if "disc_real_accuracy" in row:
-        terms += (
-            f"; it tells {row['disc_real_accuracy']:.0%} of real and {row['disc_generated_accuracy']:.0%} of generated "
-            "patches"
-        )
-    if gen_gan < WON:
-        return f"The generator has won: the discriminator takes its photos for real ({terms})."
+    faults = [f"{FAULTS[name].sentence} ({name} {row[name]:.2f})." for name in faults_of(row)]
+    sentences = [who_has_won(row, terms, settings), *(faults or ["No fault was found in the photos."])]
+    return " ".join(filter(None, sentences))
+
+
+def who_has_won(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[str, Any]) -> str:
+    """Return one sentence about the game, from one epoch's mean terms; none where a side has no equilibrium.
+
+    A side has won where each of its adversarial terms is below a tenth of the value that it has where the discriminator
+    cannot tell; it is ahead where each is below half of that.
+    """
+    gen, disc = (_share_of_equilibrium(row, terms, settings, side) for side in ("generator", "discriminator"))
+    if gen is None or disc is None:
+        return ""
+    values = "; ".join(_values(row, terms, settings))
+    if gen < WON:
+        return f"The generator has won: the discriminator takes its photos for real ({values})."
     if disc < WON:
-        return f"The discriminator has won: it tells nearly every patch, and teaches little more ({terms})."
+        return f"The discriminator has won: it tells nearly all photos, and teaches little more ({values})."
     if disc < AHEAD:
-        return f"Neither network has won; the discriminator is ahead ({terms})."
-    if gen_gan < AHEAD:
-        return f"Neither network has won; the generator is ahead ({terms})."
-    return f"Neither network has won ({terms})."
+        return f"Neither network has won; the discriminator is ahead ({values})."
+    if gen < AHEAD:
+        return f"Neither network has won; the generator is ahead ({values})."
+    return f"Neither network has won ({values})."
+
+
+def _share_of_equilibrium(
+    row: Mapping[str, float], terms: Iterable[Term], settings: Mapping[str, Any], side: str
+) -> float | None:
+    """Return the largest adversarial term of a side as a share of its equilibrium; None where one has none."""
+    references = {term.name: term.reference(settings) for term in terms if term.player == side}
+    if not references or None in references.values():
+        return None
+    return max(row[name] / reference for name, reference in references.items())
+
+
+def _values(row: Mapping[str, float], terms: Iterable[Term], settings: Mapping[str, Any]) -> list[str]:
+    """Return the terms that have an equilibrium, a part a panel; totals repeat their parts and are left out."""
+    panels: dict[tuple[str, float], list[str]] = {}
+    for term in sorted(terms, key=lambda term: not term.player):
+        reference = term.reference(settings)
+        if reference is not None and not is_total(term):
+            panels.setdefault((term.panel, reference), []).append(f"{term.name} {row[term.name]:.2f}")
+    return [f"{', '.join(values)}, even at {reference:.2f}" for (_, reference), values in panels.items()]

@@ -1,14 +1,14 @@
-"""The page on what validation found: the checks, the files that make no pair, the worst offenders in pictures."""
+"""The page of the validation: its checks, the files that make no pair, and the worst offenders in pictures."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.core.images import data_uri, jpeg_bytes, read_ids, read_rgb, thumbnail
 from pix2street.core.pairs import Dataset, read_left_out
+from pix2street.reporting.templates import fill
 
 SHOWN = 6
 FAULTS_SHOWN = 100
@@ -16,7 +16,7 @@ THUMBNAIL_PX = 144
 
 
 def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame) -> str:
-    """The page as HTML without anything from elsewhere; equal values give equal text.
+    """Return the page as HTML that loads nothing from elsewhere; equal values give equal text.
 
     Args:
         table: the manifest with its derived columns, as `validate_split` returns it.
@@ -25,10 +25,8 @@ def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame)
     faults, left_out = table[table["fault"] != ""], read_left_out(split)
     pairs = table[(table["fault"] == "") & (table["files_there"] == True)]  # noqa: E712
     sheets = [sheet for check in verdict["checks"] if (sheet := _sheet(split, dataset, check, pairs))]
-    environment = Environment(
-        loader=PackageLoader("pix2street", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("validation.html.jinja").render(
+    return fill(
+        "validation.html.jinja",
         dataset=dataset,
         verdict=verdict,
         faults=faults[["pair_id", "source", "fault"]].head(FAULTS_SHOWN).to_dict("records"),
@@ -40,7 +38,7 @@ def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame)
 
 
 def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataFrame) -> dict[str, Any] | None:
-    """The worst offenders of a failed check, or the pairs nearest to the limit; None where there is nothing to see."""
+    """Return the worst offenders of a failed check, or the pairs nearest to its limit; None where none can be shown."""
     column = check["column"]
     offenders = pairs[pairs["pair_id"].isin([*check["offending"], *check["waived_pairs"]])]
     per_row = check["observed"] is None and column is not None

@@ -1,11 +1,15 @@
-"""Download: get a data set as side-by-side images, with what it says of itself."""
+"""Download: get a data set as pairs of images, with its description of itself."""
 
 from pathlib import Path
-from typing import Any
 
 from pix2street.datasets import DATASETS
+from pix2street.settings.download import Download
 
 
-def download(dataset: str, settings: dict[str, Any], folder: Path) -> None:
-    """Fill the empty `folder` with `{train,val,test}/<pair_id>.<ext>` and `dataset.json`."""
-    DATASETS[dataset](folder, **settings).write(folder)
+def download(settings: Download, root: Path, folder: Path) -> None:
+    """Fill the empty `folder` with `{train,val,test}/<pair_id>.<ext>` and `dataset.json`.
+
+    Args:
+        settings: the data set, its settings, and the path of its source below `root`.
+    """
+    DATASETS[settings.dataset](folder, root / settings.path, settings).write(folder)

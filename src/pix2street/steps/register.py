@@ -7,6 +7,7 @@ import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
 from pix2street.metrics import segmentation
+from pix2street.settings.register import Register
 
 JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter"}
 """Scores that need a judge, and so a set with classes."""
@@ -15,33 +16,21 @@ RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ce
 """The keys of `params.yaml`, in words."""
 
 
-def decide(
-    metrics: Mapping[str, Any],
-    weights_sha256: str,
-    max_: Mapping[str, float],
-    min_: Mapping[str, float],
-    min_of_ceiling: Mapping[str, float],
-) -> dict[str, Any]:
+def decide(metrics: Mapping[str, Any], weights_sha256: str, register: Register) -> dict[str, Any]:
     """Hold every limit against its score; the model is accepted unless one fails. A value at its limit passes.
 
-    A limit whose score is not there fails, and says so; only where the data set has no classes does a limit on what a
-    judge sees not apply.
+    A limit whose score is missing fails, and says so. A limit on what a judge sees does not apply where the data set
+    has no classes.
 
     Args:
         metrics: the content of `metrics.json`.
         weights_sha256: of the weights that were measured.
-        max_: score -> the most it may be; a score within another is named with a dot, e.g. `iou.car`.
-        min_: score -> the least it must be.
-        min_of_ceiling: score -> the least share of the real photos' score.
+        register: holds the limits by score; a score within another is named with a dot, e.g. `iou.car`.
 
     Returns:
         The content of `decision.json`. `passed` of a limit is None where it does not apply.
     """
-    limits = [
-        _hold(rule, score, limit, metrics)
-        for rule, of_rule in {"max": max_, "min": min_, "min_of_ceiling": min_of_ceiling}.items()
-        for score, limit in of_rule.items()
-    ]
+    limits = [_hold(rule, score, limit, metrics) for rule in RULES for score, limit in getattr(register, rule).items()]
     return {
         "accepted": all(limit["passed"] is not False for limit in limits),
         "limits": limits,
@@ -51,7 +40,7 @@ def decide(
 
 
 def as_text(decision: Mapping[str, Any]) -> str:
-    """The decision as a table for the terminal, under one line that says it."""
+    """Return the decision as a table for the terminal, under one line that says it."""
     limits = decision["limits"]
     held = sum(limit["passed"] is not None for limit in limits)
     if not limits:
@@ -67,7 +56,7 @@ def as_text(decision: Mapping[str, Any]) -> str:
 
 
 def failures_of(decision: Mapping[str, Any]) -> list[str]:
-    """Every limit that the model does not keep, in words."""
+    """Return every limit that the model does not keep, in words."""
     return [
         f"register.{limit['rule']}.{limit['score']}: "
         + (limit["why"] or f"{_short(limit['value'])}, must be {_in_words(limit)}")

@@ -1,94 +1,67 @@
-"""Report: one page a person reads, and a summary for a pull request."""
+"""Report: one page that a person reads, and a summary for a pull request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pix2street.core.images import data_uri
-from pix2street.core.pairs import Dataset
 from pix2street.reporting import figures
+from pix2street.reporting.curves import panels_of
+from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
 from pix2street.reporting.published import published_rows
-from pix2street.reporting.scores import fid_warning, formatted, grey_note, score_rows, title_of
-from pix2street.reporting.training_verdict import verdict as verdict_on
+from pix2street.reporting.scores import formatted, title_of
+from pix2street.reporting.templates import fill
 
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
+CURVES_IN_A_ROW = (4, 3)
+"""How many curves may lie side by side on the page; the number that fills the last row better is taken."""
 
 
-def render_report(
-    *,
-    params: dict[str, Any],
-    dataset: Dataset,
-    verdict: dict[str, Any],
-    history: pd.DataFrame,
-    sheets: dict[int, bytes],
-    metrics: dict[str, Any],
-    class_iou: pd.DataFrame,
-    confusion: pd.DataFrame,
-    examples: Sequence[Example],
-    extremes: Mapping[str, Sequence[Example]],
-    versions: dict[str, str],
-) -> tuple[str, str]:
-    """The page as HTML and the summary as Markdown; equal values give equal text. Whatever metrics lack is left out.
-
-    Args:
-        params: all of `params.yaml`.
-        sheets: contact sheets as PNG by epoch.
-        class_iou: a row a class, a column a set of photos; empty for a set without classes.
-        confusion: pixels by `truth` and `judged`, a column a set of photos; empty for a set without classes.
-        extremes: examples under a title, e.g. `best`, `worst`.
-    """
-    names = [name for name in ("generated", "ceiling") if name in metrics]
-    scores = {name: metrics[name] for name in names} | metrics["baselines"]
-    game = verdict_on(history.iloc[-1])
-    shared = {
-        "headline": _headline(metrics),
-        "scores": score_rows(scores, metrics.get("floor", {})),
-        "scored": [*map(title_of, scores), *(["floor"] if metrics.get("floor") else [])],
-        "fid_warning": fid_warning(metrics),
-    }
-    environment = Environment(
-        loader=PackageLoader("pix2street", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("page.html.jinja").render(
+def render_report(evidence: Evidence) -> tuple[str, str]:
+    """Return the page as HTML and the summary as Markdown; equal values give equal text."""
+    shared = evidence.shared() | {"headline": _headline(evidence.metrics)}
+    metrics, params = evidence.metrics, evidence.params
+    page = fill(
+        "page.html.jinja",
         **shared,
-        params=params,
-        dataset=dataset,
-        pairs=verdict["pairs"],
-        grey_note=grey_note(dataset),
-        encoding=ENCODINGS[params["train"]["input_encoding"]],
-        metrics=metrics,
-        judge=metrics.get("protocol", {}).get("segmentation", {}).get("judge"),
+        **_figures(evidence),
+        encoding=ENCODINGS[params["train"]["data"]["encoding"]],
         protocol=pd.json_normalize(metrics.get("protocol", {}), sep=".").to_dict("records"),
-        examples=_embedded(examples),
-        extremes={title: _embedded(some) for title, some in extremes.items() if some},
-        sheets=[(epoch, data_uri(sheets[epoch], "png")) for epoch in sorted(sheets, reverse=True)],
-        game=game,
-        losses_svg=figures.losses(history, params["train"]["disc_loss_weight"]),
-        diagnostics_svg=figures.diagnostics(history),
-        intervals_svg=figures.intervals(scores),
-        class_iou_svg="" if class_iou.empty else figures.class_iou(class_iou),
-        confusion_svgs={} if confusion.empty else {n: figures.confusion(confusion, n) for n in names},
-        iou_columns=[title_of(name) for name in class_iou.columns],
-        iou_rows=[[row[0], *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)],
-        absent=metrics["generated"].get("absent_classes", []),
+        examples=_embedded(evidence.examples),
+        extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
+        sheets=[(epoch, data_uri(evidence.sheets[epoch], "png")) for epoch in sorted(evidence.sheets, reverse=True)],
+        iou_columns=[title_of(name) for name in evidence.class_iou.columns],
+        iou_rows=[[row[0], *map(formatted, row[1:])] for row in evidence.class_iou.itertuples(index=False)],
         published=[
             {**row, **{key: formatted(row[key]) for key in ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")}}
-            for row in published_rows(metrics, dataset.classes)
+            for row in published_rows(metrics, evidence.dataset.classes)
         ],
-        verdict=verdict,
         parameters={
             section: pd.json_normalize(values, sep=".").to_dict("records")[0] for section, values in params.items()
         },
-        versions=versions,
     )
-    summary = _summary(dataset, metrics, verdict, params, game, **shared)
-    return page, summary
+    return page, fill("summary.md.jinja", **shared)
+
+
+def _figures(evidence: Evidence) -> dict[str, Any]:
+    """Return every figure of the page as SVG, by its name in the template."""
+    photos = [name for name in ("generated", "ceiling") if name in evidence.metrics]
+    class_iou, confusion = evidence.class_iou, evidence.confusion
+    panels = panels_of(evidence.family.TERMS, evidence.history)
+    columns = min(CURVES_IN_A_ROW, key=lambda columns: -len(panels) % columns)
+    return {
+        "curve_columns": columns,
+        "curve_svgs": figures.curves(evidence.history, panels, evidence.settings, columns),
+        "intervals_svg": figures.intervals(evidence.scores),
+        "class_iou_svg": "" if class_iou.empty else figures.class_iou(class_iou),
+        "confusion_svgs": {} if confusion.empty else {name: figures.confusion(confusion, name) for name in photos},
+    }
 
 
 def _embedded(examples: Sequence[Example]) -> list[Example]:
+    """Return the examples with addresses that hold the pictures themselves."""
     return [
         Example(e.pair_id, {caption: data_uri(png, "png") for caption, png in e.images.items()}, e.note)
         for e in examples
@@ -96,6 +69,7 @@ def _embedded(examples: Sequence[Example]) -> list[Example]:
 
 
 def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the figures at the top of the page, the most important first."""
     generated, baselines = metrics["generated"], metrics["baselines"]
     l1 = {"value": formatted(generated.get("l1")), "label": "L1, of 0 to 2"}
     if "mean_iou" not in generated:
@@ -117,42 +91,3 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         {"value": formatted(baselines.get("untrained", {}).get("mean_iou")), "label": "mean IoU before training"},
         l1,
     ]
-
-
-def _summary(dataset, metrics, verdict, params, game, *, headline, scores, scored, fid_warning) -> str:
-    lines = [
-        f"## pix2street: {dataset.title}",
-        "",
-        f"{dataset.direction.capitalize()}: {params['train']['epochs']} epochs on {verdict['pairs']['train']} pairs at "
-        f"{params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} pairs of "
-        f"`{metrics['split']}`.",
-        "",
-        f"**{headline[0]['value']} {headline[0]['label']}**, "
-        + ", ".join(f"{figure['value']} {figure['label']}" for figure in headline[1:])
-        + ".",
-        "",
-        f"| metric | {' | '.join(scored)} |",
-        f"|---|{'---:|' * len(scored)}",
-        *(f"| {row['name']} | {' | '.join(map(_in_one, row['cells']))} |" for row in scores),
-        "",
-        *([fid_warning, ""] if fid_warning else []),
-        game,
-        "",
-        f"Validation {'passed' if verdict['success'] else 'failed'}: {len(verdict['checks'])} checks on "
-        f"{verdict['files']['checked']} files{_waived(verdict['waived'])}.",
-    ]
-    if note := grey_note(dataset):
-        lines += ["", note]
-    if dataset.classes is None:
-        lines += ["", "The data set has no classes: what needs a judge is left out."]
-    return "\n".join(lines) + "\n"
-
-
-def _in_one(cell: tuple[str, str]) -> str:
-    value, detail = cell
-    return f"{value} ({detail})" if detail else value
-
-
-def _waived(waived: dict[str, list[str]]) -> str:
-    names = [f"{kind} {', '.join(waived[kind])}" for kind in ("checks", "pairs") if waived[kind]]
-    return f"; waived: {'; '.join(names)}" if names else ""

@@ -1,0 +1,57 @@
+"""Street scenes drawn by this project in the classes and colours of Cityscapes: photo left, labels right.
+
+- `scene`: one scene, and the order in which its parts are drawn
+- `world`: the camera and its canvas, sky, ground, road and sidewalks
+- `roadside`: buildings, hedges, walls and fences
+- `things`: how a thing that faces the camera is drawn, and its shadow
+- `furniture`: trees, lamp posts, signs, traffic lights
+- `traffic`: cars, trucks, buses, trains, motorcycles, bicycles
+- `people`: people on foot, and the figure of a rider
+- `light`: the sun, the hour, haze, and the camera's lens and sensor
+- `textures`: colours, grids of lines and noise that all of them use
+"""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.images import write_png
+from pix2street.core.pairs import Dataset
+from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.settings.download import SyntheticStreets
+
+FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+"""The index of each split's first scene: a split keeps its scenes when another one grows."""
+
+
+def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
+    """Draw the scenes on all cores; each depends only on the seed and on its index."""
+    counts = {"train": settings.train_pairs, "val": settings.val_pairs, "test": settings.test_pairs}
+    scenes = [(split, first + i) for split, first in FIRST_SCENES.items() for i in range(counts[split])]
+    for split in {split for split, _ in scenes}:
+        (folder / split).mkdir()
+    draw = partial(_write_scene, folder, settings)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
+            pass
+    return Dataset(
+        name="synthetic_streets",
+        title="Synthetic streets",
+        direction="labels to street",
+        licence="Apache-2.0",
+        home_page="",
+        input_from="right",
+        classes=cityscapes_classes(),
+    )
+
+
+def _write_scene(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
+    split, index = scene
+    photo, labels = draw_scene(settings.seed, index, settings.height_px, settings.width_px)
+    colors = cityscapes_classes().to_colors(labels)
+    write_png(folder / split / f"street_{index:07d}.png", np.concatenate([photo, colors], axis=1))

@@ -1,0 +1,35 @@
+"""One street scene, drawn from a small world in metres: a photo, and the Cityscapes class of each of its pixels.
+
+The labels say where things are; the photo adds what they do not: materials, colours that vary within a class far more
+than between classes, the light of the hour and its weather, shadows, haze with distance, and the camera's vignette,
+blur and noise. Nearer things cover farther ones. Every number follows from (seed, index).
+"""
+
+import numpy as np
+
+from pix2street.datasets.synthetic_streets.furniture import street_furniture
+from pix2street.datasets.synthetic_streets.light import expose
+from pix2street.datasets.synthetic_streets.people import passers_by
+from pix2street.datasets.synthetic_streets.roadside import roadside
+from pix2street.datasets.synthetic_streets.things import Thing
+from pix2street.datasets.synthetic_streets.traffic import traffic
+from pix2street.datasets.synthetic_streets.world import draw_ground, empty_street
+
+
+def draw_scene(seed: int, index: int, height_px: int, width_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw scene `index` of the set that `seed` names.
+
+    Returns:
+        The photo `[H, W, 3]` uint8 sRGB, and the label ids `[H, W]` uint8 of Cityscapes.
+    """
+    rng = np.random.default_rng([seed, index])
+    canvas = empty_street(rng, height_px, width_px)
+    sun_left = rng.random() < 0.5
+    draw_ground(canvas, rng)
+    things: list[Thing] = []
+    for side in (-1, 1):
+        things += roadside(canvas, rng, side, lit=(side < 0) != sun_left)
+    things += street_furniture(canvas, rng) + traffic(canvas, rng) + passers_by(canvas, rng)
+    for thing in sorted(things, key=lambda thing: -thing.distance_m):
+        thing.draw()
+    return expose(canvas, rng, sun_left), canvas.labels

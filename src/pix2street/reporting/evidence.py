@@ -1,0 +1,87 @@
+"""The evidence that the page, the summary and the model card are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pix2street.core.pairs import Dataset
+from pix2street.models import open_family
+from pix2street.reporting.examples import Example
+from pix2street.reporting.scores import fid_warning, grey_note, score_rows, title_of
+from pix2street.reporting.training_verdict import verdict
+
+if TYPE_CHECKING:
+    from pix2street.models.interface import Family
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the stages before left of one run, as it was read.
+
+    Args:
+        params: all of `params.yaml`.
+        verdict: what validation found.
+        history: a row an epoch.
+        sheets: contact sheets as PNG by epoch.
+        metrics: the content of `metrics.json`; what it lacks is left out of the report.
+        class_iou: a row a class, a column a set of photos; empty for a set without classes.
+        confusion: pixels by `truth` and `judged`, a column a set of photos; empty for a set without classes.
+        extremes: examples under a title, e.g. `best`, `worst`.
+        versions: of the packages that computed it, by name.
+    """
+
+    params: Mapping[str, Any]
+    dataset: Dataset
+    verdict: Mapping[str, Any]
+    history: pd.DataFrame
+    sheets: Mapping[int, bytes]
+    metrics: Mapping[str, Any]
+    class_iou: pd.DataFrame
+    confusion: pd.DataFrame
+    examples: Sequence[Example]
+    extremes: Mapping[str, Sequence[Example]]
+    versions: Mapping[str, str]
+
+    @property
+    def family(self) -> "Family":
+        """The family of the model that was trained."""
+        return open_family(self.params["train"]["model"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of the family."""
+        return self.params["train"][self.params["train"]["model"]]
+
+    @property
+    def scores(self) -> dict[str, Mapping[str, Any]]:
+        """The scores of every set of photos, the generated ones first."""
+        names = [name for name in ("generated", "ceiling") if name in self.metrics]
+        return {name: self.metrics[name] for name in names} | self.metrics["baselines"]
+
+    @property
+    def game(self) -> str:
+        """The verdict on the last epoch, in words."""
+        return verdict(self.history.iloc[-1], self.family.TERMS, self.settings)
+
+    def shared(self) -> dict[str, Any]:
+        """Return what the page, the summary and the model card show alike, by its name in their templates."""
+        floor = self.metrics.get("floor", {})
+        return {
+            "params": self.params,
+            "dataset": self.dataset,
+            "family": self.family,
+            "settings": self.settings,
+            "verdict": self.verdict,
+            "pairs": self.verdict["pairs"],
+            "metrics": self.metrics,
+            "judge": self.metrics.get("protocol", {}).get("segmentation", {}).get("judge"),
+            "scores": score_rows(self.scores, floor),
+            "scored": [*map(title_of, self.scores), *(["floor"] if floor else [])],
+            "absent": self.metrics["generated"].get("absent_classes", []),
+            "fid_warning": fid_warning(self.metrics),
+            "grey_note": grey_note(self.dataset),
+            "game": self.game,
+            "versions": self.versions,
+        }

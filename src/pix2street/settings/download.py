@@ -1,0 +1,202 @@
+"""The section `download`: the data set, the limits of archives, and the settings of each set."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pix2street.core.archives import Limits
+from pix2street.settings.section import Count, Section, Seed, Share, TrackedPath
+
+TABLE_NAMES = (
+    "none",
+    "cityscapes",
+    "cityscapes_evaluated",
+    "cityscapes_train_ids",
+    "pascal_voc",
+    "ade20k",
+    "ade20k_from_zero",
+)
+"""The values of `paired_folder.classes` beside the name of a CSV file. The tables are in `core/class_tables.py`, which
+loads NumPy; NumPy reads the environment once, and this module is imported before the environment is settled."""
+
+
+def _pattern(pattern: str) -> str:
+    """Raise an error unless the pattern is a regular expression with a group."""
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"must be a regular expression ({error})") from error
+    if groups < 1:
+        raise ValueError("must hold one (group) in parentheses")
+    return pattern
+
+
+def _table_name(name: str) -> str:
+    """Raise an error unless the name is that of a table or of a CSV file."""
+    if name not in TABLE_NAMES and not name.lower().endswith(".csv"):
+        raise ValueError(f"must be {', '.join(TABLE_NAMES)}, or the name of a .csv file")
+    return name
+
+
+WebAddress = Annotated[str, Field(pattern=r"^https?://")]
+FolderPart = Annotated[str, Field(pattern=r"^[^/]+$")]
+
+
+class SyntheticStreets(Section):
+    """The number of scenes, the size of each half, and the seed they are drawn from."""
+
+    seed: Seed
+    height_px: Annotated[int, Field(ge=64, le=1024)]
+    width_px: Annotated[int, Field(ge=64, le=2048)]
+    train_pairs: Count
+    val_pairs: Count
+    test_pairs: Annotated[int, Field(ge=0)]
+
+
+class SplitShares(Section):
+    """The shares by which images that are in no split are divided."""
+
+    train: Share
+    val: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train + val + test must be 1, they are {total:g}")
+        return self
+
+    @property
+    def above_zero(self) -> dict[str, float]:
+        """The share of each split that has one."""
+        return {split: share for split, share in self.model_dump().items() if share > 0}
+
+
+class Cityscapes(Section):
+    """The size to which frames are reduced as they are read, their number, and the address of the site."""
+
+    height_px: Annotated[int, Field(ge=64, le=1024)]
+    width_px: Annotated[int, Field(ge=64, le=2048)]
+    train_pairs: Count
+    val_pairs: Count
+    site: WebAddress
+
+
+class Pix2pixSets(Section):
+    """The address of the authors' archives, and the direction in which they are used."""
+
+    base_url: WebAddress
+    direction: Literal["forth", "back"]
+
+
+class Naming(Section):
+    """The meaning of the names of folders and files.
+
+    Args:
+        group_pattern: a regular expression whose first group, searched in a pair_id, names what stays in one split.
+        split_shares: how images that are in no split are divided; None where they may not be.
+        split_folders: what folders with other than the usual names are.
+        id_pattern: a regular expression whose first group, searched in a name without its ending, is the pair_id.
+        id_from: whether the pair_id is the `name`, or the `path`: the names of the sub-folders come before it.
+        seed: the seed by which groups are divided.
+    """
+
+    group_pattern: Annotated[str, AfterValidator(_pattern)] | None
+    split_shares: SplitShares | None
+    split_folders: dict[FolderPart, Literal["train", "val", "test", "ordinary", "left_out"]]
+    id_pattern: Annotated[str, AfterValidator(_pattern)] | None
+    id_from: Literal["name", "path"]
+    seed: Seed
+
+
+class OwnImages(Naming):
+    """The description and the naming of a user's own images, for paired_folder, colorization and sketches."""
+
+    title: Annotated[str, Field(min_length=1)]
+    licence: str
+    home_page: str
+    split_shares: SplitShares
+
+
+class PairedFolder(Section):
+    """The form of a user's own pairs: which half, folder or file is the input, and what its colours or ids mean.
+
+    Args:
+        form: the half of a side-by-side image that is the input, or `folders` where inputs and targets are apart.
+        input_folder, target_folder: for `folders`, their names at any depth of the path, e.g. `labels` of
+            `train/labels/a.png`, or with `*` the names of their files.
+        classes: `none`, one of `TABLE_NAMES`, or the name of a CSV file in the source.
+        label_pixels: the form in which the inputs' pixels hold their class.
+        void_id: an id of pixels that nobody labelled, which the table lacks; None for none.
+    """
+
+    form: Literal["left", "right", "folders"]
+    input_folder: Annotated[str, Field(min_length=1)]
+    target_folder: Annotated[str, Field(min_length=1)]
+    classes: Annotated[str, AfterValidator(_table_name)]
+    label_pixels: Literal["colors", "ids"]
+    void_id: Annotated[int, Field(ge=0, le=255)] | None
+
+    @model_validator(mode="after")
+    def _ids_have_separate_files(self) -> Self:
+        if self.label_pixels == "ids" and self.form != "folders":
+            raise ValueError(
+                f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_void_id_is_an_id(self) -> Self:
+        if self.void_id is not None and (self.label_pixels != "ids" or self.classes == "none"):
+            raise ValueError(
+                "void_id needs a class table and label_pixels: ids; give void a row with its colour in a .csv table"
+            )
+        return self
+
+
+class Sketches(Section):
+    """The settings by which edges are drawn (Canny)."""
+
+    sigma: Annotated[float, Field(gt=0, le=10)]
+    low_share: Share
+    high_share: Share
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        if self.low_share > self.high_share:
+            raise ValueError(f"low_share {self.low_share:g} must not be above high_share {self.high_share:g}")
+        return self
+
+
+class Download(Section):
+    """The data set, the limits of archives, and the settings of each set."""
+
+    dataset: Literal[
+        "synthetic_streets",
+        "cityscapes",
+        "facades",
+        "maps",
+        "night2day",
+        "edges2shoes",
+        "edges2handbags",
+        "colorization",
+        "sketches",
+        "paired_folder",
+    ]
+    path: TrackedPath
+    max_files: Count
+    max_gib: Annotated[float, Field(gt=0)]
+    max_unpack_ratio: Annotated[float, Field(ge=1)]
+    synthetic_streets: SyntheticStreets
+    cityscapes: Cityscapes
+    pix2pix_sets: Pix2pixSets
+    own_images: OwnImages
+    paired_folder: PairedFolder
+    sketches: Sketches
+
+    @property
+    def limits(self) -> Limits:
+        """The most that an archive may hold."""
+        return Limits(self.max_files, self.max_gib, self.max_unpack_ratio)
