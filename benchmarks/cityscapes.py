@@ -20,8 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pix2street.core.archives import Limits, random_reader
-from pix2street.core.images import decode, png_bytes
+from pix2street.core.archives import random_reader
+from pix2street.core.decoding import decode
+from pix2street.core.images import png_bytes
+from pix2street.core.limits import Limits
 from pix2street.datasets.cityscapes import ARCHIVES, fetch
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.settings.download import Cityscapes

@@ -30,8 +30,8 @@ from scipy import ndimage, stats
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.formats import IMAGE_SUFFIXES
-from pix2street.core.images import EdgeSettings, edges, grey, read_ids, read_rgb, resize_box
-from pix2street.core.pairs import SPLITS, Dataset, read_pairs
+from pix2street.core.images import EdgeSettings, edges, grey, read_rgb, resize_box
+from pix2street.core.pairs import SPLITS, Dataset, drawing_of, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 from pix2street.validation.fit import block_fit, block_lead, edge_map
@@ -46,7 +46,7 @@ def read_split(folder: Path) -> Pairs:
     """Inputs as `validate` compares them, targets, and names in order."""
     classes = Dataset.read(folder).classes
     pairs = sorted((pair for name in SPLITS for pair in read_pairs(folder, name)), key=lambda pair: pair.pair_id)
-    inputs = [classes.to_colors(read_ids(p.input_path)) if classes else read_rgb(p.input_path) for p in pairs]
+    inputs = [drawing_of(pair.input_path, classes) for pair in pairs]
     return inputs, [read_rgb(pair.target_path) for pair in pairs], [pair.pair_id for pair in pairs]
 
 

@@ -1,20 +1,25 @@
 """Which of the project's own files a Python file imports, directly or not: read from the source, nothing is run."""
 
 import ast
+from collections.abc import Collection
 from pathlib import Path
 
 PACKAGE = "pix2street"
 
 
-def import_closure(script: Path, source: Path) -> set[Path]:
-    """All files below `source` that running `script` may import, with their packages' templates and their own tables.
+def import_closure(script: Path, source: Path, without: Collection[Path] = frozenset()) -> set[Path]:
+    """Return all files that running `script` may import, with their packages' templates and their tables.
 
-    Imports inside functions count too. `source` is the folder that holds the package.
+    Imports inside functions count too.
+
+    Args:
+        source: the folder that holds the package; files elsewhere do not count.
+        without: files to leave out, with what only they import.
     """
     found: set[Path] = set()
     waiting = [script]
     while waiting:
-        for path in _imported_files(waiting.pop(), source) - found:
+        for path in _imported_files(waiting.pop(), source) - found - set(without):
             found.add(path)
             waiting.append(path)
     folders = {path.parent for path in {script, *found} if path.parent != source / PACKAGE}

@@ -19,7 +19,7 @@ LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strat
 
 
 def pytest_collection_modifyitems(config, items):
-    """Workers that take a file at a time (`make test`) take the longest first, so that they end together."""
+    """Give the longest files first to workers that take a file at a time (`make test`), so that they end together."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 

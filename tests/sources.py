@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from web import Handler, serving
 
-from pix2street.core.archives import Limits
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import EdgeSettings, edges, jpeg_bytes, png_bytes
+from pix2street.core.limits import Limits
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 from pix2street.settings.download import Download, OwnImages, PairedFolder, SplitShares

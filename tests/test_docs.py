@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_server import free_port
-from web import first_answer
+from web import first_answer, free_port
 
 from pix2street import cli
 

@@ -10,14 +10,14 @@ from ruamel.yaml import YAML
 
 from pix2street.layout import Layout
 from pix2street.params import Params, read_params
-from pix2street.verification import verify
+from pix2street.verification.wiring import wiring_files
 
 ROOT = Path(__file__).parents[1]
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# None of these can change an out: DVC tracks the values that params.py checks one by one, the paths of layout.py are
-# the outs' names, stage.py is what stands around a step, and tracking/run.py and tracking/registry.py only record.
-WIRING = {ROOT / name for name in verify.WIRING}
+# None of these can change an output: DVC tracks the values that params.py checks one by one, the paths of layout.py are
+# the outputs' names, stage.py wraps a step, and tracking/run.py and tracking/registry.py only record.
+WIRING = {ROOT / name for name in wiring_files(ROOT)}
 
 
 def script_of(stage: str) -> Path:
@@ -25,16 +25,16 @@ def script_of(stage: str) -> Path:
 
 
 def code_deps(script: Path) -> set[Path]:
-    """What a stage must declare: all it imports but for the wiring, what only that imports and mere docstrings."""
+    """Return what a stage must declare: its imports except the wiring, what only that imports, and mere docstrings."""
     step_imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
     closure: set[Path] = {script}
     for node in step_imports:
         module = ROOT / "src" / Path(*node.module.split(".")).with_suffix(".py")
         if node.module.startswith("pix2street") and module not in WIRING:
-            closure |= {module} | {path for path in import_closure(module, ROOT / "src")}
+            closure |= {module, *import_closure(module, ROOT / "src", WIRING)}
             package = module.parent / "__init__.py"
             closure |= {package} if package.exists() and module.parent.name != "pix2street" else set()
-    return {path for path in closure - WIRING if not is_docstring_alone(path)}
+    return {path for path in closure if not is_docstring_alone(path)}
 
 
 def is_docstring_alone(path: Path) -> bool:
@@ -47,7 +47,7 @@ def is_docstring_alone(path: Path) -> bool:
 
 
 def declared_lines(stage: str) -> dict[str, set[Path]]:
-    """The files that each line of code in a stage's `deps` means: one, or all of a folder."""
+    """Return the files that each line of code in a stage's `deps` means: one, or all of a folder."""
     lines = {dep: ROOT / dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "pipeline/"))}
     return {
         dep: {file for file in path.rglob("*") if file.suffix in (".py", ".jinja", ".csv")} if path.is_dir() else {path}
@@ -84,7 +84,7 @@ def test_a_room_is_declared_whole_only_where_a_third_of_it_is_needed(stage):
 
 
 def params_read(script: Path) -> set[str]:
-    """The sections, or single keys, of `params.yaml` that a script hands on, recording apart."""
+    """Return the sections, or single keys, of `params.yaml` that a script hands on except to recording."""
     tree = ast.parse(script.read_text())
     recording = {
         id(inner)

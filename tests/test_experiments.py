@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from test_pipeline import Project
+from project import Project
 
 from pix2street.core.files import sha256_of
 

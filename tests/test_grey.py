@@ -16,8 +16,9 @@ from PIL import Image
 from tiny_models import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.errors import UserError
-from pix2street.core.images import decode, luma, read_ids, read_photo, read_rgb, write_png
+from pix2street.core.images import luma, read_ids, read_photo, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.demo.server import NAME, create_app

@@ -68,7 +68,7 @@ KNOWS = {
 }
 """Whom each of them imports beside itself, no more and no less. A step knows no other step."""
 
-# Named in one place each, so that another could take its place.
+# Each library is named in one room, so that another could replace it.
 ONLY_IN = {
     "mlflow": {
         "inference/serving.py",
@@ -78,7 +78,12 @@ ONLY_IN = {
         "tracking/store.py",
         "tracking/system_metrics.py",
     },
-    "dvc": {"verification/verify.py"},
+    "dvc": {
+        "verification/dvc_hashes.py",
+        "verification/lock_check.py",
+        "verification/verify.py",
+        "verification/workspaces.py",
+    },
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
     "tensorflow": {
         "inference/export/graph.py",
@@ -103,6 +108,7 @@ ONLY_IN = {
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
     "PIL": {
+        "core/decoding.py",
         "core/images.py",
         "datasets/synthetic_streets/light.py",
         "datasets/synthetic_streets/textures.py",
@@ -111,7 +117,7 @@ ONLY_IN = {
 
 
 def imports_of(source: str) -> set[str]:
-    """Dotted names of everything a file imports."""
+    """Return the dotted names of everything that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
@@ -126,12 +132,12 @@ def room_of(path: str) -> str:
 
 
 def rooms_in(source: str) -> set[str]:
-    """The rooms and loose modules that a file imports."""
+    """Return the rooms and loose modules that a file imports."""
     return {name.split(".")[1] for name in imports_of(source) if name.startswith("pix2street.")} & set(KNOWS)
 
 
 def faults_of(path: str, source: str) -> list[str]:
-    """What a file below the package, named by its path there, imports and must not."""
+    """Return the imports that a file of the package, named by its path in it, must not have."""
     room = room_of(path)
     allowed = KNOWS[room] | ({room} - {"steps"})
     faults = []
@@ -147,7 +153,7 @@ def faults_of(path: str, source: str) -> list[str]:
 
 
 def files_of_the_package() -> dict[str, str]:
-    """The source of every module by its path, the package's own docstring apart."""
+    """Return the source of every module by its path, without the package's own docstring."""
     files = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
     assert imports_of(files.pop("__init__.py")) == set()
     return files

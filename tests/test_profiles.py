@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml
+from project import Project
 from ruamel.yaml import YAML
 from sources import pix2pix_archive, small_download
-from test_pipeline import Project
 from web import serving
 
 from pix2street.core.errors import UserError

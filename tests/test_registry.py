@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
-from tiny_generator import tiny_card
+from tiny_cards import tiny_card
 from tiny_models import build_unet
 
+from pix2street.core.decoding import decode
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_json, write_text
-from pix2street.core.images import decode, png_bytes
+from pix2street.core.images import png_bytes
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,13 +12,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from test_pipeline import Project
-from web import first_answer
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+from project import Project
+from web import first_answer, free_port
 
 
 def postgres_program(name: str) -> str | None:

@@ -12,7 +12,9 @@ from ruamel.yaml import YAML
 
 from pix2street.cli import main
 from pix2street.core.errors import UserError
-from pix2street.verification.verify import DIFFERS, NOT_MADE, SAME, TOLERATED, Row, first_diverged, verify
+from pix2street.verification.table import DIFFERS, NOT_MADE, SAME, TOLERATED, Row, first_diverged
+from pix2street.verification.verify import verify
+from pix2street.verification.wiring import loaded_with_wiring, wiring_files
 
 FILES = {
     "params.yaml": "count: 2\ncompute: 1\n",
@@ -102,7 +104,7 @@ def made_once(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def repository(made_once, tmp_path, monkeypatch) -> Repository:
-    """A repository whose lock is true; the working directory."""
+    """Return a repository whose lock is true; it is the working directory."""
     root = tmp_path / "repository"
     shutil.copytree(made_once, root)
     monkeypatch.chdir(root)
@@ -247,7 +249,7 @@ def test_an_unlisted_dependency_is_named(repository, way):
 def test_a_dependency_edited_while_its_stage_ran_is_found_in_the_lock(repository):
     repository.run("dvc", "repro", "-q", "--force", EDIT="1")
     repository.commit()
-    # DVC took the hash of the file as it was afterwards and believes that the out was made from it.
+    # DVC took the hash of the file as it was afterwards and believes that the output was made from it.
     assert "up to date" in repository.run("dvc", "status")
     rows = verified(repository)
     assert verdicts(rows)["dvc.lock"] == SAME
@@ -302,6 +304,37 @@ def test_the_wiring_is_there_without_being_declared_wherever_a_commit_has_it(rep
     repository.replace("pipeline/score.py", "import json, os", f"import json, os\nimport pix2street.{module}")
     repository.repro(PYTHONPATH="src")
     assert all(row.good for row in verified(repository))
+
+
+def test_wiring_may_be_a_folder_and_the_families_it_loads_by_name_come_with_what_they_import(tmp_path):
+    sources = {
+        "__init__": "",
+        "params": "from pix2street.settings import train\n",
+        "settings/__init__": "",
+        "settings/train": "from pix2street.core.errors import FACTOR\n",
+        "core/errors": "",
+        "core/images": "",
+        "models/__init__": "",
+        "models/family": "from pix2street.layers import blocks\ndef f():\n    from pix2street.core import images\n",
+        "layers/blocks": "",
+        "layers/norms": "",
+        "steps/train": "",
+    }
+    for name, text in sources.items():
+        path = tmp_path / f"src/pix2street/{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def names(files: set[str]) -> set[str]:
+        return {file.removeprefix("src/pix2street/").removesuffix(".py") for file in files}
+
+    wiring = {"params", "settings/__init__", "settings/train"}
+    assert names(wiring_files(tmp_path)) == wiring
+    brought = {"__init__", "core/errors", "models/__init__", "models/family", "layers/blocks"}
+    assert names(loaded_with_wiring(tmp_path)) == wiring | brought
+    shutil.rmtree(tmp_path / "src/pix2street/settings")
+    shutil.rmtree(tmp_path / "src/pix2street/models")
+    assert names(loaded_with_wiring(tmp_path)) == {"__init__", "params"}
 
 
 @pytest.mark.parametrize(("drift", "verdict"), [("0.0", SAME), ("0.015", TOLERATED), ("-0.03", DIFFERS)])

@@ -1,6 +1,7 @@
 """Real HTTP servers on the loopback, for tests."""
 
 import contextlib
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -47,8 +48,14 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = break_after is not None
 
 
+def free_port() -> int:
+    """Return a port of the loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
 def first_answer(address: str, process: subprocess.Popen) -> requests.Response | None:
-    """What a server answers once it is up, however long it imports; nothing where its process has ended."""
+    """Return the answer of a server once it is up, however long it imports; None where its process has ended."""
     with requests.Session() as session:
         patience = Retry(total=10, connect=10, backoff_factor=0.1, backoff_max=1)
         session.mount("http://", HTTPAdapter(max_retries=patience))
@@ -60,7 +67,7 @@ def first_answer(address: str, process: subprocess.Popen) -> requests.Response |
 
 @contextmanager
 def serving(answer: Callable[[Handler], None]) -> Iterator[str]:
-    """The address of a server that lets `answer` handle every GET and POST."""
+    """Yield the address of a server that lets `answer` handle every GET and POST."""
 
     class Answering(Handler):
         def do_GET(self):

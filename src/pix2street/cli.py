@@ -250,7 +250,9 @@ def promote_candidate(options: argparse.Namespace) -> None:
 def verify_commit(options: argparse.Namespace) -> None:
     """Print an out a row, recorded and made again; a difference is an error."""
     from pix2street.params import read_params
-    from pix2street.verification.verify import as_text, commit_of, first_diverged, uncommitted, verify
+    from pix2street.verification.git import commit_of, uncommitted
+    from pix2street.verification.table import as_text, first_diverged
+    from pix2street.verification.verify import verify
 
     checkout = Path.cwd()
     commit = commit_of(checkout, options.revision)

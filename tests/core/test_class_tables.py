@@ -95,16 +95,16 @@ def test_a_category_may_be_left_out_of_a_row():
         (b"sep=;\n" + table_of(*ROWS).replace(b",", b";"), "line 1: the columns are separated by semicolons"),
         (table_of(*ROWS[1:], header=ROWS[0]), "line 1: a class table begins with the names of its columns"),
         (b"id,name\n1,a\n", "line 1: a class table has the columns id, name, red, green, blue, evaluated; red, green"),
-        (table_of(*ROWS, header=f"{HEADER},id"), "line 1: the column id stands twice"),
+        (table_of(*ROWS, header=f"{HEADER},id"), "line 1: the column id occurs twice"),
         (table_of(*ROWS, "8,Straße,1,2,3,1").decode().encode("latin-1"), "line 5: a class table is UTF-8 text"),
         (table_of(*ROWS).decode().encode("utf-16"), "this is UTF-16 or no text"),
         (b"PK\3\4\0\0", "this is UTF-16 or no text"),
-        (table_of(*ROWS, "7,truck,0,0,70,1"), "line 5: the id 7 stands in line 3 already; every class needs an id"),
-        (table_of(*ROWS, "8,Car,0,0,70,1"), "line 5: the name Car stands in line 4 already"),
-        (table_of(*ROWS, "8,truck,0,0,142,0"), "line 5: the colour 0, 0, 142 stands in line 4 already"),
+        (table_of(*ROWS, "7,truck,0,0,70,1"), "line 5: the id 7 is in line 3 already; no two classes may share an id"),
+        (table_of(*ROWS, "8,Car,0,0,70,1"), "line 5: the name Car is in line 4 already"),
+        (table_of(*ROWS, "8,truck,0,0,142,0"), "line 5: the colour 0, 0, 142 is in line 4 already"),
         (table_of(ROWS[0], "7,road,128,64,128,0"), "no class is evaluated, so that nothing could be scored"),
         (table_of(*ROWS, "300,bus,0,60,100,1"), "line 5: id is 0 to 255, not 300"),
-        (table_of(*ROWS, "-1,license plate,0,0,143,0"), "line 5: id is 0 to 255, -1 cannot stand in an image; remove"),
+        (table_of(*ROWS, "-1,license plate,0,0,143,0"), "line 5: id is 0 to 255, an image cannot hold -1; remove"),
         (table_of(*ROWS, "8,bus,0,60,-1,1"), "line 5: blue is 0 to 255, not -1"),
         (table_of(*ROWS, "8,bus,0,0.5,1,1"), "line 5: green is a whole number of 0 to 255, not '0.5'"),
         (table_of(*ROWS, "8,bus,#003C64,60,100,1"), "not '#003C64'; write a hex colour as its three numbers"),
@@ -202,7 +202,7 @@ VALUES = [
 
 
 def spoilt(dice: random.Random) -> bytes:
-    """A table with up to three values changed, added or removed, and sometimes a byte."""
+    """Return a table with up to three values changed, added or removed, and sometimes a byte."""
     rows = [[str(place), f"class {place}", "1", "2", "3", "1"] for place in range(dice.randrange(4))]
     for row in dice.choices(rows, k=dice.randrange(4)) if rows else []:
         place = dice.randrange(len(row) + 1)

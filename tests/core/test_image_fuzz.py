@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from pix2street.core.decoding import Stored, decode_stored, decode_upload
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored, decode_stored, decode_upload
 
 MUTATIONS = int(os.environ.get("IMAGE_MUTATIONS", "60"))
-"""Of every base; raise it for a longer search."""
+"""How often every base is damaged; raise it for a longer search."""
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
 

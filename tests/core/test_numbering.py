@@ -28,7 +28,7 @@ def streets() -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def renumbered(streets) -> dict[int, float]:
-    """The same streets by their trainIds."""
+    """Return the same streets by their trainIds."""
     return {TRAIN_ID_OF[class_id]: share for class_id, share in streets.items()}
 
 
@@ -42,7 +42,7 @@ def test_train_ids_read_as_label_ids_are_found_and_named(renumbered):
 
 def test_label_ids_read_as_train_ids_are_named(streets, renumbered):
     assert "cityscapes: set" in explain_unknown(TRAIN_IDS, streets)
-    # As in files whose void is 255, and in those that number it after the classes.
+    # Some files have 255 for void, others the number after the classes.
     assert "classes: cityscapes_train_ids." in explain_unknown(LABEL_IDS, {**renumbered, 255: 0.1})
     beyond, way_out = misread_share(LABEL_IDS, {**renumbered, 19: 0.1})
     assert beyond > 0.4

@@ -2,12 +2,15 @@
 
 import os
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
-from pix2street.core.pairs import Dataset, pair_id_of, plain_name, refuse_unusable
+from pix2street.core.images import read_ids
+from pix2street.core.pairs import Dataset, drawing_of, pair_id_of, plain_name, refuse_unusable
 
 NAMES = [
     "NA", "nan", "null", "None", "1e5", "007", "True", " x ", 'a,b "c"', "=1+1", "=41", "-x", "%41", "a#b", "con",
@@ -25,11 +28,11 @@ def test_every_name_that_files_and_tables_can_have_is_taken(name):
     ("name", "rule"),
     [
         (os.fsdecode(b"stra\xdfe"), r"the name 'stra\udcdfe' must be UTF-8, it is not; rename the file"),
-        ("a\nb", r"the name 'a\nb' must stand on one line"),
-        ("a\rb", r"the name 'a\rb' must stand on one line"),
-        ("a\tb", r"the name 'a\tb' must stand on one line"),
-        ("a\x1b[2Jb", r"the name 'a\x1b[2Jb' must stand on one line"),
-        ("a\u2028b", r"the name 'a\u2028b' must stand on one line"),
+        ("a\nb", r"the name 'a\nb' must be on one line"),
+        ("a\rb", r"the name 'a\rb' must be on one line"),
+        ("a\tb", r"the name 'a\tb' must be on one line"),
+        ("a\x1b[2Jb", r"the name 'a\x1b[2Jb' must be on one line"),
+        ("a\u2028b", r"the name 'a\u2028b' must be on one line"),
         ("x" * 252, "must have at most 255 bytes with .png behind it, it has 256"),
         ("é" * 126, "must have at most 255 bytes with .png behind it, it has 256"),
         ("#" * 100, "must have at most 255 bytes with .png behind it, it has 300"),
@@ -83,3 +86,11 @@ def test_a_dataset_that_is_damaged_or_older_is_one_message(tmp_path, text, messa
         Dataset.read(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}/dataset.json: {message}")
     assert str(error.value).endswith("; run `dvc repro`, which makes it")
+
+
+def test_a_drawing_is_shown_in_the_colours_of_its_classes_where_it_has_any(tiny_pairs):
+    path = tiny_pairs[0].input_path
+    colors = drawing_of(path, cityscapes_classes())
+    assert (colors[read_ids(path) == 7] == (128, 64, 128)).all()
+    assert (colors[read_ids(path) == 23] == (70, 130, 180)).all()
+    assert (drawing_of(path, None) == np.repeat(read_ids(path)[..., None], 3, axis=2)).all()

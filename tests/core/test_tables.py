@@ -1,4 +1,4 @@
-"""Tables come back as they were written, whatever their texts say."""
+"""Tables come back as they were written, for every content of their texts."""
 
 import math
 
@@ -16,12 +16,12 @@ SPECIAL = [
     "a\nb", "a\rb", "a\r\nb", "\n", ",", "=1+1", "Straße", "e\u0301", "\u2028", "\x00", "\ufeff", "🚗",
 ]  # fmt: skip
 BOUNDED = settings(max_examples=300, derandomize=True, deadline=None)
-# All of Unicode but surrogates, which UTF-8 does not have.
+# The texts hold every character of Unicode except surrogates, which UTF-8 does not have.
 TEXT = st.sampled_from(SPECIAL) | st.text(st.characters(exclude_categories=["Cs"])) | st.text('",\r\n a')
 
 
 def same(a, b) -> bool:
-    """Whether two cells are the same, down to the sign of zero; a missing one is only equal to a missing one."""
+    """Return whether two cells are the same, down to the sign of zero; a missing cell equals only another."""
     if pd.isna(a) or pd.isna(b):
         return pd.isna(a) and pd.isna(b)
     return type(a) is type(b) and a == b and (isinstance(a, str) or math.copysign(1, a) == math.copysign(1, b))

@@ -143,9 +143,9 @@ def test_own_class_table_may_name_categories(source, tmp_path):
     ("text", "message"),
     [
         ("id,name\n1,a\n", "classes.csv, line 1: a class table has the columns"),
-        (CLASSES + "7,car,0,0,142,1\n", "an id of its own"),
+        (CLASSES + "7,car,0,0,142,1\n", "no two classes may share an id"),
         (CLASSES + "300,car,0,0,142,1\n", "classes.csv, line 4: id is 0 to 255, not 300"),
-        (CLASSES + "8,car,128,64,128,1\n", "line 4: the colour 128, 64, 128 stands in line 3 already"),
+        (CLASSES + "8,car,128,64,128,1\n", "line 4: the colour 128, 64, 128 is in line 3 already"),
         (CLASSES + "26,car,0,0,142,maybe\n", "evaluated is 0 or 1"),
     ],
 )

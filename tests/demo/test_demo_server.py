@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from tiny_generator import save_moved, tiny_card
+from tiny_cards import tiny_card
+from tiny_models import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.errors import UserError
-from pix2street.core.images import decode, jpeg_bytes, png_bytes, resize_labels
+from pix2street.core.images import jpeg_bytes, png_bytes, resize_labels
 from pix2street.demo import server
 from pix2street.demo.server import NAME, is_known, is_loopback, serve
 from pix2street.demo.turns import Full, Replaced, Turns

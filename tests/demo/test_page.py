@@ -11,7 +11,8 @@ from browser import CHROMIUM
 from playwright.sync_api import sync_playwright
 
 from pix2street.core.classes import cityscapes_classes
-from pix2street.core.images import decode, png_bytes
+from pix2street.core.decoding import decode
+from pix2street.core.images import png_bytes
 from pix2street.demo.server import NAME
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from tiny_generator import save_moved, tiny_card, write_as_before_cards
+from tiny_cards import tiny_card, write_as_before_cards
+from tiny_models import save_moved
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError

@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from tiny_generator import save_moved, tiny_card
-from tiny_models import build_unet
+from tiny_cards import tiny_card
+from tiny_models import build_unet, save_moved
 
 from pix2street import cli
 from pix2street.core.classes import cityscapes_classes

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_generator import tiny_card
+from tiny_cards import tiny_card
 
 from pix2street.core.class_tables import cityscapes_train_ids
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.decoding import Stored
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.inference.inputs import read_input, to_input
 from pix2street.training.batches import InputEncoding

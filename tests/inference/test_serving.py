@@ -23,13 +23,14 @@ from closure import import_closure
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
-from test_server import free_port
-from tiny_generator import save_moved, tiny_card, write_as_before_cards
-from web import first_answer
+from tiny_cards import tiny_card, write_as_before_cards
+from tiny_models import save_moved
+from web import first_answer, free_port
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.files import write_json
-from pix2street.core.images import decode, png_bytes
+from pix2street.core.images import png_bytes
 from pix2street.inference import serving
 from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator, _load_pyfunc
 from pix2street.inference.translator import Translator

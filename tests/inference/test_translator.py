@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from tiny_generator import save_moved, tiny_card
+from tiny_cards import tiny_card
+from tiny_models import save_moved
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError

@@ -107,7 +107,7 @@ def test_a_saved_one_has_the_same_bytes_in_a_fresh_process_and_is_read_there(pre
 
 @pytest.mark.parametrize("side_px", [32, 80])
 def test_a_size_no_segformer_takes(side_px):
-    with pytest.raises(UserError, match=f"{PRESET}: a side of {side_px} px is .* mend segment.pretrained"):
+    with pytest.raises(UserError, match=f"{PRESET}: a side of {side_px} px is .* fix segment.pretrained"):
         load_segformer(PRESET, None, 96, side_px)
 
 

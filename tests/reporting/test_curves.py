@@ -17,7 +17,7 @@ from pix2street.reporting.measures import MEASURES
 
 ROOT = Path(__file__).parents[2]
 FAMILY = open_family("pix2pix")
-HINGE = (Term("g", "hinge", "generator"), Term("d", "hinge", "discriminator"), Term("g_total", "sum"))
+HINGE = (Term("g", "hinge", "generator"), Term("d", "hinge", "discriminator"), Term("g_total", "sum", total=True))
 
 
 def history_of(terms, epochs: int = 3) -> pd.DataFrame:

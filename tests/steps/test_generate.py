@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tiny_generator import tiny_card
+from tiny_cards import tiny_card
 from tiny_models import build_unet
 
 from pix2street.core.classes import cityscapes_classes

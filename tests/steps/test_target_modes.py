@@ -8,8 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from pix2street.core.decoding import read_stored
 from pix2street.core.errors import UserError
-from pix2street.core.images import luma, read_photo, read_stored
+from pix2street.core.images import luma, read_photo
 from pix2street.core.pairs import Dataset, read_manifest
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params

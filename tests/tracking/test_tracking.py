@@ -11,7 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_generator import tiny_card
+from tiny_cards import tiny_card
 from tiny_models import build_unet
 
 from pix2street.core.errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pix2street.core.images import read_stored
+from pix2street.core.decoding import read_stored
 from pix2street.core.pairs import TARGET_MODES
 from pix2street.validation.modes import way_out_of
 

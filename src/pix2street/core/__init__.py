@@ -1,1 +1,1 @@
-"""What every room stands on: images, pairs, classes, tables and files, read and written in one place each."""
+"""The base of every room: images, pairs, classes, tables and files, each read and written by one module."""

@@ -1,8 +1,8 @@
-"""Classes on the borders of others alone: the trace of a filter that mixed the numbers or colours of drawings.
+"""Classes that occur only on the borders of others: the trace of a filter that mixed the ids or colours of drawings.
 
-Whoever resizes a label map with a smoothing filter, or saves it with loss, gets between two classes a seam of values
-that mean other classes. A pixel of a seam touches a class on either side; a pole in front of a wall touches one. And
-where ids were averaged, a pixel that touches two others lies between their numbers far more often than by chance.
+A label map that is resized with a smoothing filter, or saved with loss, gets a seam between two classes: values that
+mean other classes. A pixel of a seam touches a class on either side; a pole in front of a wall touches only one. Where
+ids were averaged, the id of a pixel that touches two other classes lies between theirs far more often than by chance.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 import numpy as np
 
 SEAM = 0.7
-"""The share of a class's pixels that touch two other classes from which on it is a seam and no thing.
+"""The least share of a class's pixels touching two other classes at which the class is a seam and not a thing.
 
 Measured on real and drawn streets: the thinnest thing, a pole, has 0.34 at 128 px; the classes that smoothing made have
 0.7 to 1.
 """
 
 FEW = 0.003
-"""The share of pixels that touch two others up to which nothing is concluded from their order."""
+"""The least share of pixels touching two others at which the order of their ids tells anything."""
 
 
 def other_neighbours(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,15 +42,15 @@ def other_neighbours(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def describe_borders(ids: np.ndarray) -> dict[str, str | float]:
-    """Return a drawing's columns of the manifest.
+    """Return the columns of the manifest that describe a drawing's borders.
 
     Args:
-        ids: `[H, W]` uint8, as large as the drawing came.
+        ids: `[H, W]` uint8, in the size of the original drawing.
 
     Returns:
-        `class_borders`: by class id, how many of its pixels touch two other classes, and how many there are, as
-        `7:12/3500 23:0/90`. `touching_share`: the share of all pixels that touch two. `between_share`: of those whose
-        number lies between two neighbours' as well.
+        `class_borders`: by class id, how many of its pixels touch two other classes, and how many it has, as
+        `7:12/3500 23:0/90`. `touching_share`: the share of all pixels that touch two. `between_share`: the share
+        of those whose id lies between two neighbours' as well.
     """
     lowest, highest = other_neighbours(ids)
     touching = lowest < highest
@@ -64,18 +64,19 @@ def describe_borders(ids: np.ndarray) -> dict[str, str | float]:
 
 
 def seams(counts: Mapping[int, tuple[int, int]]) -> list[int]:
-    """Return the ids that live on the borders of others alone, in order.
+    """Return the ids that occur only on the borders of others, in order.
 
     Args:
-        counts: by class id, how many pixels touch two other classes, and how many there are.
+        counts: by class id, how many pixels touch two other classes, and how many the class has.
     """
     return sorted(i for i, (touching, pixels) in counts.items() if touching >= SEAM * pixels)
 
 
 def between_ratio(touching_share: float, between_share: float) -> float:
-    """Return how many of the pixels that touch two others lie between their numbers; 0 where there are too few.
+    """Return the share of the pixels touching two others whose id lies between theirs; 0 where such pixels are too few.
 
-    By chance it is a third. Measured in sets of real and drawn streets from 64 to 256 px: 0.27 to 0.37; after bilinear
-    and bicubic resizing and JPEG 0.56 to 0.99. In single drawings: at most 0.45, and from 0.51 on after resizing.
+    By chance it is a third. In sets of real and drawn streets from 64 to 256 px it was 0.27 to 0.37, and 0.56 to 0.99
+    after bilinear and bicubic resizing and JPEG. In single drawings it was at most 0.45, and at least 0.51 after
+    resizing.
     """
     return between_share / touching_share if touching_share >= FEW else 0.0

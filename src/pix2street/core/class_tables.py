@@ -1,4 +1,4 @@
-"""Class tables by name, and as people write them: all mistakes in a file are named in one message, with their lines."""
+"""Class tables by name, and as people write them: one message names all mistakes in a file, with their lines."""
 
 import codecs
 import csv
@@ -21,10 +21,10 @@ VOID_ROW = "255,void,0,0,0,0"
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+(\.0*)?")
 FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-OWN = {
-    "id": "every class needs an id of its own",
-    "name": "every class needs a name of its own, whatever its case",
-    "colour": "every class of a drawing in colours needs a colour of its own",
+RULES = {
+    "id": "no two classes may share an id",
+    "name": "no two classes may share a name, in upper or lower case",
+    "colour": "no two classes of a drawing in colours may share a colour",
 }
 MAX_NAME_CHARACTERS = 100
 FAULTS_SHOWN = 10
@@ -87,7 +87,8 @@ def ade20k(first_id: Literal[0, 1]) -> ClassTable:
     """Return ADE20K's 150 classes in its colours.
 
     Args:
-        first_id: of `wall`: 1 as in its files, where 0 is everything else; or 0, and 255 is everything else.
+        first_id: the id of `wall`: 1 as in the benchmark's files, where 0 is everything else; or 0, and 255 is
+            everything else.
     """
     colors = np.frombuffer(ADE20K_COLORS, np.uint8).reshape(-1, 3).tolist()
     named = enumerate(zip(ADE20K, colors, strict=True), first_id)
@@ -106,27 +107,27 @@ NAMED_TABLES: dict[str, Callable[[], ClassTable]] = {
 
 
 def with_void(table: ClassTable, void_id: int) -> ClassTable:
-    """Return the table in which `void_id` is void: an id of pixels that nobody labelled, which no score counts.
+    """Return the table with `void_id` as void: the id of pixels that nobody labelled, which no score counts.
 
     Raises:
         UserError: an evaluated class has this id.
     """
-    there = next((entry for entry in table.entries if entry.id == void_id), None)
-    if there is None:
+    known = next((entry for entry in table.entries if entry.id == void_id), None)
+    if known is None:
         names = {entry.name.casefold() for entry in table.entries}
         void = _void(void_id)
         return ClassTable((*table.entries, replace(void, name=f"void {void_id}") if "void" in names else void))
-    if there.evaluated:
+    if known.evaluated:
         raise UserError(
-            f"download.paired_folder.void_id: {void_id} is the id of {there.name}, which scores count; choose the id "
+            f"download.paired_folder.void_id: {void_id} is the id of {known.name}, which scores count; choose the id "
             "of the pixels that nobody labelled, or null"
         )
-    void = replace(there, category="void")
-    return ClassTable(tuple(void if entry is there else entry for entry in table.entries))
+    void = replace(known, category="void")
+    return ClassTable(tuple(void if entry is known else entry for entry in table.entries))
 
 
 def shared_colors(table: ClassTable) -> list[tuple[str, str]]:
-    """Return the pairs of evaluated classes that have one colour, the first of each colour in front."""
+    """Return the pairs of evaluated classes that share a colour, the first class of each colour in front."""
     first: dict[tuple[int, int, int], str] = {}
     scored = [entry for entry in table.entries if entry.evaluated]
     names = [(first.setdefault(entry.color, entry.name), entry.name) for entry in scored]
@@ -137,10 +138,10 @@ def read_class_table(content: bytes, name: str, label_pixels: Literal["colors", 
     """Return the class table that the CSV file `name` holds.
 
     A byte order mark, any line ends, spaces around values, quotes, empty rows, columns in any order, further columns,
-    `true` and `false`, and `1.0` for 1 are read as they are meant.
+    `true` and `false`, and `1.0` for 1 are all understood.
 
     Args:
-        label_pixels: `colors`: the inputs hold the classes' colours, so that two classes need two.
+        label_pixels: `colors`: the inputs hold the classes' colours, so no two classes may share one.
 
     Raises:
         UserError: the file is no such table; it names the lines.
@@ -189,7 +190,7 @@ def _text(content: bytes, name: str) -> str:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(
             f"{name}, line {line}: a class table is UTF-8 text, the byte 0x{content[error.start]:02x} is none (Excel "
-            "and Windows have encodings of their own); save it as CSV UTF-8"
+            "and Windows have other encodings); save it as CSV UTF-8"
         ) from error
 
 
@@ -211,26 +212,26 @@ def _records(text: str, name: str, separator: str = ",") -> list[tuple[int, list
     return rows
 
 
-def _columns(header: list[str], place: str) -> list[str]:
+def _columns(header: list[str], where: str) -> list[str]:
     """Return the names of the columns, in small letters; empty for one without a name."""
     columns = [column.casefold() for column in header]
     for separator, words in SEPARATORS.items():
         if len(columns) <= 1 and separator in header[0]:
             raise UserError(
-                f"{place}: the columns are separated by {words}, a class table has commas; replace every "
+                f"{where}: the columns are separated by {words}, a class table has commas; replace every "
                 f"{separator!r} by ',' or save it as CSV UTF-8 (comma delimited)"
             )
     if WHOLE_NUMBER.fullmatch(columns[0]):
-        raise UserError(f"{place}: a class table begins with the names of its columns; write {HEADER} above this line")
+        raise UserError(f"{where}: a class table begins with the names of its columns; write {HEADER} above this line")
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
         raise UserError(
-            f"{place}: a class table has the columns {', '.join(COLUMNS)}; {', '.join(missing)} is not among "
+            f"{where}: a class table has the columns {', '.join(COLUMNS)}; {', '.join(missing)} is not among "
             f"{', '.join(header)}"
         )
     doubled = sorted({column for column in columns if column and columns.count(column) > 1})
     if doubled:
-        raise UserError(f"{place}: the column {', '.join(doubled)} stands twice; remove one")
+        raise UserError(f"{where}: the column {', '.join(doubled)} occurs twice; remove one")
     return columns
 
 
@@ -262,13 +263,13 @@ def _check_name(column: str, text: str) -> None:
 
 
 def _level(column: str, text: str) -> int:
-    """Return a whole number of 0 to 255."""
+    """Return the whole number of 0 to 255 that a cell holds; raise ValueError where it holds none."""
     if not WHOLE_NUMBER.fullmatch(text):
         hint = "; write a hex colour as its three numbers" if re.match("#|0x", text) else ""
         raise ValueError(f"{column} is a whole number of 0 to 255, not {text[:40]!r}{hint}")
     number = int(text.split(".")[0])
     if number < 0 and column == "id":
-        raise ValueError(f"id is 0 to 255, {number} cannot stand in an image; remove the row")
+        raise ValueError(f"id is 0 to 255, an image cannot hold {number}; remove the row")
     if not 0 <= number <= 255:
         raise ValueError(f"{column} is 0 to 255, not {number}; ids and colours are bytes of an image")
     return number
@@ -283,7 +284,7 @@ def _flag(text: str) -> bool:
 
 
 def _doubles(found: list[tuple[int, ClassEntry]], label_pixels: str) -> list[tuple[int, str]]:
-    """List what two rows share and may not: an id, a name, and a colour by which a class is known."""
+    """List the ids, the names, and the colours that identify classes, where two rows share one."""
     faults = []
     seen: dict[tuple, tuple[int, ClassEntry]] = {}
     for line, entry in found:
@@ -291,11 +292,11 @@ def _doubles(found: list[tuple[int, ClassEntry]], label_pixels: str) -> list[tup
         keys = [("id", entry.id), ("name", name)] + [("colour", entry.color)] * (label_pixels == "colors")
         for what, value in keys:
             first_line, first = seen.setdefault((what, value), (line, entry))
-            # Where nothing of a colour is scored, nothing is lost: Cityscapes has four unlabelled kinds in black.
+            # A colour that no score counts may be shared: Cityscapes has four unlabelled kinds in black.
             if first is entry or (what == "colour" and not (first.evaluated or entry.evaluated)):
                 continue
             shown = {"id": entry.id, "name": entry.name, "colour": ", ".join(map(str, entry.color))}[what]
-            faults.append((line, f"the {what} {shown} stands in line {first_line} already; {OWN[what]}"))
+            faults.append((line, f"the {what} {shown} is in line {first_line} already; {RULES[what]}"))
     return faults
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 VOID = 255
-"""What `ClassTable.to_evaluated` gives a pixel that no score counts: a place, not an id. A table has fewer places."""
+"""The index that `ClassTable.to_evaluated` gives a pixel that no score counts; it is no id, and no class has it."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ClassEntry:
 
     @property
     def is_void(self) -> bool:
-        """Whether its pixels are of no class at all: the id 255 or the name or category `void`, and not evaluated."""
+        """Return whether its pixels are of no class: not evaluated, with the id 255 or the name or category `void`."""
         return not self.evaluated and (self.id == 255 or "void" in (self.name.casefold(), self.category.casefold()))
 
 
@@ -45,7 +45,7 @@ class ClassTable:
 
     @cached_property
     def colors(self) -> np.ndarray:
-        """`[256, 3]` uint8: the colour of each id; black where no class has it."""
+        """Return the colour of each id, `[256, 3]` uint8; black where no class has it."""
         table = np.zeros((256, 3), np.uint8)
         for entry in self.entries:
             table[entry.id] = entry.color
@@ -53,17 +53,17 @@ class ClassTable:
 
     @cached_property
     def known(self) -> np.ndarray:
-        """`[256]` bool: whether a class has this id."""
+        """Return whether a class has each id, `[256]` bool."""
         return np.isin(np.arange(256), [entry.id for entry in self.entries])
 
     @cached_property
     def void(self) -> np.ndarray:
-        """`[256]` bool: whether this id is void; see `ClassEntry.is_void`."""
+        """Return whether each id is void, `[256]` bool; see `ClassEntry.is_void`."""
         return np.isin(np.arange(256), [entry.id for entry in self.entries if entry.is_void])
 
     @cached_property
     def channels(self) -> np.ndarray:
-        """`[256]` uint8: each id's place in the table, 0 where no class has it."""
+        """Return the index of each id in the table, `[256]` uint8; 0 where no class has it."""
         table = np.zeros(256, np.uint8)
         for channel, entry in enumerate(self.entries):
             table[entry.id] = channel
@@ -71,18 +71,18 @@ class ClassTable:
 
     @cached_property
     def evaluated(self) -> np.ndarray:
-        """`[256]` uint8: each id's place among the evaluated classes, `VOID` where it is not evaluated."""
+        """Return the index of each id among the evaluated classes, `[256]` uint8; `VOID` where it is not evaluated."""
         table = np.full(256, VOID, np.uint8)
-        for place, entry in enumerate(entry for entry in self.entries if entry.evaluated):
-            table[entry.id] = place
+        for index, entry in enumerate(entry for entry in self.entries if entry.evaluated):
+            table[entry.id] = index
         return table
 
     def to_colors(self, ids: np.ndarray) -> np.ndarray:
-        """Ids `[..., H, W]` uint8 -> colours `[..., H, W, 3]` uint8."""
+        """Return the colours `[..., H, W, 3]` uint8 of ids `[..., H, W]` uint8."""
         return self.colors[ids]
 
     def to_evaluated(self, ids: np.ndarray) -> np.ndarray:
-        """Ids `[..., H, W]` uint8 -> places among the evaluated classes, `VOID` elsewhere."""
+        """Return the indices among the evaluated classes of ids `[..., H, W]` uint8; `VOID` for all other ids."""
         return self.evaluated[ids]
 
     def snap(self, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,8 +92,8 @@ class ClassTable:
             colors: `[H, W, 3]` uint8.
 
         Returns:
-            ids `[H, W]` uint8, and the Euclidean RGB distance `[H, W]` float32 each pixel was moved; of two classes
-            with one colour the first is taken.
+            ids `[H, W]` uint8, and the Euclidean RGB distance `[H, W]` float32 by which each pixel was moved. Where two
+            classes share a colour, the first is taken.
         """
         packed = colors.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
         # A label image has few distinct colours: measure each once.
@@ -109,10 +109,10 @@ class ClassTable:
 
 @lru_cache
 def cityscapes_classes(evaluated_only: bool = False) -> ClassTable:
-    """Cityscapes' own table: label ids, official colours; 19 classes are evaluated.
+    """Return Cityscapes' own table: label ids, official colours; 19 classes are evaluated.
 
     Args:
-        evaluated_only: keep the 19 evaluated classes and `unlabeled` alone, for drawings that use no other colour.
+        evaluated_only: keep only the 19 evaluated classes and `unlabeled`, for drawings that use no other colour.
     """
     from cityscapesscripts.helpers.labels import labels
 

@@ -1,8 +1,8 @@
-"""The one exception that is meant for the user's eyes."""
+"""The exception whose message is meant for the user."""
 
 
 class UserError(Exception):
-    """Something the user can mend: the message names the thing, the rule, the value met and the way out.
+    """A fault that the user can fix: the message names the thing, the rule, the value met and the way out.
 
-    Stage scripts and the command line print the message alone, without a traceback, and exit with 1.
+    Stage scripts and the command line print only the message, without a traceback, and exit with 1.
     """

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, and read with one message where they are not as written."""
+"""Files and folders that are written whole or not at all; one message says where a file is not as it was written."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pix2street.core.errors import UserError
 
 MAX_NAME_BYTES = 255
-"""What the usual file systems take as one name."""
+"""The longest name that the usual file systems take."""
 
 REMAKE = "run `dvc repro`, which makes it"
 """The way out where an output of the pipeline is missing or damaged."""
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `path` when the block ends well; on any error nothing of it stays.
+    """Yield an empty folder that becomes `path` when the block ends well; on any error it is removed.
 
-    What stood at `path` before is replaced only then.
+    Only then is the former content of `path` replaced.
     """
     partial = _partial_of(path)
     shutil.rmtree(partial, ignore_errors=True)
@@ -55,7 +55,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _partial_of(path: Path) -> Path:
-    """Return where `path` is written before it is whole: a hidden name beside it, short where its own is long."""
+    """Return the path under which `path` is written until it is whole: a hidden name beside it, of limited length."""
     name = f".{path.name}.partial"
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.partial"
@@ -68,12 +68,12 @@ def user_path(text: str) -> Path:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with a last newline; refuses NaN and infinities, which JSON does not know."""
+    """Write `value` as indented JSON with a last newline; raise ValueError for NaN and infinities, which JSON lacks."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -95,10 +95,10 @@ def read_text(path: Path, way_out: str = REMAKE) -> str:
 
 
 def read_json(path: Path, parse: Callable[[Any], T], way_out: str = REMAKE) -> T:
-    """Return what `parse` makes of the JSON in a file that `write_json` wrote.
+    """Return the result of `parse` on the JSON in a file that `write_json` wrote.
 
     Raises:
-        UserError: as `read_text`; or the file is no whole JSON, or `parse` does not find in it what it needs.
+        UserError: as `read_text`; or the file is no whole JSON, or lacks what `parse` needs.
     """
     text = read_text(path, way_out)
     try:
@@ -113,7 +113,7 @@ def read_json(path: Path, parse: Callable[[Any], T], way_out: str = REMAKE) -> T
 
 
 def with_keys(*keys: str) -> Callable[[Any], dict[str, Any]]:
-    """Return a `parse` for `read_json`: the JSON itself, which must be an object that holds these keys."""
+    """Return a `parse` for `read_json` that returns the JSON itself, which must be an object with these keys."""
 
     def parse(value: Any) -> dict[str, Any]:
         for key in keys:

@@ -1,11 +1,11 @@
-"""What a file is: an image that is read here, something else that has a name, or what nobody put there on purpose."""
+"""The kinds of file: images that are read here, other formats by name, and litter that nobody meant to add."""
 
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 HEAD_BYTES = 264
-"""How much of a file `format_of` needs to see."""
+"""The bytes at the beginning of a file that `format_of` needs."""
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,9 @@ class Format:
     """A kind of file.
 
     Args:
-        name: with its article, as it stands in messages.
-        endings: the usual ones; the first is written where a file's own is none of them.
-        pillow: Pillow's name of an image format that is read here; empty for all else.
+        name: with its article, as messages have it.
+        endings: the usual ones; the first replaces an ending that is none of them.
+        pillow: Pillow's name of an image format that is read here; empty for every other format.
         way_out: what a user does with a file that is not read.
     """
 
@@ -95,8 +95,9 @@ LITTER = re.compile(
     r"|@eaDir|@tmp|#recycle|#snapshot|@Recycle|@Recently-Snapshot|lost\+found|__pycache__",
     re.IGNORECASE,
 )
-"""What macOS, Windows, network drives and file systems put beside a user's files, as one part of a path; hidden files
-are left out besides."""
+"""Names that macOS, Windows, network drives and file systems put beside a user's files, as one part of a path.
+
+Hidden files are left out by another rule."""
 
 HIDDEN = "hidden"
 DANGLING = "dangling link"
@@ -171,10 +172,10 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
 def format_of(name: str, start: bytes) -> Format | None:
-    """Return what a file is, or None for text and whatever else has no name here.
+    """Return the format of a file, or None for text and every format without a name here.
 
-    The content decides. Its ending does so only where the content is that of several formats (many cameras' raw images
-    begin as a TIFF does) or has no mark of its own.
+    The content decides. The ending does so only where several formats share the beginning (many cameras' raw images
+    begin as a TIFF does) or where the format has no mark.
 
     Args:
         start: its first `HEAD_BYTES`, or all of it where it is shorter.
@@ -216,9 +217,12 @@ def _by_content(start: bytes) -> Format | None:
 
 
 def _by_brand(start: bytes) -> Format:
-    """ISO base media (ISO/IEC 14496-12): images and videos alike begin with their brands, the major one first."""
+    """Return the format that the brands of an ISO base media file name (ISO/IEC 14496-12), images and videos alike.
+
+    The major brand comes first.
+    """
     size = int.from_bytes(start[:4], "big")
-    brands = [start[8:12], *(start[place : place + 4] for place in range(16, min(size, len(start)), 4))]
+    brands = [start[8:12], *(start[offset : offset + 4] for offset in range(16, min(size, len(start)), 4))]
     found = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
     return found or (HEIC if brands[0] in (b"mif1", b"msf1") else VIDEO)
 
@@ -229,18 +233,18 @@ def ending_of(name: str) -> str:
 
 
 def has_image_ending(name: str) -> bool:
-    """Whether a file's name ends as images do that are read here."""
+    """Return whether a file's name has the ending of an image that is read here."""
     return ending_of(name) in IMAGE_SUFFIXES
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without its ending where that is a format's: of `frame.0001` nothing is cut off."""
+    """Return a file's name without its ending where that is a format's; `frame.0001` keeps its own."""
     ending = ending_of(name)
     return name[: -len(ending)] if ending in IMAGE_SUFFIXES or ending in _BY_ENDING else name
 
 
 def ending_for(name: str, start: bytes) -> str:
-    """Return the ending under which an image is written: its own where images end so, else that of its content."""
+    """Return the ending under which an image is written: its own if that is an image's, else that of its content."""
     found, own = format_of(name, start), ending_of(name)
     return own if own in IMAGE_SUFFIXES or found is None or not found.read_here else found.endings[0]
 
@@ -256,7 +260,7 @@ def why_no_image(name: str, start: bytes) -> str:
 
 
 def why_unwanted(name: str) -> str:
-    """Return why a file is no user's own, by its path; empty for all others."""
+    """Return why a file, by its path, was not added by the user on purpose; empty where it may have been."""
     for part in name.split("/"):
         if part.startswith("._") or LITTER.fullmatch(part):
             return "system file"

@@ -1,4 +1,4 @@
-"""Nested values as one short name: equal values have equal hashes, in every process and on every machine."""
+"""Hashes of nested values: equal values have equal hashes, in every process and on every machine."""
 
 import hashlib
 import json
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def hash_of(values: Mapping[str, Any]) -> str:
-    """SHA-256 of the values as JSON with sorted keys, as 64 hexadecimal digits."""
+    """Return the SHA-256 of the values as JSON with sorted keys, as 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def protocol_hash(metrics: Mapping[str, Any]) -> str:
-    """12 digits that are equal where two evaluations measured alike.
+    """Return 12 digits that are equal where two evaluations measured alike.
 
     Args:
         metrics: the content of `metrics.json`.

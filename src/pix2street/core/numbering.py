@@ -1,4 +1,4 @@
-"""Which table the class ids of a set follow, where they do not follow the one they are read by."""
+"""The table that the class ids of a set follow, where it is not the one by which they are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ FAMILIES = (
 """Tables of the same classes under other numbers."""
 
 FAMILY_SHARE = 0.8
-"""Of a table's evaluated classes that must have the names of a family's."""
+"""The least share of a table's evaluated classes whose names a family must have for the table to belong to it."""
 
 MIN_WON_CLASSES = 3
-"""Ids that another table scores and this one does not; a set with fewer may well be honest and half unlabelled."""
+"""The least number of ids that another table scores and this one does not; with fewer, a set may be half unlabelled."""
 
 VOID_AFTER = {"cityscapes_train_ids": 19}
-"""An id just after the classes that people use for void as well."""
+"""Ids just after the classes of a table that people use for void as well."""
 
 MASKS = ({0, 255}, {0, 1})
 MIN_GAIN = 0.2
-"""By how much more another table must score to be proposed for one that may lack rows."""
+"""The least gain in evaluated share at which another table is proposed for one that may lack rows."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Other:
 
     Args:
         name: as `download.paired_folder.classes` takes it.
-        void_id: one that must be added to it, None for none.
-        evaluated_share: of what was weighed, in classes that it evaluates.
+        void_id: an id that must be added to it, None for none.
+        evaluated_share: the share of the weights that is of classes it evaluates.
         won: ids that it evaluates and the set's own table does not.
     """
 
@@ -50,7 +50,7 @@ class Other:
 
 
 def evaluated_share(classes: ClassTable, weights: Mapping[int, float]) -> float:
-    """Return the share of the weights whose ids are of evaluated classes; 0 of nothing.
+    """Return the share of the weights whose ids are of evaluated classes; 0 without weights.
 
     Args:
         weights: of each id that occurs, e.g. its share of the pixels.
@@ -75,9 +75,10 @@ def likely_other(classes: ClassTable, weights: Mapping[int, float]) -> Other | N
 
 
 def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[float, str]:
-    """Return how many more pixels another table of the same classes would score, and what to do; 0 and "" for none.
+    """Return the share of pixels that another table of the same classes would score besides, and the way out.
 
-    It is 1 where no pixel is of an evaluated class. All ids must be known to `classes`.
+    They are 0 and "" where no such table is likely. The share is 1 where no pixel is of an evaluated
+    class. All ids must be known to `classes`.
 
     Args:
         shares: of all pixels, by the ids that occur.
@@ -93,10 +94,10 @@ def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[flo
 
 
 def off_by_one(classes: ClassTable, shares: Mapping[int, float]) -> str:
-    """Return what speaks for ids that are one too low for the table, in a sentence; empty where nothing does.
+    """Return a sentence on the signs that all ids are one too low for the table; empty where none are seen.
 
-    That is void before the first class (or 255) with more pixels than any class, and a last class that never occurs. It
-    proves nothing: a set may be mostly unlabelled.
+    The signs are a void before the first class (or 255) with more pixels than any class, and a last class that never
+    occurs. They prove nothing: a set may be mostly unlabelled.
     """
     evaluated = _evaluated(classes)
     first, last = min(evaluated, default=0), max(evaluated, default=0)
@@ -125,7 +126,7 @@ def table_of_unknown(classes: ClassTable, weights: Mapping[int, float]) -> Other
 
 
 def explain_unknown(classes: ClassTable, weights: Mapping[int, float]) -> str:
-    """Say what ids that the table does not know may mean, and the way out; arguments as in `table_of_unknown`."""
+    """Return what ids that the table does not know may mean, and the way out; arguments as in `table_of_unknown`."""
     seen, known = set(weights), {entry.id for entry in classes.entries}
     unknown = seen - known
     if other := table_of_unknown(classes, weights):
@@ -168,14 +169,14 @@ def _sentence(classes: ClassTable, shares: Mapping[int, float], other: Other) ->
 def _as_mask(seen: set[int]) -> str:
     low, high = sorted(seen)
     return (
-        f"The inputs hold {low} and {high} alone, as a mask does. A class table of two rows reads it, e.g. as "
+        f"The inputs hold only {low} and {high}, as a mask does. A class table of two rows reads it, e.g. as "
         f"classes.csv beside the images:\n  {HEADER}\n  {low},background,0,0,0,1\n  {high},object,255,255,255,1\n"
         "  and in params.yaml under download.paired_folder:\n  classes: classes.csv\n  label_pixels: ids"
     )
 
 
 def _family(classes: ClassTable) -> tuple[str, ...]:
-    """Return the names of the tables with the same classes as this one; none where its classes are its own."""
+    """Return the names of the tables with the same classes as this one; none where no table has them."""
     mine = _evaluated_names(classes)
     shared = [len(mine & _evaluated_names(NAMED_TABLES[family[0]]())) for family in FAMILIES]
     best = max(shared)
@@ -183,7 +184,7 @@ def _family(classes: ClassTable) -> tuple[str, ...]:
 
 
 def _is_whole(classes: ClassTable) -> bool:
-    """Say whether it has all classes of its family, and so needs no further row."""
+    """Return whether a table has all classes of its family, and so needs no further row."""
     family = _family(classes)
     return bool(family) and _evaluated_names(classes) == _evaluated_names(NAMED_TABLES[family[0]]())
 

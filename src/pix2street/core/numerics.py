@@ -1,7 +1,7 @@
-"""What decides numbers beside the parameters: Keras' settings, and variables that the libraries below it read.
+"""The settings beside the parameters that decide numbers: those of Keras, and variables that libraries below it read.
 
-All of it is set here, once for every entry: a user's own settings of Keras, TensorFlow, oneDNN, XLA and OpenBLAS change
-no bit. `docs/reproducibility.md` lists what was tried. Nothing here loads a library that computes.
+This module sets them all, once for every entry: a user's own settings of Keras, TensorFlow, oneDNN, XLA and OpenBLAS
+change no bit. `docs/reproducibility.md` lists what was tried. Nothing here loads a library that computes.
 """
 
 import os
@@ -30,31 +30,31 @@ VARIABLES = {
     "KERAS_HOME": os.devnull,
     # TensorFlow's own default depends on the processor.
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    # OpenBLAS would take all cores, and what it adds up depends on how many there are.
+    # OpenBLAS would take all cores, and its sums depend on their number.
     "OPENBLAS_NUM_THREADS": "1",
 }
 """Variables that have one right value."""
 
 KERNELS = "ONEDNN_MAX_CPU_ISA"
-"""The variable that takes the kernels of an older processor: it is left to the user and recorded in the card."""
+"""The variable that selects the kernels of an older processor: it is left to the user and recorded in the card."""
 
 READ = re.compile(
     r"(KERAS|TF|XLA|ONEDNN|DNNL)_.*|OPENBLAS_(NUM_THREADS|CORETYPE)|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG"
 )
-"""Variables that the libraries read: unset, but for `VARIABLES` and `KERNELS`, and for `HARMLESS`."""
+"""Variables that the libraries read; all are unset but `VARIABLES`, `KERNELS` and `HARMLESS`."""
 
 HARMLESS = re.compile(
     r"TF_(CONFIG|CPP_.*|DUMP_.*|GRPC_.*|FORCE_GPU_ALLOW_GROWTH|FORCE_UNIFIED_MEMORY|GPU_ALLOCATOR"
     r"|GPU_THREAD_(MODE|COUNT)|GPU_HOST_MEM_LIMIT_IN_MB|PER_DEVICE_MEMORY_LIMIT_MB|DEVICE_MIN_SYS_MEMORY_IN_MB"
     r"|CPU_BFC_MEM_LIMIT_IN_MB|MIN_GPU_MULTIPROCESSOR_COUNT|ENABLED_DEVICE_TYPES)|XLA_PJRT_GPU_HOST_MEMORY_.*"
-    # Terraform's begin like TensorFlow's.
+    # Terraform's variables begin like TensorFlow's.
     r"|TF_(CLI_.*|VAR_.*|TOKEN_.*|LOG.*|REGISTRY_.*|PLUGIN_.*|DATA_DIR|INPUT|IN_AUTOMATION|WORKSPACE|IGNORE"
     r"|REATTACH_PROVIDERS|ACC.*|STATE_.*|ORGANIZATION|CLOUD_.*)"
 )
-"""Variables that say which devices and workers there are, how much memory they may take, and what is logged."""
+"""Variables that set devices, workers, the memory that they may take, and what is logged."""
 
 HARMLESS_XLA_FLAGS = ("--xla_gpu_cuda_data_dir=", "--xla_dump")
-"""What of XLA_FLAGS says where files lie: without the first XLA may not find CUDA."""
+"""The flags of XLA_FLAGS that only set paths of files: without the first XLA may not find CUDA."""
 
 WHY_UNUSED = "numbers come from params.yaml, not from the environment (docs/reproducibility.md)"
 
@@ -62,10 +62,10 @@ WHY_UNUSED = "numbers come from params.yaml, not from the environment (docs/repr
 def pin() -> list[str]:
     """Make the environment of this process, and of those that it starts, the one in which the product computes.
 
-    To be called before NumPy, TensorFlow and Keras are loaded, which read it once.
+    It must be called before NumPy, TensorFlow and Keras are loaded, which read the environment once.
 
     Returns:
-        the names of variables that were set to something else, which is not used.
+        the names of the variables whose other values are not used.
     """
     wanted = {**VARIABLES, **_blas_kernels()}
     others = {name: value for name, value in os.environ.items() if READ.fullmatch(name)}
@@ -81,7 +81,7 @@ def pin() -> list[str]:
 def choose_backend(backend: str) -> None:
     """Let Keras compute with another backend, with its other settings as `pin` makes them.
 
-    For what compares backends alone, and before Keras is loaded: no stage and no command does so.
+    It must be called before Keras is loaded. Only code that compares backends calls it: no stage and no command does.
     """
     for name in [name for name in os.environ if name.startswith("KERAS_")]:
         del os.environ[name]
@@ -89,10 +89,10 @@ def choose_backend(backend: str) -> None:
 
 
 def settle_keras() -> list[str]:
-    """Give Keras its settings also where it was loaded before `pin`, in a notebook say.
+    """Give Keras its settings also where it was loaded before `pin`, as in a notebook.
 
     Returns:
-        the names of settings that were others.
+        the names of the settings that were different.
 
     Raises:
         UserError: it was loaded with another backend, which nothing can change.
@@ -114,19 +114,22 @@ def settle_keras() -> list[str]:
 
 
 def kernels() -> str:
-    """The processor to whose kernels a user keeps oneDNN, as AVX2; empty where nobody has said so."""
+    """Return the processor to whose kernels the user limits oneDNN, such as AVX2; empty where there is no limit."""
     name = os.environ.get(KERNELS, "").upper()
     return name if re.fullmatch(r"\w+", name) and name not in ("ALL", "DEFAULT") else ""
 
 
 def differing_kernels(recorded: str) -> str:
-    """How the kernels that this process takes differ from those that a card names; empty where they do not."""
+    """Return how the kernels of this process differ from those that a card names; empty where they are the same."""
     here = kernels()
     return "" if here == recorded else f"{KERNELS} is {here or 'unset'} here and was {recorded or 'unset'} in training"
 
 
 def _blas_kernels() -> dict[str, str]:
-    """One set of OpenBLAS' kernels for all processors that have it: scores then have the same digits on all of them."""
+    """Return the variable for one set of OpenBLAS' kernels where this processor has it.
+
+    Scores then have the same digits on all processors that have it.
+    """
     processor = Path("/proc/cpuinfo")
     has_avx2 = processor.is_file() and re.search(r"\bavx2\b", processor.read_text(encoding="utf-8", errors="replace"))
     return {"OPENBLAS_CORETYPE": "Haswell"} if has_avx2 else {}
@@ -139,5 +142,5 @@ def _may_stay(name: str, value: str, wanted: Mapping[str, str]) -> bool:
 
 
 def _harmless(flags: str) -> str:
-    """What of XLA_FLAGS changes no number."""
+    """Return the flags of XLA_FLAGS that change no number."""
     return " ".join(flag for flag in flags.split() if flag.startswith(HARMLESS_XLA_FLAGS))

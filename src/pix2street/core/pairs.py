@@ -1,4 +1,4 @@
-"""A pair, the manifest that lists pairs, and what a data set says of itself."""
+"""A pair, the manifest that lists pairs, and the description of a data set."""
 
 import re
 import unicodedata
@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 import pandas as pd
 
 from pix2street.core.classes import ClassTable
+from pix2street.core.decoding import NOTES, Stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
-from pix2street.core.images import NOTES, EdgeSettings, Stored
+from pix2street.core.images import EdgeSettings, read_ids, read_rgb
 from pix2street.core.tables import read_table, write_table
 
 SPLITS = ("train", "val", "test")
@@ -45,20 +47,20 @@ TARGET_MODES = {3: ("RGB",), 1: ("L", "1", "RGB")}
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a data set says of itself: `dataset.json` beside its images.
+    """The description of a data set: `dataset.json` beside its images.
 
     Args:
         direction: the usual task in words, e.g. `labels to street`.
-        input_from: where a pair's input comes from. `left`, `right`: that half of a side-by-side image
+        input_from: the origin of a pair's input. `left`, `right`: that half of a side-by-side image
             `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, with its target in `<split>/targets/`;
             `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target.
         group_pattern: a regular expression whose first group, searched in a pair_id, names what must stay in one split
             (a city, a video sequence); None makes every pair its own group.
         classes: the table of the inputs, None where they are no class maps.
-        label_pixels: whether such inputs come as the classes' colours or as their ids in one channel.
-        edges: how the edges are drawn; None for all other inputs.
-        archives: SHA-256 of every archive the set was fetched from, by file name.
-        target_channels: of the targets that `split` wrote: 3 for RGB, 1 for grey.
+        label_pixels: whether such inputs are stored as the classes' colours or as their ids in one channel.
+        edges: the settings by which edges are drawn; None for all other inputs.
+        archives: the SHA-256 of every archive that the set was fetched from, by file name.
+        target_channels: the channels of the targets that `split` wrote: 3 for RGB, 1 for grey.
     """
 
     name: str
@@ -76,14 +78,14 @@ class Dataset:
 
     def write(self, folder: Path) -> None:
         fields = {**asdict(self), "classes": self.classes and self.classes.to_json()}
-        # A set of RGB targets, as nearly all are, does not name their channels.
+        # The file of a set with RGB targets, which nearly all have, does not name their channels.
         if self.target_channels == 3:
             del fields["target_channels"]
         write_json(folder / "dataset.json", fields)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Return what `dataset.json` in `folder` says; raise UserError where it is not as `write` leaves it."""
+        """Return the data set that `dataset.json` in `folder` describes; raise UserError where the file is damaged."""
         return read_json(folder / "dataset.json", cls._of_json)
 
     @classmethod
@@ -109,8 +111,8 @@ def refuse_unusable(names: Iterable[str], where: Path | str) -> None:
     system takes. Every other name is kept as it is: spaces at either end, `NA`, `007`, quotes, commas, any script.
 
     Args:
-        names: pair_ids, or names of files without their endings; folders may stand before them.
-        where: stands in the message, e.g. the folder that holds the files.
+        names: pair_ids, or names of files without their endings; with or without folders before them.
+        where: the beginning of the message, e.g. the folder that holds the files.
     """
     for name in names:
         if fault := _fault_of(name):
@@ -123,7 +125,7 @@ def _fault_of(name: str) -> str:
     if "Cs" in kinds:
         return "must be UTF-8, it is not"
     if kinds & {"Cc", "Zl", "Zp"}:
-        return "must stand on one line, it holds a line break or another control character"
+        return "must be on one line, it holds a line break or another control character"
     pair_id = name.rpartition("/")[2]
     if pair_id in ("", ".", ".."):
         return "must name a file, it does not"
@@ -134,20 +136,20 @@ def _fault_of(name: str) -> str:
 
 
 def plain_name(pair_id: str) -> str:
-    """Return a name that every artifact store keeps: what means something in a web address is `=` and its code.
+    """Return a name that every artifact store keeps: `=` and a code replace what has a meaning in a web address.
 
-    `pair_id_of` gives the pair_id again.
+    `pair_id_of` returns the pair_id again.
     """
     return SPECIAL.sub(lambda found: f"={ord(found[0]):02X}", pair_id)
 
 
 def pair_id_of(name: str) -> str:
-    """Return the pair_id that `plain_name` made this of."""
+    """Return the pair_id from which `plain_name` made a name."""
     return re.sub("=([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), name)
 
 
 def group_of(pair_id: str, group_pattern: str | None) -> str:
-    """The group a pair belongs to, itself where there is no pattern.
+    """Return the group of a pair; without a pattern, the pair itself.
 
     Raises:
         UserError: the pattern does not match.
@@ -158,9 +160,18 @@ def group_of(pair_id: str, group_pattern: str | None) -> str:
     if match is None or not match.groups():
         raise UserError(
             f"{pair_id}: group_pattern {group_pattern!r} must match every pair_id and hold one (group); "
-            "mend the pattern in params.yaml or rename the file"
+            "fix the pattern in params.yaml or rename the file"
         )
     return match.group(1)
+
+
+def drawing_of(input_path: Path, classes: ClassTable | None) -> np.ndarray:
+    """Return a pair's input as it is shown, `[H, W, 3]` uint8: class ids in the colours of their classes.
+
+    Args:
+        classes: the table of the inputs, None where they are no class maps.
+    """
+    return classes.to_colors(read_ids(input_path)) if classes else read_rgb(input_path)
 
 
 def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> tuple[Stored, Stored]:
@@ -177,11 +188,11 @@ def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> t
 
 
 def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, sorted by split and pair_id; what a row lacks is empty.
+    """Write `manifest.csv` below `folder`, one row a pair, by split and pair_id; a missing value is an empty cell.
 
     Args:
-        left_out: what makes no pair, as `accounting.read_left_out` returns it. It stands behind the pairs, with its
-            reason in a last column, `left_out`; without such rows there is no such column.
+        left_out: the files without a pair, as `accounting.read_left_out` returns them. They follow the pairs, with
+            their reasons in a last column, `left_out`; without such rows the table has no such column.
     """
     columns = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
     table = pd.DataFrame(rows, columns=columns)
@@ -193,7 +204,7 @@ def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """The manifest below `folder` without what was left out; ids stay text even where they look like numbers.
+    """Return the manifest below `folder` without what was left out; ids stay text even where they look like numbers.
 
     A row with a `fault` is a file that could not become a pair: it has no images.
     """
@@ -201,20 +212,20 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     if "left_out" not in table:
         return table
     pairs = table[table["left_out"].isna()].drop(columns="left_out").reset_index(drop=True)
-    # The other rows have no such numbers, without which they would stay whole.
+    # The rows of left-out files have no such numbers, so that the whole columns were read as floats.
     whole = [column for column in WHOLE_COLUMNS if pairs[column].notna().all()]
     return pairs.astype(dict.fromkeys(whole, "int64"))
 
 
 def read_left_out(folder: Path) -> pd.DataFrame:
-    """Return the manifest's rows of what was left out: `source`, `files`, `left_out`; the last is the reason."""
+    """Return the manifest's rows of files that were left out: `source`, `files`, `left_out`; the last is the reason."""
     table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
     table = table.reindex(columns=["source", "files", "left_out"])
     return table.dropna(subset="left_out").reset_index(drop=True)
 
 
 def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
-    """Return how many files were read otherwise than they are stored, by what was done to them (`images.NOTES`)."""
+    """Return how many files were changed while they were read, by what was done to them (`decoding.NOTES`)."""
     # A pair in one file has the same notes on both sides.
     sides = [manifest["target_notes"], manifest["input_notes"].where(manifest["files"] > 1)]
     notes = pd.concat(sides).dropna().str.split("; ").explode()
@@ -222,7 +233,7 @@ def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
 
 
 def read_pairs(folder: Path, split: str) -> list[Pair]:
-    """The pairs of one split in the manifest's order; an empty list where it has none. Faulty rows are no pairs."""
+    """Return the pairs of one split in the manifest's order, none of faulty rows; the list may be empty."""
     manifest = read_manifest(folder)
     manifest = manifest[manifest["fault"].isna()]
     return [

@@ -1,4 +1,4 @@
-"""Tables on disk: CSV that is read back as it was written, whatever its texts say.
+"""Tables on disk: CSV that is read back as it was written, for every content of its texts.
 
 A missing value is an empty cell and an empty text is `""`; no word stands for a missing value. Texts that hold a comma,
 a quote or a line break are quoted. Numbers are written in the fewest digits that give the same number again.
@@ -39,7 +39,7 @@ def as_csv(table: pd.DataFrame) -> str:
     Raises:
         TypeError: a cell holds neither a text nor a number nor a missing value.
     """
-    columns = [_written(table.iloc[:, place]) for place in range(table.shape[1])]
+    columns = [_written(table.iloc[:, index]) for index in range(table.shape[1])]
     header = ",".join(map(_quoted, table.columns))
     return "".join(f"{line}\n" for line in [header, *map(",".join, zip(*columns, strict=True))])
 
@@ -48,7 +48,7 @@ def read_table(path: Path, text_columns: Collection[str] | None = None, way_out:
     """Return the table at `path`: texts as they were written and numbers, NaN where one is missing.
 
     Args:
-        text_columns: those that hold text; None for those that `TEXT_COLUMNS` names for a file of this name.
+        text_columns: the columns that hold text; None for those that `TEXT_COLUMNS` names for a file of this name.
         way_out: what the user can do where the file cannot be read.
 
     Raises:
@@ -59,7 +59,7 @@ def read_table(path: Path, text_columns: Collection[str] | None = None, way_out:
 
 
 def parse_table(text: str, text_columns: Collection[str], name: str, way_out: str = REMAKE) -> pd.DataFrame:
-    """Return the table that `text` holds, as `read_table` does; `name` stands in errors."""
+    """Return the table that `text` holds, as `read_table` does; errors call it `name`."""
     header, *rows = _rows(text, name, way_out) if text else [[None]]
     if None in header:
         raise UserError(f"{name}: must begin with the names of its columns, one is missing; {way_out}")
@@ -104,22 +104,22 @@ def _quoted(text: str) -> str:
 def _rows(text: str, name: str, way_out: str) -> Iterator[list[str | None]]:
     """Yield the cells of each row; the last one may lack its line feed."""
     row: list[str | None] = []
-    place, end = 0, "\n"
-    while place < len(text) or end == ",":
-        cell = CELL.match(text, place)
+    start, end = 0, "\n"
+    while start < len(text) or end == ",":
+        cell = CELL.match(text, start)
         if cell is None:
-            line = text.count("\n", 0, place) + 1
-            raise UserError(f"{name}: line {line} is damaged, a quote or a line break stands where none may; {way_out}")
+            line = text.count("\n", 0, start) + 1
+            raise UserError(f"{name}: line {line} is damaged, a quote or a line break is where none may be; {way_out}")
         quoted, plain, end = cell.groups()
         row.append(plain or None if quoted is None else quoted.replace('""', '"'))
-        place = cell.end()
+        start = cell.end()
         if end != ",":
             yield row
             row = []
 
 
 def _numbers(column: Collection[str | None]) -> pd.Series:
-    """Return whole numbers where all cells are, else floats."""
+    """Return the column as whole numbers where all cells are whole, else as floats."""
     if column and all(cell is not None and cell.removeprefix("-").isdecimal() for cell in column):
         return pd.Series([int(cell) for cell in column])
     return pd.Series([float("nan") if cell is None else float(cell) for cell in column], dtype=float)

@@ -13,11 +13,13 @@ from platformdirs import user_data_path
 from tqdm import tqdm
 
 from pix2street.core.accounting import row_of, settle
-from pix2street.core.archives import Limits, open_source, random_reader
+from pix2street.core.archives import open_source, random_reader
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.errors import UserError
 from pix2street.core.fetching import cache_folder, fetch_file
-from pix2street.core.images import decode, resize_labels, resize_photo, write_png
+from pix2street.core.images import resize_labels, resize_photo, write_png
+from pix2street.core.limits import Limits
 from pix2street.core.pairs import Dataset
 from pix2street.settings.download import Cityscapes
 

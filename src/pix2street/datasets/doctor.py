@@ -11,8 +11,8 @@ import numpy as np
 
 from pix2street.core.accounting import account_of
 from pix2street.core.archives import Source, open_source
+from pix2street.core.decoding import Stored, decode_stored
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored, decode_stored
 from pix2street.core.pairs import group_of, split_side_by_side
 from pix2street.core.yaml import as_yaml
 from pix2street.datasets.arrangement import Arrangement, Proposal, arrange, propose

@@ -9,8 +9,8 @@ import numpy as np
 from pix2street.core.archives import Source
 from pix2street.core.class_tables import HEADER, NAMED_TABLES, VOID_ROW, read_class_table, voc_color, with_void
 from pix2street.core.classes import ClassTable
+from pix2street.core.decoding import Stored
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored
 from pix2street.core.numbering import FAMILIES, evaluated_share
 
 MAX_DRAWN_COLORS = 40

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from pix2street.core.accounting import in_words, settle
-from pix2street.core.archives import Limits, Source, open_source
+from pix2street.core.archives import Source, open_source
 from pix2street.core.errors import UserError
 from pix2street.core.formats import HEAD_BYTES, READ_HERE_NAMES, ending_for, has_image_ending, why_no_image
+from pix2street.core.limits import Limits
 from pix2street.core.pairs import refuse_unusable
 from pix2street.datasets.arrangement import Arrangement, arrange
 from pix2street.settings.download import Naming

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pix2street.core.archives import Limits, Source, open_source
+from pix2street.core.archives import Source, open_source
 from pix2street.core.class_tables import NAMED_TABLES, read_class_table, shared_colors, with_void
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
+from pix2street.core.limits import Limits
 from pix2street.core.pairs import Dataset
 from pix2street.datasets.arrangement import arrange
 from pix2street.datasets.own_images import copy_images, images_of, say_notes

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pix2street.core.archives import Limits, open_source
+from pix2street.core.archives import open_source
 from pix2street.core.errors import UserError
 from pix2street.core.fetching import cache_folder, fetch_file, fetched_sha256
+from pix2street.core.limits import Limits
 from pix2street.core.pairs import Dataset, InputFrom
 from pix2street.datasets.arrangement import arrange
 from pix2street.datasets.own_images import copy_images, images_of

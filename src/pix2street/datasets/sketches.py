@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pix2street.core.archives import Limits
 from pix2street.core.images import EdgeSettings
+from pix2street.core.limits import Limits
 from pix2street.core.pairs import Dataset
 from pix2street.datasets.own_images import fetch_photos
 from pix2street.settings.download import OwnImages, Sketches

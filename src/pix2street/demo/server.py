@@ -17,8 +17,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from pix2street.core.decoding import UPLOAD_TYPES, Stored, decode_upload
 from pix2street.core.errors import UserError
-from pix2street.core.images import UPLOAD_TYPES, Stored, decode_upload, png_bytes, resize_labels, resize_photo
+from pix2street.core.images import png_bytes, resize_labels, resize_photo
 from pix2street.demo.drawings import palette_of
 from pix2street.demo.turns import Full, Replaced, Turns
 from pix2street.inference.card import GeneratorCard

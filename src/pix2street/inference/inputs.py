@@ -7,8 +7,9 @@ import numpy as np
 
 from pix2street.core.borders import between_ratio, describe_borders
 from pix2street.core.classes import ClassTable
+from pix2street.core.decoding import Stored, read_stored, refuse_deep
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored, grey, read_stored, refuse_deep
+from pix2street.core.images import grey
 from pix2street.core.numbering import table_of_unknown
 from pix2street.core.pairs import split_side_by_side
 from pix2street.inference.card import GeneratorCard

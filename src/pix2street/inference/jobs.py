@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from pix2street.core.accounting import in_words
-from pix2street.core.archives import Tree, walk
 from pix2street.core.errors import UserError
+from pix2street.core.folders import Tree, walk
 from pix2street.core.formats import (
     DANGLING,
     HEAD_BYTES,

@@ -21,8 +21,8 @@ class Outcome:
     """The failures and notes of a set of files.
 
     Args:
-        failures: the reason by the name of each file that could not be read, is no input or has no photo.
-        notes: by the name of each other file, what reading it did beyond decoding, as in `images.Stored`.
+            failures: the reason by the name of each file that could not be read, is no input or has no photo.
+        notes: by the name of each other file, what reading it did beyond decoding, as in `decoding.Stored`.
     """
 
     failures: dict[str, str] = field(default_factory=dict)

@@ -27,8 +27,9 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from pix2street.core import numerics
+from pix2street.core.decoding import Stored, decode_upload
 from pix2street.core.errors import UserError
-from pix2street.core.images import Stored, decode_upload, png_bytes
+from pix2street.core.images import png_bytes
 
 if TYPE_CHECKING:
     from pix2street.inference.translator import Translator

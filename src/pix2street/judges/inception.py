@@ -16,11 +16,12 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from pix2street.core.archives import Limits, open_source
+from pix2street.core.archives import open_source
 from pix2street.core.errors import UserError
 from pix2street.core.fetching import cache_folder, fetch_file
 from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import read_rgb, resize_clean
+from pix2street.core.limits import Limits
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 GRAPH = "classify_image_graph_def.pb"

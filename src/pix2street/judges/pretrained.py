@@ -39,7 +39,7 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
     """
     side_px = min(height_px, width_px)
     if side_px % 32 or side_px < 64:
-        raise UserError(f"{preset}: a side of {side_px} px is not 64, 96, 128, ...; mend segment.pretrained")
+        raise UserError(f"{preset}: a side of {side_px} px is not 64, 96, 128, ...; fix segment.pretrained")
     keras.utils.clear_session()
     square = _square_segformer(preset, weights, side_px)
     photos = keras.Input((height_px, width_px, 3), name="photos")

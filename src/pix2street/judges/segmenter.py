@@ -133,7 +133,7 @@ class Segmenter:
         if missing:
             raise UserError(
                 f"segment.judge: {card.name} does not know the evaluated classes {', '.join(missing)}; choose "
-                "`trained` or mend the class table"
+                "`trained` or fix the class table"
             )
         self.card, self.classes = card, classes
         self._places = [card.channels.index(name) for name in classes.evaluated_names]

@@ -86,7 +86,7 @@ def confusion_matrix(
     if joint[-1].any() or joint[:, -1].any():
         name, ids = (names[0], truth) if joint[-1].any() else (names[1], judged)
         unknown = np.unique(ids[~classes.known[ids]]).tolist()
-        raise ValueError(f"{name}: holds ids that no class has: {unknown}; mend the class table or run its stage again")
+        raise ValueError(f"{name}: holds ids that no class has: {unknown}; fix the class table or run its stage again")
     return joint[:-1, :-1]
 
 

@@ -42,6 +42,8 @@ class Term:
         player: whose adversarial loss it is, "generator" or "discriminator"; empty where it says nothing of the game.
         equilibrium: its value where the discriminator cannot tell real from generated; None where it has none.
         scaled_by: the setting of the family that `equilibrium` is multiplied by; empty for none.
+        total: whether it is a sum that a player descends: it is drawn last, and neither told nor compared between runs,
+            because it depends on the weights of its parts.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Term:
     player: Literal["generator", "discriminator", ""] = ""
     equilibrium: float | None = None
     scaled_by: str = ""
+    total: bool = False
 
     def reference(self, settings: Mapping[str, Any]) -> float | None:
         """Return the equilibrium under these settings of the family."""

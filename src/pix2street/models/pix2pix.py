@@ -46,12 +46,12 @@ NOISE = "dropout"
 
 # Binary cross-entropies from logits: ln 2 = 0.693 is a discriminator that cannot tell.
 TERMS = (
-    Term("gen_total", "the generator's sum"),
+    Term("gen_total", "the generator's sum", total=True),
     Term("gen_gan", "single GAN terms", "generator", LN_2),
     Term("gen_l1", "L1, 0 to 2"),
     Term("disc_real", "single GAN terms", "discriminator", LN_2),
     Term("disc_generated", "single GAN terms", "discriminator", LN_2),
-    Term("disc_total", "the discriminator's sum", "", 2 * LN_2, scaled_by="disc_loss_weight"),
+    Term("disc_total", "the discriminator's sum", "", 2 * LN_2, scaled_by="disc_loss_weight", total=True),
     Term("disc_real_accuracy", "patches told right", "", 0.5),
     Term("disc_generated_accuracy", "patches told right", "", 0.5),
 )

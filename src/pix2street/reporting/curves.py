@@ -30,7 +30,7 @@ def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
     for term in (*terms, *MEASURES):
         if term.name in history:
             panels.setdefault(term.panel, []).append(term)
-    return dict(sorted(panels.items(), key=lambda panel: all(map(is_total, panel[1]))))
+    return dict(sorted(panels.items(), key=lambda panel: all(term.total for term in panel[1])))
 
 
 def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[float, str]:
@@ -61,15 +61,10 @@ def tables_of(terms: Iterable[Term], history: "pd.DataFrame") -> dict[str, "pd.D
     }
 
 
-def is_total(term: Term) -> bool:
-    """Return whether a term is what a player descends: its value depends on the weights of its parts."""
-    return term.name.endswith("_total")
-
-
 def compared_curves() -> list[str]:
     """Return the columns of the history that are worth comparing between runs, over all families."""
     terms = [term for model in MODELS for term in open_family(model).TERMS]
-    return list(dict.fromkeys(term.name for term in (*terms, *MEASURES) if not is_total(term)))
+    return list(dict.fromkeys(term.name for term in (*terms, *MEASURES) if not term.total))
 
 
 def compared_parameters() -> list[str]:

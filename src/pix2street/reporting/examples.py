@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pix2street.core.images import png_bytes, read_ids, read_rgb
-from pix2street.core.pairs import Dataset, read_pairs
+from pix2street.core.images import png_bytes, read_ids
+from pix2street.core.pairs import Dataset, drawing_of, read_pairs
 from pix2street.reporting.scores import title_of
 
 BASELINES = ("mean_color", "untrained")
@@ -82,5 +82,4 @@ def _extreme(folders: Folders, held_out: str, row, judged: bool) -> Example:
 def _input_and_target(split: Path, held_out: str, pair_id: str) -> dict[str, bytes]:
     classes = Dataset.read(split).classes
     (pair,) = (pair for pair in read_pairs(split, held_out) if pair.pair_id == pair_id)
-    drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-    return {"input": png_bytes(drawing), "target": pair.target_path.read_bytes()}
+    return {"input": png_bytes(drawing_of(pair.input_path, classes)), "target": pair.target_path.read_bytes()}

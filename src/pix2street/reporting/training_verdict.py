@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pix2street.models.interface import Term
-from pix2street.reporting.curves import is_total
 from pix2street.reporting.measures import FAULTS, faults_of
 
 # Shares of a term's equilibrium. Below a tenth of ln 2 a cross-entropy is right with a mean confidence of 93 %: the
@@ -61,6 +60,6 @@ def _values(row: Mapping[str, float], terms: Iterable[Term], settings: Mapping[s
     panels: dict[tuple[str, float], list[str]] = {}
     for term in sorted(terms, key=lambda term: not term.player):
         reference = term.reference(settings)
-        if reference is not None and not is_total(term):
+        if reference is not None and not term.total:
             panels.setdefault((term.panel, reference), []).append(f"{term.name} {row[term.name]:.2f}")
     return [f"{', '.join(values)}, even at {reference:.2f}" for (_, reference), values in panels.items()]

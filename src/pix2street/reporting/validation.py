@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pix2street.core.images import data_uri, jpeg_bytes, read_ids, read_rgb, thumbnail
-from pix2street.core.pairs import Dataset, read_left_out
+from pix2street.core.images import data_uri, jpeg_bytes, read_rgb, thumbnail
+from pix2street.core.pairs import Dataset, drawing_of, read_left_out
 from pix2street.reporting.templates import fill
 
 SHOWN = 6
@@ -58,7 +58,7 @@ def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataF
         {
             "pair_id": row["pair_id"],
             "split": row["split"],
-            "input": _uri(_drawing(split / row["input_path"], dataset)),
+            "input": _uri(drawing_of(split / row["input_path"], dataset.classes)),
             "target": _uri(read_rgb(split / row["target_path"])),
             "value": _words(row, column),
         }
@@ -73,10 +73,6 @@ def _words(row: dict[str, Any], column: str) -> str:
     if column == "fit" and row["exchanged"]:
         return f"{words} with {row['exchanged']}"
     return f"{words} from {row['near']}" if column == "hash_distance" and row["near"] else words
-
-
-def _drawing(path: Path, dataset: Dataset) -> np.ndarray:
-    return dataset.classes.to_colors(read_ids(path)) if dataset.classes else read_rgb(path)
 
 
 def _uri(pixels: np.ndarray) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pix2street.core.archives import Limits
+from pix2street.core.limits import Limits
 from pix2street.settings.section import Count, Section, Seed, Share, TrackedPath
 
 TABLE_NAMES = (

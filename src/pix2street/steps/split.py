@@ -16,18 +16,16 @@ from tqdm import tqdm
 from pix2street.core.accounting import LEFT_OUT, read_left_out
 from pix2street.core.borders import describe_borders
 from pix2street.core.classes import ClassTable
+from pix2street.core.decoding import MAX_PX, Stored, read_stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.formats import has_image_ending
 from pix2street.core.images import (
-    MAX_PX,
-    Stored,
     edges,
     grey,
     luma,
     one_channel,
     perceptual_hash,
-    read_stored,
     resize_labels,
     resize_photo,
     write_png,

@@ -12,14 +12,14 @@ import pandas as pd
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_bytes
-from pix2street.core.images import contact_sheet, png_bytes, read_ids, read_photo, read_rgb
+from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
-from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.core.pairs import Dataset, Pair, drawing_of, read_manifest, read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
-from pix2street.models.interface import Task
+from pix2street.models.interface import Family, Task, Training
 from pix2street.settings.compute import Compute
 from pix2street.settings.generate import Generate
 from pix2street.settings.train import Train
@@ -70,26 +70,16 @@ def train_model(
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     target_shape = read_photo(pairs[0].target_path).shape
     task = Task((*target_shape[:2], encoding.channels), target_shape)
-
-    # What is saved and drawn with computes in float32, whatever it was trained in.
-    saved = family.build_generator(task, train.family, train.run.seed)
-    with _precision(train.device.precision), strategy.scope():
-        generator = family.build_generator(task, train.family, train.run.seed)
-        adams = Adams(
-            generator,
-            train.run.ema_decay,
-            train.device.precision == "mixed_float16",
-            strategy.num_replicas_in_sync,
-        )
-        training = family.build_training(task, train.family, generator, adams, train.run.seed)
+    training, saved = _start(family, task, train, strategy)
 
     # Sheets must outlive an interruption as the checkpoints do.
     sheets = checkpoints.samples if checkpoints else samples_folder
     examiner = Examiner(saved, generate, encoding, held_out or pairs[:PAIRS_DIAGNOSED], bool(held_out))
     shown = _spread(read_pairs(split, "val"), train.run.sample_pairs)
 
-    def draw_and_tell(row: Row, snapshot: keras.Model | None) -> None:
-        epoch, rest = row["epoch"], {name: value for name, value in row.items() if name != "epoch"}
+    def tell(row: Row, snapshot: keras.Model | None) -> None:
+        rest = dict(row)
+        epoch = rest.pop("epoch")
         sheet = None
         if epoch % train.run.sample_every_epochs == 0 or epoch == train.run.epochs:
             sheet = sheets / f"epoch_{epoch:04d}.png"
@@ -101,17 +91,9 @@ def train_model(
         training,
         [term.name for term in family.TERMS],
         saved,
-        TrainingFeed(
-            open_pairs(pairs, encoding.classes is not None, train.device.cache_mib),
-            [pair.pair_id for pair in pairs],
-            encoding,
-            train.run.seed,
-            train.data.jitter,
-            train.data.mirror,
-            apart=family.PAIRING == "unpaired",
-        ),
+        _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired"),
         examiner.measure,
-        draw_and_tell,
+        tell,
         run=train.run,
         device=train.device,
         strategy=strategy,
@@ -136,6 +118,29 @@ def train_model(
         kernels=kernels(),
     ).write(generator_folder)
     return pd.DataFrame(history)
+
+
+def _start(family: Family, task: Task, train: Train, strategy: Strategy) -> tuple[Training, keras.Model]:
+    """Return everything that is trained, and a generator of the same form in float32, whatever it is trained in."""
+    saved = family.build_generator(task, train.family, train.run.seed)
+    with _precision(train.device.precision), strategy.scope():
+        generator = family.build_generator(task, train.family, train.run.seed)
+        scaled = train.device.precision == "mixed_float16"
+        adams = Adams(generator, train.run.ema_decay, scaled, strategy.num_replicas_in_sync)
+        training = family.build_training(task, train.family, generator, adams, train.run.seed)
+    return training, saved
+
+
+def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: bool) -> TrainingFeed:
+    return TrainingFeed(
+        open_pairs(pairs, encoding.classes is not None, train.device.cache_mib),
+        [pair.pair_id for pair in pairs],
+        encoding,
+        train.run.seed,
+        train.data.jitter,
+        train.data.mirror,
+        apart,
+    )
 
 
 class Examiner:
@@ -175,12 +180,12 @@ class Examiner:
         copy_weights(generator, self._inference)
         pair_ids = [pair.pair_id for pair in pairs]
         photos = translate(self._inference, plain_batches(pairs, self._encoding, batch=1), pair_ids, self._seed)
-        rows = []
-        for pair, photo in zip(pairs, photos, strict=True):
-            classes = self._encoding.classes
-            drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-            rows.append([drawing, read_photo(pair.target_path), photo])
-        return contact_sheet(rows)
+        return contact_sheet(
+            [
+                [drawing_of(pair.input_path, self._encoding.classes), read_photo(pair.target_path), photo]
+                for pair, photo in zip(pairs, photos, strict=True)
+            ]
+        )
 
 
 def _spread(pairs: Sequence[Pair], count: int) -> list[Pair]:

@@ -13,8 +13,17 @@ from tqdm import tqdm
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
-from pix2street.core.images import read_ids, read_rgb
-from pix2street.core.pairs import SPLITS, Dataset, Pair, count_notes, read_left_out, read_manifest, read_pairs
+from pix2street.core.images import read_rgb
+from pix2street.core.pairs import (
+    SPLITS,
+    Dataset,
+    Pair,
+    count_notes,
+    drawing_of,
+    read_left_out,
+    read_manifest,
+    read_pairs,
+)
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
@@ -123,7 +132,7 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
         )
         raise UserError(f"no pair could be made of {verdict['files']['checked']} files:{listed}{more}")
     lines = [
-        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, mend or remove "
+        f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, fix or remove "
         "these pairs and run again, or waive a check or a pair in validate.waive:"
     ]
     for check in failed:
@@ -174,7 +183,7 @@ def _refuse_unknown_waivers(waive: dict[str, list[str]], keys: list[str], pair_i
     for name, known in (("checks", set(keys)), ("pairs", pair_ids)):
         unknown = sorted(set(waive[name]) - known)
         if unknown:
-            way_out = f"the checks are {', '.join(keys)}" if name == "checks" else "mend or remove it"
+            way_out = f"the checks are {', '.join(keys)}" if name == "checks" else "fix or remove it"
             raise UserError(f"validate.waive.{name}: there is no {', '.join(unknown)}; {way_out}")
 
 
@@ -207,5 +216,4 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
 
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-    return edge_map(drawing), edge_map(read_rgb(pair.target_path))
+    return edge_map(drawing_of(pair.input_path, classes)), edge_map(read_rgb(pair.target_path))
