@@ -22,9 +22,9 @@ from pix2street.core.images import luma, read_ids, read_photo, read_rgb, write_p
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.demo.server import NAME, create_app
-from pix2street.inference.export import export_generator
-from pix2street.inference.files import Job
-from pix2street.inference.predict import translate_files
+from pix2street.inference.export.generator import export_generator
+from pix2street.inference.jobs import Job
+from pix2street.inference.photo_files import translate_files
 from pix2street.inference.serving import ServedTranslator
 from pix2street.inference.translator import Translator
 from pix2street.judges.inception import Inception
@@ -187,7 +187,7 @@ def test_exported_files_have_one_output_channel(run, photo_of_val, tmp_path):
     )
     assert max(row.pixel_difference for row in report.rows) <= 1
     assert "grey [N, H, W, 1] uint8" in (tmp_path / "out/export.json").read_text()
-    quiet = Translator.read(root / "generator", dropout=False).translate(ids[:33], pair_id)
+    quiet = Translator.read(root / "generator", noise=False).translate(ids[:33], pair_id)
     session = onnxruntime.InferenceSession(tmp_path / "out/generator.onnx")
     (onnx,) = session.run(["photo"], {"pixels": ids[None, :33]})
     loaded = tf.saved_model.load(str(tmp_path / "out/savedmodel"))

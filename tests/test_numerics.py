@@ -119,7 +119,7 @@ def test_a_hostile_environment_changes_no_byte(road_and_sky, tmp_path):
     assert hostile == clean
     assert {"generator/generator.weights.h5", "judge/segmenter.weights.h5", "photos/p4.png", "served.png"} <= set(clean)
     assert clean["served.png"] == clean["photos/p4.png"]
-    assert json.loads((tmp_path / "clean/out/generator/usage.json").read_text())["kernels"] == ""
+    assert json.loads((tmp_path / "clean/out/generator/card.json").read_text())["kernels"] == ""
     said = next(line for line in said.splitlines() if "not used" in line)
     unused = sorted({*HOSTILE, "KERAS_HOME"} - {"OMP_NUM_THREADS", "PYTHONHASHSEED"})
     assert said == f"train: not used: {', '.join(unused)}; {numerics.WHY_UNUSED}"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
+from tiny_cards import tiny_card
 from tiny_models import build_unet
 
 from pix2street.core.decoding import decode
@@ -18,7 +19,6 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import write_json, write_text
 from pix2street.core.images import png_bytes
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
@@ -90,7 +90,7 @@ def store(tmp_path_factory):
         layout = Layout(tmp_path_factory.mktemp("store"))
         layout.generator.mkdir(parents=True)
         save_network(build_unet((32, 32, 3), 3, 2, 0), layout.generator, "generator")
-        Usage(InputEncoding("color", None), "left", 32, 32, "batch", True, 0).write(layout.generator)
+        tiny_card(InputEncoding("color", None), "left", 32, 32, "batch", True, 0).write(layout.generator)
         write_text(layout.history, "epoch,gen_l1\n1,0.3\n")
         layout.samples.mkdir(parents=True)
         write_json(layout.verdict, {"success": True})

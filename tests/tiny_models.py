@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from shipped import PARAMS, changed
 
+from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
 from pix2street.models import pix2pix
 from pix2street.models.interface import Task
@@ -28,14 +29,14 @@ def build_unet(
     return pix2pix.build_generator(task, pix2pix_settings(generator_filters=filters, **changes), seed)
 
 
-def save_moved(folder: Path, usage, product_side_px: int = 0) -> None:
+def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> None:
     """Write a generator that was "trained" by moving every weight a little."""
-    shape = (usage.height_px, usage.width_px, usage.encoding.channels)
+    shape = (card.height_px, card.width_px, card.encoding.channels)
     network = build_unet(shape, product_side_px=product_side_px)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
-    usage.write(folder)
+    card.write(folder)
 
 
 TINY_TRAIN = changed(

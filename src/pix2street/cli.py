@@ -127,18 +127,20 @@ def predict_photos(options: argparse.Namespace) -> None:
     Raises:
         UserError: at the end, with every input that could not be translated.
     """
-    from pix2street.inference.files import find_inputs, plan
+    from pix2street.inference.jobs import find_inputs, plan
 
     if options.variants > 1 and options.dropout is False:
-        raise UserError(f"{_SAME_VARIANTS}; leave out --no-dropout or --variants")
+        raise UserError(f"{_SAME_VARIANTS} is off; leave out --no-dropout or --variants")
     first = options.seed or 0
     seeds = range(first, first + options.variants) if options.variants > 1 else [options.seed]
     images = find_inputs(options.inputs, options.out)
     jobs = plan(images, options.out, seeds, options.existing)
     with _translator(options) as translator:
-        if options.variants > 1 and not translator.usage.dropout:
-            raise UserError(f"{_SAME_VARIANTS} for this generator; add --dropout or leave out --variants")
-        from pix2street.inference.predict import translate_files
+        if options.variants > 1 and translator.card.noise == "none":
+            raise UserError(f"{_SAME_VARIANTS} this generator does not have; leave out --variants")
+        if options.variants > 1 and not translator.card.noisy:
+            raise UserError(f"{_SAME_VARIANTS} is off for this generator; add --dropout or leave out --variants")
+        from pix2street.inference.photo_files import translate_files
 
         outcome = translate_files(translator, jobs, options.half, options.batch)
     print(f"photos in {options.out}: {sum(str(job.source) not in outcome.failures for job in jobs)}")
@@ -149,7 +151,7 @@ def predict_photos(options: argparse.Namespace) -> None:
         raise UserError(f"{len(outcome.failures)} of {len(images)} inputs could not be translated:{reasons}")
 
 
-_SAME_VARIANTS = "--variants: photos of one input differ by dropout alone, which is off"
+_SAME_VARIANTS = "--variants: photos of one input differ by noise alone, which"
 _OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibility.md)"
 
 
@@ -158,16 +160,16 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
     """Yield the `Translator` of the generator that `--model` names; it computes as `generate` did."""
     with _generator_of(options.model) as folder:
         load_quietly("tensorflow")
+        from pix2street.inference.card import GeneratorCard
         from pix2street.inference.translator import Translator
-        from pix2street.inference.usage import Usage
         from pix2street.training.runtime import prepare
 
-        usage = Usage.read(folder)
-        if differences := numerics.differing_kernels(usage.kernels):
+        card = GeneratorCard.read(folder)
+        if differences := numerics.differing_kernels(card.kernels):
             print(f"pix2street {options.command}: {differences}; {_OTHER_KERNELS}", file=sys.stderr)
-        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
-        prepare("--device", options.device, usage.seed, **threads)
-        yield Translator.read(folder, dropout=options.dropout)
+        threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
+        prepare("--device", options.device, card.seed, **threads)
+        yield Translator.read(folder, noise=options.dropout)
 
 
 @contextmanager
@@ -204,7 +206,7 @@ def paint(options: argparse.Namespace) -> None:
         from pix2street.demo.drawings import examples_of
         from pix2street.demo.server import NAME, create_app, serve
 
-        examples = examples_of(translator.usage, Layout(Path.cwd()).split)
+        examples = examples_of(translator.card, Layout(Path.cwd()).split)
         # The first translation also builds the network, which takes seconds: nobody should wait for it.
         translator.translate(next(iter(examples.values())), NAME)
         serve(create_app(translator, examples, options.host), options.host, options.port, options.open)
@@ -214,12 +216,13 @@ def export_model(options: argparse.Namespace) -> None:
     """Write the exported files and print how they compare."""
     with _generator_of(options.model) as folder:
         load_quietly("tensorflow")
-        from pix2street.inference.export import as_text, export_generator
+        from pix2street.inference.export.generator import export_generator
+        from pix2street.inference.export.rows import as_text
         from pix2street.training.runtime import prepare
 
         prepare("--threads", "cpu", 0, intra_op_threads=options.threads, inter_op_threads=1)
-        report = export_generator(folder, options.data, options.out, options.judge, options.format, options.threads)
-    print(as_text(report))
+        summary = export_generator(folder, options.data, options.out, options.judge, options.format, options.threads)
+    print(as_text(summary))
     print(f"\nexported: {options.out}")
 
 

@@ -1,35 +1,35 @@
 """Two tiny generators behind the page: one of classes with validation inputs to start from, one of colours without."""
 
 import pytest
+from tiny_cards import tiny_card
 from tiny_models import save_moved
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.demo.drawings import examples_of
 from pix2street.demo.server import create_app
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.training.batches import InputEncoding
 
 
 @pytest.fixture(scope="session")
 def labels_translator(tmp_path_factory):
     folder = tmp_path_factory.mktemp("labels")
-    save_moved(folder, Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3))
+    save_moved(folder, tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3))
     return Translator.read(folder)
 
 
 @pytest.fixture(scope="session")
 def colors_translator(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colors")
-    save_moved(folder, Usage(InputEncoding("color", None), "left", 32, 48, "batch", False, 0))
+    save_moved(folder, tiny_card(InputEncoding("color", None), "left", 32, 48, "batch", False, 0))
     return Translator.read(folder)
 
 
 @pytest.fixture(scope="session")
 def labels_app(labels_translator, road_and_sky):
-    return create_app(labels_translator, examples_of(labels_translator.usage, road_and_sky))
+    return create_app(labels_translator, examples_of(labels_translator.card, road_and_sky))
 
 
 @pytest.fixture(scope="session")
 def colors_app(colors_translator, tmp_path_factory):
-    return create_app(colors_translator, examples_of(colors_translator.usage, tmp_path_factory.mktemp("empty")))
+    return create_app(colors_translator, examples_of(colors_translator.card, tmp_path_factory.mktemp("empty")))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from tiny_cards import tiny_card
 from tiny_models import save_moved
 
 from pix2street.cli import main
@@ -17,7 +18,6 @@ from pix2street.core.images import jpeg_bytes, png_bytes, resize_labels
 from pix2street.demo import server
 from pix2street.demo.server import NAME, is_known, is_loopback, serve
 from pix2street.demo.turns import Full, Replaced, Turns
-from pix2street.inference.usage import Usage
 from pix2street.training import runtime
 from pix2street.training.batches import InputEncoding
 
@@ -59,18 +59,18 @@ def test_examples_are_asked_for_by_name_alone(client):
 @pytest.mark.parametrize(
     ("body", "headers", "query", "status", "message"),
     [
-        (IDS.tobytes()[:-1], RAW, "", 400, "a drawing is 32 x 32 bytes, 1024 in all; it is 1023"),
-        (bytes(1025), RAW, "", 413, "at most 1,024 bytes"),
+        (IDS.tobytes()[:-1], RAW, "", 400, "a drawing must have 32 x 32 bytes, 1024 in all; it has 1023"),
+        (bytes(1025), RAW, "", 413, "the limit is 1,024 bytes"),
         (b"\x63" * 1024, RAW, "", 422, "the drawing: holds ids that no class of the generator has: [99]"),
         (IDS.tobytes(), {"Content-Type": "text/plain"}, "", 415, "'text/plain' must be application/octet-stream"),
         (IDS.tobytes(), {}, "", 415, "'none' must be"),
         (IDS.tobytes(), RAW, "?seed=-1", 422, "seed: Input should be greater than or equal to 0"),
-        (IDS.tobytes(), {**RAW, "Host": "evil.example:7860"}, "", 400, "asked for as 'evil.example:7860'"),
-        (IDS.tobytes(), {**RAW, "Host": "[::1"}, "", 400, "asked for as"),
-        (IDS.tobytes(), {**RAW, "Origin": "http://evil.example"}, "", 403, "only this server's own page"),
-        (IDS.tobytes(), {**RAW, "Origin": "null"}, "", 403, "only this server's own page"),
-        (IDS.tobytes(), {**RAW, "Origin": "http://127.0.0.1:80"}, "", 403, "only this server's own page"),
-        (IDS.tobytes(), {**RAW, "Sec-Fetch-Site": "cross-site"}, "", 403, "only this server's own page"),
+        (IDS.tobytes(), {**RAW, "Host": "evil.example:7860"}, "", 400, "this server 'evil.example:7860'"),
+        (IDS.tobytes(), {**RAW, "Host": "[::1"}, "", 400, "the request names this server"),
+        (IDS.tobytes(), {**RAW, "Origin": "http://evil.example"}, "", 403, "only this server's page"),
+        (IDS.tobytes(), {**RAW, "Origin": "null"}, "", 403, "only this server's page"),
+        (IDS.tobytes(), {**RAW, "Origin": "http://127.0.0.1:80"}, "", 403, "only this server's page"),
+        (IDS.tobytes(), {**RAW, "Sec-Fetch-Site": "cross-site"}, "", 403, "only this server's page"),
     ],
 )
 def test_what_is_no_drawing_of_the_page_is_refused_with_one_message(client, body, headers, query, status, message):
@@ -142,7 +142,7 @@ def test_uploads_are_held_to_type_size_and_pixels(client, monkeypatch):
         "the upload: 100% of its pixels"
     )
     monkeypatch.setattr(server, "MAX_UPLOAD_BYTES", 10)
-    assert refusal(png_bytes(IDS)) == (413, "at most 10 bytes may be sent here; send less")
+    assert refusal(png_bytes(IDS)) == (413, "the limit is 10 bytes; send less")
 
 
 @pytest.mark.parametrize(("reason", "status"), [(Full, 503), (Replaced, 409)])
@@ -171,17 +171,17 @@ def test_a_port_that_is_taken_and_a_missing_model_are_one_clear_message(tmp_path
         main(["demo"])
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(UserError, match=r"cannot be listened on .*name another --port"),
+        pytest.raises(UserError, match=r"the server cannot listen here .*name another --port"),
     ):
         serve(None, "127.0.0.1", taken.getsockname()[1], False)
-    with pytest.raises(UserError, match=r"no\.host\.invalid:1 cannot be listened on"):
+    with pytest.raises(UserError, match=r"no\.host\.invalid:1: the server cannot listen here"):
         serve(None, "no.host.invalid", 1, False)
 
 
 def test_the_command_serves_the_model_that_is_named(tmp_path, monkeypatch, capsys):
     (tmp_path / "model").mkdir()
     save_moved(
-        tmp_path / "model", Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3)
+        tmp_path / "model", tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 3)
     )
     answers = []
 

@@ -1,15 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
+from tiny_cards import tiny_card
 
 from pix2street.core.class_tables import pascal_voc
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids
 from pix2street.demo.drawings import examples_of, palette_of
-from pix2street.inference.usage import Usage
 from pix2street.training.batches import InputEncoding
 
-LABELS = Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0)
+LABELS = tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0)
 COLORS = replace(LABELS, encoding=InputEncoding("color", None))
 OTHERS = ClassTable((ClassEntry(0, "void", (0, 0, 0), False), ClassEntry(7, "roof", (9, 9, 9), True)))
 FACADES = replace(LABELS, encoding=InputEncoding("onehot", OTHERS))

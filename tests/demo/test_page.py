@@ -271,7 +271,7 @@ def test_examples_uploads_variants_and_downloads(visit, labels_address, labels_t
         page.get_by_role("button", name="Download street").click()
     saved.value.save_as(tmp_path / "street.png")
     assert (visitor.ids() == own[::2, ::2]).all()
-    expected = labels_translator.translate(own[::2, ::2], NAME, labels_translator.usage.seed + 1)
+    expected = labels_translator.translate(own[::2, ::2], NAME, labels_translator.card.seed + 1)
     assert (visitor.pixels("street") == expected).all()
     assert (decode((tmp_path / "street.png").read_bytes(), "") == expected).all()
     with page.expect_download() as saved:

@@ -9,28 +9,32 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from tiny_cards import tiny_card
 from tiny_models import build_unet, save_moved
 
 from pix2street import cli
-from pix2street.commands.arguments import EXPORT_FORMATS
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import grey, write_png
 from pix2street.core.pairs import Dataset, write_manifest
-from pix2street.inference import export
+from pix2street.inference.card import GeneratorCard
+from pix2street.inference.export import generator, graph
+from pix2street.inference.export.formats import FORMATS
+from pix2street.inference.export.generator import export_generator
+from pix2street.inference.export.parity import compare
+from pix2street.inference.export.rows import Row, as_text
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.judges.segmenter import TRAINED, Card, build_segmenter
 from pix2street.layers.networks import save_network
 from pix2street.training.batches import InputEncoding
 
 ROOT = Path(__file__).parents[2]
 CLASSES = cityscapes_classes()
-COLOR = Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
-USAGES = {
+COLOR = tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
+CARDS = {
     "color": COLOR,
-    "onehot": Usage(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
-    "grey": Usage(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
+    "onehot": tiny_card(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
+    "grey": tiny_card(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
 
@@ -61,29 +65,29 @@ def judge(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module", params=USAGES)
+@pytest.fixture(scope="module", params=CARDS)
 def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
-    """A generator, what was exported of it, and the report."""
+    """A generator, what was exported of it, and the summary."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "model").mkdir()
-    save_moved(folder / "model", USAGES[request.param], product_side_px=4)
+    save_moved(folder / "model", CARDS[request.param], product_side_px=4)
     data = photos_of_grey if request.param == "grey" else road_and_sky
-    formats = export.FORMATS if request.param == "color" else ("savedmodel", "onnx")
+    formats = FORMATS if request.param == "color" else ("savedmodel", "onnx")
     translate = Translator.translate_unrounded
 
     def alone(self, images, names, seed=None):
-        assert self.usage.dropout or len(images) == 1, "a file is held to what predict makes of one image at a time"
+        assert self.card.noisy or len(images) == 1, "a file is held to what predict makes of one image at a time"
         return translate(self, images, names, seed)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Translator, "translate_unrounded", alone)
-        report = export.export_generator(folder / "model", data, folder / "out", judge, formats, rounds=1)
-    return folder / "model", folder / "out", report
+        summary = export_generator(folder / "model", data, folder / "out", judge, formats, rounds=1)
+    return folder / "model", folder / "out", summary
 
 
-def draw(usage, count, size):
+def draw(card, count, size):
     rng = np.random.default_rng(size[0])
-    if usage.encoding.classes:
+    if card.encoding.classes:
         return rng.choice([7, 23, 26], (count, *size)).astype(np.uint8)
     return rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
 
@@ -99,13 +103,13 @@ def open_files(out):
 
 
 def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
-    model, out, report = exported
-    predicted = Translator.read(model, dropout=False)
+    model, out, summary = exported
+    predicted = Translator.read(model, noise=False)
     files = open_files(out)
     for count, size in enumerate(SIZES, 1):
-        inputs = draw(report.usage, count, size)
+        inputs = draw(summary.card, count, size)
         # Colour photos are made grey in the file, as `predict` makes them before it translates.
-        shown = [grey(image) for image in inputs] if report.usage.input_from == "grey" else inputs
+        shown = [grey(image) for image in inputs] if summary.card.input_from == "grey" else inputs
         expected = np.stack(predicted.translate_unrounded(shown, ["x"] * count))
         for run in files.values():
             photo, unit = run(inputs)
@@ -115,8 +119,8 @@ def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
 
 
 def test_a_photo_does_not_depend_on_its_companions(exported):
-    _, out, report = exported
-    inputs = draw(report.usage, 5, (32, 32))
+    _, out, summary = exported
+    inputs = draw(summary.card, 5, (32, 32))
     inputs[3] = inputs[3].max()
     for run in open_files(out).values():
         together = run(inputs)[1]
@@ -125,36 +129,46 @@ def test_a_photo_does_not_depend_on_its_companions(exported):
 
 
 def test_classes_size_and_licence_travel_with_the_files(exported):
-    model, out, report = exported
+    model, out, summary = exported
     meta = onnxruntime.InferenceSession(out / "generator.onnx").get_modelmeta().custom_metadata_map
-    fields = json.loads(meta["pix2street.usage"])
-    assert InputEncoding.from_json(fields["encoding"]) == report.usage.encoding
+    fields = json.loads(meta["pix2street.card"])
+    assert InputEncoding.from_json(fields["encoding"]) == summary.card.encoding
     assert fields["height_px"] == 32
     assert json.loads(meta["pix2street.dataset"])["licence"] == ("CC0" if "grey" in fields["input_from"] else "")
     assert json.loads(meta["pix2street.dropout"]) is False
-    assert Usage.read(out) == Usage.read(out / "savedmodel/assets.extra") == Usage.read(model)
-    card = json.loads((out / "export.json").read_text())
-    assert card["weights_sha256"] == meta["pix2street.weights_sha256"]
-    assert card["checked_images"] == (3 if report.usage.input_from == "grey" else 2)
-    assert set(card["formats"]) == {row.name for row in report.rows} - {"Keras"}
+    assert GeneratorCard.read(out) == GeneratorCard.read(out / "savedmodel/assets.extra") == GeneratorCard.read(model)
+    description = json.loads((out / "export.json").read_text())
+    assert description["weights_sha256"] == meta["pix2street.weights_sha256"]
+    assert description["checked_images"] == (3 if summary.card.input_from == "grey" else 2)
+    assert set(description["formats"]) == {row.name for row in summary.rows} - {"Keras"}
+
+
+def test_the_graph_of_a_generator_of_larger_photos_gives_those_of_predict():
+    card = tiny_card(InputEncoding("color", None), noise="none", multiple_px=8, scale=2)
+    inputs = keras.Input((32, 32, 3), name="input")
+    network = keras.Model(inputs, keras.layers.UpSampling2D(2)(inputs))
+    pixels = draw(card, 2, (33, 20))
+    photo = graph.serving_function(graph.for_any_size(network, card), card)(pixels)["photo"].numpy()
+    assert photo.shape == (2, 66, 40, 3)
+    assert (photo == np.stack(Translator(network, card).translate_all(pixels, ["x", "y"]))).all()
 
 
 @pytest.mark.parametrize("exported", ["color"], indirect=True)
 def test_narrow_kernels_cost_little_and_are_smaller(exported):
-    model, _, report = exported
-    assert list(report.costs) == ["predict", "predict --no-dropout", "onnx-float16", "onnx-int8"]
-    full_l1, full_iou = report.costs["predict --no-dropout"]
+    model, _, summary = exported
+    assert list(summary.costs) == ["predict", "predict --no-dropout", "onnx-float16", "onnx-int8"]
+    full_l1, full_iou = summary.costs["predict --no-dropout"]
     assert full_iou is not None
-    sizes_mib = {row.name: row.size_mib for row in report.rows}
+    sizes_mib = {row.name: row.size_mib for row in summary.rows}
     kernels = sum(weight.size for weight in Translator.read(model)._generator.get_weights() if weight.ndim == 4)
     for name, bytes_less, most in (("onnx-float16", 2, 0.001), ("onnx-int8", 3, 0.05)):
-        l1, iou = report.costs[name]
+        l1, iou = summary.costs[name]
         assert abs(l1 - full_l1) < most
         assert 0 <= iou <= 1
         # What scales and names take in return weighs something in a network as small as this.
         assert (sizes_mib["onnx"] - sizes_mib[name]) * 2**20 > 0.8 * bytes_less * kernels
-    text = export.as_text(report)
-    assert "Dropout is off in the files" in text
+    text = as_text(summary)
+    assert "The noise (dropout) is off in the files" in text
     assert "onnx-int8" in text
 
 
@@ -168,22 +182,22 @@ def plain(tmp_path):
 def test_a_wrong_file_is_refused_and_nothing_of_it_stays(plain, road_and_sky, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/export.json").write_text("earlier")
-    true = export.as_inference
-    monkeypatch.setattr(export, "as_inference", lambda network, norm, **rest: true(network, "moving", **rest))
+    true = graph.as_inference
+    monkeypatch.setattr(graph, "as_inference", lambda network, norm, **rest: true(network, "moving", **rest))
     for name in ("savedmodel", "onnx"):
         with pytest.raises(UserError, match=rf"^{name}: p4: differs from `predict --no-dropout` by .*, at most .* may"):
-            export.export_generator(plain, road_and_sky, tmp_path / "out", tmp_path, [name], rounds=1)
+            export_generator(plain, road_and_sky, tmp_path / "out", tmp_path, [name], rounds=1)
         assert {path.name for path in tmp_path.iterdir()} == {"model", "out"}
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["export.json"]
 
 
 def test_no_photo_at_all_is_refused_in_every_format():
-    row, expected = export.Row("onnx-int8", 1.0, 1.0), np.zeros((1, 2, 2, 3), "float32")
+    row, expected = Row("onnx-int8", 1.0, 1.0), np.zeros((1, 2, 2, 3), "float32")
     found = {"photo": np.full((1, 2, 2, 3), 128, np.uint8), "unit": expected + np.float32("nan")}
     with pytest.raises(UserError, match=r"onnx-int8: x: differs .* by nan before rounding"):
-        export._compare(row, found, expected, ["x"])
+        compare(row, found, expected, ["x"])
     with pytest.raises(UserError, match=r"photo must be uint8 \(1, 2, 2, 3\), it is uint8 \(1, 2, 2\)"):
-        export._compare(row, {**found, "photo": found["photo"][..., 0]}, expected, ["x"])
+        compare(row, {**found, "photo": found["photo"][..., 0]}, expected, ["x"])
 
 
 def test_what_was_trained_in_mixed_precision_is_exported_in_float32(road_and_sky, tmp_path):
@@ -195,15 +209,15 @@ def test_what_was_trained_in_mixed_precision_is_exported_in_float32(road_and_sky
         keras.config.set_dtype_policy("float32")
     save_network(network, tmp_path / "model", "generator")
     COLOR.write(tmp_path / "model")
-    report = export.export_generator(tmp_path / "model", road_and_sky, tmp_path / "out", tmp_path, ["onnx"], rounds=1)
-    assert report.rows[1].unit_difference <= 1e-4 < report.rows[0].unit_difference
-    assert "mixed precision" in export.as_text(report)
+    summary = export_generator(tmp_path / "model", road_and_sky, tmp_path / "out", tmp_path, ["onnx"], rounds=1)
+    assert summary.rows[1].unit_difference <= 1e-4 < summary.rows[0].unit_difference
+    assert "mixed precision" in as_text(summary)
 
 
 def test_what_cannot_be_exported_is_refused_first(plain, road_and_sky, photos_of_grey, tmp_path, monkeypatch):
     def refused(match, data=road_and_sky, out=tmp_path / "new"):
         with pytest.raises(UserError, match=match):
-            export.export_generator(plain, data, out, tmp_path)
+            export_generator(plain, data, out, tmp_path)
 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years of work")
@@ -213,13 +227,12 @@ def test_what_cannot_be_exported_is_refused_first(plain, road_and_sky, photos_of
     empty = shutil.copytree(road_and_sky, tmp_path / "empty")
     write_manifest(empty, [])
     refused("--data: .*empty has no held-out pairs", data=empty)
-    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else name)
+    monkeypatch.setattr(generator.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else name)
     refused(r"ONNX needs tf2onnx; install with `pip install -e '.\[export\]'`, or choose --format savedmodel")
     assert not (tmp_path / "new").exists()
 
 
 def test_the_command_says_what_can_be_mended(tmp_path, monkeypatch):
-    assert tuple(export.FORMATS) == EXPORT_FORMATS
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pix2street.training.runtime.prepare", lambda *args, **kwargs: None)
     with pytest.raises(SystemExit, match=r"^pix2street export: models/generator: no such folder"):

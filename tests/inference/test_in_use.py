@@ -4,6 +4,7 @@ import pytest
 from tiny_models import build_unet
 
 from pix2street.inference.in_use import as_inference, copy_weights, reseed, translate
+from pix2street.layers.in_use import Mode, in_use
 
 PHOTOS = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype("float32")
 
@@ -23,7 +24,7 @@ def generator():
 
 def test_batch_norm_in_use_is_training_at_batch_one():
     network = moved(0.0)
-    inference = as_inference(network, "batch", dropout=False)
+    inference = as_inference(network, "batch", noise=False)
     expected, *_ = network.stateless_call(
         network.trainable_variables, network.non_trainable_variables, PHOTOS[:1], training=True
     )
@@ -31,13 +32,13 @@ def test_batch_norm_in_use_is_training_at_batch_one():
 
 
 def test_moving_norm_in_use_is_keras_own_inference(generator):
-    inference = as_inference(generator, "moving", dropout=False)
+    inference = as_inference(generator, "moving", noise=False)
     np.testing.assert_allclose(inference(PHOTOS), generator(PHOTOS, training=False), atol=1e-6)
 
 
 @pytest.mark.parametrize("norm", ["batch", "moving"])
 def test_an_image_does_not_depend_on_its_companions(generator, norm):
-    inference = as_inference(generator, norm, dropout=False)
+    inference = as_inference(generator, norm, noise=False)
     alone = np.concatenate([inference(PHOTOS[i : i + 1]) for i in range(3)])
     np.testing.assert_allclose(inference(PHOTOS), alone, atol=1e-5)
 
@@ -54,7 +55,7 @@ def test_generating_never_changes_a_weight(generator, norm, dropout):
 
 
 def test_dropout_is_a_function_of_the_key(generator):
-    inference = as_inference(generator, "batch", dropout=True)
+    inference = as_inference(generator, "batch", noise=True)
 
     def photo(*key):
         reseed(inference, *key)
@@ -67,8 +68,8 @@ def test_dropout_is_a_function_of_the_key(generator):
 
 
 def test_translate_is_a_function_of_input_pair_id_and_seed(generator):
-    inference = as_inference(generator, "batch", dropout=True)
-    batches = [(PHOTOS[i : i + 1], None) for i in range(3)]
+    inference = as_inference(generator, "batch", noise=True)
+    batches = [{"input": PHOTOS[i : i + 1]} for i in range(3)]
     forward = list(translate(inference, batches, ["a", "b", "c"], 0))
     backward = list(translate(inference, batches[::-1], ["c", "b", "a"], 0))[::-1]
     assert all((x == y).all() for x, y in zip(forward, backward, strict=True))
@@ -79,7 +80,7 @@ def test_translate_is_a_function_of_input_pair_id_and_seed(generator):
 
 
 def test_weights_are_copied_again_and_survive_a_reload(generator):
-    inference = as_inference(generator, "batch", dropout=False)
+    inference = as_inference(generator, "batch", noise=False)
     generator.set_weights([weight * 0.9 for weight in generator.get_weights()])
     stale = inference(PHOTOS).numpy()
     copy_weights(generator, inference)
@@ -87,3 +88,43 @@ def test_weights_are_copied_again_and_survive_a_reload(generator):
     reloaded = keras.models.model_from_json(inference.to_json())
     reloaded.set_weights(inference.get_weights())
     np.testing.assert_array_equal(reloaded(PHOTOS), inference(PHOTOS))
+
+
+class Whisper(keras.layers.Layer):
+    """Noise on its input with weights that only its training needs, as a layer of another family might be."""
+
+    def __init__(self, always=False, **kwargs):
+        super().__init__(**kwargs)
+        self.always = always
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def build(self, shape):
+        if not self.always:
+            self.count = self.add_weight(name="count", initializer="zeros", trainable=False)
+        self.loudness = self.add_weight(name="loudness", initializer="ones")
+
+    def call(self, inputs, training=None):
+        noise = keras.random.normal(keras.ops.shape(inputs), seed=self.seed_generator)
+        return inputs + self.loudness * noise * float(self.always or bool(training))
+
+
+@in_use.register
+def _(layer: Whisper, mode: Mode):
+    return Whisper(mode.noise, name=layer.name)
+
+
+def test_a_layer_answers_for_itself():
+    inputs = keras.Input((32, 32, 3), name="input")
+    trained = keras.Model(inputs, Whisper(name="whisper")(inputs))
+    trained.set_weights([np.float32(0.25), np.float32(5)])
+    inference = as_inference(trained, "batch", noise=True)
+    assert inference.get_layer("whisper").loudness == 0.25
+
+    def noise(*key):
+        reseed(inference, *key)
+        return inference.predict_on_batch(PHOTOS[:1]) - PHOTOS[:1]
+
+    assert noise(1).std() == pytest.approx(0.25, rel=0.1)
+    assert (noise(1) == noise(1)).all()
+    assert (noise(1) != noise(2)).any()
+    assert (as_inference(trained, "batch", noise=False).predict_on_batch(PHOTOS) == PHOTOS).all()

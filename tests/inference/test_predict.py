@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from shipped import PARAMS, changed
+from tiny_cards import tiny_card
 from tiny_models import save_moved
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
-from pix2street.inference.usage import Usage
 from pix2street.stage import ENVIRONMENT
 from pix2street.steps.generate import generate_photos
 from pix2street.tracking import store
@@ -31,7 +31,8 @@ CLASSES = cityscapes_classes()
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    save_moved(folder, Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3, 1, 5), 4)
+    card = tiny_card(InputEncoding("color", CLASSES), seed=3, intra_op_threads=1, inter_op_threads=5)
+    save_moved(folder, card, product_side_px=4)
     return folder
 
 
@@ -189,11 +190,15 @@ def test_variants_differ_by_their_seed_and_need_dropout(model, tmp_path):
     predict(model, "a.png", "--out", "own", "--seed", 4, "--replace")
     assert Path("own/a.png").read_bytes() == photos["a_seed4.png"]
     quiet = shutil.copytree(model, tmp_path / "quiet")
-    Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", False, 3).write(quiet)
-    reason = "differ by dropout alone, which is off"
+    tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", False, 3).write(quiet)
+    reason = "differ by noise alone, which is off"
     assert f"{reason}; leave out --no-dropout" in refused(model, "a.png", "--out", "x", "--variants", 2, "--no-dropout")
     assert f"{reason} for this generator" in refused(quiet, "a.png", "--out", "x", "--variants", 2)
     predict(quiet, "a.png", "--out", "x", "--variants", 2, "--dropout")
+    tiny_card(InputEncoding("color", CLASSES), noise="none").write(quiet)
+    assert "quiet has no noise; leave the option out" in refused(quiet, "a.png", "--out", "y", "--dropout")
+    reason = "photos of one input differ by noise alone, which this generator does not have; leave out --variants"
+    assert reason in refused(quiet, "a.png", "--out", "y", "--variants", 2)
 
 
 def test_what_is_missing_can_be_made_alone(model):
@@ -201,7 +206,7 @@ def test_what_is_missing_can_be_made_alone(model):
     write_ids("in/b.png")
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"old")
-    assert "out/a.png: exists; add --replace" in refused(model, "in", "--out", "out")
+    assert "out/a.png exists; add --replace" in refused(model, "in", "--out", "out")
     predict(model, "in", "--out", "out", "--keep")
     assert Path("out/a.png").read_bytes() == b"old"
     assert read_rgb(Path("out/b.png")).shape == (32, 32, 3)
@@ -224,7 +229,7 @@ def test_generators_come_from_a_folder_a_run_or_the_registry(model, monkeypatch,
     assert {root for root, _ in asked} == {tmp_path}
     assert refused("nobody", "a.png", "--out", "x") == "pix2street predict: nobody: no run"
     assert "modles/generator: no such folder" in refused("modles/generator", "a.png", "--out", "x")
-    assert "must hold usage.json" in refused(tmp_path, "a.png", "--out", "x")
+    assert "must hold card.json" in refused(tmp_path, "a.png", "--out", "x")
     with pytest.raises(SystemExit, match=r"models/generator: no such folder; run `dvc repro`"):
         main(["predict", "a.png", "--out", "x"])
     shutil.copytree(model, "models/generator")

@@ -23,6 +23,7 @@ from closure import import_closure
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
+from tiny_cards import tiny_card, write_as_before_cards
 from tiny_models import save_moved
 from web import first_answer, free_port
 
@@ -31,9 +32,8 @@ from pix2street.core.decoding import decode
 from pix2street.core.files import write_json
 from pix2street.core.images import png_bytes
 from pix2street.inference import serving
-from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator
+from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator, _load_pyfunc
 from pix2street.inference.translator import Translator
-from pix2street.inference.usage import Usage
 from pix2street.layout import Layout
 from pix2street.tracking.run import Run
 from pix2street.training.batches import InputEncoding
@@ -57,7 +57,7 @@ def pixels_of(text: str) -> np.ndarray:
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project") / "models/generator"
     folder.mkdir(parents=True)
-    save_moved(folder, Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3), product_side_px=4)
+    save_moved(folder, tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3), product_side_px=4)
     return folder
 
 
@@ -81,6 +81,13 @@ def test_an_image_gets_the_pixels_of_the_translator(served, translator):
     broken_into_lines = "\n".join(colors[start : start + 76] for start in range(0, len(colors), 76))
     for text in (base64_of(IDS), colors, f"data:image/png;base64,{colors}", broken_into_lines):
         assert (pixels_of(served.predict(table(text))["image"][0]) == expected).all()
+
+
+def test_a_model_from_before_cards_is_served_as_it_was(folder, translator, tmp_path):
+    before = shutil.copytree(folder, tmp_path / "generator")
+    write_as_before_cards(before, translator.card)
+    (photo,) = _load_pyfunc(str(before)).predict(table(base64_of(IDS)))["image"]
+    assert (pixels_of(photo) == translator.translate(IDS, "image")).all()
 
 
 def test_a_jpeg_is_taken(served):
@@ -143,7 +150,7 @@ BAD_IMAGES = [
     ("data:image/png,abc", "a data URI must begin with"),
     (base64_of(np.zeros((2049, 2048), np.uint8)), "is 2048x2049 px, at most 4,194,304"),
     (base64_of(np.full((4, 4), 99, np.uint8)), r"no class of the generator has: \[99\]"),
-    (base64_of(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "a label map is needed"),
+    (base64_of(np.full((4, 4, 3), (10, 250, 10), np.uint8)), "give a label map"),
 ]
 
 
@@ -182,7 +189,7 @@ class Slow:
     """A translator that works until it is told to end; then it fails."""
 
     def __init__(self):
-        self.usage = Usage(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
+        self.card = tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", True, 3)
         self.at_work, self.end = threading.Event(), threading.Event()
 
     def translate_all(self, *_):
@@ -214,7 +221,7 @@ def test_more_requests_than_may_wait_are_refused_at_once_and_a_failure_frees_its
     slow.end.set()
     for thread in threads:
         thread.join()
-    assert answers[1:] == [(500, "the translation failed; the server's log says why")] * (1 + MAX_WAITING)
+    assert answers[1:] == [(500, "the translation failed; see the server's log")] * (1 + MAX_WAITING)
     ask()
     assert answers[-1][0] == 500
     served.check_room()
@@ -307,9 +314,9 @@ def records(**row) -> bytes:
 GOOD = base64_of(IDS)
 BAD_REQUESTS = [
     *((records(image=image), "application/json", 400, fault) for image, fault in BAD_IMAGES),
-    (b"", "application/json", 400, "the request is no JSON"),
-    (b"\xff\xfe{", "application/json", 400, "the request is no JSON"),
-    (b"[" * 100_000, "application/json", 400, "the request is no JSON"),
+    (b"", "application/json", 400, "the request is not JSON"),
+    (b"\xff\xfe{", "application/json", 400, "the request is not JSON"),
+    (b"[" * 100_000, "application/json", 400, "the request is not JSON"),
     (b"[1]", "application/json", 400, "must have one of dataframe_records, dataframe_split, inputs, instances"),
     (b'{"image": "x"}', "application/json", 400, "must have one of .* it has image"),
     (b'{"inputs": 5}', "application/json", 400, "missing inputs"),

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 from shipped import PARAMS, changed
+from tiny_cards import tiny_card
 from tiny_models import build_unet
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.files import sha256_of
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import read_pairs
-from pix2street.inference.usage import Usage
 from pix2street.layers.networks import load_network, save_network
 from pix2street.steps.generate import generate_photos, mean_colors
 from pix2street.training.batches import InputEncoding
@@ -21,7 +21,7 @@ def model(tmp_path_factory):
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
-    Usage(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0).write(folder)
+    tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0).write(folder)
     return folder
 
 

@@ -6,7 +6,7 @@ from tiny_models import PARAMS, TINY_TRAIN, changed
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import write_manifest
-from pix2street.inference.usage import Usage
+from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import load_network
 from pix2street.models.pix2pix import TERMS
 from pix2street.steps.generate import generate_photos
@@ -64,10 +64,10 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     assert np.isfinite(history.to_numpy()).all()
     network = load_network(tmp_path / "generator", "generator")
     assert network.input_shape == (None, 32, 32, 34)
-    usage = Usage.read(tmp_path / "generator")
-    assert usage.encoding == InputEncoding("onehot", usage.encoding.classes)
-    assert (usage.intra_op_threads, usage.inter_op_threads) == (1, 3)
-    assert usage.kernels == "AVX2"
+    card = GeneratorCard.read(tmp_path / "generator")
+    assert card.encoding == InputEncoding("onehot", card.encoding.classes)
+    assert (card.intra_op_threads, card.inter_op_threads) == (1, 3)
+    assert card.kernels == "AVX2"
 
 
 CHANGES = {

@@ -11,13 +11,13 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_cards import tiny_card
 from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_json, write_text
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset, write_manifest
-from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.tracking import saved_view
@@ -51,7 +51,7 @@ def layout(tmp_path, monkeypatch, empty_store):
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     layout.generator.mkdir(parents=True)
     save_network(build_unet((32, 32, 3), 3, 2, 0), layout.generator, "generator")
-    Usage(InputEncoding("color", None), "left", 32, 32, "batch", True, 0).write(layout.generator)
+    tiny_card(InputEncoding("color", None), "left", 32, 32, "batch", True, 0).write(layout.generator)
     write_text(layout.history, pd.DataFrame({"epoch": [1, 2], "gen_l1": [0.4, 0.3]}).to_csv(index=False))
     layout.samples.mkdir(parents=True)
     write_png(layout.samples / "epoch_0002.png", np.zeros((4, 4, 3), np.uint8))
@@ -359,9 +359,9 @@ def test_what_a_store_refuses_is_told_and_holds_up_nothing(layout, capsys):
 
 
 def test_a_generator_that_cannot_be_served_is_no_model_and_the_rest_is_recorded(layout, capsys):
-    (layout.generator / "usage.json").unlink()
+    (layout.generator / "card.json").unlink()
     train(layout)
-    assert "tracking: not recorded: the model (the model has no usage.json; run `dvc repro`" in capsys.readouterr().out
+    assert "tracking: not recorded: the model (the model has no card.json; run `dvc repro`" in capsys.readouterr().out
     client, (run,) = runs_of(layout)
     assert content_of(client, run)[2] == []
     assert "pix2street.weights" in run.data.tags

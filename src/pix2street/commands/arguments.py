@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pix2street.core.files import user_path
+from pix2street.inference.export.formats import FORMATS
 
 WHICH_MODEL = (
     "a folder, an MLflow run (id, its beginning, or name), models:/NAME@ALIAS or models:/NAME/VERSION; "
     "default: models/generator"
 )
-EXPORT_FORMATS = ("savedmodel", "onnx", "onnx-float16", "onnx-int8")
-"""The keys of `inference.export.FORMATS`, whose module loads TensorFlow."""
 
 
 def build_parser(description: str | None) -> argparse.ArgumentParser:
@@ -170,10 +169,10 @@ def _add_export(commands: Any) -> None:
     parser.add_argument(
         "--format",
         nargs="+",
-        choices=EXPORT_FORMATS,
-        default=EXPORT_FORMATS,
+        choices=FORMATS,
+        default=tuple(FORMATS),
         metavar="FORMAT",
-        help=f"of {', '.join(EXPORT_FORMATS)}; default: all",
+        help=f"of {', '.join(FORMATS)}; default: all",
     )
     parser.add_argument(
         "--data",

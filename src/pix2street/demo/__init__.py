@@ -1,1 +1,1 @@
-"""A page on which one paints what a generator takes and sees what it makes of it."""
+"""A page on which a user paints an input and sees the generated photo."""

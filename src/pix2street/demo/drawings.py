@@ -1,4 +1,4 @@
-"""What a drawing on the page can hold, and what it can start from."""
+"""The palette of the page, and the drawings it can start from."""
 
 from pathlib import Path
 
@@ -8,12 +8,13 @@ from pix2street.core.classes import ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids, read_rgb, resize_labels
 from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
-from pix2street.inference.usage import Usage
+from pix2street.inference.card import GeneratorCard
 
 EXAMPLES = 12
+"""The number of validation inputs that the page offers."""
 
 SCENE_SIDE_PX = 128
-"""The least that a scene is drawn at before it is reduced; things are a few pixels wide there."""
+"""The smallest size that a scene is drawn at; its things are a few pixels wide then. Smaller drawings are reduced."""
 
 COLORS = {
     "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (200, 50, 40),
@@ -26,29 +27,29 @@ GREYS = {
 }  # fmt: skip
 
 
-def examples_of(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
-    """Drawings to start from, by name, at the size the generator was trained on; there is always one.
+def examples_of(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
+    """Return drawings to start from by their names, at the size the generator was trained on; at least one.
 
-    They are the first validation inputs. Where `folder` holds none that the generator could
-    have been trained beside, it is a drawn street, or nothing but one class or white.
+    They are the first validation inputs. Where `folder` holds none that fits the generator, the only drawing is a drawn
+    street, or an empty one of one class or white.
 
     Args:
-        folder: such as `data/split`; it need not be there.
+        folder: a folder such as `data/split`; it may be missing.
 
     Returns:
-        Class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
+        Each drawing as class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
     """
-    return _validation_inputs(usage, folder) or {"blank": _blank(usage)}
+    return _validation_inputs(card, folder) or {"blank": _blank(card)}
 
 
-def palette_of(usage: Usage) -> list[dict]:
-    """What can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
+def palette_of(card: GeneratorCard) -> list[dict]:
+    """Return what can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
 
-    Common are the classes that scores count: those of the others are rare, or no things of a street.
+    The classes that scores count are common; the others are rare, or no things of a street.
     """
-    classes = usage.encoding.classes
+    classes = card.encoding.classes
     if not classes:
-        colors = GREYS if usage.input_from == "grey" else COLORS
+        colors = GREYS if card.input_from == "grey" else COLORS
         return [
             {"value": red << 16 | green << 8 | blue, "name": name, "color": (red, green, blue), "common": True}
             for name, (red, green, blue) in colors.items()
@@ -59,18 +60,18 @@ def palette_of(usage: Usage) -> list[dict]:
     ]
 
 
-def _validation_inputs(usage: Usage, folder: Path) -> dict[str, np.ndarray]:
-    if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != usage.encoding.classes:
+def _validation_inputs(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
+    if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != card.encoding.classes:
         return {}
-    read = read_ids if usage.encoding.classes else read_rgb
+    read = read_ids if card.encoding.classes else read_rgb
     pairs = [pair for pair in read_pairs(folder, "val")[:EXAMPLES] if pair.input_path.is_file()]
     inputs = {pair.pair_id: read(pair.input_path) for pair in pairs}
-    size = (usage.height_px, usage.width_px)
+    size = (card.height_px, card.width_px)
     return {pair_id: pixels for pair_id, pixels in inputs.items() if pixels.shape[:2] == size}
 
 
-def _blank(usage: Usage) -> np.ndarray:
-    size, classes = (usage.height_px, usage.width_px), usage.encoding.classes
+def _blank(card: GeneratorCard) -> np.ndarray:
+    size, classes = (card.height_px, card.width_px), card.encoding.classes
     if not classes:
         return np.full((*size, 3), 255, np.uint8)
     sides = [max(side, SCENE_SIDE_PX) for side in size]

@@ -1,4 +1,4 @@
-"""The page's server: what it shows, what it takes and what it refuses."""
+"""The page's server: what it shows, takes and refuses."""
 
 import asyncio
 import ipaddress
@@ -22,19 +22,21 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, resize_labels, resize_photo
 from pix2street.demo.drawings import palette_of
 from pix2street.demo.turns import Full, Replaced, Turns
+from pix2street.inference.card import GeneratorCard
 from pix2street.inference.inputs import to_input
 from pix2street.inference.translator import Translator
 
 NAME = "drawing"
-"""What the noise of every photo is drawn for, as the pair_id is in `generate`."""
+"""The name that sets the noise of every photo, as the pair_id does in `generate`."""
 
 MAX_UPLOAD_BYTES = 16 << 20
 MAX_UPLOAD_PX = 4096 * 4096
 WAITING_PAGES = 8
+"""The number of pages whose drawings may wait."""
 
 RAW = "application/octet-stream"
 HEADERS = {
-    # Nothing is asked of anywhere else, and no other page may show this one in a frame.
+    # The page loads nothing from elsewhere, and no other page may show this one in a frame.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -45,18 +47,23 @@ HEADERS = {
 
 
 def create_app(translator: Translator, examples: dict[str, np.ndarray], host: str = "127.0.0.1") -> FastAPI:
-    """The page and what it asks for; every refusal is JSON with one message, `detail`.
+    """Return the application that serves the page and its requests; every refusal is JSON with one message, `detail`.
 
     Args:
         examples: drawings to start from, see `examples_of`; the page opens with the first.
-        host: a name the server goes by, beside `localhost` and any address in digits.
+        host: a name of this server, beside `localhost` and any address in digits.
     """
-    usage, turns, decoding = translator.usage, Turns(WAITING_PAGES), asyncio.Lock()
-    classes, size = usage.encoding.classes, (usage.height_px, usage.width_px)
-    shape = size if classes else (*size, 3)
-    # The library's own pages about an interface load scripts from elsewhere.
+    # FastAPI's own pages about an interface load scripts from elsewhere.
     app = FastAPI(title="pix2street", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_refusals(app, host)
+    _add_descriptions(app, translator.card, examples)
+    _add_translation(app, translator)
+    _add_upload(app, translator.card)
+    app.mount("/", StaticFiles(directory=str(files("pix2street.demo") / "page"), html=True))
+    return app
 
+
+def _add_refusals(app: FastAPI, host: str) -> None:
     @app.middleware("http")
     async def guard(request: Request, call_next):
         refusal = refusal_of(request, host)
@@ -65,7 +72,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         return answer
 
     @app.exception_handler(UserError)
-    async def say_what_can_be_mended(_: Request, error: UserError):
+    async def say_what_can_be_fixed(_: Request, error: UserError):
         return JSONResponse({"detail": str(error)}, 422)
 
     @app.exception_handler(RequestValidationError)
@@ -73,16 +80,19 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
         first = error.errors()[0]
         return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}"}, 422)
 
+
+def _add_descriptions(app: FastAPI, card: GeneratorCard, examples: dict[str, np.ndarray]) -> None:
     @app.get("/model.json")
     async def describe():
         return {
-            "kind": "classes" if classes else "colors",
-            "grey": usage.input_from == "grey",
-            "height_px": usage.height_px,
-            "width_px": usage.width_px,
-            "seed": usage.seed,
-            "variants": usage.dropout,
-            "palette": palette_of(usage),
+            "kind": "classes" if card.encoding.classes else "colors",
+            "grey": card.input_from == "grey",
+            "height_px": card.height_px,
+            "width_px": card.width_px,
+            "scale": card.scale,
+            "seed": card.seed,
+            "variants": card.noisy,
+            "palette": palette_of(card),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),
         }
@@ -93,22 +103,28 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             raise HTTPException(404, f"no example is named {name[:80]!r}; /model.json lists them")
         return Response(examples[name].tobytes(), media_type=RAW)
 
+
+def _add_translation(app: FastAPI, translator: Translator) -> None:
+    card, turns = translator.card, Turns(WAITING_PAGES)
+    size = (card.height_px, card.width_px)
+    shape = size if card.encoding.classes else (*size, 3)
+
     @app.post("/translate")
     async def translate(
         request: Request,
-        seed: Annotated[int, Query(ge=0, lt=2**31)] = usage.seed,
+        seed: Annotated[int, Query(ge=0, lt=2**31)] = card.seed,
         page: Annotated[str, Query(max_length=64)] = "",
     ):
-        """A raw drawing, a byte a class id or three a colour, row by row -> its photo as a PNG."""
+        """Return the photo of a raw drawing as a PNG; a drawing is a byte a class id, or three a colour, row by row."""
         check_type(request, {RAW})
         expected = int(np.prod(shape))
         body = await read_body(request, expected)
         if len(body) != expected:
             raise HTTPException(
-                400, f"a drawing is {' x '.join(map(str, shape))} bytes, {expected} in all; it is {len(body)}"
+                400, f"a drawing must have {' x '.join(map(str, shape))} bytes, {expected} in all; it has {len(body)}"
             )
         drawing = Stored(np.frombuffer(body, np.uint8).reshape(shape))
-        pixels = to_input(usage, drawing, "the drawing", "whole")
+        pixels = to_input(card, drawing, "the drawing", "whole")
         began = perf_counter()
         try:
             photo = await turns.take(page, lambda: png_bytes(translator.translate(pixels, NAME, seed)))
@@ -116,7 +132,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             raise HTTPException(409, "a newer drawing of the same page is translated instead") from None
         except Full:
             raise HTTPException(
-                503, f"{WAITING_PAGES} drawings wait already; try again in a moment", {"Retry-After": "1"}
+                503, f"the queue is full, {WAITING_PAGES} drawings wait; try again in a moment", {"Retry-After": "1"}
             ) from None
         return Response(
             photo,
@@ -124,48 +140,49 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
             headers={"Server-Timing": f"translate;dur={1000 * (perf_counter() - began):.1f}"},
         )
 
+
+def _add_upload(app: FastAPI, card: GeneratorCard) -> None:
+    classes, decoding = card.encoding.classes, asyncio.Lock()
+
     @app.post("/upload")
     async def take_upload(request: Request, half: Literal["left", "right", "whole"] | None = None):
-        """An image file -> a raw drawing of the working size, as `/translate` takes it."""
+        """Return an image file as a raw drawing of the working size, which `/translate` takes."""
         check_type(request, UPLOAD_TYPES)
         body = await read_body(request, MAX_UPLOAD_BYTES)
 
         def decoded():
             stored = decode_upload(body, "the upload", bool(classes), MAX_UPLOAD_PX)
             try:
-                pixels = to_input(usage, stored, "the upload", half)
+                pixels = to_input(card, stored, "the upload", half)
             except UserError as error:
-                # The page's words for the same choice.
+                # The page names this choice in another way than the command line.
                 raise UserError(str(error).replace("--half ", "Half: ")) from error
-            return (resize_labels if classes else resize_photo)(pixels, *size)
+            return (resize_labels if classes else resize_photo)(pixels, card.height_px, card.width_px)
 
-        async with decoding:  # one at a time: a large one takes some hundred MiB
+        async with decoding:  # one at a time, since a large image takes some hundred MiB
             return Response((await asyncio.to_thread(decoded)).tobytes(), media_type=RAW)
-
-    app.mount("/", StaticFiles(directory=str(files("pix2street.demo") / "page"), html=True))
-    return app
 
 
 def refusal_of(request: Request, host: str) -> tuple[int, str] | None:
-    """Status and reason where a request is none of this page's own.
+    """Return status and reason where a request does not come from this page, None where it does.
 
-    A page from elsewhere can reach a server on this machine through the browser: under a name of its own that it lets
-    point here, which the `Host` header shows, or with a request across sites, which `Origin` and `Sec-Fetch-Site` show.
+    A page from elsewhere can reach a server on this machine through the browser: under a name that it lets point here,
+    which the `Host` header shows, or with a request across sites, which `Origin` and `Sec-Fetch-Site` show.
     """
     named = request.headers.get("host", "")
     if not is_known(named, host):
-        return 400, f"this server is asked for as {named[:80]!r}, it goes by its address, localhost or {host}"
+        return 400, f"the request names this server {named[:80]!r}; use its address in digits, localhost or {host}"
     if request.method in ("GET", "HEAD"):
         return None
     origin = request.headers.get("origin")
     across = origin is not None and urlsplit(origin).netloc != named
     if across or request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-        return 403, "only this server's own page may send it anything"
+        return 403, "only this server's page may send requests to it; open the page itself"
     return None
 
 
 def is_known(named: str, host: str) -> bool:
-    """Whether a `Host` header holds localhost, `host` or an address in digits, which no name server can make up."""
+    """Return whether a `Host` header holds localhost, `host`, or an address in digits, which needs no name server."""
     try:
         name = urlsplit(f"//{named}").hostname or ""
     except ValueError:
@@ -182,32 +199,33 @@ def _is_address(name: str) -> bool:
 
 
 def check_type(request: Request, types: set[str]) -> None:
+    """Raise an HTTPException where a request has another content type."""
     declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if declared not in types:
         raise HTTPException(415, f"content type {declared[:80] or 'none'!r} must be {' or '.join(sorted(types))}")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """All that was sent, of which no more than `max_bytes` is ever held."""
+    """Return a request's body; reading ends as soon as there is more than `max_bytes`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
-            raise HTTPException(413, f"at most {max_bytes:,} bytes may be sent here; send less")
+            raise HTTPException(413, f"the limit is {max_bytes:,} bytes; send less")
     return bytes(body)
 
 
 def serve(app: FastAPI, host: str, port: int, open_page: bool) -> None:
-    """Serve until interrupted; says where.
+    """Print the address and serve until interrupted.
 
     Raises:
-        UserError: it cannot listen there.
+        UserError: the server cannot listen on this host and port.
     """
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise UserError(
-            f"{host}:{port} cannot be listened on ({error.strerror or error}); name another --port or --host"
+            f"{host}:{port}: the server cannot listen here ({error.strerror or error}); name another --port or --host"
         ) from error
     if not is_loopback(listening.getsockname()[0]):
         print(
@@ -216,7 +234,7 @@ def serve(app: FastAPI, host: str, port: int, open_page: bool) -> None:
     address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
     print(f"paint on {address} (Ctrl+C ends it)", flush=True)
     if open_page:
-        webbrowser.open(address)  # who connects before the server runs waits in the socket's queue
+        webbrowser.open(address)  # a connection before the server runs waits in the socket's queue
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
     try:
         uvicorn.Server(config).run(sockets=[listening])
@@ -225,4 +243,5 @@ def serve(app: FastAPI, host: str, port: int, open_page: bool) -> None:
 
 
 def is_loopback(address: str) -> bool:
+    """Return whether an address reaches this machine only."""
     return ipaddress.ip_address(address).is_loopback

@@ -1,4 +1,4 @@
-"""Who is translated next, where only one can be."""
+"""Turns: several pages share one network, which translates one drawing at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,32 +9,36 @@ Result = TypeVar("Result")
 
 
 class Replaced(Exception):
-    """The same page has asked again before its turn came."""
+    """The error of a call whose page has called again before its turn came."""
 
 
 class Full(Exception):
-    """As many pages wait as may."""
+    """The queue is full."""
 
 
 class Turns:
-    """Work in one thread, one piece after the other; of each page the newest alone waits."""
+    """A queue for one thread, in which only the newest call of each page waits.
 
-    def __init__(self, places: int):
-        self._places = places
+    Args:
+        capacity: the number of pages that may wait.
+    """
+
+    def __init__(self, capacity: int):
+        self._capacity = capacity
         self._thread = ThreadPoolExecutor(1, "translate")
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._busy = False
 
     async def take(self, page: str, work: Callable[[], Result]) -> Result:
-        """What `work` gives, once it is this page's turn.
+        """Wait until it is this page's turn, and return what `work` returns.
 
         Raises:
             Replaced: a newer call of the same page came first.
-            Full: `places` other pages wait already.
+            Full: `capacity` other pages wait already.
         """
         if older := self._waiting.pop(page, None):
             older.set_exception(Replaced())
-        if len(self._waiting) >= self._places:
+        if len(self._waiting) >= self._capacity:
             raise Full
         loop = asyncio.get_running_loop()
         turn = self._waiting[page] = loop.create_future()
@@ -49,6 +53,6 @@ class Turns:
     def _call_next(self) -> None:
         while self._waiting and not self._busy:
             turn = self._waiting.pop(next(iter(self._waiting)))
-            if not turn.cancelled():  # who waited may have been told to stop
+            if not turn.cancelled():  # the caller may have been cancelled
                 turn.set_result(None)
                 self._busy = True

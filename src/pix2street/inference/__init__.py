@@ -1,1 +1,1 @@
-"""A trained generator in people's hands: files and pixels in, photos out."""
+"""A trained generator in use: it takes files and pixels and gives photos."""

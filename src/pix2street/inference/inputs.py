@@ -1,4 +1,4 @@
-"""What people have, an image of any kind, as the pixels that a generator takes; or why it cannot be."""
+"""Inputs: an image of any kind becomes the pixels that a generator takes, or an error says why it cannot."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,51 +12,51 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import grey
 from pix2street.core.numbering import table_of_unknown
 from pix2street.core.pairs import split_side_by_side
-from pix2street.inference.usage import Usage
+from pix2street.inference.card import GeneratorCard
 
 Half = Literal["left", "right", "whole"]
 HALVES: tuple[Half, ...] = ("left", "right", "whole")
 
 SNAP_TOLERANCE = 32.0
-"""RGB distance up to which a colour counts as its class's own; JPEG moves colours. As `split.snap_tolerance`."""
+"""The RGB distance up to which a colour is taken for its class's, as JPEG moves colours; `split.snap_tolerance` too."""
 
 MAX_UNKNOWN_SHARE = 0.05
-"""Of an input's pixels further than that from every class. As `validate.max_unknown_share`."""
+"""The share of pixels that may be further than that from every class; `validate.max_unknown_share` too."""
 
 MAX_BETWEEN_RATIO = 0.5
-"""See `borders.between_ratio`; above that of `validate.max_between_ratio`, since one drawing has fewer borders."""
+"""The limit of `borders.between_ratio`; higher than `validate.max_between_ratio`, since one drawing has few borders."""
 
 MIN_TOUCHING_PX = 64
-"""The fewest pixels that touch two other classes from which on their order says something."""
+"""The number of pixels between two other classes below which their order says nothing."""
 
 PAIR_ASPECT_TOLERANCE = 0.02
+"""The relative difference up to which an image has the aspect ratio of a side-by-side pair."""
 
 
-def read_input(usage: Usage, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels as `to_input` does, of the file at `path`, and what reading did beyond decoding.
+def read_input(card: GeneratorCard, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels of the file at `path`, as `to_input` does, and what reading it did beyond decoding.
 
-    An image with a palette is its colours; it is class ids where only its numbers are those of classes.
+    An image with a palette is read as its colours, or as class ids where only its numbers are those of classes.
 
     Raises:
         UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
     """
-    classes = usage.encoding.classes
+    classes = card.encoding.classes
     stored = read_stored(path, ids=classes is not None)
     refuse_deep(stored.mode, str(path))
     if classes and stored.mode in ("P", "1"):
         colors = read_stored(path, ids=False)
         if _is_label_map(classes, colors.pixels) or not classes.known[stored.pixels].all():
             stored = colors
-    return to_input(usage, stored, str(path), half), stored.notes
+    return to_input(card, stored, str(path), half), stored.notes
 
 
-def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) -> np.ndarray:
+def to_input(card: GeneratorCard, stored: Stored, name: str, half: Half | None = None) -> np.ndarray:
     """Return the pixels that a generator takes.
 
     Args:
-        usage: of the generator.
-        stored: one channel is class ids where the generator has classes, else grey.
-        name: stands in errors.
+        stored: an image; one channel holds class ids where the generator has classes, else grey.
+        name: the image's name in errors.
         half: which half of a side-by-side pair is the input; "whole" for an image that only looks like a pair.
 
     Returns:
@@ -66,20 +66,20 @@ def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) 
         UserError: the image looks like a pair and `half` is None, it cannot be halved, its colours or ids are not
             those of the generator's classes, or it is transparent where a class is needed.
     """
-    classes = usage.encoding.classes
+    classes = card.encoding.classes
     if half in ("left", "right"):
         try:
             stored, _ = split_side_by_side(stored, half)
         except ValueError as error:
             raise UserError(f"{name}: {error}, or say --half whole") from error
     elif (
-        half is None and _looks_paired(usage, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
+        half is None and _looks_paired(card, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
     ):
         height, width = stored.pixels.shape[:2]
         raise UserError(
-            f"{name}: is {width}x{height} px, for its height twice as wide as the {usage.width_px}x{usage.height_px} "
-            "px that the generator was trained on, as an input and its target side by side; say --half left or "
-            "--half right for the half that is the input, or --half whole if it is no pair"
+            f"{name}: is {width}x{height} px, so for its height it is twice as wide as the {card.width_px}x"
+            f"{card.height_px} px that the generator was trained on, like an input and its target side by side; say "
+            "--half left or --half right for the half that is the input, or --half whole if it is no pair"
         )
     pixels = stored.pixels
     if classes:
@@ -87,12 +87,12 @@ def to_input(usage: Usage, stored: Stored, name: str, half: Half | None = None) 
             raise UserError(f"{name}: {fault}")
         return _to_ids(classes, pixels, name)
     rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-    return grey(rgb) if usage.input_from == "grey" else rgb
+    return grey(rgb) if card.input_from == "grey" else rgb
 
 
-def _looks_paired(usage: Usage, stored: np.ndarray) -> bool:
+def _looks_paired(card: GeneratorCard, stored: np.ndarray) -> bool:
     height, width = stored.shape[:2]
-    ratio = (width / height) / (2 * usage.width_px / usage.height_px)
+    ratio = (width / height) / (2 * card.width_px / card.height_px)
     return width % 2 == 0 and abs(ratio - 1) <= PAIR_ASPECT_TOLERANCE
 
 
@@ -118,9 +118,9 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
         ratio = between_ratio(columns["touching_share"], columns["between_share"])
         if ratio > MAX_BETWEEN_RATIO and columns["touching_share"] * stored.size >= MIN_TOUCHING_PX:
             raise UserError(
-                f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', at most "
-                f"{MAX_BETWEEN_RATIO:.0%} may; averaged ids are the ids of other classes: resize by nearest neighbour "
-                "and save as PNG"
+                f"{name}: {ratio:.0%} of the ids on its borders lie between their neighbours', the "
+                f"limit is {MAX_BETWEEN_RATIO:.0%}; averaged ids are the ids of other classes: resize by nearest "
+                "neighbour and save as PNG"
             )
         return stored
     ids, distances = classes.snap(stored)
@@ -129,8 +129,8 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, name: str) -> np.ndarray:
         values, counts = np.unique(stored[distances > SNAP_TOLERANCE], axis=0, return_counts=True)
         red, green, blue = values[counts.argmax()].tolist()
         raise UserError(
-            f"{name}: {share:.0%} of its pixels have the colour of no class of the generator, at most "
-            f"{MAX_UNKNOWN_SHARE:.0%} may (the most frequent: {red}, {green}, {blue}); a label map is needed, in the "
-            "classes' colours or as one channel of their ids"
+            f"{name}: {share:.0%} of its pixels have the colour of no class of the generator, the limit is "
+            f"{MAX_UNKNOWN_SHARE:.0%} (the most frequent is {red}, {green}, {blue}); give a label map in the classes' "
+            "colours, or as one channel of their ids"
         )
     return ids

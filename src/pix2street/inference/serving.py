@@ -1,10 +1,10 @@
-"""A generator as an MLflow model: an encoded image in, the PNG of its photo out; `mlflow models serve` starts it.
+"""A generator as an MLflow model, which `mlflow models serve` starts: it takes encoded images and gives photos as PNGs.
 
-What a request may hold is bounded, and how many may wait. Whatever is wrong with one is answered by one message with a
-status of its kind (`docs/serving.md` lists them), never by a traceback.
+The size of a request and the number of waiting requests are bounded. A request that cannot be answered gets one message
+and a status (`docs/serving.md` lists them), never a traceback.
 
-MLflow imports this module to load a recorded model, from the copy of the package beside it. TensorFlow is loaded then,
-not where only the signature is needed.
+MLflow imports this module to load a recorded model, from the copy of the package beside the model. TensorFlow is loaded
+then, and not where only the signature is needed.
 """
 
 import base64
@@ -34,100 +34,103 @@ from pix2street.core.images import png_bytes
 if TYPE_CHECKING:
     from pix2street.inference.translator import Translator
 
-FILES = ("generator.json", "generator.weights.h5", "usage.json")
-"""All that a generator's folder needs to be served."""
+FILES = ("generator.json", "generator.weights.h5", "card.json")
+"""The files of a generator's folder that serving needs."""
 
 LIBRARIES = ("keras", "numpy", "pandas", "pillow", "tensorflow")
-"""What this module and all that it imports need beside MLflow; `store` pins them."""
+"""The libraries that this module and its imports need beside MLflow; `store` pins them."""
 
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "image"), ColSpec("string", "name", required=False)]),
     outputs=Schema([ColSpec("string", "image")]),
     params=ParamSchema([ParamSpec("seed", "long", None), ParamSpec("half", "string", None)]),
 )
-"""`image`: a PNG or JPEG in base64, or as a data URI. `name`: whose noise it gets, as `pair_id` in `generate`."""
+"""The form of requests and answers.
+
+`image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise, as the pair_id does in `generate`.
+"""
 
 FORM = 'a request is {"dataframe_records": [{"image": "<PNG or JPEG in base64>"}], "params": {}}'
 
 NAME = "image"
-"""Of an image that brings none."""
+"""The name of an image that has none."""
 
 MAX_PX = 2048 * 2048
-"""Of all images of a request: far from the 60 s that MLflow allows, and 4 GiB for a generator of 64 filters."""
+"""The limit for the images of a request: far from the 60 s that MLflow allows, and 4 GiB with 64 filters."""
 
 MAX_BYTES = 24 << 20
-"""Of a request: as many pixels as that, as a PNG of noise and in base64, and some more."""
+"""The limit for a request: so many pixels as a PNG of noise in base64, and some more."""
 
 MAX_WAITING = 3
-"""Requests beside the one at work. MLflow's server works with one thread a core and four: one stays to refuse."""
+"""The limit for waiting requests. MLflow's server has one thread a core and four more: one remains to refuse others."""
 
 TABLES = {"dataframe_records", "dataframe_split", "inputs", "instances"}
 """The names under which MLflow takes a table."""
 
 MAX_REASON = 300
-"""Characters of what somebody else says in a message."""
+"""The number of characters that a message quotes from a request or from another library."""
 
 log = logging.getLogger(__name__)
 
 
 class Refusal(MlflowException):
-    """What the scoring server answers instead of photos: its message and no more, never what the request held."""
+    """An error that the scoring server answers with its message alone, never with what the request held."""
 
     def serialize_as_json(self) -> str:
-        # The server has put all of the request before the message by now.
+        # The server has put the whole request in front of the message by now.
         self.message = self.args[0]
         return super().serialize_as_json()
 
 
 class ServedTranslator:
-    """A translator that works for one request at a time and refuses more than can wait."""
+    """A translator that works for one request at a time and refuses a request where too many are waiting."""
 
     def __init__(self, translator: "Translator"):
         self._translator = translator
-        self._places = threading.BoundedSemaphore(1 + MAX_WAITING)
-        # One network: its noise is set before each photo.
+        self._slots = threading.BoundedSemaphore(1 + MAX_WAITING)
+        # The network has one noise state, which is set before each photo.
         self._turn = threading.Lock()
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """The photo of each row, a column `image` of PNGs in base64.
+        """Return the photo of each row: a column `image` of PNGs in base64.
 
         Args:
-            model_input: as `SIGNATURE` says.
-            params: `seed` of the noise, None for that of `generate`; `half`: as in `to_input`.
+            model_input: a table as in `SIGNATURE`.
+            params: `seed` sets the noise, None for the seed of `generate`; `half` is the one of `to_input`.
 
         Raises:
             Refusal: the request cannot be answered, or too many are waiting.
         """
-        self._take_place()
+        self._take_slot()
         try:
             return self._translated(model_input, **(params or {}))
         except UserError as error:
-            # In the words of a request, not of the command line.
+            # A request names its options in another way than the command line.
             raise Refusal(str(error).replace("--half ", "half="), INVALID_PARAMETER_VALUE) from error
         except Exception as error:
             log.exception("a request could not be answered")
-            raise Refusal("the translation failed; the server's log says why", INTERNAL_ERROR) from error
+            raise Refusal("the translation failed; see the server's log", INTERNAL_ERROR) from error
         finally:
-            self._places.release()
+            self._slots.release()
 
     def check_room(self) -> None:
-        """Refuse, where a request would be refused now, before it is read."""
-        self._take_place()
-        self._places.release()
+        """Raise the refusal that a request would get now, before it is read."""
+        self._take_slot()
+        self._slots.release()
 
-    def _take_place(self) -> None:
-        if not self._places.acquire(blocking=False):
+    def _take_slot(self) -> None:
+        if not self._slots.acquire(blocking=False):
             raise Refusal(
-                f"{1 + MAX_WAITING} requests are being answered, no more may wait; send it again in a moment, and less "
-                "often",
+                f"{1 + MAX_WAITING} requests are being answered and the queue is full; send it again in a moment, and "
+                "less often",
                 RESOURCE_EXHAUSTED,
             )
 
     def warm_up(self) -> None:
-        """Translate an image of the size of training, so that the first request waits for no compilation."""
-        usage = self._translator.usage
-        shape = (usage.height_px, usage.width_px)
-        classes = usage.encoding.classes
+        """Translate a blank image of the size of training, so that the first request waits for no compilation."""
+        card = self._translator.card
+        shape = (card.height_px, card.width_px)
+        classes = card.encoding.classes
         blank = np.full(shape, classes.entries[0].id, np.uint8) if classes else np.zeros((*shape, 3), np.uint8)
         self._translator.translate(blank, NAME)
 
@@ -135,12 +138,12 @@ class ServedTranslator:
         from pix2street.inference.inputs import HALVES, to_input
 
         if half is not None and half not in HALVES:
-            raise UserError(f"half: must be one of {', '.join(HALVES)}, is {half!r}; leave it out for an input alone")
+            raise UserError(f"half: must be one of {', '.join(HALVES)}, is {half!r}; leave it out for one image")
         if seed is not None and seed < 0:
-            raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for that of `generate`")
-        usage = self._translator.usage
+            raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for the seed of `generate`")
+        card = self._translator.card
         inputs = [
-            to_input(usage, stored, name, half) for name, stored in _read(rows, ids=usage.encoding.classes is not None)
+            to_input(card, stored, name, half) for name, stored in _read(rows, ids=card.encoding.classes is not None)
         ]
         names = _names(rows)
         with self._turn:
@@ -152,13 +155,13 @@ def _read(rows: pd.DataFrame, ids: bool) -> list[tuple[str, Stored]]:
     """Return each row's name in errors, and its image."""
     if not len(rows):
         raise UserError(f"the request holds no image; {FORM}")
-    found, left_px = [], MAX_PX
-    for place, value in enumerate(rows["image"]):
-        name = "image" if len(rows) == 1 else f"image {place}"
+    images, left_px = [], MAX_PX
+    for index, value in enumerate(rows["image"]):
+        name = "image" if len(rows) == 1 else f"image {index}"
         stored = decode_upload(_from_base64(value, name), name, ids, left_px)
         left_px -= stored.pixels.shape[0] * stored.pixels.shape[1]
-        found.append((name, stored))
-    return found
+        images.append((name, stored))
+    return images
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
@@ -172,7 +175,7 @@ def _from_base64(value: Any, name: str) -> bytes:
     if not isinstance(value, str) or not value.strip():
         raise UserError(f"{name}: must be a PNG or JPEG in base64, is {str(value)[:40]!r}; {FORM}")
     if len(value) > MAX_BYTES:
-        raise UserError(f"{name}: has {len(value)} characters, at most {MAX_BYTES} are taken; send a smaller image")
+        raise UserError(f"{name}: has {len(value)} characters, the limit is {MAX_BYTES}; send a smaller image")
     text = value.strip()
     if text.startswith("data:"):
         kind, _, text = text.partition(",")
@@ -186,37 +189,37 @@ def _from_base64(value: Any, name: str) -> bytes:
 
 
 def _load_pyfunc(path: str) -> ServedTranslator:
-    """MLflow's way in: the generator in the folder `path`."""
+    """Return the generator in the folder `path`; MLflow calls this function to load a model."""
     numerics.pin()
     if changed := numerics.settle_keras():
-        log.warning("Keras computed otherwise in this process; set as the model needs it: %s", ", ".join(changed))
+        log.warning("Keras was set in another way in this process; set as the model needs it: %s", ", ".join(changed))
+    from pix2street.inference.card import GeneratorCard
     from pix2street.inference.translator import Translator
-    from pix2street.inference.usage import Usage
     from pix2street.training.runtime import prepare
 
-    usage = Usage.read(Path(path))
-    if differences := numerics.differing_kernels(usage.kernels):
+    card = GeneratorCard.read(Path(path))
+    if differences := numerics.differing_kernels(card.kernels):
         log.warning("%s; some values of photos may differ by 1 of 255", differences)
-    # The server loads the model while it imports its application, before the first request: the process is its own.
-    alone = "mlflow.pyfunc.scoring_server.app" in sys.modules
-    if alone:
-        threads = {"intra_op_threads": usage.intra_op_threads, "inter_op_threads": usage.inter_op_threads}
-        prepare("device", "auto", usage.seed, **threads)
+    # MLflow's server loads the model while it imports its application, before the first request.
+    in_server = "mlflow.pyfunc.scoring_server.app" in sys.modules
+    if in_server:
+        threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
+        prepare("device", "auto", card.seed, **threads)
     served = ServedTranslator(Translator.read(Path(path)))
-    if alone:
+    if in_server:
         served.warm_up()
         guard(sys.modules["mlflow.pyfunc.scoring_server"], served.check_room)
     return served
 
 
 def guard(scoring_server: ModuleType, check_room: Callable[[], None]) -> None:
-    """Give MLflow's scoring server clear answers to what never reaches a model.
+    """Give MLflow's scoring server clear answers to requests that never reach a model.
 
-    Of its own it answers a request without a content type with 500, reads CSV and Parquet from anybody, ignores what it
-    does not know, and sends what it could not read back, with a traceback.
+    Without this, it answers a request without a content type with 500, reads CSV and Parquet from anybody, ignores
+    unknown fields, and sends back what it could not read, with a traceback.
 
     Args:
-        check_room: raises what a request gets that may not wait.
+        check_room: raises the refusal of a request where too many are waiting.
     """
     response = partial(scoring_server.InvocationsResponse, mimetype="application/json")
     scoring_server.invocations = _guarded(scoring_server.invocations, response, check_room)
@@ -234,7 +237,7 @@ def _guarded(
         if kind != "application/json":
             return refuse(415, f"Content-Type: must be application/json, is {kind or 'missing'}; {FORM}")
         if len(data) > MAX_BYTES:
-            return refuse(413, f"the request has {len(data)} bytes, at most {MAX_BYTES} are taken; send less")
+            return refuse(413, f"the request has {len(data)} bytes, the limit is {MAX_BYTES}; send less")
         try:
             check_room()
             return invocations(_request(data), content_type, model, input_schema)
@@ -246,10 +249,10 @@ def _guarded(
             status = error.get_http_status_code()
             if status >= 500:
                 log.exception("a request could not be answered")
-            # What comes before that is the request itself.
+            # The text before that is the request itself.
             reason = error.message.rpartition("Error: ")[2].strip().rstrip(".")[:MAX_REASON]
             return refuse(status, f"{reason}; {FORM}", error.error_code)
-        # A list where a table should be: whatever breaks before the model is asked.
+        # A request may break MLflow before the model is asked, e.g. with a list instead of a table.
         except Exception as error:
             log.exception("a request could not be read")
             return refuse(400, f"the request cannot be read ({type(error).__name__}); {FORM}")
@@ -258,15 +261,15 @@ def _guarded(
 
 
 def _request(data: bytes) -> dict[str, Any]:
-    """What MLflow takes: a table under one of its names, and the parameters."""
+    """Return what MLflow takes: a table under one of its names, and the parameters."""
     try:
         request = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"the request is no JSON ({str(error)[:MAX_REASON]}); {FORM}") from error
+        raise UserError(f"the request is not JSON ({str(error)[:MAX_REASON]}); {FORM}") from error
     keys = set(request) if isinstance(request, dict) else set()
     if len(keys & TABLES) != 1 or keys - TABLES - {"params"}:
-        what = f"has {_listed(keys)}" if keys else f"is {str(request)[:40]}"
-        raise UserError(f"the request must have one of {_listed(TABLES)}, and may have params, it {what}; {FORM}")
+        held = f"has {_listed(keys)}" if keys else f"is {str(request)[:40]}"
+        raise UserError(f"the request must have one of {_listed(TABLES)}, and may have params, it {held}; {FORM}")
     params = request.get("params") or {}
     known = {param.name for param in SIGNATURE.params}
     if not isinstance(params, dict) or set(params) - known:

@@ -3,6 +3,8 @@
 import keras
 from keras import layers, ops
 
+from pix2street.layers.in_use import Mode, in_use
+
 
 @keras.saving.register_keras_serializable("pix2street")
 class BatchNorm(layers.BatchNormalization):
@@ -52,6 +54,13 @@ class ImageNorm(layers.GroupNormalization):
 
     def call(self, inputs, mask=None):
         return super().call(inputs)
+
+
+@in_use.register
+def _(layer: layers.BatchNormalization, mode: Mode) -> layers.Layer:
+    if mode.norm == "batch":
+        return ImageNorm(layer.epsilon, name=layer.name)
+    return layer.__class__.from_config(layer.get_config())
 
 
 NORMS = {"batch": BatchNorm, "instance": ImageNorm}

@@ -8,6 +8,8 @@ the image, which is small. Pure Keras 3.
 import keras
 from keras import layers, ops
 
+from pix2street.layers.in_use import Mode, in_use
+
 
 @keras.saving.register_keras_serializable("pix2street")
 class ProductConv2D(layers.Conv2D):
@@ -47,6 +49,17 @@ class ProductConv2DTranspose(layers.Conv2DTranspose):
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs)
+
+
+@in_use.register
+def _(layer: ProductConv2D, mode: Mode) -> layers.Layer:
+    # A product is laid out for one size.
+    return (layers.Conv2D if mode.any_size else ProductConv2D).from_config(layer.get_config())
+
+
+@in_use.register
+def _(layer: ProductConv2DTranspose, mode: Mode) -> layers.Layer:
+    return (layers.Conv2DTranspose if mode.any_size else ProductConv2DTranspose).from_config(layer.get_config())
 
 
 # By splitting, whose gradient is a concatenation; that of a slice takes several times as long.

@@ -109,6 +109,8 @@ class Family(Protocol):
     """The typed section `train.<name>` of `params.yaml`."""
     PAIRING: Literal["paired", "unpaired"]
     """Whether a batch holds an input and its own target, or the target of another pair."""
+    NOISE: Literal["none", "dropout", "latent"]
+    """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]
     """What `Training.step` returns, in the order of the history's columns."""
 

@@ -42,6 +42,7 @@ class Settings(Section):
 
 
 PAIRING = "paired"
+NOISE = "dropout"
 
 # Binary cross-entropies from logits: ln 2 = 0.693 is a discriminator that cannot tell.
 TERMS = (

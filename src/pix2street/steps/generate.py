@@ -7,8 +7,8 @@ from tqdm import tqdm
 
 from pix2street.core.images import read_ids, read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SPLITS, Pair, read_pairs
+from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
-from pix2street.inference.usage import Usage
 from pix2street.layers.networks import load_network, load_untrained
 from pix2street.settings.generate import Generate
 from pix2street.training.batches import plain_batches
@@ -22,7 +22,7 @@ def generate_photos(
     The baselines are `untrained`, the same generator with the weights that its training started from, and, for a set
     with classes, `mean_color`, which paints every class in its mean colour over the targets of train.
     """
-    encoding = Usage.read(generator_folder).encoding
+    encoding = GeneratorCard.read(generator_folder).encoding
     networks = {
         folder: load_network(generator_folder, "generator"),
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),

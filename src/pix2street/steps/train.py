@@ -15,8 +15,8 @@ from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_manifest, read_pairs
-from pix2street.inference.in_use import as_inference, copy_weights, predict, translate
-from pix2street.inference.usage import Usage
+from pix2street.inference.card import GeneratorCard
+from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
 from pix2street.models.interface import Family, Task, Training
@@ -27,6 +27,7 @@ from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs,
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
 from pix2street.training.loop import HOLDOUT_L1, Row, train_epochs
+from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
 from pix2street.training.runtime import Strategy
 
@@ -48,7 +49,7 @@ def train_model(
     strategy: Strategy,
     checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
-    """Train and write `generator.json`, `generator.weights.h5` and `usage.json` (see `Usage`).
+    """Train and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
     A contact sheet input | target | generated of a fixed list of validation pairs is written every
     `sample_every_epochs` and after the last epoch, in the mode that `generate` says. `holdout_pairs` of train are
@@ -101,16 +102,21 @@ def train_model(
     if checkpoints:
         shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
-    Usage(
-        encoding,
-        dataset.input_from,
-        *target_shape[:2],
-        generate.norm,
-        generate.dropout,
-        generate.seed,
-        compute.intra_op_threads,
-        compute.inter_op_threads,
-        kernels(),
+    GeneratorCard(
+        family=train.model,
+        encoding=encoding,
+        input_from=dataset.input_from,
+        height_px=task.input_shape[0],
+        width_px=task.input_shape[1],
+        multiple_px=family.multiple_px(task),
+        scale=task.target_shape[0] // task.input_shape[0],
+        conditions=task.conditions,
+        noise=family.NOISE if noise_layers_of(saved) else "none",
+        noise_on=generate.dropout,
+        norm=generate.norm,
+        seed=generate.seed,
+        **compute.model_dump(),
+        kernels=kernels(),
     ).write(generator_folder)
     return pd.DataFrame(history)
 
@@ -162,11 +168,11 @@ class Examiner:
         """Return L1 over all pairs where they are kept apart, and the diagnostics over the first of them."""
         copy_weights(generator, self._inference)
         batches = list(self._batches)
-        generated = np.stack(list(predict(self._inference, batches, self._pair_ids, self._seed)))
+        generated = np.stack(list(translate_unrounded(self._inference, batches, self._pair_ids, self._seed)))
         targets = np.concatenate([batch["target"] for batch in batches])
         some = slice(0, PAIRS_DIAGNOSED)
         following = [*batches[some][1:], batches[0]]
-        exchanged = np.stack(list(predict(self._inference, following, self._pair_ids[some], self._seed)))
+        exchanged = np.stack(list(translate_unrounded(self._inference, following, self._pair_ids[some], self._seed)))
         l1 = {HOLDOUT_L1: float(np.abs(generated - targets).mean(dtype=np.float64))} if self._kept_apart else {}
         return l1 | diagnose(generated[some], exchanged, targets[some])
 

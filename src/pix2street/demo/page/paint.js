@@ -1,9 +1,9 @@
-// A drawing is an array with a cell a pixel: a class id each, or RGB as one number. Nothing is ever blended, so that what
-// is sent is what was painted.
+// A drawing is an array with one cell a pixel, which holds a class id, or RGB as one number. Nothing is ever blended:
+// what is sent is what was painted.
 
 const $ = (id) => document.getElementById(id);
 const model = await (await fetch("model.json")).json();
-const { height_px: height, width_px: width } = model;
+const { height_px: height, width_px: width, scale } = model;
 const byClass = model.kind === "classes";
 const colorOf = byClass
   ? (() => {
@@ -21,16 +21,16 @@ let chosen = model.palette[0].value;
 
 const drawing = $("drawing");
 const street = $("street");
-for (const canvas of [drawing, street]) {
-  canvas.width = width;
-  canvas.height = height;
+for (const [canvas, times] of [[drawing, 1], [street, scale]]) {
+  canvas.width = times * width;
+  canvas.height = times * height;
 }
 const drawingContext = drawing.getContext("2d");
 const streetContext = street.getContext("2d");
 
 function show(values, context) {
   const image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer); // alpha, blue, green, red from the highest byte on
+  const pixels = new Uint32Array(image.data.buffer); // from the highest byte: alpha, blue, green, red
   for (let i = 0; i < values.length; i++) {
     const color = colorOf(values[i]);
     pixels[i] = 0xff000000 | ((color & 255) << 16) | (color & 0xff00) | (color >> 16);
@@ -50,7 +50,7 @@ function toBytes() {
   return bytes;
 }
 
-// ---- every change can be taken back
+// ---- undo and redo
 
 const KEPT = Math.min(100, Math.max(10, Math.floor(2 ** 26 / cells.byteLength)));
 const past = [];
@@ -100,7 +100,7 @@ function stamp(x, y) {
       if ((column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2 <= radius ** 2) cells[row * width + column] = chosen;
     }
   }
-  // The thinnest brush may meet no cell's middle.
+  // The thinnest brush may cover no cell's middle.
   if (x >= 0 && y >= 0 && x < width && y < height) cells[Math.floor(y) * width + Math.floor(x)] = chosen;
 }
 
@@ -118,13 +118,13 @@ function fill(x, y) {
   const waiting = [start];
   cells[start] = chosen;
   while (waiting.length) {
-    const place = waiting.pop();
-    const column = place % width;
+    const index = waiting.pop();
+    const column = index % width;
     for (const [next, inside] of [
-      [place - 1, column > 0],
-      [place + 1, column < width - 1],
-      [place - width, place >= width],
-      [place + width, place < cells.length - width],
+      [index - 1, column > 0],
+      [index + 1, column < width - 1],
+      [index - width, index >= width],
+      [index + width, index < cells.length - width],
     ]) {
       if (inside && cells[next] === replaced) {
         cells[next] = chosen;
@@ -152,7 +152,7 @@ function choose(value) {
 
 const hex = (value) => `#${value.toString(16).padStart(6, "0")}`;
 
-/** Begin with a tool at a place; whether it goes on while the pointer moves. */
+/** Use the tool at a position; return whether it continues while the pointer moves. */
 function begin(at) {
   if (tool() === "pick") {
     choose(cells[Math.floor(at.y) * width + Math.floor(at.x)]);
@@ -171,7 +171,7 @@ function begin(at) {
 
 let last = null;
 
-function placeOf(event) {
+function positionOf(event) {
   const box = drawing.getBoundingClientRect();
   return { x: ((event.clientX - box.left) * width) / box.width, y: ((event.clientY - box.top) * height) / box.height };
 }
@@ -182,20 +182,20 @@ drawing.addEventListener("pointerdown", (event) => {
   if (event.button || last || !event.isPrimary) return;
   event.preventDefault();
   drawing.focus({ preventScroll: true });
-  const at = placeOf(event);
+  const at = positionOf(event);
   if (!inside(at)) return;
   drawing.setPointerCapture(event.pointerId);
   if (begin(at)) last = at;
 });
 
 drawing.addEventListener("pointermove", (event) => {
-  const at = placeOf(event);
+  const at = positionOf(event);
   showCursor(at);
   if (!last) return;
   const between = event.getCoalescedEvents?.() ?? [];
-  for (const place of between.length ? between.map(placeOf) : [at]) {
-    line(last, place);
-    last = place;
+  for (const position of between.length ? between.map(positionOf) : [at]) {
+    line(last, position);
+    last = position;
   }
   changed();
 });
@@ -284,7 +284,7 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// ---- translation: one at a time, always of the newest drawing
+// ---- translation: one drawing at a time, always the newest
 
 const page = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("").slice(0, 40);
 const DEBOUNCE_MS = 80;
@@ -324,7 +324,7 @@ async function translate() {
       say(await reasonOf(answer), true);
     }
   } catch {
-    say("the server does not answer; start it again, then paint on", true);
+    say("the server does not answer; start it again and go on painting", true);
   }
   running = false;
   if (wait) wanted += 1;
@@ -390,14 +390,14 @@ $("file").addEventListener("change", async () => {
 
 // ---- the page as this generator needs it
 
-function chip({ value, name, color }, place) {
+function chip({ value, name, color }, index) {
   const label = document.createElement("label");
   const radio = Object.assign(document.createElement("input"), { type: "radio", name: "paint", value });
   radio.addEventListener("change", () => choose(value));
   const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
   swatch.style.background = `rgb(${color})`;
   label.append(radio, swatch, name);
-  if (place < 10) label.append(Object.assign(document.createElement("kbd"), { textContent: (place + 1) % 10, ariaHidden: "true" }));
+  if (index < 10) label.append(Object.assign(document.createElement("kbd"), { textContent: (index + 1) % 10, ariaHidden: "true" }));
   return label;
 }
 
@@ -420,7 +420,7 @@ if (!byClass) {
   $("save-street").textContent = "Download photo";
 }
 $("about").textContent =
-  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${width} × ${height} pixels follows.`;
+  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.`;
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pix2street.core.errors import UserError
-from pix2street.inference.files import find_inputs, plan
+from pix2street.inference.jobs import find_inputs, plan
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_a_file_is_taken_whatever_its_name_and_once():
 @pytest.mark.parametrize("argument", ["shots/x.png", "shots/*.tif", "shots/.hidden/x", "shots/*.txt"])
 def test_what_means_nothing_is_refused(argument):
     with pytest.raises(
-        UserError, match=r"no such file or folder|no image there, but (nothing|1 x no image \(.txt\)); name PNG"
+        UserError, match=r"no such file or folder|holds no image, but (nothing|1 x no image \(.txt\)); name PNG"
     ):
         find_inputs(["shots", argument], Path("out"))
 
@@ -131,12 +131,12 @@ def test_an_input_is_never_replaced(existing):
 def test_photos_that_exist_are_refused_replaced_or_kept():
     Path("out").mkdir()
     Path("out/a.png").touch()
-    with pytest.raises(UserError, match=r"^out/a.png: exists; add --replace"):
+    with pytest.raises(UserError, match=r"^out/a.png exists; add --replace"):
         photos("shots")
     assert "out/a.png" in photos("shots", existing="replace")
     assert photos("shots/*.*", existing="keep") == ["out/[1].png", "out/b.v2.png"]
     Path("out/b.v2.png").touch()
-    with pytest.raises(UserError, match=r"^out/a.png and 1 more of the photos: exists"):
+    with pytest.raises(UserError, match=r"^out/a.png and 1 more of the photos exist; add --replace"):
         photos("shots")
     with pytest.raises(UserError, match=r"--out: shots/a.png is a file"):
         photos("shots", out="shots/a.png")

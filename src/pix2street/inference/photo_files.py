@@ -1,4 +1,4 @@
-"""Files in, photos out: one that cannot be translated is told of at the end, and the rest are there."""
+"""Files translated to photo files: one that cannot be translated does not stop the others."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from tqdm import tqdm
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_bytes
 from pix2street.core.images import png_bytes
-from pix2street.inference.files import Job
 from pix2street.inference.inputs import Half, read_input
+from pix2street.inference.jobs import Job
 from pix2street.inference.translator import Translator
 from pix2street.stage import NO_ROOM_OR_ACCESS
 
 
 @dataclass
 class Outcome:
-    """What became of the files.
+    """The failures and notes of a set of files.
 
     Args:
-        failures: why, by the name of each file that could not be read, is no input or has no photo.
-        notes: what reading did to each other file beyond decoding, as in `decoding.Stored`, by its name.
+            failures: the reason by the name of each file that could not be read, is no input or has no photo.
+        notes: by the name of each other file, what reading it did beyond decoding, as in `decoding.Stored`.
     """
 
     failures: dict[str, str] = field(default_factory=dict)
@@ -35,14 +35,15 @@ class Outcome:
 
 
 def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | None, batch: int) -> Outcome:
-    """Write every photo that can be made, whole.
+    """Write every photo that can be made; each file is written whole or not at all.
 
     Args:
         half: which half of a side-by-side pair is the input, see `to_input`.
-        batch: so many inputs are read before the network sees them; only without dropout it sees several at once.
+        batch: the number of inputs that are read before the network sees them. It sees several at once only without
+            noise.
     """
-    # With dropout each goes alone, and the jobs of a file differ in their seed.
-    batch = 1 if translator.usage.dropout else batch
+    # With noise each goes through the network by itself, and the jobs of a file differ in their seed.
+    batch = 1 if translator.card.noisy else batch
     outcome = Outcome()
     with tqdm(total=len(jobs), unit=" photos") as bar:
         for start in range(0, len(jobs), batch):
@@ -53,11 +54,11 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
 
 
 def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | None, outcome: Outcome) -> None:
-    """Translate jobs of one seed and add to `outcome`."""
+    """Translate jobs that have one seed, and note in `outcome` what became of them."""
     readable: dict[Job, np.ndarray] = {}
     for job in jobs:
         try:
-            readable[job], outcome.notes[str(job.source)] = read_input(translator.usage, job.source, half)
+            readable[job], outcome.notes[str(job.source)] = read_input(translator.card, job.source, half)
         except UserError as error:
             outcome.failures[str(job.source)] = str(error)
     names = [job.source.stem for job in readable]

@@ -1,4 +1,4 @@
-"""Which files are translated and where their photos go: settled, with every refusal, before a network is loaded."""
+"""The photos to make: their inputs and their paths, with every refusal, before a network is loaded."""
 
 import glob
 from collections import Counter
@@ -27,12 +27,16 @@ from pix2street.core.pairs import refuse_unusable
 Existing = Literal["refuse", "replace", "keep"]
 
 MAX_LINKED = 500_000
-"""So many files and folders may be reached through links to folders."""
+"""The most files and folders that may be reached through links to folders."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """An image to translate, and its photo's path below the output folder, without its suffix."""
+    """An image to translate.
+
+    Args:
+        name: the path of its photo below the output folder, without suffix.
+    """
 
     path: Path
     name: Path
@@ -40,7 +44,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """One photo to make: of which file, with which seed (None for the generator's own), and where it goes."""
+    """One photo to make.
+
+    Args:
+        seed: sets its noise; None for the seed of `generate`.
+    """
 
     source: Path
     seed: int | None
@@ -48,14 +56,14 @@ class Job:
 
 
 def find_inputs(arguments: Sequence[str], out: Path) -> list[Found]:
-    """Return the images that files, folders and globs mean, in order, each once; say what was left out and why.
+    """Return the images that files, folders and globs name, in order and each once; print what was left out and why.
 
-    A file is taken whatever it is. Of a folder all images at any depth are taken, hidden ones and litter apart, of a
-    glob all that match; they keep their place below the folder, or below the part of the glob without wildcards. What
-    lies in an output folder there was made before and is none. Links are followed.
+    A named file is always taken. A folder gives its images at every depth, except hidden ones and litter, and a glob
+    gives those that match. Their photos keep the path below the folder, or below the part of the glob without
+    wildcards. Images in the output folder are earlier photos, which are left out. Links are followed.
 
     Raises:
-        UserError: an argument means nothing, or the output folder is itself a folder of inputs.
+        UserError: an argument names no image, or the output folder is itself a folder of inputs.
     """
     found: dict[tuple[Path, Path], Found] = {}
     left_out: dict[Path, str] = {}
@@ -79,8 +87,8 @@ def find_inputs(arguments: Sequence[str], out: Path) -> list[Found]:
         named = {(image.path.resolve(), image.name): image for image in images}
         found |= {key: image for key, image in named.items() if key not in found}
         if not named and len(found) == before:
-            there = in_words(Counter(others.values())) or "nothing"
-            raise UserError(f"{argument}: no image there, but {there}; name {READ_HERE_NAMES} images")
+            instead = in_words(Counter(others.values())) or "nothing"
+            raise UserError(f"{argument}: holds no image, but {instead}; name {READ_HERE_NAMES} images")
         left_out |= others
     left_out = {path: why for path, why in left_out.items() if path not in {image.path for image in found.values()}}
     if left_out:
@@ -90,29 +98,33 @@ def find_inputs(arguments: Sequence[str], out: Path) -> list[Found]:
 
 def _refuse_as_output(folder: Path, out: Path) -> None:
     if out.resolve() == folder.resolve():
-        raise UserError(f"--out: {out} is a folder of inputs, photos must not lie among them; name another folder")
+        raise UserError(f"--out: {out} is a folder of inputs, and photos must not lie among them; name another folder")
 
 
 def _sort_out(folder: Path, paths: Iterable[Path], out: Path) -> tuple[list[Found], dict[Path, str]]:
-    """The images among files, in order, and why each other one is none; folders are neither."""
-    place = out.resolve()
-    made_there = place.is_relative_to(folder.resolve())
+    """Return the images among files, in order, and why each other file is none; folders are skipped."""
+    photos = out.resolve() if out.resolve().is_relative_to(folder.resolve()) else None
     images, others = [], {}
     for path in sorted(paths):
         name = path.relative_to(folder)
-        if why := _why_not(path, name.as_posix(), place if made_there else None):
+        if why := _why_not(path, name.as_posix(), photos):
             others[path] = why
         elif path.is_file():
             images.append(Found(path, name.with_name(stem_of(name.name))))
     return images, others
 
 
-def _why_not(path: Path, name: str, made_in: Path | None) -> str:
+def _why_not(path: Path, name: str, photos: Path | None) -> str:
+    """Return why a file is no image to translate, "" where it is one or a folder.
+
+    Args:
+        photos: the output folder, where it lies below the folder of inputs.
+    """
     if (why := why_unwanted(name)) and why != HIDDEN:
         return why
     if not path.is_file():
         return "" if path.is_dir() else "no regular file" if path.exists() else DANGLING
-    if made_in is not None and path.resolve().is_relative_to(made_in):
+    if photos is not None and path.resolve().is_relative_to(photos):
         return "in the output folder"
     if has_image_ending(path.name):
         return ""
@@ -124,7 +136,7 @@ def _why_not(path: Path, name: str, made_in: Path | None) -> str:
 
 
 def _matches(pattern: str) -> Iterator[str]:
-    """What a glob matches; `**` follows links, but never in a circle as `glob` does."""
+    """Yield what a glob matches; `**` follows links, but unlike that of `glob` never in a circle."""
     parts = Path(pattern).parts
     if "**" not in parts:
         yield from glob.iglob(pattern)
@@ -139,7 +151,7 @@ def _matches(pattern: str) -> Iterator[str]:
 
 
 def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
-    """Whether a path's parts match a glob's; a wildcard never stands for a dot in front."""
+    """Return whether a path's parts match a glob's; a wildcard matches no dot in front."""
     if not (patterns and parts):
         return not parts and all(pattern == "**" for pattern in patterns)
     shown = not parts[0].startswith(".")
@@ -150,18 +162,17 @@ def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
 
 
 def plan(images: Sequence[Found], out: Path, seeds: Sequence[int | None], existing: Existing) -> list[Job]:
-    """A photo for every image and seed, `<name>.png`; of several seeds `<name>_seed<seed>.png`.
+    """Return a job for every image and seed; its photo is `<name>.png`, with several seeds `<name>_seed<seed>.png`.
 
     Args:
-        existing: what is done about photos that exist: nothing is made and an error says so, they are made again, or
-            they are kept and what is missing is made.
+        existing: "refuse" raises an error where a photo exists, "replace" makes it again, and "keep" leaves it out of
+            the jobs.
 
     Raises:
-        UserError: two photos would have one name, one cannot have its name, one would take the place of an input, or
-            one exists.
+        UserError: two photos would have one name, a photo cannot have its name, would replace an input, or exists.
     """
     if out.exists() and not out.is_dir():
-        raise UserError(f"--out: {out} is a file, it must be a folder; name another")
+        raise UserError(f"--out: {out} is a file and must be a folder; name another")
     jobs: dict[Path, Job] = {}
     inputs = {image.path.resolve() for image in images}
     for image in images:
@@ -175,13 +186,13 @@ def plan(images: Sequence[Found], out: Path, seeds: Sequence[int | None], existi
                     "or name the folder that holds both or a quoted glob, whose sub-folders are kept"
                 )
             if job.photo.resolve() in inputs:
-                raise UserError(f"{job.photo}: is an input, a photo would take its place; name another folder as --out")
+                raise UserError(f"{job.photo}: is an input, which a photo would replace; name another folder as --out")
             jobs[job.photo] = job
-    there = [photo for photo in jobs if photo.exists()]
-    if there and existing == "refuse":
-        more = f" and {len(there) - 1} more of the photos" if len(there) > 1 else ""
+    made = [photo for photo in jobs if photo.exists()]
+    if made and existing == "refuse":
+        exists = f"and {len(made) - 1} more of the photos exist" if len(made) > 1 else "exists"
         raise UserError(
-            f"{there[0]}{more}: exists; add --replace to make it again, --keep to make only what is missing, or name "
+            f"{made[0]} {exists}; add --replace to make them again, --keep to make only what is missing, or name "
             "another folder as --out"
         )
-    return [job for job in jobs.values() if existing != "keep" or job.photo not in there]
+    return [job for job in jobs.values() if existing != "keep" or job.photo not in made]

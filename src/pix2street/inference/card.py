@@ -1,0 +1,100 @@
+"""A generator's card, `card.json` beside its weights: everything that those who use a generator need to know of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pix2street.core.errors import UserError
+from pix2street.core.files import read_json, write_json
+from pix2street.core.pairs import InputFrom
+from pix2street.training.batches import InputEncoding
+
+FILE = "card.json"
+
+FILE_BEFORE_CARDS = "usage.json"
+"""The file that versions without cards wrote beside the weights of a U-Net, which was their only generator."""
+
+WAY_OUT = "name another folder, or run `dvc repro`"
+
+Noise = Literal["none", "dropout", "latent"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorCard:
+    """A trained generator as its users see it: what it must be shown, what it gives, and how it was examined.
+
+    Args:
+        family: the name of the kind of model, see `models.MODELS`.
+        input_from: where the inputs it was trained on came from, see `pairs.Dataset`.
+        height_px, width_px: the size of the inputs it was trained on.
+        multiple_px: both sides of what the network is shown are a multiple of this.
+        scale: how many times as high and as wide as its input a photo is.
+        conditions: what a photo depends on beside its input: a name and how many values it has.
+        noise: the kind of noise that makes photos of one input differ.
+        noise_on, norm, seed: from the section `generate`: the mode in which it was examined.
+        intra_op_threads, inter_op_threads: from the section `compute`: the last bits depend on them.
+        kernels: `numerics.kernels` in training: the last bits depend on them, too.
+    """
+
+    family: str
+    encoding: InputEncoding
+    input_from: InputFrom
+    height_px: int
+    width_px: int
+    multiple_px: int
+    scale: int = 1
+    conditions: Mapping[str, int] = field(default_factory=dict)
+    noise: Noise
+    noise_on: bool
+    norm: str
+    seed: int
+    intra_op_threads: int = 1
+    inter_op_threads: int = 2
+    kernels: str = ""
+
+    @property
+    def noisy(self) -> bool:
+        """Return whether photos depend on a seed: the generator has noise, and it is on."""
+        return self.noise != "none" and self.noise_on
+
+    def write(self, folder: Path) -> None:
+        """Write the card into `folder`."""
+        write_json(folder / FILE, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as JSON holds it."""
+        return {**vars(self), "encoding": self.encoding.to_json()}
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return the card of the generator in `folder`, also of one that was recorded before there were cards.
+
+        Raises:
+            UserError: the folder has no card, so that it holds no generator of this project; or its card is damaged or
+                has other fields.
+        """
+        if not (folder / FILE).is_file() and (folder / FILE_BEFORE_CARDS).is_file():
+            return read_json(folder / FILE_BEFORE_CARDS, cls._from_before_cards, WAY_OUT)
+        if not (folder / FILE).is_file():
+            raise UserError(f"{folder}: must hold {FILE}, as models/generator does; {WAY_OUT}")
+        return read_json(folder / FILE, cls._from_json, WAY_OUT)
+
+    @classmethod
+    def _from_json(cls, fields: dict[str, Any]) -> Self:
+        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"])})
+
+    @classmethod
+    def _from_before_cards(cls, fields: dict[str, Any]) -> Self:
+        common = math.gcd(fields["height_px"], fields["width_px"])
+        return cls._from_json(
+            {
+                **{name: value for name, value in fields.items() if name != "dropout"},
+                "family": "pix2pix",
+                # These networks halve both sides as often as both are even.
+                "multiple_px": common & -common,
+                "noise": "dropout",
+                "noise_on": fields["dropout"],
+            }
+        )

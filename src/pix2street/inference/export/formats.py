@@ -1,0 +1,37 @@
+"""The formats that a generator is exported in; this module loads no library of theirs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of exported file.
+
+    Args:
+        path: the file's or folder's path in the exported folder.
+        runtime: the library that runs it.
+        kernels: the type that the convolutions' kernels are stored as; it is widened when a file is loaded.
+    """
+
+    path: str
+    runtime: Literal["tensorflow", "onnxruntime"]
+    kernels: Literal["float32", "float16", "int8"] = "float32"
+
+    @property
+    def exact(self) -> bool:
+        """Return whether its photos are held to the limits; those of narrower kernels are measured and scored."""
+        return self.kernels == "float32"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Return the libraries that it needs beside those of the pipeline."""
+        return ("onnx", "onnxruntime", "tf2onnx") if self.runtime == "onnxruntime" else ()
+
+
+FORMATS = {
+    "savedmodel": Format("savedmodel", "tensorflow"),
+    "onnx": Format("generator.onnx", "onnxruntime"),
+    "onnx-float16": Format("generator_float16.onnx", "onnxruntime", "float16"),
+    "onnx-int8": Format("generator_int8.onnx", "onnxruntime", "int8"),
+}

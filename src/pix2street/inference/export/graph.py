@@ -1,0 +1,118 @@
+"""The generator as one TensorFlow graph from stored pixels to photos, and this graph as a SavedModel."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from pix2street.inference.card import GeneratorCard
+from pix2street.inference.in_use import as_inference
+from pix2street.layers.norms import ImageNorm
+
+
+def in_float32(generator: keras.Model) -> keras.Model:
+    """Return the same network with the same weights computing in float32; the network itself if it already does."""
+    if all(layer.compute_dtype == "float32" for layer in generator.layers):
+        return generator
+
+    def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
+
+    return _converted(generator, convert)
+
+
+class _CentredNorm(ImageNorm):
+    """`ImageNorm` with its variance taken from what is left after the mean.
+
+    Keras' own takes E[x^2] - E[x]^2, of which float32 loses digits; how many depends on the order in which a runtime
+    adds. This norm is nearer to `predict` in ONNX Runtime, and faster there.
+    """
+
+    def call(self, inputs, mask=None):
+        centred = inputs - ops.mean(inputs, (1, 2), keepdims=True)
+        variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
+        return centred * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
+
+
+def for_any_size(generator: keras.Model, card: GeneratorCard) -> keras.Model:
+    """Return the network that the files compute: without noise, for every size, its norms centred."""
+
+    def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, ImageNorm):
+            return _CentredNorm(layer.epsilon, name=layer.name)
+        return layer.__class__.from_config(layer.get_config())
+
+    return _converted(as_inference(generator, card.norm, noise=False, any_size=True), convert)
+
+
+def _converted(network: keras.Model, convert: Callable[[keras.layers.Layer], keras.layers.Layer]) -> keras.Model:
+    converted = keras.models.clone_model(network, clone_function=convert)
+    converted.set_weights(network.get_weights())
+    return converted
+
+
+def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.experimental.PolymorphicFunction:
+    """Return a function from stored pixels to "photo" and "unit", as `Translator` computes them.
+
+    It takes every number of images and every size.
+    """
+    shape = [None, None, None] if card.encoding.classes else [None, None, None, 3]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="pixels")])
+    def serve(pixels):
+        height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
+        shown = tf.gather(pixels, _mirrored(height, card.multiple_px), axis=1)
+        shown = tf.gather(shown, _mirrored(width, card.multiple_px), axis=2)
+        if card.encoding.classes:
+            shown = shown[..., None]
+        elif card.input_from == "grey":
+            shown = _grey(shown)
+        unit = network(card.encoding.encode(shown), training=False)[:, : height * card.scale, : width * card.scale]
+        levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
+        return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
+
+    return serve
+
+
+def _mirrored(side_px: tf.Tensor, multiple_px: int) -> tf.Tensor:
+    """Return the positions along a side that make it a multiple of `multiple_px`: its own, then back, then forth again.
+
+    `numpy.pad` with "symmetric" gives the same; no operation of ONNX pads so. Every number divided here is positive:
+    ONNX rounds quotients towards zero, TensorFlow down.
+    """
+    padded = (side_px + multiple_px - 1) // multiple_px * multiple_px
+    positions = tf.range(padded) % (2 * side_px)
+    return tf.minimum(positions, 2 * side_px - 1 - positions)
+
+
+def _grey(pixels: tf.Tensor) -> tf.Tensor:
+    """Return the luma of RGB uint8 in all three channels, uint8, bit for bit as `images.grey`."""
+    weights = tf.constant([19595, 38470, 7471], tf.int32)  # of 65536: ITU-R BT.601 as Pillow has it
+    luma = (tf.reduce_sum(tf.cast(pixels, tf.int32) * weights, axis=-1, keepdims=True) + 32768) // 65536
+    return tf.cast(tf.repeat(luma, 3, axis=-1), tf.uint8)
+
+
+def write_savedmodel(network: keras.Model, serve: Callable, folder: Path) -> Path:
+    """Write the graph, and return the folder in it that TensorFlow keeps for files that no graph reads."""
+    # `keras.export.ExportArchive` would do the same with every weight in the file twice.
+    module = tf.Module()
+    module.weights = [weight.value for weight in network.weights]
+    tf.saved_model.save(module, str(folder), signatures=serve)
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    return extra
+
+
+def open_savedmodel(folder: Path) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Return the function of a SavedModel, loaded as its users load it; see `runners.Runner`."""
+    loaded = tf.saved_model.load(str(folder))
+    serve = loaded.signatures["serving_default"]
+
+    # The signature dies with the last reference to what was loaded.
+    def run(pixels: np.ndarray, loaded=loaded) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in serve(pixels=tf.constant(pixels)).items()}
+
+    return run

@@ -1,0 +1,86 @@
+"""The held-out pairs that files are checked on, and the photos of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pix2street.core.errors import UserError
+from pix2street.core.images import read_ids, read_photo, read_rgb, write_png
+from pix2street.core.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
+from pix2street.inference.card import GeneratorCard
+from pix2street.judges.segmenter import Segmenter
+from pix2street.metrics import pixels as pixel_metrics
+from pix2street.metrics import segmentation
+
+KINDS = {1: "grey", 3: "RGB"}
+"""The kinds of photos by their number of channels."""
+
+
+def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair]]:
+    """Return what the data set in `split` says of itself, and its held-out pairs.
+
+    Raises:
+        UserError: the folder holds no data set, another one than the generator was trained on, or no such pairs.
+    """
+    if not (split / "manifest.csv").is_file():
+        raise UserError(
+            f"--data: {split} must hold manifest.csv, as data/split does: an export is checked on held-out images; "
+            "run `dvc repro split`, or name another folder"
+        )
+    dataset = Dataset.read(split)
+    if dataset.classes != card.encoding.classes:
+        raise UserError(
+            f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
+            "name the folder of its own data set"
+        )
+    for name in HELD_OUT_SPLITS:
+        if pairs := read_pairs(split, name):
+            return dataset, pairs
+    raise UserError(f"--data: {split} has no held-out pairs; an export is checked on some, name a folder that has them")
+
+
+def refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
+    """Raise a UserError where the targets in `split` have another number of channels than the generator's photos."""
+    if dataset.target_channels != channels:
+        raise UserError(
+            f"--data: {split} has {KINDS[dataset.target_channels]} targets, the generator makes {KINDS[channels]} "
+            "photos; name the folder that it was trained on, or train again"
+        )
+
+
+def read_pixels(card: GeneratorCard, pair: Pair) -> np.ndarray:
+    """Return a pair's input as it is stored, which is what the files take."""
+    return read_ids(pair.input_path) if card.encoding.classes else read_rgb(pair.input_path)
+
+
+class Photos:
+    """The photos of held-out inputs by several makers, on disk, and their scores."""
+
+    def __init__(self, folder: Path, pairs: Sequence[Pair]):
+        self._folder, self._pairs = folder, pairs
+        self._l1: dict[str, list[float]] = {}
+
+    def add(self, maker: str, pair: Pair, photo: np.ndarray) -> None:
+        """Keep the photo that `maker` made of a pair's input."""
+        (self._folder / maker).mkdir(exist_ok=True)
+        write_png(self._folder / maker / f"{pair.pair_id}.png", photo)
+        self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, read_photo(pair.target_path)))
+
+    def costs(self, card: GeneratorCard, judge: Path) -> dict[str, tuple[float, float | None]]:
+        """Return L1 and mean IoU by maker; mean IoU is None without a judge."""
+        classes, segmenter = card.encoding.classes, None
+        if classes and (judge / "judge.json").is_file():
+            segmenter = Segmenter.load(judge, classes)
+        costs = {}
+        for maker, values in self._l1.items():
+            iou = None
+            if segmenter:
+                made = [self._folder / maker / f"{pair.pair_id}.png" for pair in self._pairs]
+                seen = self._folder / "judged" / maker
+                segmenter.judge(made, seen)
+                truths = [pair.input_path for pair in self._pairs]
+                matrices = segmentation.measure(truths, [seen / photo.name for photo in made], classes)
+                iou = segmentation.scores_of(matrices.sum(axis=0), classes)["mean_iou"]
+            costs[maker] = (float(np.mean(values)), iou)
+        return costs
