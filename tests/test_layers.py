@@ -67,13 +67,17 @@ KNOWS = {
 ONLY_IN = {
     "mlflow": {
         "inference/serving.py",
+        "tracking/delivery.py",
+        "tracking/description.py",
         "tracking/probe.py",
+        "tracking/records.py",
         "tracking/registry.py",
+        "tracking/retrieval.py",
         "tracking/run.py",
         "tracking/store.py",
         "tracking/system_metrics.py",
     },
-    "dvc": {"verification/verify.py"},
+    "dvc": {"tracking/lockfile.py", "verification/verify.py"},
     "great_expectations": {"validation/suite.py", "validation/verdict.py"},
     "tensorflow": {
         "inference/export.py",

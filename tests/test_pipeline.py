@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
 from pix2street.core.images import png_bytes
+from pix2street.tracking import run as recording
 from pix2street.tracking import saved_view
 
 ROOT = Path(__file__).parents[1]
@@ -216,9 +217,9 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]
     assert saved_view.TAG in experiment.tags
-    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in saved_view.CURVES}
+    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in recording.VIEW_CURVES}
     assert shown <= set(run.data.metrics)
-    assert set(saved_view.PARAMETERS) <= set(run.data.params)
+    assert set(recording.VIEW_PARAMETERS) <= set(run.data.params)
 
 
 def test_a_parameter_after_training_makes_a_new_complete_run_without_training(project):

@@ -21,8 +21,9 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import write_png
 from pix2street.layout import Layout
 from pix2street.tracking import probe, store
+from pix2street.tracking.delivery import deliver_all
 from pix2street.tracking.probe import StoreAway, public
-from pix2street.tracking.run import Run, deliver_all
+from pix2street.tracking.run import Run
 from pix2street.tracking.store import connect
 
 ROOT = Path(__file__).parents[1]
@@ -265,7 +266,7 @@ def test_a_limit_that_is_none_is_refused(layout, monkeypatch, limit):
 def test_a_registry_that_is_elsewhere_and_away_is_told(layout, monkeypatch):
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://user:s3cret@127.0.0.1:9")
     with pytest.raises(StoreAway, match=r"http://127.0.0.1:9 cannot be opened"):
-        store.store_of(layout)
+        store.connect_registry(layout)
 
 
 COMMANDS = {

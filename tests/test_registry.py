@@ -23,8 +23,8 @@ from pix2street.metrics import bootstrap
 from pix2street.models.unet import build_unet
 from pix2street.steps.register import decide
 from pix2street.tracking.registry import promote, register_accepted, withdraw_refused
+from pix2street.tracking.retrieval import fetch_generator
 from pix2street.tracking.run import Run
-from pix2street.tracking.store import fetch_generator
 from pix2street.training.batches import InputEncoding
 
 PAIRS = 40
@@ -172,7 +172,7 @@ def test_the_first_candidate_becomes_champion(store, capsys):
     store.register("one", "first")
     promote(store.layout, "one", BY, force=False)
     assert store.aliases("one") == {"candidate": "1", "champion": "1"}
-    assert capsys.readouterr().out.endswith("version 1 of one is now the champion; there was none\n")
+    assert capsys.readouterr().out.endswith("version 1 of one is now the champion; it is the first\n")
     promote(store.layout, "one", BY, force=False)
     assert capsys.readouterr().out == "version 1 of one is the champion already; nothing was changed\n"
 

@@ -191,7 +191,7 @@ def _add_commands_on_models(commands: Any) -> None:
 def compare_runs(options: argparse.Namespace) -> None:
     """Print how two runs compare and write the same as a page."""
     from pix2street.reporting.comparison import Result, as_page, as_text, compare
-    from pix2street.tracking.store import fetch_run
+    from pix2street.tracking.retrieval import fetch_run
 
     results = []
     for run in (options.run_a, options.run_b):
@@ -336,7 +336,7 @@ def _generator_of(model: str | None) -> Iterator[Path]:
             f"{folder}: no such folder; run `dvc repro` or `dvc pull` there, or name as --model a folder, an MLflow "
             "run, or models:/NAME@ALIAS"
         )
-    from pix2street.tracking.store import fetch_generator
+    from pix2street.tracking.retrieval import fetch_generator
 
     with tempfile.TemporaryDirectory() as fetched:
         yield fetch_generator(Layout(Path.cwd()), model, Path(fetched))
@@ -356,7 +356,7 @@ def _count(text: str) -> int:
 
 def sync_runs(options: argparse.Namespace) -> None:
     """Record what was kept while the tracking store was away."""
-    from pix2street.tracking.run import deliver_all
+    from pix2street.tracking.delivery import deliver_all
 
     layout = Layout(Path.cwd())
     print(f"runs brought up to date: {deliver_all(layout)}")

@@ -20,11 +20,12 @@ from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.models.unet import build_unet
-from pix2street.tracking import saved_view
+from pix2street.tracking import delivery, saved_view
 from pix2street.tracking import store as mlflow_store
-from pix2street.tracking.run import Run, deliver_all
+from pix2street.tracking.delivery import Delivery, deliver_all
+from pix2street.tracking.retrieval import fetch_run
+from pix2street.tracking.run import VIEW_CURVES, Run
 from pix2street.tracking.spool import Spool
-from pix2street.tracking.store import Delivery, fetch_run
 from pix2street.tracking.system_metrics import SystemMetrics
 from pix2street.training.batches import InputEncoding
 
@@ -130,6 +131,8 @@ def test_the_experiment_has_a_view_that_compares_its_runs_and_a_users_own_stays(
     client, (run,) = runs_of(layout)
     view = json.loads(client.get_experiment(run.info.experiment_id).tags[saved_view.TAG])
     state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    lines = [chart["metricKey"] for chart in state["compareRunCharts"] if chart["type"] == "LINE"]
+    assert lines == [f"train/{name}" for name in VIEW_CURVES]
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert sections == {chart["metricSectionId"] for chart in state["compareRunCharts"]}
     client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, "a user's")
@@ -149,7 +152,7 @@ class Store:
     def __init__(self, monkeypatch):
         self.away = False
         self.asked = 0
-        connect = mlflow_store.connect
+        connect = delivery.connect
 
         def try_to(layout):
             self.asked += 1
@@ -157,7 +160,7 @@ class Store:
                 raise ConnectionError("http://nobody:secret@host is away")
             return connect(layout)
 
-        monkeypatch.setattr(mlflow_store, "connect", try_to)
+        monkeypatch.setattr(delivery, "connect", try_to)
 
 
 @pytest.fixture
@@ -253,28 +256,29 @@ def test_a_replay_that_was_interrupted_anywhere_doubles_nothing(layout, store, m
     store.away = False
     (folder,) = layout.spool.iterdir()
     entries = len(list(folder.glob("0*.json")))
-    drop, find_or_make = Spool.drop, Delivery._find_or_make
+    drop, note, find_or_create = Spool.drop, Spool.note, Delivery._find_or_create
 
     def dies(*_):
         raise KeyboardInterrupt
 
-    def dies_once_made(delivery):
-        monkeypatch.setattr(delivery, "_note", lambda run_id=None, **changes: dies() if run_id else None)
-        delivery._about["making"] = True
-        delivery._spool.about = delivery._about
-        find_or_make(delivery)
+    def dies_once_created(delivery, *arguments):
+        monkeypatch.setattr(
+            Spool, "note", lambda spool, **changes: dies() if "run_id" in changes else note(spool, **changes)
+        )
+        find_or_create(delivery, *arguments)
 
     # Each time a process dies after it delivered and before it noted that.
-    monkeypatch.setattr(Delivery, "_find_or_make", dies_once_made)
+    monkeypatch.setattr(Delivery, "_find_or_create", dies_once_created)
     with pytest.raises(KeyboardInterrupt):
         deliver_all(layout)
-    monkeypatch.setattr(Delivery, "_find_or_make", find_or_make)
+    monkeypatch.setattr(Delivery, "_find_or_create", find_or_create)
+    monkeypatch.setattr(Spool, "note", note)
     for number in range(entries):
         monkeypatch.setattr(Spool, "drop", dies)
         with pytest.raises(KeyboardInterrupt):
             deliver_all(layout)
         monkeypatch.setattr(Spool, "drop", drop)
-        (name, _), *_ = Spool(folder, None).entries()
+        (name, _), *_ = Spool(folder, None).owed()
         assert int(name) == number + 1
         Spool(folder, None).drop(name)
     deliver_all(layout)
@@ -294,7 +298,7 @@ def test_one_run_that_fails_holds_up_no_other(layout, store, monkeypatch):
     store.away = False
     broken = sorted(layout.spool.iterdir(), key=lambda path: path.stat().st_mtime_ns)[0]
     (broken / "000001.json").write_text("no JSON")
-    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*JSONDecodeError"):
+    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*000001.json: must be whole JSON"):
         deliver_all(layout)
     assert owed(layout) == [broken.name]
     assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
