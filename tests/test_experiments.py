@@ -19,7 +19,7 @@ def git(folder: Path, *command: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    """A project whose pipeline has run once, with its cache in a folder that plays the remote."""
+    """A project whose pipeline has run once, with a folder as its remote."""
     root = tmp_path_factory.mktemp("project") / "main"
     root.mkdir()
     project = Project(root)

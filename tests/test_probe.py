@@ -1,4 +1,4 @@
-"""Stores of every kind that cannot be opened: given up once, within a limit, and told without a password."""
+"""Stores of every kind that cannot be opened are given up once, within a limit, and named without a password."""
 
 import importlib.util
 import os
@@ -33,7 +33,7 @@ PASSWORD_REFUSED = b'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for
 
 
 class Listener:
-    """A port that takes connections; `answer` is called with each, none leaves it in silence."""
+    """A port that accepts connections and calls `answer` with each; without `answer` it stays silent."""
 
     def __init__(self, answer=None):
         self.connections, self.called = [], threading.Event()
@@ -62,7 +62,7 @@ class Listener:
 
 
 def refuse_the_password(connection):
-    """As PostgreSQL does: no TLS, then an error."""
+    """Answer like PostgreSQL: no TLS, then an error."""
     if connection.recv(8).endswith((1234 << 16 | 5679).to_bytes(4, "big")):
         connection.sendall(b"N")
         connection.recv(4096)
@@ -100,7 +100,7 @@ def layout(tmp_path, monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """What is silent here stays silent: no answer can come too late for the limit."""
+    """A short limit for stores that stay silent, whose answer cannot come too late."""
     monkeypatch.setenv("PIX2STREET_STORE_TIMEOUT_S", "0.1")
 
 
@@ -297,7 +297,7 @@ def test_a_command_ends_with_one_message(layout, tmp_path, monkeypatch, command)
 
 
 def test_a_process_ends_although_its_question_hangs(layout, tmp_path):
-    """What was asked is not waited for at the end either."""
+    """The process does not wait for its question at its end either."""
     (tmp_path / "sitecustomize.py").write_text(
         "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
     )

@@ -1,4 +1,4 @@
-"""The model registry on a store of its own."""
+"""The model registry, in a store for these tests."""
 
 import base64
 import contextlib
@@ -55,7 +55,7 @@ def evaluate(layout: Layout, name: str) -> dict:
 
 
 class Store:
-    """A repository whose runs are recorded; every test registers them under a name of its own."""
+    """A repository whose runs are recorded; every test registers them under another name."""
 
     def __init__(self, layout: Layout):
         self.layout = layout

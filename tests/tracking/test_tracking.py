@@ -35,7 +35,7 @@ METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": No
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
-    """A database that MLflow has made, which takes seconds, and nothing in it."""
+    """An empty database that MLflow created, which takes seconds."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -43,7 +43,7 @@ def empty_store(tmp_path_factory):
 
 @pytest.fixture
 def layout(tmp_path, monkeypatch, empty_store):
-    """A repository after training and evaluation, with a store of its own."""
+    """A repository after training and evaluation, with an empty store."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(variable, raising=False)
     # However long a test takes, the machine is sampled once, at a training's end.
@@ -180,7 +180,7 @@ def owed(layout):
 
 
 def content_of(client, run):
-    """All that a run holds, in comparable form."""
+    """Return the content of a run in comparable form."""
     histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
     points = {name: [(p.step, p.timestamp, str(p.value)) for p in history] for name, history in histories.items()}
     files = {
@@ -304,6 +304,19 @@ def test_one_run_that_fails_holds_up_no_other(layout, store, monkeypatch):
     assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
 
 
+def test_a_damaged_description_stops_nothing_and_stays(layout, store):
+    store.away = True
+    train(layout)
+    store.away = False
+    (folder,) = layout.spool.iterdir()
+    (folder / "about.json").write_text("no JSON")
+    record_metrics(layout, METRICS)
+    assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
+    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*about.json: must be whole JSON"):
+        deliver_all(layout)
+    assert owed(layout) == [folder.name]
+
+
 def test_a_training_asks_a_store_that_is_gone_a_few_times(layout, store):
     store.away = True
     train(layout, range(1, 201))
@@ -328,7 +341,7 @@ def test_a_store_back_during_training_has_the_run_before_its_end(layout, store):
 def test_what_a_dead_training_left_is_closed_and_one_that_lives_is_not(layout):
     alive = Run.start(layout, PARAMS, "key")
     dead = Run.start(layout, PARAMS, "key")
-    # As the end of its process does:
+    # The end of its process does the same:
     dead._system.finish()
     dead._spool.close()
     train(layout)
@@ -380,11 +393,11 @@ def test_a_disk_that_takes_no_spool_stops_nothing(layout, store, capsys):
 
 
 def test_equal_trainings_at_one_time_are_two_runs(layout, tmp_path_factory):
-    """Two checkouts, one server: what is recorded later goes to each one's own run."""
+    """Two checkouts record in one server; a later stage finds the run of its checkout."""
     other = Layout(tmp_path_factory.mktemp("other") / "project")
     shutil.copytree(layout.root, other.root)
     server = f"sqlite:///{layout.root / 'mlflow.db'}"
-    # As a server does, it says itself where artifacts go.
+    # Like a server, this store says where artifacts go.
     mlflow.MlflowClient(server).create_experiment("pix2street", (layout.root / "artifacts").as_uri())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server)

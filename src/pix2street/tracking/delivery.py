@@ -1,4 +1,4 @@
-"""Delivery of records to the store: a run is found or created there, given what the spool holds, and closed."""
+"""Delivery of records to the store: a run is found or created, given what its spool holds, and closed."""
 
 from functools import partial
 
@@ -36,7 +36,7 @@ class Delivery:
     """The store, and one run in it: found, or created with the start time that it had."""
 
     def __init__(self, layout: Layout, spool: Spool | NoSpool):
-        """Open the store and find or create the run, which `spool` describes; its id is noted there."""
+        """Open the store and find or create the run, which `spool` describes, and note its id."""
         self._spool = spool
         client = connect(layout)
         if spool.description.run_id is None:

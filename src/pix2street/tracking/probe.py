@@ -106,7 +106,7 @@ def _within(seconds: float, ask: Callable[[], object]) -> None:
     A thread costs nothing where a store answers, unlike a process, and it ends with this process.
 
     Raises:
-        TimeoutError: there was no answer within so many seconds.
+        TimeoutError: `ask` did not return within so many seconds.
         Exception: the error of `ask`.
     """
     answers = queue.SimpleQueue()

@@ -123,7 +123,7 @@ def _tags_of(client: MlflowClient, run_id: str, decision: Mapping[str, Any]) -> 
 
 
 def _version_of(client: MlflowClient, model: str, tags: Mapping[str, str]) -> str | None:
-    """Return the version of these weights under these parameters; None where there is none."""
+    """Return the version of these weights under these parameters; None if the registry has none."""
     same = " and ".join(f"tag.`{key}` = '{tags[key]}'" for key in (WEIGHTS_TAG, PARAMS_TAG))
     found = client.search_model_versions(f"name = '{model}' and {same}")
     return str(found[0].version) if found else None

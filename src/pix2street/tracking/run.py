@@ -201,7 +201,7 @@ class Run:
                 epoch, ms = int(row.pop("epoch")), self._spool.description.start_ms
                 self._record_epoch(epoch, row, sheet if sheet.exists() else None, ms, only_if_made)
         else:
-            self._lose("the epochs", f"there is no {self._layout.history}")
+            self._lose("the epochs", f"{self._layout.history} is missing")
         self._record_training(self._layout.generator, only_if_made)
 
     def _record_epoch(
@@ -254,7 +254,7 @@ class Run:
             what: the record's name in messages.
         """
         if isinstance(record, FileRecord) and not record.path.exists():
-            self._lose(what, f"there is no {record.path}")
+            self._lose(what, f"{record.path} is missing")
             return
         if self._to_skip:
             self._to_skip -= 1

@@ -26,7 +26,7 @@ class SystemMetrics(SystemMetricsMonitor):
 
     def monitor(self) -> None:
         """Sample until `finish`, and once more then, so that a short training has at least one sample."""
-        # psutil reads /proc and drivers; an error there is no reason to end a training.
+        # psutil reads /proc and drivers, whose errors are no reason to end a training.
         with contextlib.suppress(Exception):
             step, stopped = 0, False
             while not stopped:
