@@ -29,10 +29,9 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.pairs import read_pairs
 from pix2street.datasets.scene import draw_scene
 from pix2street.judges.inception import SIDE_PX, Inception
-from pix2street.judges.segmenter import Card
+from pix2street.judges.segmenter import Card, build_segmenter
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
-from pix2street.models.unet import build_unet
 from pix2street.steps.download import download
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
@@ -59,7 +58,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     for photos in ("generated", "baselines/mean_color", "baselines/untrained"):
         shutil.copytree(split / "val/targets", folder / photos / "val")
     names = cityscapes_classes().evaluated_names
-    network = build_unet((SIDE, SIDE, 3), len(names), FILTERS, 0, dropout_share=0.0, activation=None)
+    network = build_segmenter(SIDE, SIDE, len(names), FILTERS, 0)
     Card("trained", names, SIDE, SIDE).write(folder / "judge", network)
 
     def evaluate():

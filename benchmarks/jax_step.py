@@ -2,9 +2,9 @@
 
     PYTHONPATH=src python benchmarks/jax_step.py [--sizes 256:1:64 256:16:64] [--precisions float32 mixed_bfloat16]
 
-Needs keras, jax and numpy alone. Weights are random and data is noise: it measures speed alone. The matrix peak is what
-the device reaches in a large matrix product of the convolutions' precision, as JAX computes it by default: for float32,
-TensorFloat-32 where a GPU has it.
+Needs only keras, jax, numpy and pydantic. Weights are random and data is noise: it measures speed and nothing else. The
+matrix peak is what the device reaches in a large matrix product of the convolutions' precision, as JAX computes it by
+default: for float32, TensorFloat-32 where a GPU has it.
 """
 
 import argparse
@@ -25,9 +25,8 @@ import keras
 import numpy as np
 from counting import step_gigaflop
 
-from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
-from pix2street.layers.patchgan import build_patchgan
-from pix2street.models.unet import build_unet
+from pix2street.models import pix2pix
+from pix2street.models.interface import Task
 
 EPOCH_PAIRS = 400
 """Of facades, the smallest set of the paper."""
@@ -51,17 +50,16 @@ def build_step(
     discriminator: keras.Model,
     gen_optimizer: keras.optimizers.Optimizer,
     disc_optimizer: keras.optimizers.Optimizer,
-    l1_weight: float,
-    disc_loss_weight: float,
+    settings: pix2pix.Settings,
 ) -> Step:
-    """A compiled function of one batch that updates both networks, by the mathematics of `pix2street.training.step`.
+    """A compiled function of one batch that updates both networks, by the mathematics of `pix2street.models.pix2pix`.
 
     Both updates follow from the same weights and share one pass of D(x, G(x)). The networks and optimizers themselves
     stay as they are; both optimizers must be built.
 
     Returns:
         `(state, inputs [B, H, W, C], targets [B, H, W, 3]) -> (state, [6])`: the state after the update and float32
-        losses in the order of `LOSS_NAMES`. The state that is given, at first
+        losses in the order of `pix2pix.losses`. The state that is given, at first
         `state_of((generator, gen_optimizer), (discriminator, disc_optimizer))`, is used up.
     """
 
@@ -73,8 +71,8 @@ def build_step(
         generated_logits, disc_others = discriminator.stateless_call(
             disc_trained, disc_others, {"input": inputs, "target": generated}, training=True
         )
-        losses = pix2pix_losses(real_logits, generated_logits, generated, targets, l1_weight, disc_loss_weight)
-        reported = jnp.stack([losses[name] for name in LOSS_NAMES])
+        losses = pix2pix.losses(real_logits, generated_logits, generated, targets, settings)
+        reported = jnp.stack(list(losses.values()))
         return (losses["gen_total"], losses["disc_total"]), (reported, gen_others, disc_others)
 
     def step(state, inputs, targets):
@@ -102,6 +100,15 @@ def _loss_scale(optimizer: keras.optimizers.Optimizer, memory: list[jax.Array]) 
         return jnp.asarray(optimizer.scale_loss(jnp.ones(())))
 
 
+def paper_settings(filters: int, product_side_px: int) -> pix2pix.Settings:
+    """The paper's settings at a width."""
+    return pix2pix.Settings(
+        generator_filters=filters, discriminator_filters=filters, norm="batch", upsample="transpose",
+        dropout_share=0.5, generator_rate=2e-4, discriminator_rate=2e-4, beta_1=0.5, beta_2=0.999, l1_weight=100.0,
+        disc_loss_weight=1.0, product_side_px=product_side_px,
+    )  # fmt: skip
+
+
 def matrix_peak(precision: str) -> float:
     """GFLOP/s of a matrix product in the precision that a policy computes in, the best of several."""
     side, products = (2048 if jax.default_backend() == "cpu" else 8192), 4
@@ -127,17 +134,15 @@ def measure(
     keras.utils.clear_session()
     keras.config.set_dtype_policy(precision)
     shape = (size, size, 3)
-    networks = (
-        build_unet(shape, 3, filters, 0, product_side_px=product_side_px),
-        build_patchgan(shape, shape, filters, 0),
-    )
+    settings, task = paper_settings(filters, product_side_px), Task(shape, shape)
+    networks = pix2pix.build_generator(task, settings, 0), pix2pix.build_discriminator(task, settings, 0)
     optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in networks]
     for network, optimizer in zip(networks, optimizers, strict=True):
         optimizer.build(network.trainable_variables)
     state = state_of(*zip(networks, optimizers, strict=True))
     inputs, targets = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, batch, *shape)), "float32")
     start = time.perf_counter()
-    step = build_step(*networks, *optimizers, 100.0, 1.0).lower(state, inputs, targets).compile()
+    step = build_step(*networks, *optimizers, settings).lower(state, inputs, targets).compile()
     compile_s = time.perf_counter() - start
 
     def burst():

@@ -30,14 +30,15 @@ from pix2street.core.images import write_png
 from pix2street.core.pairs import Pair
 from pix2street.datasets.scene import draw_scene
 from pix2street.layers import norms
-from pix2street.layers.patchgan import build_patchgan
-from pix2street.models.unet import build_unet
-from pix2street.training.adam import OnePassAdam, build_adam
-from pix2street.training.batches import InputEncoding, epoch_order, open_pairs, training_batches
-from pix2street.training.loop import build_run
-from pix2street.training.step import STEP_NAMES, build_step
+from pix2street.models import pix2pix
+from pix2street.models.interface import Task, Training
+from pix2street.params import read_params
+from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs
+from pix2street.training.distribution import build_steps
+from pix2street.training.players import Adams, OnePassAdam
 
 L1_WEIGHT = 100.0
+DEFAULT = read_params(Path(__file__).parents[1] / "params.yaml").train
 
 
 def tutorial_step(generator, discriminator):
@@ -64,19 +65,16 @@ def tutorial_step(generator, discriminator):
     return step
 
 
-def our_run(generator, discriminator, scale_losses: bool, jit_compile: bool, steps_per_call: int) -> Callable:
+def our_run(training: Training, jit_compile: bool, steps_per_call: int) -> Callable:
     """What the training loop calls: `(batches, count) -> rows`."""
-    optimizers = [build_adam(network, 2e-4, 0.5, scale_losses=scale_losses) for network in (generator, discriminator)]
-    step = build_step(generator, discriminator, *optimizers, L1_WEIGHT, 1.0)
-    if jit_compile:
-        step = tf.function(step, jit_compile=True)
-    return build_run(tf.distribute.get_strategy(), step, steps_per_call, len(STEP_NAMES))
+    device = DEFAULT.device.model_copy(update={"jit_compile": jit_compile, "steps_per_call": steps_per_call})
+    return build_steps(training, [term.name for term in pix2pix.TERMS], device, tf.distribute.get_strategy())
 
 
 def noise_batches(size: int, batch: int) -> tf.data.Dataset:
     """One batch again and again: no pipeline to speak of."""
     images = np.random.default_rng(0).uniform(-1, 1, (2, batch, size, size, 3)).astype("float32")
-    return tf.data.Dataset.from_tensors(tuple(images)).repeat()
+    return tf.data.Dataset.from_tensors(dict(zip(("input", "target"), images, strict=True))).repeat()
 
 
 def street_batches(folder: Path, size: int, batch: int, cache_mib: int) -> tf.data.Dataset:
@@ -87,9 +85,9 @@ def street_batches(folder: Path, size: int, batch: int, cache_mib: int) -> tf.da
         pairs.append(Pair(f"s{index}", folder / f"i{index}.png", folder / f"t{index}.png"))
         write_png(pairs[-1].input_path, ids)
         write_png(pairs[-1].target_path, photo)
-    order = np.concatenate([epoch_order(len(pairs), 0, epoch) for epoch in range(2000)])
     read, encoding = open_pairs(pairs, True, cache_mib), InputEncoding("color", cityscapes_classes())
-    return training_batches(read, encoding, order, 0, 0, batch, jitter=True, mirror=True)
+    feed = TrainingFeed(read, [pair.pair_id for pair in pairs], encoding, seed=0, jitter=True, mirror=True)
+    return feed.batches(0, np.tile(np.arange(len(pairs)), 2000), batch)
 
 
 def matrix_peak(dtype: str) -> float:
@@ -135,8 +133,12 @@ def main() -> None:
     if arguments.adam == "keras":
         OnePassAdam.update_step = keras.optimizers.Adam.update_step
     shape = (arguments.size, arguments.size, 3)
-    generator = build_unet(shape, 3, arguments.filters, 0, product_side_px=arguments.product_side)
-    discriminator = build_patchgan(shape, shape, arguments.filters, 0)
+    filters = {"generator_filters": arguments.filters, "discriminator_filters": arguments.filters}
+    settings = DEFAULT.pix2pix.model_copy(update={**filters, "product_side_px": arguments.product_side})
+    generator = pix2pix.build_generator(Task(shape, shape), settings, 0)
+    adams = Adams(generator, scale_losses=arguments.precision == "mixed_float16")
+    training = pix2pix.build_training(Task(shape, shape), settings, generator, adams, 0)
+    discriminator = training.networks["discriminator"]
     with tempfile.TemporaryDirectory() as folder:
         if arguments.data == "noise":
             dataset = noise_batches(arguments.size, arguments.batch)
@@ -146,11 +148,10 @@ def main() -> None:
         batches = iter(dataset)
         if arguments.kind == "tutorial":
             step = tutorial_step(generator, discriminator)
-            inputs, targets = next(batches)
-            call = lambda: step(inputs, targets)  # noqa: E731
+            batch = next(batches)
+            call = lambda: step(batch["input"], batch["target"])  # noqa: E731
         else:
-            scale_losses = arguments.precision == "mixed_float16"
-            run = our_run(generator, discriminator, scale_losses, arguments.jit_compile, arguments.steps_per_call)
+            run = our_run(training, arguments.jit_compile, arguments.steps_per_call)
             call = lambda: run(batches, arguments.steps_per_call)  # noqa: E731
         work = arguments.batch * step_gigaflop(generator, discriminator)
         print(json.dumps({"ready": arguments.kind, "gigaflop": work, "peak": peak}), flush=True)

@@ -27,7 +27,7 @@ def main(params: Params, layout: Layout) -> None:
                 "norm": params.generate.norm,
                 "dropout": params.generate.dropout,
                 "seed": params.generate.seed,
-                "checkpoint": params.train.checkpoint,
+                "checkpoint": params.train.run.keep,
             },
             **params.evaluate.model_dump(exclude={"device", "inception"}),
         )

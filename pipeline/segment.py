@@ -12,8 +12,7 @@ def main(params: Params, layout: Layout) -> None:
 
     prepare("segment.device", params.segment.device, params.segment.seed, **params.compute.model_dump())
     with fresh_folder(layout.segmenter) as folder:
-        settings = params.segment.model_dump(exclude={"device", "path"})
-        make_judge(layout.split, folder, path=layout.root / params.segment.path, **settings)
+        make_judge(layout.split, folder, layout.root / params.segment.path, params.segment)
 
 
 if __name__ == "__main__":

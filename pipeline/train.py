@@ -1,5 +1,6 @@
-"""train: pix2pix, recorded epoch by epoch; an interrupted training goes on from its last checkpoint."""
+"""train: a family of models, recorded epoch by epoch; an interrupted training goes on from its last checkpoint."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,49 +13,30 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.steps.train import open_checkpoints, train_pix2pix
+    from pix2street.steps.train import open_checkpoints, train_model
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import STRATEGIES, prepare, worker_of
 
-    prepare(
-        "train.device",
-        params.train.device,
-        params.train.seed,
-        params.train.deterministic,
-        **params.compute.model_dump(),
-    )
-    strategy = STRATEGIES[params.train.strategy]()
+    train, compute = params.train, params.compute
+    device = train.device
+    prepare("train.device.device", device.device, train.run.seed, device.deterministic, **compute.model_dump())
+    strategy = STRATEGIES[device.strategy]()
     worker = worker_of(strategy)
-    settings = {
-        **params.train.model_dump(exclude={"device", "strategy", "deterministic", "max_checkpoint_gib"}),
-        "inference_norm": params.generate.norm,
-        "inference_dropout": params.generate.dropout,
-        "inference_seed": params.generate.seed,
-        **params.compute.model_dump(),
-    }
-    key = {**settings, "deterministic": params.train.deterministic}
-    key |= {"devices": strategy.num_replicas_in_sync, "worker": worker, "kernels": kernels()}
-    with open_checkpoints(layout.checkpoints, layout.split, key, params.train.max_checkpoint_gib) as checkpoints:
+    sections = {"train": train, "generate": params.generate, "compute": compute}
+    process = {"devices": strategy.num_replicas_in_sync, "worker": worker, "kernels": kernels()}
+    with open_checkpoints(layout.checkpoints, layout.split, **sections, process=process) as checkpoints:
+        fit = partial(train_model, layout.split, strategy=strategy, checkpoints=checkpoints, **sections)
         if worker:
-            # The first worker alone writes outs and records; the others compute the same and keep checkpoints.
+            # The first worker alone writes outputs and records; the others compute the same and keep checkpoints.
             with TemporaryDirectory() as folder:
-                out = Path(folder)
-                train_pix2pix(layout.split, out, out, lambda *_: None, strategy, checkpoints=checkpoints, **settings)
+                fit(Path(folder), Path(folder), lambda *_: None)
         else:
             with (
                 fresh_folder(layout.generator) as generator_folder,
                 fresh_folder(layout.samples) as samples_folder,
                 Run.start(layout, params.model_dump(by_alias=True), checkpoints.key) as run,
             ):
-                history = train_pix2pix(
-                    layout.split,
-                    generator_folder,
-                    samples_folder,
-                    run.record_epoch,
-                    strategy,
-                    checkpoints=checkpoints,
-                    **settings,
-                )
+                history = fit(generator_folder, samples_folder, run.record_epoch)
                 run.record_training(generator_folder)
             write_table(layout.history, history)
         checkpoints.remove()

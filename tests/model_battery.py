@@ -1,24 +1,45 @@
-"""What every generator must do, whatever it is made of."""
+"""What every family of models must do, whatever it is made of."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
-from keras import ops
+import tensorflow as tf
 
 from pix2street.layers.networks import load_network, load_untrained, save_network
-from pix2street.layers.patchgan import build_patchgan
-from pix2street.training.step import build_step
+from pix2street.models.interface import Family, Task
+from pix2street.settings.section import Section
+from pix2street.training.players import Adams
 
 SHAPE = (32, 64, 3)
+TASK = Task(SHAPE, SHAPE)
 
 
-def check_shape_and_range(build) -> None:
-    photos = build(SHAPE, 3, 4, 0)(np.random.default_rng(0).uniform(-1, 1, (2, *SHAPE)).astype("float32"))
-    assert photos.shape == (2, 32, 64, 3)
+def images(count: int = 2, seed: int = 0) -> tf.Tensor:
+    return tf.constant(np.random.default_rng(seed).uniform(-1, 1, (count, *SHAPE)), "float32")
+
+
+def start(family: Family, settings: Section, seed: int = 0):
+    generator = family.build_generator(TASK, settings, seed)
+    return family.build_training(TASK, settings, generator, Adams(generator), seed)
+
+
+def check_shape_and_range(family: Family, settings: Section) -> None:
+    photos = family.build_generator(TASK, settings, 0)(images())
+    assert photos.shape == (2, *TASK.target_shape)
+    assert photos.dtype == "float32"
     assert np.abs(photos).max() <= 1
 
 
-def check_files(build, folder) -> None:
+def check_sides(family: Family, settings: Section) -> None:
+    """Inputs of both sides a multiple of `multiple_px` are taken."""
+    multiple = family.multiple_px(TASK)
+    assert all(side % multiple == 0 for side in SHAPE[:2])
+
+
+def check_files(family: Family, settings: Section, folder: Path) -> None:
     """Equal networks give equal files; a loaded one answers the same; an untrained one is back at its start."""
-    network = build(SHAPE, 3, 4, 7)
+    network = family.build_generator(TASK, settings, 7)
     start = network.get_weights()
     network.set_weights([weight + 0.01 for weight in start])
     for name in ("a", "b"):
@@ -26,19 +47,38 @@ def check_files(build, folder) -> None:
         save_network(network, folder / name, "network")
     for file in ("network.json", "network.weights.h5"):
         assert (folder / "a" / file).read_bytes() == (folder / "b" / file).read_bytes()
-    pixels = np.random.default_rng(0).uniform(-1, 1, (1, *SHAPE)).astype("float32")
     loaded = load_network(folder / "a", "network")
-    np.testing.assert_array_equal(loaded(pixels), network(pixels))
+    np.testing.assert_array_equal(loaded(images(1)), network(images(1)))
     for restored, first in zip(load_untrained(folder / "a", "network").get_weights(), start, strict=True):
         np.testing.assert_array_equal(restored, first)
 
 
-def check_one_step_moves_every_weight(build, optimizer) -> None:
-    network, discriminator = build(SHAPE, 3, 4, 0), build_patchgan(SHAPE, SHAPE, 4, 0)
-    before = [variable.numpy() for variable in network.trainable_variables]
-    step = build_step(network, discriminator, optimizer(network), optimizer(discriminator), 100.0, 1.0)
-    rng = np.random.default_rng(0)
-    losses = step(*ops.convert_to_tensor(rng.uniform(-1, 1, (2, 2, *SHAPE)), "float32"))
-    assert np.isfinite(losses).all()
-    still = [v.path for v, old in zip(network.trainable_variables, before, strict=True) if (v.numpy() == old).all()]
+def check_one_step_moves_every_weight(family: Family, settings: Section) -> None:
+    training = start(family, settings)
+    trained = [weight for network in training.networks.values() for weight in network.trainable_variables]
+    before = [weight.numpy() for weight in trained]
+    training.step({"input": images(seed=1), "target": images(seed=2)})
+    still = [weight.path for weight, old in zip(trained, before, strict=True) if (weight.numpy() == old).all()]
     assert not still
+    moved = [id(weight) for player in training.players.values() for weight in player.weights]
+    assert sorted(moved) == sorted(map(id, trained))
+
+
+def check_terms(family: Family, settings: Section) -> None:
+    """A step returns what the family declares, as finite scalars, and every setting that scales a term exists."""
+    terms = start(family, settings).step({"input": images(seed=1), "target": images(seed=2)})
+    assert list(terms) == [term.name for term in family.TERMS]
+    assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
+    assert {term.scaled_by for term in family.TERMS} - {""} <= set(type(settings).model_fields)
+
+
+def check_a_seed_decides_all(family: Family, settings: Section) -> None:
+    """The same seed gives the same step, another seed another start."""
+    results = []
+    for seed in (0, 0, 1):
+        keras.utils.set_random_seed(len(results))
+        training = start(family, settings, seed)
+        training.step({"input": images(seed=1), "target": images(seed=2)})
+        results.append(np.concatenate([weight.ravel() for weight in training.generator.get_weights()]))
+    assert (results[0] == results[1]).all()
+    assert (results[0] != results[2]).any()

@@ -17,7 +17,8 @@ from pix2street.core.archives import Limits
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import EdgeSettings, edges, jpeg_bytes, png_bytes
 from pix2street.datasets.scene import draw_scene
-from pix2street.params import Download, read_params
+from pix2street.params import read_params
+from pix2street.settings.download import Download
 
 LIMITS = Limits(max_files=1000, max_gib=1.0, max_ratio=100.0)
 SHIPPED = read_params(Path(__file__).parents[1] / "params.yaml").download

@@ -23,7 +23,7 @@ def project(tmp_path_factory) -> Project:
     root = tmp_path_factory.mktemp("project") / "main"
     root.mkdir()
     project = Project(root)
-    project.change_params({"train": {"epochs": 1}})
+    project.change_params({"train": {"run": {"epochs": 1}}})
     (root / ".dvc/.gitignore").write_text("/tmp\n/cache\n")
     done = project.repro()
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,7 @@ def project(tmp_path_factory) -> Project:
 
 
 def test_six_experiments_of_two_workers_are_six_complete_runs(project):
-    grid = ["-S", "train.l1_weight=1.0,10.0,100.0", "-S", "train.seed=1,2"]
+    grid = ["-S", "train.pix2pix.l1_weight=1.0,10.0,100.0", "-S", "train.run.seed=1,2"]
     queued = project.run("dvc", "exp", "run", "--queue", *grid, **WHO)
     assert queued.returncode == 0, queued.stderr
     # The exit code of --run-all is 0 even where an experiment failed.
@@ -60,8 +60,8 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
         train = experiment["params"]["params.yaml"]["data"]["train"]
         assert run.info.status == "FINISHED"
         assert run.data.tags["dvc.exp"] == name
-        assert float(run.data.params["train.l1_weight"]) == train["l1_weight"]
-        assert int(run.data.params["train.seed"]) == train["seed"]
+        assert float(run.data.params["train.pix2pix.l1_weight"]) == train["pix2pix"]["l1_weight"]
+        assert int(run.data.params["train.run.seed"]) == train["run"]["seed"]
         l1 = experiment["metrics"]["reports/evaluate/metrics.json"]["data"]["generated"]["l1"]
         assert run.data.metrics["generated/l1"] == l1
         assert [point.step for point in client.get_metric_history(run.info.run_id, "train/gen_l1")] == [1]
@@ -71,7 +71,7 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
         assert lock["train"]["outs"]["models/generator"] == experiment["outs"]["models/generator"]["hash"]
         source = f"source_run_id = '{run.info.run_id}'"
         assert len(client.search_logged_models([run.info.experiment_id], source)) == 1
-    asked = {(run.data.params["train.l1_weight"], run.data.params["train.seed"]) for run in named.values()}
+    asked = {(run.data.params["train.pix2pix.l1_weight"], run.data.params["train.run.seed"]) for run in named.values()}
     assert asked == {(weight, seed) for weight in ("1.0", "10.0", "100.0") for seed in ("1", "2")}
     assert len({run.data.tags["pix2street.weights"] for run in named.values()}) == 6
     assert list((project.root / ".mlflow_spool").iterdir()) == []
@@ -84,7 +84,7 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
     assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
     params = json.loads(project.run("dvc", "params", "diff", one, two, "--json", **WHO).stdout)
-    assert "train.l1_weight" in params["params.yaml"] or "train.seed" in params["params.yaml"]
+    assert "train.pix2pix.l1_weight" in params["params.yaml"] or "train.run.seed" in params["params.yaml"]
     plotted = project.run("dvc", "plots", "diff", one, two, **WHO)
     assert plotted.returncode == 0, plotted.stderr
     assert one in (project.root / "dvc_plots/index.html").read_text()

@@ -13,6 +13,7 @@ import tensorflow as tf
 from fastapi.testclient import TestClient
 from inception_graph import write_graph
 from PIL import Image
+from tiny_models import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
@@ -28,7 +29,6 @@ from pix2street.inference.translator import Translator
 from pix2street.judges.inception import Inception
 from pix2street.judges.segmenter import Segmenter
 from pix2street.layers.networks import load_network
-from pix2street.params import read_params
 from pix2street.reporting.examples import Folders, read_examples, read_extremes
 from pix2street.reporting.model_card import as_model_card
 from pix2street.steps.evaluate import evaluate_photos
@@ -36,16 +36,14 @@ from pix2street.steps.generate import generate_photos
 from pix2street.steps.report import render_report
 from pix2street.steps.segment import make_judge
 from pix2street.steps.split import split_pairs
-from pix2street.steps.train import train_pix2pix
+from pix2street.steps.train import train_model
 from pix2street.steps.validate import refuse_failures, validate_split
 from pix2street.training.runtime import STRATEGIES
 
 ROOT = Path(__file__).parents[1]
-PARAMS = read_params(ROOT / "params.yaml")
 CLASSES = cityscapes_classes()
 SIDE = 64
 SIZE = {"height_px": SIDE, "width_px": SIDE}
-INFERENCE = {"inference_norm": "batch", "inference_dropout": True, "inference_seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +64,23 @@ def run(tmp_path_factory) -> dict:
     limits = {**PARAMS.validate_.model_dump(), "min_train_pairs": 8, "max_class_distance": 0.5}
     verdict, table = validate_split(root / "split", **SIZE, **limits)
     refuse_failures(verdict, table)
-    segment = {"judge": "trained", "pretrained": {}, "seed": 0, "filters": 4, "epochs": 1, "batch": 4}
-    make_judge(root / "split", root / "judge", path=root, learning_rate=0.01, **segment)
-    settings = PARAMS.train.model_dump(exclude={"device", "strategy", "deterministic", "max_checkpoint_gib"})
-    settings |= {"epochs": 1, "generator_filters": 4, "discriminator_filters": 4, "holdout_pairs": 2, "sample_pairs": 1}
-    history = train_pix2pix(
+    segment = changed(PARAMS.segment, filters=4, epochs=1, batch=4, learning_rate=0.01)
+    make_judge(root / "split", root / "judge", root, segment)
+    train = changed(
+        PARAMS.train,
+        run={"epochs": 1, "sample_pairs": 1},
+        data={"holdout_pairs": 2},
+        pix2pix={"generator_filters": 4, "discriminator_filters": 4},
+    )
+    history = train_model(
         root / "split",
         root / "generator",
         root / "samples",
         lambda *_: None,
-        STRATEGIES["one_device"](),
-        **settings,
-        **INFERENCE,
-        **PARAMS.compute.model_dump(),
+        train=train,
+        generate=PARAMS.generate,
+        compute=PARAMS.compute,
+        strategy=STRATEGIES["one_device"](),
     )
     mode = {"seed": 0, "norm": "batch", "dropout": True}
     generate_photos(root / "split", root / "generator", root / "photos", root / "baselines", **mode)

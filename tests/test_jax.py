@@ -10,6 +10,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from pix2street.core.numerics import choose_backend
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHAPE = (32, 32, 3)
-L1_WEIGHT, DISC_LOSS_WEIGHT = 100.0, 0.5
+WEIGHTS = SimpleNamespace(l1_weight=100.0, disc_loss_weight=0.5)
 UPSAMPLE_OF_NORM = {"batch": "transpose", "instance": "resize"}
 
 pytestmark = pytest.mark.skipif(
@@ -30,11 +31,14 @@ pytestmark = pytest.mark.skipif(
 
 
 def build_networks(norm: str) -> tuple:
-    from pix2street.layers.patchgan import build_patchgan
-    from pix2street.models.unet import build_unet
+    from tiny_models import pix2pix_settings
 
-    unet = {"norm": norm, "upsample": UPSAMPLE_OF_NORM[norm], "product_side_px": 8, "dropout_share": 0.0}
-    return build_unet(SHAPE, 3, 4, 0, **unet), build_patchgan(SHAPE, SHAPE, 4, 0, norm)
+    from pix2street.models import pix2pix
+    from pix2street.models.interface import Task
+
+    form = {"norm": norm, "upsample": UPSAMPLE_OF_NORM[norm], "product_side_px": 8, "dropout_share": 0.0}
+    settings, task = pix2pix_settings(**form), Task(SHAPE, SHAPE)
+    return pix2pix.build_generator(task, settings, 0), pix2pix.build_discriminator(task, settings, 0)
 
 
 def named(norm: str, kind: str, network, variables: list, values: list) -> dict[str, np.ndarray]:
@@ -51,7 +55,7 @@ def on_tensorflow(norm: str) -> tuple[dict, dict]:
     """The weights and the batch that both backends start from, and what TensorFlow makes of them."""
     import tensorflow as tf
 
-    from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
+    from pix2street.models import pix2pix
 
     rng = np.random.default_rng(0)
     networks = generator, discriminator = build_networks(norm)
@@ -64,8 +68,8 @@ def on_tensorflow(norm: str) -> tuple[dict, dict]:
         generated = generator(inputs, training=True)
         real_logits = discriminator({"input": inputs, "target": targets}, training=True)
         generated_logits = discriminator({"input": inputs, "target": generated}, training=True)
-        losses = pix2pix_losses(real_logits, generated_logits, generated, targets, L1_WEIGHT, DISC_LOSS_WEIGHT)
-    made = {f"{norm}|losses": np.array([losses[name] for name in LOSS_NAMES])}
+        losses = pix2pix.losses(real_logits, generated_logits, generated, targets, WEIGHTS)
+    made = {f"{norm}|losses": np.array(list(losses.values()))}
     for network, total in zip(networks, ("gen_total", "disc_total"), strict=True):
         variables, others = network.trainable_variables, network.non_trainable_variables
         made |= named(norm, "gradient", network, variables, tape.gradient(losses[total], variables))
@@ -79,7 +83,7 @@ def on_jax(norm: str, start: dict) -> dict:
     import keras
     from jax_step import build_step, state_of
 
-    from pix2street.layers.losses import LOSS_NAMES, pix2pix_losses
+    from pix2street.models import pix2pix
 
     networks = generator, discriminator = build_networks(norm)
     inputs, targets = start[f"{norm}|inputs"], start[f"{norm}|targets"]
@@ -92,8 +96,8 @@ def on_jax(norm: str, start: dict) -> dict:
         generated, _ = generator.stateless_call(gen_weights, others[0], inputs, training=True)
         pairs = [{"input": inputs, "target": photo} for photo in (targets, generated)]
         logits = [discriminator.stateless_call(disc_weights, others[1], pair, training=True)[0] for pair in pairs]
-        losses = pix2pix_losses(*logits, generated, targets, L1_WEIGHT, DISC_LOSS_WEIGHT)
-        return losses[name], jax.numpy.stack([losses[name] for name in LOSS_NAMES])
+        losses = pix2pix.losses(*logits, generated, targets, WEIGHTS)
+        return losses[name], jax.numpy.stack(list(losses.values()))
 
     @jax.jit
     def differentiate(*weights):
@@ -109,7 +113,7 @@ def on_jax(norm: str, start: dict) -> dict:
     )
     for network, optimizer in zip(networks, optimizers, strict=True):
         optimizer.build(network.trainable_variables)
-    step = build_step(*networks, *optimizers, L1_WEIGHT, DISC_LOSS_WEIGHT)
+    step = build_step(*networks, *optimizers, WEIGHTS)
     state, step_losses = step(state_of(*zip(networks, optimizers, strict=True)), inputs, targets)
     made = {f"{norm}|losses": losses, f"{norm}|step losses": step_losses}
     moved = [

@@ -60,24 +60,22 @@ def main(split: Path, folder: Path) -> None:
 
 def train(split: Path, folder: Path) -> None:
     import numpy as np
-
-    sys.path.insert(0, str(TESTS / "steps"))
-    from test_train import SETTINGS
+    from tiny_models import PARAMS, TINY_TRAIN, changed
 
     from pix2street.metrics.frechet import distance_of
     from pix2street.steps.segment import make_judge
-    from pix2street.steps.train import train_pix2pix
+    from pix2street.steps.train import train_model
     from pix2street.training.runtime import STRATEGIES, prepare
 
-    prepare("train.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
+    prepare("train.device.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
     for name in ("generator", "samples", "judge"):
         (folder / name).mkdir()
-    settings = {**SETTINGS, "epochs": 1, "inter_op_threads": 2}
-    places = (split, folder / "generator", folder / "samples", lambda *_: None)
-    history = train_pix2pix(*places, STRATEGIES["one_device"](), **settings)
+    sections = {"train": changed(TINY_TRAIN, run={"epochs": 1}), "generate": PARAMS.generate, "compute": PARAMS.compute}
+    folders = (split, folder / "generator", folder / "samples")
+    history = train_model(*folders, lambda *_: None, strategy=STRATEGIES["one_device"](), **sections)
     history.to_csv(folder / "history.csv")
-    training = {"seed": 0, "filters": 4, "epochs": 1, "batch": 1, "learning_rate": 1e-3}
-    make_judge(split, folder / "judge", judge="trained", path=folder, pretrained={}, **training)
+    segment = changed(PARAMS.segment, filters=4, epochs=1, batch=1, learning_rate=1e-3)
+    make_judge(split, folder / "judge", folder, segment)
     features = np.random.default_rng(0).normal([[[0]], [[0.1]]], 1, (2, 300, 256))
     (folder / "distance").write_text(repr(distance_of(*features)), encoding="utf-8")
 

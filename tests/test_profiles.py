@@ -15,7 +15,7 @@ from test_pipeline import Project
 from web import serving
 
 from pix2street.core.errors import UserError
-from pix2street.params import Download, read_params
+from pix2street.params import read_params
 from pix2street.profiles import (
     as_table,
     changes_of,
@@ -25,6 +25,7 @@ from pix2street.profiles import (
     use_profile,
     values_of,
 )
+from pix2street.settings.download import Download
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs
 from pix2street.steps.validate import validate_split

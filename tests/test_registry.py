@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_json, write_text
@@ -20,7 +21,6 @@ from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
-from pix2street.models.unet import build_unet
 from pix2street.steps.register import decide
 from pix2street.tracking.registry import promote, register_accepted, withdraw_refused
 from pix2street.tracking.retrieval import fetch_generator

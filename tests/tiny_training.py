@@ -19,14 +19,16 @@ if __name__ == "__main__":
 
 import numpy as np
 import tensorflow as tf
+from tiny_models import SETTINGS, changed, pix2pix_settings
 from tqdm import tqdm
 
-from pix2street.layers.patchgan import build_patchgan
-from pix2street.models.unet import build_unet
+from pix2street.models import pix2pix
+from pix2street.models.interface import Task
 from pix2street.training import loop
 from pix2street.training.batches import epoch_order
 from pix2street.training.checkpoint import Checkpoints
 from pix2street.training.loop import train_epochs
+from pix2street.training.players import Adams
 from pix2street.training.runtime import STRATEGIES, prepare, worker_of
 
 SHAPE = (32, 32, 3)
@@ -37,42 +39,64 @@ def noise(pairs: int = 5) -> np.ndarray:
     return np.random.default_rng(0).uniform(-1, 1, (pairs, *SHAPE)).astype("float32")
 
 
+class Feed:
+    """Images that are their own targets."""
+
+    def __init__(self, images: np.ndarray, seed: int):
+        self._images, self._seed = images, seed
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return epoch_order(len(self), self._seed, epoch)
+
+    def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
+        photos = self._images[self._order(epoch)[positions]]
+        return tf.data.Dataset.from_tensor_slices({"input": photos, "target": photos}).batch(size, drop_remainder=True)
+
+    def pair_ids(self, epoch: int) -> list[str]:
+        return [PAIR_IDS[i % 5] for i in self._order(epoch)]
+
+
+def sum_of_weights(network) -> float:
+    return float(sum(np.abs(weight).sum() for weight in network.get_weights()))
+
+
 def train(
     seed: int = 0,
     images: np.ndarray | None = None,
     strategy: tf.distribute.Strategy | None = None,
     dropout_share: float = 0.5,
-    **changes,
+    steps_per_call: int = 1,
+    checkpoints: Checkpoints | None = None,
+    **run,
 ) -> tuple[list[dict], list[np.ndarray], list[np.ndarray]]:
-    """The rows of the history, the weights of both networks, and those to keep. Inputs are their own targets."""
-    images = noise() if images is None else images
+    """The rows of the history, the weights of both networks, and those to keep."""
     strategy = strategy or tf.distribute.get_strategy()
+    rates = {"generator_rate": 1e-3, "discriminator_rate": 1e-3}
+    settings = pix2pix_settings(dropout_share=dropout_share, product_side_px=0, **rates)
+    task = Task(SHAPE, SHAPE)
+    snapshot = pix2pix.build_generator(task, settings, 0)
+    section = changed(SETTINGS.run, **{"seed": seed, "epochs": 2, "batch": 2, "checkpoint_every_steps": 0, **run})
     with strategy.scope():
-        generator = build_unet(SHAPE, 3, 4, 0, dropout_share)
-        discriminator = build_patchgan(SHAPE, SHAPE, 4, 0)
-    snapshot = build_unet(SHAPE, 3, 4, 0, dropout_share)
-
-    def batches_of(epoch: int, places: np.ndarray, size: int) -> tf.data.Dataset:
-        photos = images[epoch_order(len(images), seed, epoch)[places]]
-        return tf.data.Dataset.from_tensor_slices((photos, photos)).batch(size, drop_remainder=True)
-
-    settings = {
-        "epochs": 2, "batch": 2, "learning_rate": 1e-3, "schedule": "constant", "beta_1": 0.5, "ema_decay": 0.0,
-        "l1_weight": 100.0, "disc_loss_weight": 1.0,
-    }  # fmt: skip
+        generator = pix2pix.build_generator(task, settings, 0)
+        adams = Adams(generator, section.ema_decay, replicas=strategy.num_replicas_in_sync)
+        training = pix2pix.build_training(task, settings, generator, adams, 0)
     rows = train_epochs(
-        strategy,
-        generator,
-        discriminator,
+        training,
+        [term.name for term in pix2pix.TERMS],
         snapshot,
-        batches_of,
-        lambda epoch: [PAIR_IDS[i % 5] for i in epoch_order(len(images), seed, epoch)],
-        lambda: {"snapshot_sum": float(sum(np.abs(weight).sum() for weight in snapshot.get_weights()))},
-        seed=seed,
-        **{**settings, **changes},
+        Feed(noise() if images is None else images, seed),
+        lambda network: {"holdout_l1": sum_of_weights(network)},
+        lambda row, network: None,
+        run=section,
+        device=changed(SETTINGS.device, steps_per_call=steps_per_call),
+        strategy=strategy,
+        checkpoints=checkpoints,
     )
-    rows = list(rows)
-    return rows, generator.get_weights() + discriminator.get_weights(), snapshot.get_weights()
+    weights = [weight for network in training.networks.values() for weight in network.get_weights()]
+    return rows, weights, snapshot.get_weights()
 
 
 def kill_at_call(count: int) -> None:
@@ -134,7 +158,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.stand_still_at:
         stand_still_at(arguments.stand_still_at)
-    prepare("train.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
+    prepare("train.device.device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * arguments.devices)
     if arguments.strategy == "mirrored":

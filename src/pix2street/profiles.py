@@ -16,7 +16,9 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_text
-from pix2street.params import Section, describe_faults, load_yaml, parse_params, read_yaml_text
+from pix2street.core.yaml import load_yaml
+from pix2street.params import describe_faults, parse_params, read_yaml_text
+from pix2street.settings.section import Section
 
 BASE = "quick"
 Size = Annotated[float, Field(gt=0)]

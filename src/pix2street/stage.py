@@ -15,8 +15,9 @@ from pathlib import Path
 from pix2street.core import numerics
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE
+from pix2street.core.yaml import load_yaml
 from pix2street.layout import Layout
-from pix2street.params import Params, load_yaml, read_params, read_yaml_text
+from pix2street.params import Params, read_params, read_yaml_text
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",

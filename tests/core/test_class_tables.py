@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pix2street.core.class_tables import NAMED_TABLES, read_class_table, with_void
 from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
-from pix2street.params import TABLE_NAMES
+from pix2street.settings.download import TABLE_NAMES
 
 HEADER = "id,name,red,green,blue,evaluated"
 ROWS = ("0,void,0,0,0,0", "7,road,128,64,128,1", "26,car,0,0,142,1")

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pix2street.core.errors import UserError
+from pix2street.core.yaml import as_yaml
 from pix2street.datasets.arrangement import arrange, propose
 from pix2street.datasets.folder_names import fold
 from pix2street.datasets.reading import ArrangementError
-from pix2street.params import as_yaml, parse_params
+from pix2street.params import parse_params
 
 SOURCE = Path("source")
 SHARES = {"train": 0.75, "val": 0.25, "test": 0.0}

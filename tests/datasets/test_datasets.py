@@ -7,7 +7,7 @@ from sources import small_download
 
 from pix2street.core.pairs import SPLITS, Dataset, read_manifest, read_pairs
 from pix2street.datasets import DATASETS
-from pix2street.params import Download
+from pix2street.settings.download import Download
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs
 

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 from test_translator import save_moved
+from tiny_models import build_unet
 
 from pix2street import cli
 from pix2street.core.classes import cityscapes_classes
@@ -19,9 +20,8 @@ from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.inference import export
 from pix2street.inference.translator import Translator
 from pix2street.inference.usage import Usage
-from pix2street.judges.segmenter import TRAINED, Card
+from pix2street.judges.segmenter import TRAINED, Card, build_segmenter
 from pix2street.layers.networks import save_network
-from pix2street.models import GENERATORS
 from pix2street.training.batches import InputEncoding
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def photos_of_grey(tmp_path_factory):
 def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     names = CLASSES.evaluated_names
-    network = GENERATORS["unet"]((32, 32, 3), len(names), 4, 0, activation=None)
+    network = build_segmenter(32, 32, len(names), 4, 0)
     Card(TRAINED, names, 32, 32).write(folder, network)
     return folder
 
@@ -190,7 +190,7 @@ def test_what_was_trained_in_mixed_precision_is_exported_in_float32(road_and_sky
     (tmp_path / "model").mkdir()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        network = GENERATORS["unet"]((32, 32, 3), 3, 4, 0)
+        network = build_unet((32, 32, 3), 3, 4, 0)
     finally:
         keras.config.set_dtype_policy("float32")
     save_network(network, tmp_path / "model", "generator")

@@ -1,16 +1,16 @@
 import keras
 import numpy as np
 import pytest
+from tiny_models import build_unet
 
 from pix2street.inference.in_use import as_inference, copy_weights, reseed, translate
-from pix2street.models.unet import build_unet
 
 PHOTOS = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype("float32")
 
 
 def moved(dropout_share: float) -> keras.Model:
     """A network whose every weight, norms' averages too, is away from its start."""
-    network = build_unet((32, 32, 3), 3, 4, 0, dropout_share)
+    network = build_unet((32, 32, 3), 3, 4, 0, dropout_share=dropout_share, product_side_px=0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.uniform(0.05, 0.3, weight.shape) for weight in network.get_weights()])
     return network

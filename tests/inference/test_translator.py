@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tiny_models import build_unet
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
@@ -7,7 +8,6 @@ from pix2street.core.images import read_ids, read_rgb
 from pix2street.inference.translator import Translator
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
-from pix2street.models import GENERATORS
 from pix2street.steps.generate import generate_photos
 from pix2street.training.batches import InputEncoding
 
@@ -15,7 +15,7 @@ from pix2street.training.batches import InputEncoding
 def save_moved(folder, usage, product_side_px=0):
     """A generator that was "trained" by moving every weight a little."""
     shape = (usage.height_px, usage.width_px, usage.encoding.channels)
-    network = GENERATORS["unet"](shape, 3, 4, 0, product_side_px=product_side_px)
+    network = build_unet(shape, 3, 4, 0, product_side_px=product_side_px)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")

@@ -6,10 +6,10 @@ import sys
 import keras
 import numpy as np
 import pytest
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.layers.networks import load_network, save_network
-from pix2street.models.unet import build_unet
 
 
 def network(units: int) -> keras.Model:

@@ -1,27 +1,38 @@
-import keras
 import model_battery
 import pytest
+from tiny_models import SETTINGS
 
-from pix2street.models import GENERATORS
+from pix2street.models import MODELS, open_family
 
-
-@pytest.fixture(params=GENERATORS.values(), ids=GENERATORS.keys())
-def build(request):
-    return request.param
-
-
-def test_shape_and_range(build):
-    model_battery.check_shape_and_range(build)
+SMALL = {"pix2pix": {"generator_filters": 4, "discriminator_filters": 4}}
+"""What makes each family small."""
 
 
-def test_files(build, tmp_path):
-    model_battery.check_files(build, tmp_path)
+@pytest.fixture(params=MODELS)
+def family(request):
+    module = open_family(request.param)
+    return module, getattr(SETTINGS, request.param).model_copy(update=SMALL[request.param])
 
 
-def test_one_step_moves_every_weight(build):
-    def optimizer(network):
-        adam = keras.optimizers.Adam(0.01, beta_1=0.5)
-        adam.build(network.trainable_variables)
-        return adam
+def test_shape_and_range(family):
+    model_battery.check_shape_and_range(*family)
 
-    model_battery.check_one_step_moves_every_weight(build, optimizer)
+
+def test_sides(family):
+    model_battery.check_sides(*family)
+
+
+def test_files(family, tmp_path):
+    model_battery.check_files(*family, tmp_path)
+
+
+def test_one_step_moves_every_weight(family):
+    model_battery.check_one_step_moves_every_weight(*family)
+
+
+def test_terms(family):
+    model_battery.check_terms(*family)
+
+
+def test_a_seed_decides_all(family):
+    model_battery.check_a_seed_decides_all(*family)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from inception_graph import write_graph
 from segformer import small_segformer
+from tiny_models import PARAMS, changed
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_rgb, write_png
@@ -18,8 +19,9 @@ from pix2street.steps.generate import mean_colors
 from pix2street.steps.segment import make_judge
 
 PRETRAINED = {"height_px": 32, "width_px": 32, "black": 0.0, "white": 1.0}
-SEGMENT = {"judge": "trained", "pretrained": PRETRAINED, "seed": 0, "filters": 8, "epochs": 15, "batch": 2,
-           "learning_rate": 0.01}  # fmt: skip
+SEGMENT = changed(
+    PARAMS.segment, judge="trained", pretrained=PRETRAINED, filters=8, epochs=15, batch=2, learning_rate=0.01
+)
 GENERATOR = {"norm": "batch", "dropout": True, "seed": 0, "checkpoint": "last"}
 EVALUATE = {"split": "val", "min_ceiling": 0.2, "fid": [], "inception": None, "generator": GENERATOR}
 
@@ -27,7 +29,7 @@ EVALUATE = {"split": "val", "min_ceiling": 0.2, "fid": [], "inception": None, "g
 @pytest.fixture(scope="module")
 def judge(road_and_sky, tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    make_judge(road_and_sky, folder, path=folder, **SEGMENT)
+    make_judge(road_and_sky, folder, folder, SEGMENT)
     return folder
 
 
@@ -206,7 +208,7 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     model.save(tmp_path / "judge.keras")
     folder = tmp_path / "own"
     folder.mkdir()
-    make_judge(road_and_sky, folder, path=tmp_path, **{**SEGMENT, "judge": "keras"})
+    make_judge(road_and_sky, folder, tmp_path, changed(SEGMENT, judge="keras"))
     metrics, _ = evaluate(road_and_sky, folder, photos)
     assert metrics["ceiling"]["mean_iou"] == metrics["generated"]["mean_iou"] == 1.0
     assert metrics["protocol"]["segmentation"]["judge"]["name"] == "keras"
@@ -220,8 +222,8 @@ def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, 
     small_segformer().save_to_preset(str(tmp_path / "judges" / name))
     folder = tmp_path / "judge"
     folder.mkdir()
-    larger = {**PRETRAINED, "height_px": 64, "width_px": 64}
-    make_judge(road_and_sky, folder, path=tmp_path / "judges", **{**SEGMENT, "judge": name, "pretrained": larger})
+    larger = {"height_px": 64, "width_px": 64}
+    make_judge(road_and_sky, folder, tmp_path / "judges", changed(SEGMENT, judge=name, pretrained=larger))
     metrics, _ = evaluate(road_and_sky, folder, photos, min_ceiling=0.0)
     judge = metrics["protocol"]["segmentation"]["judge"]
     assert (judge["name"], judge["height_px"], judge["black"], judge["white"]) == (name, 64, -1.0, 1.0)
@@ -233,14 +235,14 @@ def test_a_judge_for_other_classes_is_refused(road_and_sky, tmp_path):
     inputs = keras.Input((32, 32, 3))
     keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)).save(tmp_path / "judge.keras")
     with pytest.raises(UserError, match=r"judge\.keras: gives scores for 4 classes, the data set evaluates 19"):
-        make_judge(road_and_sky, tmp_path, path=tmp_path, **{**SEGMENT, "judge": "keras"})
+        make_judge(road_and_sky, tmp_path, tmp_path, changed(SEGMENT, judge="keras"))
 
 
 def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_and_sky, photos, tmp_path, graph):
     split = shutil.copytree(road_and_sky, tmp_path / "split")
     Dataset("d", "D", "", "", "right", None, None).write(split)
     (tmp_path / "judge").mkdir()
-    make_judge(split, tmp_path / "judge", path=tmp_path, **SEGMENT)
+    make_judge(split, tmp_path / "judge", tmp_path, SEGMENT)
     assert [path.name for path in (tmp_path / "judge").iterdir()] == ["score.json"]
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None

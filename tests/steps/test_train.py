@@ -1,40 +1,36 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tiny_models import PARAMS, TINY_TRAIN, changed
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import write_manifest
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import load_network
+from pix2street.models.pix2pix import TERMS
 from pix2street.steps.generate import generate_photos
-from pix2street.steps.train import hold_out, train_pix2pix
+from pix2street.steps.train import hold_out, train_model
 from pix2street.training.batches import InputEncoding
-from pix2street.training.step import STEP_NAMES
 
-SETTINGS = {
-    "seed": 0, "generator": "unet", "input_encoding": "color", "generator_filters": 4, "discriminator_filters": 4,
-    "epochs": 3, "batch": 1, "learning_rate": 2e-3, "beta_1": 0.5, "l1_weight": 100.0, "disc_loss_weight": 1.0,
-    "jitter": True, "mirror": True, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3,
-    "precision": "float32", "product_side_px": 8, "norm": "batch", "upsample": "transpose", "schedule": "constant",
-    "ema_decay": 0.0, "holdout_pairs": 0, "checkpoint": "last", "jit_compile": False, "steps_per_call": 1,
-    "cache_mib": 64,
-    "inference_norm": "batch", "inference_dropout": True, "inference_seed": 0, "intra_op_threads": 1,
-    "inter_op_threads": 3,
-}  # fmt: skip
+RATES = ("generator_rate", "discriminator_rate")
+COMPUTE = changed(PARAMS.compute, inter_op_threads=3)
 
 
-def train(split, folder, **changes):
+def train(split, folder, section=TINY_TRAIN, generate=PARAMS.generate, **changes):
+    """Train with changes to `section`, a mapping a group, and return the history and the calls of `on_epoch`."""
     seen = []
     for name in ("generator", "samples"):
         (folder / name).mkdir(parents=True)
-    history = train_pix2pix(
+    history = train_model(
         split,
         folder / "generator",
         folder / "samples",
         lambda *epoch: seen.append(epoch),
-        tf.distribute.get_strategy(),
-        **{**SETTINGS, **changes},
+        train=changed(section, **changes),
+        generate=generate,
+        compute=COMPUTE,
+        strategy=tf.distribute.get_strategy(),
     )
     return history, seen
 
@@ -42,7 +38,7 @@ def train(split, folder, **changes):
 def test_history_samples_and_callbacks(road_and_sky, tmp_path):
     history, seen = train(road_and_sky, tmp_path)
     measures = ["diversity", "sensitivity", "saturated_share", "checkerboard"]
-    assert list(history.columns) == ["epoch", "learning_rate", *STEP_NAMES[:-1], *measures]
+    assert list(history.columns) == ["epoch", "learning_rate", *(term.name for term in TERMS), *measures]
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["gen_l1"].iloc[-1] < history["gen_l1"].iloc[0]
     assert [(epoch, sheet and sheet.name) for epoch, _, sheet in seen] == [
@@ -71,7 +67,7 @@ def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, tmp_path
 
 def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
-    history, _ = train(road_and_sky, tmp_path, input_encoding="onehot", epochs=1)
+    history, _ = train(road_and_sky, tmp_path, data={"encoding": "onehot"}, run={"epochs": 1})
     assert np.isfinite(history.to_numpy()).all()
     network = load_network(tmp_path / "generator", "generator")
     assert network.input_shape == (None, 32, 32, 34)
@@ -81,21 +77,77 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     assert usage.kernels == "AVX2"
 
 
-@pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"jitter": False}, {"mirror": False}, {"l1_weight": 10.0}, {"batch": 2}]
-)
-def test_each_setting_changes_the_weights(road_and_sky, tmp_path, change):
-    train(road_and_sky, tmp_path / "a", epochs=1)
-    train(road_and_sky, tmp_path / "b", epochs=1, **change)
-    a, b = ((tmp_path / name / "generator/generator.weights.h5").read_bytes() for name in ("a", "b"))
-    assert a != b
+CHANGES = {
+    "run.seed": 1,
+    "run.batch": 2,
+    "run.schedule": "linear",
+    "run.ema_decay": 0.5,
+    "data.encoding": "onehot",
+    "data.jitter": False,
+    "data.mirror": False,
+    "data.holdout_pairs": 1,
+    "device.precision": "mixed_bfloat16",
+    "pix2pix.generator_filters": 5,
+    "pix2pix.discriminator_filters": 5,
+    "pix2pix.norm": "instance",
+    "pix2pix.upsample": "resize",
+    "pix2pix.dropout_share": 0.1,
+    "pix2pix.generator_rate": 1e-3,
+    "pix2pix.discriminator_rate": 1e-3,
+    "pix2pix.beta_1": 0.9,
+    "pix2pix.beta_2": 0.9,
+    "pix2pix.l1_weight": 10.0,
+    "pix2pix.disc_loss_weight": 0.5,
+    "pix2pix.product_side_px": 0,
+}
+"""Another value for every setting that the weights depend on."""
+WITHOUT_INFLUENCE = {
+    "run.epochs", "run.keep", "run.sample_every_epochs", "run.sample_pairs", "run.checkpoint_every_steps",
+    "run.max_checkpoint_gib", "device.device", "device.strategy", "device.deterministic", "device.jit_compile",
+    "device.steps_per_call", "device.cache_mib",
+}  # fmt: skip
+"""Settings that change no weight, or none on one CPU; `run.epochs` and `run.keep` have other tests."""
+DECIDING = changed(TINY_TRAIN, run={"epochs": 2, "sample_every_epochs": 2}, data={"holdout_pairs": 2})
+
+
+def weights_after(split, folder, **changes) -> list[np.ndarray]:
+    train(split, folder, DECIDING, **changes)
+    return load_network(folder / "generator", "generator").get_weights()
+
+
+@pytest.fixture(scope="module")
+def weights(road_and_sky, tmp_path_factory):
+    return weights_after(road_and_sky, tmp_path_factory.mktemp("weights"))
+
+
+def test_every_setting_is_tried():
+    names = {
+        f"{group}.{key}"
+        for group in ("run", "data", "device", "pix2pix")
+        for key in getattr(DECIDING, group).model_dump()
+    }
+    assert CHANGES.keys() | WITHOUT_INFLUENCE == names
+    assert not CHANGES.keys() & WITHOUT_INFLUENCE
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_each_setting_changes_the_weights(road_and_sky, weights, tmp_path, setting):
+    group, key = setting.split(".")
+    others = weights_after(road_and_sky, tmp_path, **{group: {key: CHANGES[setting]}})
+    assert any(a.shape != b.shape or (a != b).any() for a, b in zip(weights, others, strict=False))
+
+
+@pytest.mark.parametrize("change", [{"steps_per_call": 3}, {"cache_mib": 0}])
+def test_what_only_makes_it_faster_changes_no_weight(road_and_sky, weights, tmp_path, change):
+    others = weights_after(road_and_sky, tmp_path, device=change, run={"checkpoint_every_steps": 0})
+    assert all((a == b).all() for a, b in zip(weights, others, strict=True))
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sky, tmp_path, precision):
-    slow = {"epochs": 16, "learning_rate": 5e-4}
+    slow = {"run": {"epochs": 16}, "pix2pix": dict.fromkeys(RATES, 5e-4)}
     exact, _ = train(road_and_sky, tmp_path / "exact", **slow)
-    mixed, _ = train(road_and_sky, tmp_path / "mixed", **slow, precision=precision)
+    mixed, _ = train(road_and_sky, tmp_path / "mixed", **slow, device={"precision": precision})
     assert np.isfinite(mixed.to_numpy()).all()
     assert mixed["gen_l1"].tail(4).mean() == pytest.approx(exact["gen_l1"].tail(4).mean(), rel=0.05)
     assert (mixed["gen_l1"] != exact["gen_l1"]).all()
@@ -104,8 +156,8 @@ def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sk
 
 
 def test_products_train_as_plain_layers_do(road_and_sky, tmp_path):
-    plain, _ = train(road_and_sky, tmp_path / "plain", epochs=1, product_side_px=0)
-    products, _ = train(road_and_sky, tmp_path / "products", epochs=1, product_side_px=16)
+    plain, _ = train(road_and_sky, tmp_path / "plain", run={"epochs": 1}, pix2pix={"product_side_px": 0})
+    products, _ = train(road_and_sky, tmp_path / "products", run={"epochs": 1}, pix2pix={"product_side_px": 16})
     np.testing.assert_allclose(plain.to_numpy(), products.to_numpy(), rtol=1e-3)
 
 
@@ -136,12 +188,12 @@ def test_groups_that_are_too_large_are_said(tmp_path, capsys):
 
 
 def test_the_best_epoch_is_kept_by_the_pairs_apart_alone(road_and_sky, tmp_path):
-    slow = {"holdout_pairs": 2, "epochs": 4, "learning_rate": 5e-3}
-    history, _ = train(road_and_sky, tmp_path / "best", checkpoint="best", **slow)
+    slow = {"data": {"holdout_pairs": 2}, "pix2pix": dict.fromkeys(RATES, 5e-3)}
+    history, _ = train(road_and_sky, tmp_path / "best", run={"epochs": 4, "keep": "best"}, **slow)
     best = int(history["holdout_l1"].idxmin())
     assert history["holdout_l1"].nunique() == 4
     # The same training that ends with that epoch.
-    shorter, _ = train(road_and_sky, tmp_path / "last", **{**slow, "epochs": best + 1})
+    shorter, _ = train(road_and_sky, tmp_path / "last", run={"epochs": best + 1}, **slow)
     assert shorter["holdout_l1"].tolist() == history["holdout_l1"].tolist()[: best + 1]
     kept, last = (load_network(tmp_path / name / "generator", "generator").get_weights() for name in ("best", "last"))
     assert all((a == b).all() for a, b in zip(kept, last, strict=True))

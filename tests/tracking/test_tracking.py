@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_models import build_unet
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_json, write_text
@@ -19,7 +20,6 @@ from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
-from pix2street.models.unet import build_unet
 from pix2street.tracking import delivery, saved_view
 from pix2street.tracking import store as mlflow_store
 from pix2street.tracking.delivery import Delivery, deliver_all

@@ -6,13 +6,13 @@ from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_cla
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_unit, write_png
 from pix2street.core.pairs import Pair
+from pix2street.training.augmentation import Augmentation
 from pix2street.training.batches import (
     InputEncoding,
-    epoch_order,
+    TrainingFeed,
     open_pairs,
     plain_batches,
     segmentation_batches,
-    training_batches,
 )
 
 CLASSES = cityscapes_classes()
@@ -20,10 +20,19 @@ COLOR = InputEncoding("color", CLASSES)
 
 
 def epoch(pairs, encoding=COLOR, number=0, seed=0, batch=1, jitter=True, mirror=True, cache_mib=0):
+    whole = feed_of(pairs, encoding, seed, jitter, mirror, cache_mib)
+    return joined(whole.batches(number, np.arange(len(pairs)), batch))
+
+
+def feed_of(pairs, encoding=COLOR, seed=0, jitter=True, mirror=True, cache_mib=0, apart=False) -> TrainingFeed:
     read = open_pairs(pairs, encoding.classes is not None, cache_mib)
-    order = epoch_order(len(pairs), seed, number)
-    batches = list(training_batches(read, encoding, order, seed, number, batch, jitter, mirror).as_numpy_iterator())
-    return [np.concatenate(part) for part in zip(*batches, strict=True)]
+    return TrainingFeed(read, [pair.pair_id for pair in pairs], encoding, seed, jitter, mirror, apart)
+
+
+def joined(batches) -> list[np.ndarray]:
+    """All inputs and all targets."""
+    batches = list(batches.as_numpy_iterator())
+    return [np.concatenate([batch[name] for batch in batches]) for name in ("input", "target")]
 
 
 def test_an_epoch_is_a_function_of_seed_and_number(tiny_pairs):
@@ -44,30 +53,26 @@ def test_pairs_that_fill_no_batch_are_left_out(tiny_pairs):
 
 
 def test_part_of_an_order_is_that_part_of_the_epoch(tiny_pairs):
-    read, order = open_pairs(tiny_pairs, True), epoch_order(6, 0, 0)
-    part = training_batches(read, COLOR, order[2:5], 0, 0, 3, True, True)
-    for images, whole in zip(next(part.as_numpy_iterator()), epoch(tiny_pairs), strict=True):
+    part = feed_of(tiny_pairs).batches(0, np.arange(2, 5), 3)
+    for images, whole in zip(joined(part), epoch(tiny_pairs), strict=True):
         np.testing.assert_array_equal(images, whole[2:5])
 
 
 def test_pairs_kept_in_memory_are_the_same_and_are_not_read_again(tiny_pairs):
     read = epoch(tiny_pairs)
-    cached = open_pairs(tiny_pairs, True, cache_mib=1)
+    cached = feed_of(tiny_pairs, cache_mib=1)
     too_small = open_pairs(tiny_pairs * 100, True, cache_mib=1)
     for pair in tiny_pairs:
         pair.target_path.unlink()
-    batches = training_batches(cached, COLOR, epoch_order(6, 0, 0), 0, 0, 1, True, True).as_numpy_iterator()
-    for (_, target), expected in zip(batches, read[1], strict=True):
-        np.testing.assert_array_equal(target[0], expected)
+    np.testing.assert_array_equal(joined(cached.batches(0, np.arange(6), 1))[1], read[1])
     with pytest.raises(tf.errors.NotFoundError):
         too_small(0)
 
 
 @pytest.mark.parametrize("cache_mib", [0, 1])
 def test_a_graph_knows_the_shape_of_a_batch(tiny_pairs, cache_mib):
-    read = open_pairs(tiny_pairs, True, cache_mib)
-    inputs, targets = training_batches(read, COLOR, epoch_order(6, 0, 0), 0, 0, 2, True, True).element_spec
-    assert inputs.shape == targets.shape == (2, 32, 32, 3)
+    spec = feed_of(tiny_pairs, cache_mib=cache_mib).batches(0, np.arange(6), 2).element_spec
+    assert spec["input"].shape == spec["target"].shape == (2, 32, 32, 3)
 
 
 def test_every_pair_is_seen_once_in_an_order_of_the_epoch(tiny_pairs):
@@ -95,7 +100,7 @@ def test_input_and_target_stay_together_under_jitter_and_mirroring(tiny_pairs):
     # Targets repeat the ids (7 and 23); bicubic edges lie between, but on the right side of the middle mostly.
     agree = (targets[..., 0] < to_unit(15.0)) == road
     assert agree.mean() > 0.97
-    plain = np.concatenate([batch for batch, _ in plain_batches(tiny_pairs, COLOR, 2).as_numpy_iterator()])
+    plain = joined(plain_batches(tiny_pairs, COLOR, 2))[0]
     assert not any((image == other).all() for image in inputs for other in plain)
 
 
@@ -137,7 +142,7 @@ def test_an_encoding_survives_json():
 
 
 def test_plain_batches_keep_order_and_pixels(tiny_pairs):
-    targets = np.concatenate([target for _, target in plain_batches(tiny_pairs, COLOR, 4).as_numpy_iterator()])
+    targets = joined(plain_batches(tiny_pairs, COLOR, 4))[1]
     assert [float((target < 0).all(axis=-1).mean()) for target in targets] == [1.0] * 6
     assert np.diff([(target == targets.min()).sum() for target in targets]).max() < 0
 
@@ -147,3 +152,40 @@ def test_the_judges_batches_are_photos_and_evaluated_places(tiny_pairs):
     assert photos.shape == (6, 32, 32, 3)
     assert set(np.unique(places)) <= {0, 10, VOID}
     assert ((photos[..., 0] < to_unit(15.0)) == (places == 0)).mean() > 0.97
+
+
+def test_pairs_drawn_apart_are_never_pairs_and_every_image_is_seen_once(tiny_pairs):
+    apart, together = (feed_of(tiny_pairs, jitter=False, mirror=False, apart=apart) for apart in (True, False))
+    targets_of_epochs = []
+    for number in range(6):
+        inputs, targets = joined(apart.batches(number, np.arange(6), 2))
+        own_inputs, own_targets = joined(together.batches(number, np.arange(6), 2))
+        np.testing.assert_array_equal(inputs, own_inputs)
+        assert not any((one == own).all() for one, own in zip(targets, own_targets, strict=True))
+        assert sorted(map(np.sum, targets)) == sorted(map(np.sum, own_targets))
+        targets_of_epochs.append(targets.tobytes())
+    assert len(set(targets_of_epochs)) > 1
+
+
+def test_pairs_drawn_apart_are_jittered_and_mirrored_apart(tiny_pairs):
+    apart = feed_of(tiny_pairs[:2], apart=True)
+    agreements = []
+    for number in range(6):
+        inputs, targets = joined(apart.batches(number, np.arange(2), 1))
+        road = np.isclose(inputs, to_unit(np.float32(CLASSES.colors[7]))).all(-1)
+        # With two pairs the other's target is that of the other input: were they cropped alike, they would agree.
+        agreements.append(((targets[::-1, ..., 0] < to_unit(15.0)) == road).mean())
+    assert min(agreements) < 0.95
+
+
+@pytest.mark.parametrize("class_ids", [True, False])
+def test_a_target_larger_than_its_input_is_cropped_at_the_same_position(class_ids):
+    small = np.kron(np.random.default_rng(0).integers(0, 2, (8, 8, 1)).astype(np.uint8) * 255, np.ones((4, 4, 1)))
+    large = np.kron(small, np.ones((2, 2, 1)))
+    images = tuple(tf.constant(image, tf.uint8) for image in (small, large))
+    augment = Augmentation(0, jitter=True, mirror=True)
+    for index in range(4):
+        low, high = augment(tf.constant(index), images, (class_ids, class_ids))
+        assert (low.shape, high.shape) == ((32, 32, 1), (64, 64, 1))
+        reduced = high.numpy().reshape(32, 2, 32, 2, 1).mean((1, 3))
+        assert np.corrcoef(reduced.ravel(), low.numpy().ravel())[0, 1] > 0.95

@@ -1,22 +1,26 @@
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from disk import small_disk
 
 from pix2street.core.errors import UserError
+from pix2street.models import MODELS
 from pix2street.training.checkpoint import Checkpoints, State, training_key
 
 
 def state(epoch: int, step: int = 0) -> State:
     values = [np.full((3, 4), epoch, np.float32), np.array(7, np.int64), np.array([2**63, step], np.uint64)]
-    return State(epoch, step, np.arange(6.0), [{"gen_l1": 0.1 + epoch}] * epoch, values, best=values[:epoch])
+    return State(
+        epoch, step, {"a": 0.1, "b": epoch / 3}, [{"gen_l1": 0.1 + epoch}] * epoch, values, best=values[:epoch]
+    )
 
 
 def same(a: State, b: State) -> bool:
     return (
-        (a.epoch, a.step, a.history) == (b.epoch, b.step, b.history)
-        and (a.sums == b.sums).all()
+        (a.epoch, a.step, a.sums, a.history) == (b.epoch, b.step, b.sums, b.history)
         and all((x == y).all() and x.dtype == y.dtype for x, y in zip(a.variables, b.variables, strict=True))
         and all((x == y).all() for x, y in zip(a.best, b.best, strict=True))
     )
@@ -85,7 +89,7 @@ def test_the_disk_they_take_is_bounded_but_running_ones_stay(tmp_path, capsys):
             checkpoints.save(state(1))
     with Checkpoints(tmp_path, "a" * 64, 1.0), Checkpoints(tmp_path, "c" * 64, 1e-9):
         assert {path.parent.name[0] for path in files(tmp_path)} == {"a"}
-    assert "checkpoints removed, all may take 1e-09 GiB (train.max_checkpoint_gib)" in capsys.readouterr().out
+    assert "checkpoints removed, all may take 1e-09 GiB (train.run.max_checkpoint_gib)" in capsys.readouterr().out
 
 
 def test_the_same_training_does_not_run_twice_at_once(tmp_path):
@@ -106,6 +110,21 @@ def test_a_full_disk_costs_a_checkpoint_and_nothing_else(tmp_path, capsys):
 
 
 def test_the_key_follows_settings_data_and_code():
-    key = training_key({"epochs": 1}, "data")
-    assert key == training_key({"epochs": 1}, "data")
-    assert len({key, training_key({"epochs": 2}, "data"), training_key({"epochs": 1}, "other")}) == 3
+    key = training_key({"epochs": 1}, "data", MODELS["pix2pix"])
+    assert key == training_key({"epochs": 1}, "data", MODELS["pix2pix"])
+    others = training_key({"epochs": 2}, "data", MODELS["pix2pix"]), training_key({"epochs": 1}, "o", MODELS["pix2pix"])
+    assert len({key, *others}) == 3
+
+
+def test_the_key_follows_the_chosen_family_and_no_other(monkeypatch, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.py").write_text("A = 1")
+        module = ModuleType(f"pix2street.models.{name}")
+        module.__file__ = str(tmp_path / f"{name}.py")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(MODELS, name, module.__name__)
+    key = training_key({}, "data", "pix2street.models.one")
+    (tmp_path / "other.py").write_text("A = 2")
+    assert training_key({}, "data", "pix2street.models.one") == key
+    (tmp_path / "one.py").write_text("A = 2")
+    assert training_key({}, "data", "pix2street.models.one") != key

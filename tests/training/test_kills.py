@@ -9,7 +9,7 @@ import tiny_training
 
 KILLS = 20
 MOST_CALLS = 250_000  # of Python functions: three steps and two checkpoints of the training below
-CHANGES = {"seed": 3, "epochs": 4, "schedule": "linear", "ema_decay": 0.9, "best_of": "snapshot_sum"}
+CHANGES = {"seed": 3, "epochs": 4, "schedule": "linear", "ema_decay": 0.9, "keep": "best"}
 
 
 @pytest.fixture(scope="module")

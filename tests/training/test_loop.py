@@ -5,9 +5,9 @@ from disk import small_disk
 from tiny_training import noise, train
 
 from pix2street.core.errors import UserError
+from pix2street.models.pix2pix import TERMS
 from pix2street.training.batches import epoch_order
 from pix2street.training.checkpoint import Checkpoints
-from pix2street.training.step import STEP_NAMES
 
 
 def equal(one: list, other: list) -> bool:
@@ -26,7 +26,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
 
 def test_rows_are_named_and_l1_falls():
     rows, _, _ = train(epochs=6)
-    assert [tuple(row) for row in rows] == [("learning_rate", *STEP_NAMES[:-1], "snapshot_sum")] * 6
+    assert [tuple(row) for row in rows] == [
+        ("epoch", "learning_rate", *(term.name for term in TERMS), "holdout_l1")
+    ] * 6
     assert rows[-1]["gen_l1"] < rows[0]["gen_l1"]
     assert all(0 <= row[f"disc_{kind}_accuracy"] <= 1 for row in rows for kind in ("real", "generated"))
 
@@ -40,7 +42,7 @@ def test_several_steps_a_call_give_the_same_bits(steps_per_call):
 
 
 def test_a_run_that_goes_on_from_any_checkpoint_ends_with_the_same_bits(tmp_path):
-    changes = {"epochs": 3, "schedule": "linear", "ema_decay": 0.9, "best_of": "snapshot_sum"}
+    changes = {"epochs": 3, "schedule": "linear", "ema_decay": 0.9, "keep": "best"}
     rows, weights, kept = train(3, **changes)
     for _ in range(3):
         # Each time a training that is done loses its newest checkpoint.
@@ -61,16 +63,16 @@ def test_the_rate_falls_to_zero_over_the_second_half():
 def test_what_is_kept_is_the_last_the_average_or_the_best():
     rows, weights, last = train(epochs=3)
     assert equal(last, weights[: len(last)])
-    assert rows[-1]["snapshot_sum"] == float(sum(np.abs(weight).sum() for weight in last))
+    assert rows[-1]["holdout_l1"] == float(sum(np.abs(weight).sum() for weight in last))
     _, same, average = train(epochs=3, ema_decay=0.9)
     assert equal(weights, same)
     assert not equal(average, last)
     # The mean distance to the last weights: that of an average of the way to them is small, and not zero.
     moved = [np.abs(a - b).mean() for a, b in zip(average, last, strict=True) if a.ndim == 4]
     assert 0 < max(moved) < 5e-3
-    _, _, best = train(epochs=3, best_of="snapshot_sum")
-    least = min(range(3), key=lambda epoch: rows[epoch]["snapshot_sum"])
-    assert rows[least]["snapshot_sum"] == float(sum(np.abs(weight).sum() for weight in best))
+    _, _, best = train(epochs=3, keep="best")
+    least = min(range(3), key=lambda epoch: rows[epoch]["holdout_l1"])
+    assert rows[least]["holdout_l1"] == float(sum(np.abs(weight).sum() for weight in best))
 
 
 @pytest.mark.parametrize("steps_per_call", [1, 3])
@@ -79,7 +81,7 @@ def test_a_value_that_is_not_finite_stops_the_run_at_once_with_its_pairs(value, 
     images = noise()
     images[3, 0, 0, 0] = value
     place = int(np.flatnonzero(epoch_order(5, 0, 0) == 3)[0])
-    with pytest.raises(UserError, match=f"epoch 1, step {place // 2 + 1}: a gradient is not finite; losses: .*p3"):
+    with pytest.raises(UserError, match=f"epoch 1, step {place // 2 + 1}: a weight is no longer finite; losses: .*p3"):
         train(0, images, steps_per_call=steps_per_call)
 
 

@@ -22,7 +22,7 @@ KERAS = {
     "max_epochs": None,
     "max_steps_per_epoch": None,
 }
-"""Keras' global settings, `keras.config.<name>`. `train.precision` is set where the trained networks are built."""
+"""Keras' global settings, `keras.config.<name>`. `train.device.precision` is set where networks to train are built."""
 
 VARIABLES = {
     "KERAS_BACKEND": BACKEND,

@@ -17,9 +17,10 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import Stored, decode_stored
 from pix2street.core.numbering import FAMILIES, evaluated_share
 from pix2street.core.pairs import SPLITS, group_of, split_side_by_side
+from pix2street.core.yaml import as_yaml
 from pix2street.datasets.arrangement import Arrangement, arrange, propose
 from pix2street.datasets.own_images import images_of
-from pix2street.params import Download, as_yaml
+from pix2street.settings.download import Download
 
 SAMPLE = 32
 """So many pairs are looked into; of all others only the names are read."""

@@ -12,7 +12,7 @@ from pix2street.datasets.arrangement import arrange
 from pix2street.datasets.own_images import copy_images, images_of, say_notes
 
 SHARED_COLOR = {
-    "ids": "a generator can tell them apart with train.input_encoding: onehot alone",
+    "ids": "a generator can tell them apart with train.data.encoding: onehot alone",
     "colors": "all pixels of it are read as {}",
 }
 

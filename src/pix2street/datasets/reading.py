@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from pix2street.core.errors import UserError
+from pix2street.core.yaml import as_yaml
 from pix2street.datasets.folder_names import FolderName, side_of_setting
-from pix2street.params import as_yaml
 
 SHOWN = 5
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}

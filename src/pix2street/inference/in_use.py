@@ -1,7 +1,7 @@
 """A trained generator made ready for use: what its norms and dropout do is fixed, its weights are never touched."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -68,21 +68,21 @@ def reseed(inference: keras.Model, *key: int) -> None:
 
 
 def predict(
-    inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
+    inference: keras.Model, batches: Iterable[Mapping], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
     """The generated photo of each pair, `[H, W, 1 or 3]` float32 in [-1, 1]: a function of its input, its pair_id and
     `seed`.
 
     Args:
-        batches: `(input [1, H, W, C], target)` in the order of `pair_ids`; the target is not looked at.
+        batches: of one pair each, in the order of `pair_ids`; their `input` `[1, H, W, C]` is all that is looked at.
     """
-    for (pixels, _), pair_id in zip(batches, pair_ids, strict=True):
+    for batch, pair_id in zip(batches, pair_ids, strict=True):
         reseed(inference, seed, zlib.crc32(pair_id.encode()))
-        yield inference.predict_on_batch(pixels)[0]
+        yield inference.predict_on_batch(batch["input"])[0]
 
 
 def translate(
-    inference: keras.Model, batches: Iterable[tuple], pair_ids: Sequence[str], seed: int
+    inference: keras.Model, batches: Iterable[Mapping], pair_ids: Sequence[str], seed: int
 ) -> Iterator[np.ndarray]:
     """As `predict`, in 8 bits: `[H, W, 1 or 3]` uint8."""
     return map(to_pixels, predict(inference, batches, pair_ids, seed))

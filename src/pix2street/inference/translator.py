@@ -13,7 +13,6 @@ from pix2street.core.images import to_pixels
 from pix2street.inference.in_use import as_inference, predict
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import load_network
-from pix2street.models.unet import count_levels
 
 
 class Translator:
@@ -42,7 +41,7 @@ class Translator:
     @property
     def multiple_px(self) -> int:
         """Both sides of what the network is shown are a multiple of this; every other size is padded to one."""
-        return 2 ** count_levels(self.usage.height_px, self.usage.width_px)
+        return min(side & -side for side in (self.usage.height_px, self.usage.width_px))
 
     def translate(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
         """The photo of one input: a function of its pixels, its name and the seed.
@@ -82,7 +81,7 @@ class Translator:
             network = self._network(together.shape[1:3] == (self.usage.height_px, self.usage.width_px))
             encoded = self.usage.encoding.encode(together if together.ndim == 4 else together[..., None])
             if self.usage.dropout:
-                generated = predict(network, [(encoded, None)], [names[place] for place in places], seed)
+                generated = predict(network, [{"input": encoded}], [names[place] for place in places], seed)
             else:
                 generated = network.predict_on_batch(encoded)
             for place, photo in zip(places, generated, strict=True):

@@ -4,6 +4,7 @@ A network takes photos `[N, H, W, 3]` and gives a score for each of its classes,
 not the photo's, the classes are resized by nearest neighbour.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +18,38 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, sha256_of, write_json
 from pix2street.core.images import read_rgb, resize_labels, resize_photo, write_png
 from pix2street.judges.pretrained import SEGFORMERS, need_keras_hub
+from pix2street.layers.blocks import decode, encode, enlarge
 from pix2street.layers.networks import load_network, save_network
 
 TRAINED = "trained"
 FEATURE_LAYER = "encode_4"
 """The trained U-Net's block whose output, averaged over the image, is an image's feature vector."""
+
+
+def build_segmenter(height_px: int, width_px: int, classes: int, filters: int, seed: int) -> keras.Model:
+    """Return an untrained U-Net (Ronneberger et al. 2015) of the blocks of pix2pix, with a score for every class.
+
+    Args:
+        filters: of the first level; each level doubles them, up to eight times.
+
+    Returns:
+        `[N, H, W, 3]` in [-1, 1] `-> [N, H, W, classes]` float32 logits.
+    """
+    inputs = x = keras.Input((height_px, width_px, 3), name="input")
+    levels = min((side & -side).bit_length() - 1 for side in (height_px, width_px))
+    widths = [filters * min(2**level, 8) for level in range(levels)]
+    seeds = itertools.count(seed * 1000)
+    skips = []
+    for level, width in enumerate(widths):
+        x = encode(x, width, seeds, f"encode_{level + 1}", "batch" if 0 < level < levels - 1 else None)
+        skips.append(x)
+    skips.pop()
+    for step, width in enumerate(reversed(widths[:-1])):
+        x = decode(x, width, seeds, f"decode_{step + 1}", "batch", "transpose")
+        x = keras.layers.Concatenate(name=f"skip_{step + 1}")([x, skips.pop()])
+    x = enlarge(x, classes, seeds, "output_conv", "transpose", use_bias=True)
+    outputs = keras.layers.Activation("linear", dtype="float32", name="output")(x)
+    return keras.Model(inputs, outputs, name="unet")
 
 
 def train_segmenter(

@@ -1,15 +1,21 @@
-"""Generators: networks that turn an input into a photo.
+"""Families of models, a module each.
 
-To add one, write `models/<name>.py` with
-
-    build_<name>(input_shape, output_channels, filters, seed, *, norm, upsample, product_side_px) -> keras.Model
-
-whose outputs are `[N, H, W, output_channels]` float32 in [-1, 1], add a line to `GENERATORS` and the name to
-`train.generator` in `params.py`. The model battery in `tests/model_battery.py` then runs on it unchanged.
+To add one, write `models/<name>.py` with what `interface.Family` names, add a line to `MODELS`, its section to `train`
+in `params.yaml` and a profile. The battery of `tests/model_battery.py` then runs on it unchanged.
 """
 
-from pix2street.models.unet import build_unet
+import importlib
+from typing import TYPE_CHECKING, cast
 
-GENERATORS = {
-    "unet": build_unet,
+if TYPE_CHECKING:
+    from pix2street.models.interface import Family
+
+MODELS = {
+    "pix2pix": "pix2street.models.pix2pix",
 }
+"""Where each family is. A family is imported only where it is chosen, so that no other makes its trainings stale."""
+
+
+def open_family(name: str) -> "Family":
+    """Return the module of the family `name`."""
+    return cast("Family", importlib.import_module(MODELS[name]))

@@ -44,7 +44,7 @@ def as_model_card(
         train=params["train"],
         generate=params["generate"],
         size=params["split"],
-        input=_input(dataset, params["train"]["input_encoding"]),
+        input=_input(dataset, params["train"]["data"]["encoding"]),
         grey_note=grey_note(dataset),
         versions=versions,
         pairs=verdict["pairs"],

@@ -58,7 +58,7 @@ def render_report(
         dataset=dataset,
         pairs=verdict["pairs"],
         grey_note=grey_note(dataset),
-        encoding=ENCODINGS[params["train"]["input_encoding"]],
+        encoding=ENCODINGS[params["train"]["data"]["encoding"]],
         metrics=metrics,
         judge=metrics.get("protocol", {}).get("segmentation", {}).get("judge"),
         protocol=pd.json_normalize(metrics.get("protocol", {}), sep=".").to_dict("records"),
@@ -66,7 +66,7 @@ def render_report(
         extremes={title: _embedded(some) for title, some in extremes.items() if some},
         sheets=[(epoch, data_uri(sheets[epoch], "png")) for epoch in sorted(sheets, reverse=True)],
         game=game,
-        losses_svg=figures.losses(history, params["train"]["disc_loss_weight"]),
+        losses_svg=figures.losses(history, params["train"]["pix2pix"]["disc_loss_weight"]),
         diagnostics_svg=figures.diagnostics(history),
         intervals_svg=figures.intervals(scores),
         class_iou_svg="" if class_iou.empty else figures.class_iou(class_iou),
@@ -123,9 +123,9 @@ def _summary(dataset, metrics, verdict, params, game, *, headline, scores, score
     lines = [
         f"## pix2street: {dataset.title}",
         "",
-        f"{dataset.direction.capitalize()}: {params['train']['epochs']} epochs on {verdict['pairs']['train']} pairs at "
-        f"{params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} pairs of "
-        f"`{metrics['split']}`.",
+        f"{dataset.direction.capitalize()}: {params['train']['run']['epochs']} epochs on {verdict['pairs']['train']} "
+        f"pairs at {params['split']['height_px']} × {params['split']['width_px']} px; scored on {metrics['pairs']} "
+        f"pairs of `{metrics['split']}`.",
         "",
         f"**{headline[0]['value']} {headline[0]['label']}**, "
         + ", ".join(f"{figure['value']} {figure['label']}" for figure in headline[1:])

@@ -1,9 +1,8 @@
-"""Train: pix2pix on the train split."""
+"""Train: a family of models on the train split."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,170 +18,174 @@ from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
 from pix2street.inference.in_use import as_inference, copy_weights, predict, translate
 from pix2street.inference.usage import Usage
 from pix2street.layers.networks import save_network
-from pix2street.layers.patchgan import build_patchgan
-from pix2street.models import GENERATORS
-from pix2street.training.batches import InputEncoding, epoch_order, open_pairs, plain_batches, training_batches
+from pix2street.models import MODELS, open_family
+from pix2street.models.interface import Task
+from pix2street.settings.compute import Compute
+from pix2street.settings.generate import Generate
+from pix2street.settings.train import Train
+from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs, plain_batches
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
-from pix2street.training.loop import train_epochs
+from pix2street.training.loop import HOLDOUT_L1, Row, train_epochs
+from pix2street.training.players import Adams
 from pix2street.training.runtime import Strategy
 
-OnEpoch = Callable[[int, dict[str, float], Path | None], None]
+OnEpoch = Callable[[int, Row, Path | None], None]
 
 PAIRS_DIAGNOSED = 16
 """Photos that the diagnostics compare; more change them little and cost an epoch of a small set noticeably."""
 
 
-def train_pix2pix(
+def train_model(
     split: Path,
     generator_folder: Path,
     samples_folder: Path,
     on_epoch: OnEpoch,
-    strategy: Strategy,
     *,
-    seed: int,
-    generator: str,
-    norm: str,
-    upsample: str,
-    input_encoding: str,
-    generator_filters: int,
-    discriminator_filters: int,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    schedule: str,
-    beta_1: float,
-    ema_decay: float,
-    l1_weight: float,
-    disc_loss_weight: float,
-    jitter: bool,
-    mirror: bool,
-    holdout_pairs: int,
-    checkpoint: str,
-    sample_every_epochs: int,
-    sample_pairs: int,
-    precision: str,
-    product_side_px: int,
-    jit_compile: bool,
-    steps_per_call: int,
-    cache_mib: int,
-    checkpoint_every_steps: int,
-    inference_norm: str,
-    inference_dropout: bool,
-    inference_seed: int,
-    intra_op_threads: int,
-    inter_op_threads: int,
+    train: Train,
+    generate: Generate,
+    compute: Compute,
+    strategy: Strategy,
     checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
     """Train and write `generator.json`, `generator.weights.h5` and `usage.json` (see `Usage`).
 
     A contact sheet input | target | generated of a fixed list of validation pairs is written every
-    `sample_every_epochs` and after the last epoch, in the mode that `inference_...` say. `holdout_pairs` of train are
+    `sample_every_epochs` and after the last epoch, in the mode that `generate` says. `holdout_pairs` of train are
     kept apart: L1 and the diagnostics of each epoch are measured on them, or on pairs of train where there are none.
 
     Args:
-        on_epoch: called after each epoch with its number from 1, its row of the history and the path of its contact
-            sheet; also for the epochs before the checkpoint that an interrupted training goes on from.
-        strategy: see `runtime.STRATEGIES`.
-        intra_op_threads, inter_op_threads: that this process computes with; they are noted for those after it.
+        on_epoch: called after each epoch with its number from 1, the rest of its row of the history and the path of its
+            contact sheet; also for the epochs before the checkpoint that an interrupted training goes on from.
+        compute: the threads that this process computes with; they are noted for those after it.
         checkpoints: of this very training, see `open_checkpoints`; None for none.
 
     Returns:
-        The history: a row an epoch, its number and what `train_epochs` yields, with `holdout_l1` where pairs are kept
-        apart.
+        The history: a row an epoch, see `train_epochs`, with `holdout_l1` where pairs are kept apart.
     """
     dataset = Dataset.read(split)
-    encoding = InputEncoding(input_encoding, dataset.classes)
-    pairs, held_out = hold_out(split, holdout_pairs, seed)
-    val_pairs = read_pairs(split, "val")
-    height, width, channels = target_shape = read_photo(pairs[0].target_path).shape
-    input_shape = (height, width, encoding.channels)
-    build = partial(
-        GENERATORS[generator],
-        input_shape,
-        channels,
-        generator_filters,
-        seed,
-        norm=norm,
-        upsample=upsample,
-        product_side_px=product_side_px,
-    )
+    family = open_family(train.model)
+    encoding = InputEncoding(train.data.encoding, dataset.classes)
+    pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
+    target_shape = read_photo(pairs[0].target_path).shape
+    task = Task((*target_shape[:2], encoding.channels), target_shape)
+
     # What is saved and drawn with computes in float32, whatever it was trained in.
-    saved = build()
-    with _precision(precision), strategy.scope():
-        gen = build()
-        disc = build_patchgan(input_shape, target_shape, discriminator_filters, seed, norm)
+    saved = family.build_generator(task, train.family, train.run.seed)
+    with _precision(train.device.precision), strategy.scope():
+        generator = family.build_generator(task, train.family, train.run.seed)
+        adams = Adams(
+            generator,
+            train.run.ema_decay,
+            train.device.precision == "mixed_float16",
+            strategy.num_replicas_in_sync,
+        )
+        training = family.build_training(task, train.family, generator, adams, train.run.seed)
 
-    shown = [val_pairs[i] for i in np.unique(np.linspace(0, len(val_pairs) - 1, sample_pairs, dtype=int))]
-    inference = as_inference(saved, inference_norm, inference_dropout)
-    seen = held_out or pairs[:PAIRS_DIAGNOSED]
-    seen_batches = plain_batches(seen, encoding, batch=1).cache()
-
-    def inspect() -> dict[str, float]:
-        copy_weights(saved, inference)
-        return _inspect(inference, seen, seen_batches, inference_seed, "holdout_l1" if held_out else None)
-
-    read = open_pairs(pairs, encoding.classes is not None, cache_mib)
-    orders = partial(epoch_order, len(pairs), seed)
-    rows = train_epochs(
-        strategy,
-        gen,
-        disc,
-        saved,
-        lambda epoch, places, size: training_batches(
-            read, encoding, orders(epoch)[places], seed, epoch, size, jitter, mirror
-        ),
-        lambda epoch: [pairs[i].pair_id for i in orders(epoch)],
-        inspect,
-        epochs=epochs,
-        batch=batch,
-        seed=seed,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        beta_1=beta_1,
-        ema_decay=ema_decay,
-        l1_weight=l1_weight,
-        disc_loss_weight=disc_loss_weight,
-        best_of="holdout_l1" if checkpoint == "best" else None,
-        scale_losses=precision == "mixed_float16",
-        jit_compile=jit_compile,
-        steps_per_call=steps_per_call,
-        checkpoints=checkpoints,
-        checkpoint_every_steps=checkpoint_every_steps,
-    )
     # Sheets must outlive an interruption as the checkpoints do.
     sheets = checkpoints.samples if checkpoints else samples_folder
-    history = []
-    for epoch, row in enumerate(rows, start=1):
-        sheet = None
-        if epoch % sample_every_epochs == 0 or epoch == epochs:
-            sheet = sheets / f"epoch_{epoch:04d}.png"
-            if not sheet.exists():
-                write_bytes(sheet, png_bytes(_draw_sheet(shown, encoding, inference, inference_seed)))
-        history.append({"epoch": epoch, **row})
-        on_epoch(epoch, row, sheet)
+    examiner = Examiner(saved, generate, encoding, held_out or pairs[:PAIRS_DIAGNOSED], bool(held_out))
+    shown = _spread(read_pairs(split, "val"), train.run.sample_pairs)
 
+    def draw_and_tell(row: Row, snapshot: keras.Model | None) -> None:
+        epoch, rest = row["epoch"], {name: value for name, value in row.items() if name != "epoch"}
+        sheet = None
+        if epoch % train.run.sample_every_epochs == 0 or epoch == train.run.epochs:
+            sheet = sheets / f"epoch_{epoch:04d}.png"
+            if snapshot and not sheet.exists():
+                write_bytes(sheet, png_bytes(examiner.draw_sheet(snapshot, shown)))
+        on_epoch(epoch, rest, sheet)
+
+    history = train_epochs(
+        training,
+        [term.name for term in family.TERMS],
+        saved,
+        TrainingFeed(
+            open_pairs(pairs, encoding.classes is not None, train.device.cache_mib),
+            [pair.pair_id for pair in pairs],
+            encoding,
+            train.run.seed,
+            train.data.jitter,
+            train.data.mirror,
+            apart=family.PAIRING == "unpaired",
+        ),
+        examiner.measure,
+        draw_and_tell,
+        run=train.run,
+        device=train.device,
+        strategy=strategy,
+        checkpoints=checkpoints,
+    )
     if checkpoints:
         shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
     Usage(
         encoding,
         dataset.input_from,
-        height,
-        width,
-        inference_norm,
-        inference_dropout,
-        inference_seed,
-        intra_op_threads,
-        inter_op_threads,
+        *target_shape[:2],
+        generate.norm,
+        generate.dropout,
+        generate.seed,
+        compute.intra_op_threads,
+        compute.inter_op_threads,
         kernels(),
     ).write(generator_folder)
     return pd.DataFrame(history)
 
 
+class Examiner:
+    """Measures and draws a generator as it is used.
+
+    Args:
+        generator: of the form of all that are examined.
+        generate: the mode in which a generator is used.
+        pairs: what it is measured on.
+        kept_apart: whether no epoch trains on these pairs, so that L1 over them is worth a column.
+    """
+
+    def __init__(
+        self, generator: keras.Model, generate: Generate, encoding: InputEncoding, pairs: list[Pair], kept_apart: bool
+    ):
+        self._inference = as_inference(generator, generate.norm, generate.dropout)
+        self._seed = generate.seed
+        self._encoding = encoding
+        self._pair_ids = [pair.pair_id for pair in pairs]
+        self._batches = plain_batches(pairs, encoding, batch=1).cache()
+        self._kept_apart = kept_apart
+
+    def measure(self, generator: keras.Model) -> Row:
+        """Return L1 over all pairs where they are kept apart, and the diagnostics over the first of them."""
+        copy_weights(generator, self._inference)
+        batches = list(self._batches)
+        generated = np.stack(list(predict(self._inference, batches, self._pair_ids, self._seed)))
+        targets = np.concatenate([batch["target"] for batch in batches])
+        some = slice(0, PAIRS_DIAGNOSED)
+        following = [*batches[some][1:], batches[0]]
+        exchanged = np.stack(list(predict(self._inference, following, self._pair_ids[some], self._seed)))
+        l1 = {HOLDOUT_L1: float(np.abs(generated - targets).mean(dtype=np.float64))} if self._kept_apart else {}
+        return l1 | diagnose(generated[some], exchanged, targets[some])
+
+    def draw_sheet(self, generator: keras.Model, pairs: Sequence[Pair]) -> np.ndarray:
+        """Return input | target | generated as one picture, a row a pair."""
+        copy_weights(generator, self._inference)
+        pair_ids = [pair.pair_id for pair in pairs]
+        photos = translate(self._inference, plain_batches(pairs, self._encoding, batch=1), pair_ids, self._seed)
+        rows = []
+        for pair, photo in zip(pairs, photos, strict=True):
+            classes = self._encoding.classes
+            drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
+            rows.append([drawing, read_photo(pair.target_path), photo])
+        return contact_sheet(rows)
+
+
+def _spread(pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """Return at most `count` pairs, evenly spread over all."""
+    return [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, count, dtype=int))]
+
+
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """Networks built in this block compute as Keras' dtype policy says."""
+    """Build networks in this block so that they compute as Keras' dtype policy says."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -191,13 +194,26 @@ def _precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def open_checkpoints(root: Path, split: Path, settings: dict[str, Any], max_gib: float) -> Checkpoints:
-    """The checkpoints of the training with these settings, these data and this code; those of no other are used."""
-    return Checkpoints(root, training_key(settings, sha256_of(split / "manifest.csv")), max_gib)
+def open_checkpoints(
+    root: Path, split: Path, train: Train, generate: Generate, compute: Compute, process: dict[str, Any]
+) -> Checkpoints:
+    """Return the checkpoints of the training with these settings, these data and this code; no other uses them.
+
+    Args:
+        process: what else its bits depend on: devices, this worker, kernels.
+    """
+    settings = {
+        "train": train.model_dump(exclude={"device": {"device", "strategy"}, "run": {"max_checkpoint_gib"}}),
+        "generate": generate.model_dump(exclude={"device"}),
+        "compute": compute.model_dump(),
+        **process,
+    }
+    key = training_key(settings, sha256_of(split / "manifest.csv"), MODELS[train.model])
+    return Checkpoints(root, key, train.run.max_checkpoint_gib)
 
 
 def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of train to train on, and at most `count` kept apart from them, both in the manifest's order.
+    """Return the pairs of train to train on, and at most `count` kept apart from them, both in the manifest's order.
 
     Frames of one group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit; where
     not even one fits, single pairs are.
@@ -208,14 +224,16 @@ def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]
     pairs = read_pairs(split, "train")
     if len(pairs) < count + 2:
         raise UserError(
-            f"{split}: {len(pairs)} pairs in train, train.holdout_pairs: {count} leaves fewer than two to train on; "
-            "choose less or add pairs"
+            f"{split}: {len(pairs)} pairs in train, train.data.holdout_pairs: {count} leaves fewer than two to "
+            "train on; choose less or add pairs"
         )
     manifest = read_manifest(split).set_index("pair_id")
     groups = manifest.loc[[pair.pair_id for pair in pairs], "group"].to_numpy()
     sizes = pd.Series(groups).value_counts(sort=False)
     if count and sizes.min() > count:
-        print(f"every group of train has more than {count} pairs: single pairs are kept apart (train.holdout_pairs)")
+        print(
+            f"every group of train has more than {count} pairs: single pairs are kept apart (train.data.holdout_pairs)"
+        )
         groups = np.arange(len(pairs))
         sizes = pd.Series(1, index=groups)
     kept, room = set(), count
@@ -228,29 +246,3 @@ def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]
         [pair for pair, out in zip(pairs, apart, strict=True) if not out],
         [pair for pair, out in zip(pairs, apart, strict=True) if out],
     )
-
-
-def _inspect(
-    inference: keras.Model, pairs: list[Pair], batches: Iterable, seed: int, l1_name: str | None
-) -> dict[str, float]:
-    """L1 over all these pairs, and the diagnostics over the first of them."""
-    pair_ids = [pair.pair_id for pair in pairs]
-    images = [(inputs, targets) for inputs, targets in batches]
-    generated = np.stack(list(predict(inference, images, pair_ids, seed)))
-    targets = np.concatenate([target for _, target in images])
-    found = {l1_name: float(np.abs(generated - targets).mean(dtype=np.float64))} if l1_name else {}
-    some = slice(0, PAIRS_DIAGNOSED)
-    following = [*images[some][1:], images[0]]
-    exchanged = np.stack(list(predict(inference, following, pair_ids[some], seed)))
-    return {**found, **diagnose(generated[some], exchanged, targets[some])}
-
-
-def _draw_sheet(pairs: list[Pair], encoding: InputEncoding, inference, seed: int) -> np.ndarray:
-    """Input | target | generated, a row a pair."""
-    generated = translate(inference, plain_batches(pairs, encoding, batch=1), [pair.pair_id for pair in pairs], seed)
-    rows = []
-    for pair, photo in zip(pairs, generated, strict=True):
-        classes = encoding.classes
-        drawing = classes.to_colors(read_ids(pair.input_path)) if classes else read_rgb(pair.input_path)
-        rows.append([drawing, read_photo(pair.target_path), photo])
-    return contact_sheet(rows)

@@ -61,7 +61,13 @@ from pix2street.tracking.system_metrics import SystemMetrics
 
 VIEW_CURVES = ("gen_l1", "holdout_l1", "disc_real_accuracy", "diversity")
 """Columns of the training's history that the saved view shows."""
-VIEW_PARAMETERS = ("download.dataset", "train.l1_weight", "train.upsample", "train.epochs", "train.seed")
+VIEW_PARAMETERS = (
+    "download.dataset",
+    "train.pix2pix.l1_weight",
+    "train.pix2pix.upsample",
+    "train.run.epochs",
+    "train.run.seed",
+)
 """Parameters that the saved view shows as columns."""
 
 

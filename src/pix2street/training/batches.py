@@ -5,7 +5,8 @@ threads nor an interruption changes them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -16,9 +17,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import to_unit
 from pix2street.core.pairs import Pair
 from pix2street.core.seeds import derive_seed
-
-JITTER_RATIO = 286 / 256
-"""How much larger a pair is made before it is cropped back (Isola et al. 2017, appendix 6.2)."""
+from pix2street.training.augmentation import Augmentation
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class InputEncoding:
 
     def __post_init__(self):
         if self.kind == "onehot" and self.classes is None:
-            raise UserError("train.input_encoding: onehot needs a data set with classes, this one has none; use color")
+            raise UserError("train.data.encoding: onehot needs a data set with classes, this one has none; use color")
 
     @property
     def channels(self) -> int:
@@ -95,96 +94,102 @@ def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0, targe
     return lambda place: (tf.gather(inputs, place), tf.gather(targets, place))
 
 
-def training_batches(
-    read: Reader,
-    encoding: InputEncoding,
-    order: np.ndarray,
-    seed: int,
-    epoch: int,
-    batch: int,
-    jitter: bool,
-    mirror: bool,
-) -> tf.data.Dataset:
-    """The pairs at the places in `order` as pix2pix sees them in an epoch, in batches of exactly `batch`.
+@dataclass(frozen=True)
+class TrainingFeed:
+    """The pairs to train on, augmented, in an order that is a function of (seed, epoch).
 
-    `([B, H, W, C], [B, H, W, 1 or 3])` float32, inputs encoded, targets in [-1, 1]. Pairs that fill no batch are left
-    out.
+    Args:
+        read: see `open_pairs`.
+        pairs: their pair_ids, in the order of `read`.
+        apart: show each input beside the target of another pair, jittered and mirrored by itself: no step sees a pair.
     """
-    augmented = _augmented(read, order, encoding.classes is not None, seed, epoch, jitter, mirror)
-    return _batched(augmented, lambda pixels, target: (encoding.encode(pixels), to_unit(target)), batch, True)
+
+    read: Reader
+    pairs: Sequence[str]
+    encoding: InputEncoding
+    seed: int
+    jitter: bool
+    mirror: bool
+    apart: bool = False
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def pair_ids(self, epoch: int) -> list[str]:
+        """Return the pair_ids in an epoch's order; epochs count from 0. Where pairs are drawn apart, the inputs'."""
+        return [self.pairs[index] for index in self._order(epoch)]
+
+    def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
+        """Return the pairs at these positions of an epoch's order, in batches of exactly `size`.
+
+        `{"input": [B, H, W, C], "target": [B, H, W, 1 or 3]}` float32, inputs encoded, targets in [-1, 1]. Pairs that
+        fill no batch are left out.
+        """
+        order = self._order(epoch)
+        inputs = order[positions]
+        targets = np.roll(order, self._shift(epoch))[positions] if self.apart else inputs
+        indices = tf.data.Dataset.from_tensor_slices((inputs.astype(np.int32), targets.astype(np.int32)))
+        prepare = self._prepare_apart if self.apart else self._prepare_together
+        return _batched(_mapped(indices, partial(prepare, epoch)), self.encoding, size, whole=True)
+
+    def _prepare_together(self, epoch: int, index: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels, target = self.read(index)
+        augment = Augmentation(derive_seed(self.seed, epoch), self.jitter, self.mirror)
+        return augment(index, (pixels, tf.cast(target, tf.float32)), (self._class_ids, False))
+
+    def _prepare_apart(self, epoch: int, index: tf.Tensor, other: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        (pixels, _), (_, target) = self.read(index), self.read(other)
+        of_input = Augmentation(derive_seed(self.seed, epoch), self.jitter, self.mirror)
+        of_target = replace(of_input, seed=derive_seed(self.seed, epoch, 2))
+        (pixels,) = of_input(index, (pixels,), (self._class_ids,))
+        (target,) = of_target(other, (tf.cast(target, tf.float32),), (False,))
+        return pixels, target
+
+    @property
+    def _class_ids(self) -> bool:
+        return self.encoding.classes is not None
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return epoch_order(len(self.pairs), self.seed, epoch)
+
+    def _shift(self, epoch: int) -> int:
+        """Return how far the targets are moved on in the epoch's order: never by 0, which would be the pairs."""
+        return 1 + derive_seed(self.seed, epoch, 1) % (len(self.pairs) - 1)
 
 
 def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) -> tf.data.Dataset:
-    """All pairs in their order, as on disk; shapes and ranges as in `training_batches`, the last may be smaller."""
+    """Return all pairs in their order, as on disk; as `TrainingFeed.batches`, but the last batch may be smaller."""
     stored = _mapped(tf.data.Dataset.range(len(pairs)), open_pairs(pairs, encoding.classes is not None))
-    return _batched(
-        stored, lambda pixels, target: (encoding.encode(pixels), to_unit(tf.cast(target, "float32"))), batch
-    )
+    return _batched(stored, encoding, batch)
 
 
 def segmentation_batches(
     pairs: Sequence[Pair], classes: ClassTable, seed: int, epoch: int, batch: int
 ) -> tf.data.Dataset:
-    """One epoch for the judge, jittered and mirrored.
+    """Return one epoch for the judge, jittered and mirrored, as Keras' `fit` takes it.
 
     Targets `[B, H, W, 3]` float32 in [-1, 1], the channel of grey ones repeated, and evaluated classes `[B, H, W]`
     int32, `VOID` elsewhere.
     """
-    places = classes.evaluated.astype(np.int32)
-    order = epoch_order(len(pairs), seed, epoch)
-    return _batched(
-        _augmented(
-            open_pairs(pairs, class_ids=True, target_channels=3), order, True, seed, epoch, jitter=True, mirror=True
-        ),
-        lambda ids, target: (to_unit(target), tf.gather(places, tf.cast(ids[..., 0], tf.int32))),
-        batch,
-    )
+    positions = classes.evaluated.astype(np.int32)
+    read = open_pairs(pairs, class_ids=True, target_channels=3)
+    augment = Augmentation(derive_seed(seed, epoch), jitter=True, mirror=True)
+
+    def prepare(index):
+        ids, target = read(index)
+        target, ids = augment(index, (tf.cast(target, tf.float32), ids), class_ids=(False, True))
+        return to_unit(target), tf.gather(positions, tf.cast(ids[..., 0], tf.int32))
+
+    order = tf.data.Dataset.from_tensor_slices(epoch_order(len(pairs), seed, epoch).astype(np.int32))
+    return _mapped(order, prepare).batch(batch).prefetch(tf.data.AUTOTUNE)
 
 
 def _mapped(dataset: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
     return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _batched(dataset: tf.data.Dataset, convert: Callable, batch: int, whole: bool = False) -> tf.data.Dataset:
+def _batched(dataset: tf.data.Dataset, encoding: InputEncoding, batch: int, whole: bool = False) -> tf.data.Dataset:
+    def convert(pixels, target):
+        return {"input": encoding.encode(pixels), "target": to_unit(tf.cast(target, tf.float32))}
+
     return _mapped(dataset, convert).batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
-
-
-def _augmented(
-    read: Reader, order: np.ndarray, class_ids: bool, seed: int, epoch: int, jitter: bool, mirror: bool
-) -> tf.data.Dataset:
-    """(input uint8, target float32 in [0, 255]) of an epoch in its order."""
-    epoch_seed = derive_seed(seed, epoch)
-
-    def augment(place):
-        pixels, target = read(place)
-        target = tf.cast(target, tf.float32)
-        crop_seed, mirror_seed = tf.stack([epoch_seed, 2 * place]), tf.stack([epoch_seed, 2 * place + 1])
-        if jitter:
-            pixels, target = _jitter(pixels, target, crop_seed, class_ids)
-        if mirror:
-            flip = tf.random.stateless_uniform([], mirror_seed) < 0.5
-            pixels, target = (tf.where(flip, tf.reverse(image, [1]), image) for image in (pixels, target))
-        return pixels, target
-
-    return _mapped(tf.data.Dataset.from_tensor_slices(order.astype(np.int32)), augment)
-
-
-def _jitter(pixels: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, class_ids: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Enlarge both by 286/256 and crop both at one place back to their size.
-
-    Class ids are enlarged by nearest neighbour, photos bicubically. (The tutorial enlarges both by nearest neighbour,
-    the PyTorch reference both bicubically, the classes' colours too.)
-    """
-    size = tf.shape(target)[:2]
-    larger = tf.cast(tf.round(tf.cast(size, tf.float32) * JITTER_RATIO), tf.int32)
-    free = tf.cast(larger - size + 1, tf.float32)
-    top_left = tf.cast(tf.random.stateless_uniform([2], seed) * free, tf.int32)
-
-    def crop(image, method):
-        image = tf.image.resize(image, larger, method)
-        return tf.slice(image, tf.concat([top_left, [0]], 0), tf.concat([size, [-1]], 0))
-
-    method = tf.image.ResizeMethod
-    pixels = crop(pixels, method.NEAREST_NEIGHBOR if class_ids else method.BICUBIC)
-    target = crop(target, method.BICUBIC)
-    return tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8), tf.clip_by_value(target, 0.0, 255.0)

@@ -16,6 +16,7 @@ import numpy as np
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
+from pix2street.models import MODELS
 
 KEPT = 2
 GIB = 1 << 30
@@ -28,23 +29,32 @@ class State:
 
     Args:
         epoch, step: the epoch it is in, from 0, and how many of that epoch's batches are done.
-        sums: of that epoch's losses so far, weighted with the images of each batch.
+        sums: of that epoch's terms so far by name, weighted with the images of each batch.
         history: a row for every epoch before.
-        variables: of both networks and both optimizers, in the order in which Keras lists them.
+        variables: of all networks, then of all optimizers, then the family's own.
         best: the weights to keep so far, where not the last ones are kept.
     """
 
     epoch: int
     step: int
-    sums: np.ndarray
+    sums: dict[str, float]
     history: list[dict[str, float]]
     variables: list[np.ndarray]
     best: list[np.ndarray]
 
 
-def training_key(settings: dict[str, Any], data_sha256: str) -> str:
-    """64 hexadecimal digits that follow from settings, data, versions and every loaded module of this package."""
-    modules = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("pix2street")}
+def training_key(settings: dict[str, Any], data_sha256: str, family: str) -> str:
+    """Return 64 hexadecimal digits that follow from settings, data, versions and every loaded module of this package.
+
+    Args:
+        family: the module of the chosen family; those of the others, loaded or not, change no training.
+    """
+    others = {name for name in MODELS.values() if name != family}
+    modules = {
+        name: module.__file__
+        for name, module in sys.modules.items()
+        if name.startswith("pix2street") and name not in others
+    }
     values = {
         "settings": settings,
         "data": data_sha256,
@@ -109,7 +119,7 @@ class Checkpoints:
                         name: [arrays[f"{name}_{i}"] for i in range(count)]
                         for name, count in head.pop("counts").items()
                     }
-                    return State(**head, sums=arrays["sums"], **lists)
+                    return State(**head, **lists)
             except BROKEN as error:
                 print(f"{path}: a broken checkpoint ({error}); removed, the one before is tried")
                 path.unlink()
@@ -120,11 +130,12 @@ class Checkpoints:
         partial = self._folder / "newest.partial"
         lists = {"variables": state.variables, "best": state.best}
         counts = {name: len(values) for name, values in lists.items()}
-        head = {"epoch": state.epoch, "step": state.step, "history": state.history, "counts": counts}
+        head = {"epoch": state.epoch, "step": state.step, "sums": state.sums, "history": state.history}
+        head["counts"] = counts
         arrays = {f"{name}_{i}": value for name, values in lists.items() for i, value in enumerate(values)}
         try:
             with partial.open("wb") as file:
-                np.savez(file, head=np.array(json.dumps(head)), sums=state.sums, **arrays)
+                np.savez(file, head=np.array(json.dumps(head)), **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             name = f"{state.epoch:06d}_{state.step:09d}_{sha256_of(partial)[:16]}.npz"
@@ -159,4 +170,6 @@ class Checkpoints:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
                 sizes.pop(folder)
-                print(f"{folder}: checkpoints removed, all may take {self._max_gib:g} GiB (train.max_checkpoint_gib)")
+                print(
+                    f"{folder}: checkpoints removed, all may take {self._max_gib:g} GiB (train.run.max_checkpoint_gib)"
+                )

@@ -6,7 +6,6 @@ targets, so that a night scene is not taken for saturated nor a chequered floor 
 """
 
 import numpy as np
-from keras import ops
 
 SATURATED = 1 - 1.5 / 127.5
 """Of an 8-bit channel the two lowest and the two highest levels lie beyond it."""
@@ -14,12 +13,6 @@ PERIODS_PX = (2, 4)
 """Of the patterns that the last two doublings of the image's size leave (Odena et al. 2016)."""
 NEIGHBOURS = 6
 """Frequencies on each side that a peak is compared with."""
-
-
-def discriminator_accuracy(real_logits, generated_logits) -> tuple:
-    """Shares of patches told right, among the real and among the generated ones; 0.5 for a guess. Pure Keras 3."""
-    told = real_logits > 0, generated_logits < 0
-    return tuple(ops.mean(ops.cast(right, "float32")) for right in told)
 
 
 def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) -> dict[str, float]:

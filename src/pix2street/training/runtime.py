@@ -52,7 +52,7 @@ Strategy = tf.distribute.Strategy
 def _multi_worker() -> Strategy:
     if "TF_CONFIG" not in os.environ:
         raise UserError(
-            "train.strategy: multi_worker needs TF_CONFIG in the environment of every worker (docs/training.md); for "
+            "train.device.strategy: multi_worker needs TF_CONFIG in each worker's environment (docs/training.md); for "
             "one machine choose one_device or mirrored"
         )
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pix2street.training.adam import OnePassAdam, averages_of, build_adam, learning_rate_share
+from pix2street.training.players import Adams, OnePassAdam, learning_rate_share
 
 
 def test_fifty_steps_are_those_of_keras():
@@ -28,16 +28,18 @@ def test_fifty_steps_are_those_of_keras():
 @pytest.mark.parametrize("scale_losses", [False, True])
 def test_averages_follow_the_weights(scale_losses):
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
-    optimizer = build_adam(network, 0.1, 0.5, ema_decay=0.75, scale_losses=scale_losses)
+    rates = {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.999}
+    player = Adams(network, ema_decay=0.75, scale_losses=scale_losses)([network], **rates)
     expected = []
     for step in range(5):
         gradients = [tf.ones_like(weight) * 1024 for weight in network.trainable_variables]
-        optimizer.apply(gradients, network.trainable_variables)
+        player.optimizer.apply(gradients, network.trainable_variables)
         kernel = network.get_weights()[0]
         # The first average is the first weights.
         expected.append(kernel if step == 0 else 0.75 * expected[-1] + 0.25 * kernel)
-        np.testing.assert_allclose(averages_of(optimizer)[0], expected[-1], rtol=1e-6)
-    assert averages_of(build_adam(network, 0.1, 0.5)) == []
+        np.testing.assert_allclose(player.averages_of(network)[0], expected[-1], rtol=1e-6)
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert Adams(network, ema_decay=0.75)([other], **rates).averages_of(other) == []
 
 
 def test_the_rate_is_constant_or_falls_to_zero_over_the_second_half():

@@ -1,0 +1,1 @@
+"""The typed sections of `params.yaml`, a module a stage; each section reaches its step whole."""

@@ -1,0 +1,17 @@
+"""The section `evaluate`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pix2street.settings.section import Device, Section, Share
+
+
+class Evaluate(Section):
+    """What is scored."""
+
+    device: Device
+    split: Literal["val", "test"]
+    min_ceiling: Share
+    fid: list[Literal["tf", "clean"]]
+    inception: Annotated[str, Field(min_length=1)] | None

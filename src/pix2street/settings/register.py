@@ -1,0 +1,19 @@
+"""The section `register`."""
+
+from typing import Annotated
+
+from pydantic import Field, FiniteFloat
+
+from pix2street.settings.section import Section, Share
+
+
+class Register(Section):
+    """The limits that a model must keep before it becomes a version in the registry, and who follows whom."""
+
+    required: bool
+    # The registry refuses `/` and `:`; they would end the name in models:/<name>@<alias>.
+    model: Annotated[str, Field(pattern=r"^[\w.-]+( [\w.-]+)*$")]
+    max: dict[str, FiniteFloat]
+    min: dict[str, FiniteFloat]
+    min_of_ceiling: dict[str, Share]
+    promote_by: Annotated[list[str], Field(min_length=1)]

@@ -1,0 +1,14 @@
+"""The section `report`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pix2street.settings.section import Count, Section
+
+
+class Report(Section):
+    """What the page shows."""
+
+    sample_pairs: Count
+    extreme_pairs: Annotated[int, Field(ge=0)]

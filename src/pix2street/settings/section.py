@@ -1,0 +1,33 @@
+"""What the sections of `params.yaml` are made of: typed values that know their range.
+
+There are no defaults: `params.yaml` names every key, so that DVC sees every value. Nothing here loads NumPy, which
+reads the environment once, and whoever reads parameters has yet to settle it.
+"""
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Device = Literal["auto", "cpu", "gpu"]
+
+
+class Section(BaseModel):
+    """A mapping that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _full_path(path: str) -> str:
+    if path.startswith("~"):
+        full = os.path.expanduser(path)
+        raise ValueError(f"must be written in full, {full}: DVC reads it too, and takes ~ for a folder's name")
+    return path
+
+
+TrackedPath = Annotated[str, Field(min_length=1), AfterValidator(_full_path)]
+"""A path that `dvc.yaml` names as a dependency."""

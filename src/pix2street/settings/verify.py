@@ -1,0 +1,19 @@
+"""The section `verify`, which no stage reads."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pix2street.settings.section import Section
+
+Tolerance = Annotated[float, Field(ge=0)]
+
+
+class Verify(Section):
+    """How far each score may move, up or down, when a commit is verified with `--tolerant`."""
+
+    l1: Tolerance
+    psnr: Tolerance
+    ssim: Tolerance
+    pixel_accuracy: Tolerance
+    mean_iou: Tolerance

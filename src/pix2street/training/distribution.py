@@ -1,0 +1,121 @@
+"""Steps, batches and checkpoints on several devices and in several processes (`tf.distribute`)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pix2street.core.errors import UserError
+from pix2street.models.interface import Training
+from pix2street.settings.train import Devices
+from pix2street.training.checkpoint import Checkpoints, State
+
+LOST_WORKER = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+"""How TensorFlow's collectives end when a process they need is gone."""
+
+Steps = Callable[[Iterator, int], tf.Tensor]
+"""`(batches, count) -> [count or fewer, terms + 1]` float32."""
+
+
+def build_steps(training: Training, terms: Sequence[str], device: Devices, strategy: tf.distribute.Strategy) -> Steps:
+    """Return a function that takes so many steps, each on the next batch, and returns a row for every step.
+
+    A row holds the terms by their order in `terms`, and at the end the sum of all trained weights after the step,
+    which is finite where all of them are. No step follows a row with a value that is not finite.
+    """
+    trained = _trained_weights(training.networks.values())
+
+    def step(batch: Any) -> tf.Tensor:
+        values = training.step(batch)
+        total = tf.add_n([tf.reduce_sum(tf.cast(weight, tf.float32)) for weight in trained])
+        return tf.stack([*(values[name] for name in terms), total])
+
+    if device.jit_compile:
+        step = tf.function(step, jit_compile=True)
+
+    def one_step(batches: Iterator) -> tf.Tensor:
+        rows = strategy.run(step, args=(next(batches),))
+        return strategy.reduce(tf.distribute.ReduceOp.MEAN, rows, axis=None)
+
+    if device.steps_per_call == 1:
+        return tf.function(lambda batches, count: one_step(batches)[tf.newaxis], reduce_retracing=False)
+
+    @tf.function
+    def several_steps(batches: Iterator, count: tf.Tensor) -> tf.Tensor:
+        rows = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=[len(terms) + 1])
+        finite = True
+        done = 0
+        while finite and done < count:
+            row = one_step(batches)
+            rows = rows.write(done, row)
+            done += 1
+            finite = tf.reduce_all(tf.math.is_finite(row))
+        return rows.stack()
+
+    return lambda batches, count: several_steps(batches, tf.constant(count))
+
+
+def _trained_weights(networks) -> list[keras.Variable]:
+    return [variable for network in networks for variable in network.trainable_variables]
+
+
+def local_devices(strategy: tf.distribute.Strategy) -> list[int]:
+    """Return the number of each of this process' devices among all that train together."""
+    numbers = tf.function(strategy.run)(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
+    return [int(number) for number in strategy.experimental_local_results(numbers)]
+
+
+def shared_out(
+    strategy: tf.distribute.Strategy,
+    batches_of: Callable[[np.ndarray, int], tf.data.Dataset],
+    positions: np.ndarray,
+    size: int,
+) -> Iterator:
+    """Return batches of `size` over all devices; every worker reads its own part of each and nothing else."""
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        shares = positions.reshape(len(positions) // size, context.num_input_pipelines, -1)
+        return batches_of(shares[:, context.input_pipeline_id].ravel(), size // context.num_replicas_in_sync)
+
+    return iter(strategy.distribute_datasets_from_function(of_worker))
+
+
+def agreed_state(strategy: tf.distribute.Strategy, checkpoints: Checkpoints) -> State | None:
+    """Return the newest state that every worker has; None for a training that begins.
+
+    Raises:
+        UserError: the workers have checkpoints and none in common.
+    """
+    state = checkpoints.newest()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return state
+    own = (state.epoch, state.step) if state else (0, 0)
+    reached = strategy.experimental_distribute_values_from_function(lambda _: tf.constant([own]))
+    oldest = min(tuple(one) for one in strategy.gather(reached, axis=0).numpy().tolist())
+    if oldest == (0, 0):
+        return None
+    state = checkpoints.newest(oldest)
+    if state is None or (state.epoch, state.step) != oldest:
+        raise UserError(
+            f"the workers have no checkpoint in common: another is at epoch {oldest[0]}, step {oldest[1]}; remove "
+            ".checkpoints on all of them to begin again"
+        )
+    return state
+
+
+def explain_lost_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> Exception:
+    """Return the error to raise for one of `LOST_WORKER`: the same where no other process takes part."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return error
+    return UserError(
+        f"another worker has ended or cannot be reached ({type(error).__name__}); start all workers again: training "
+        "goes on from the last checkpoint"
+    )

@@ -1,0 +1,49 @@
+"""The generator as one would use it, taken after an epoch: its weights, or the running average of them."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+from keras.layers import BatchNormalization
+
+from pix2street.models.interface import Batch
+from pix2street.training.noise import noise_layers_of
+from pix2street.training.players import AdamPlayer
+
+
+def take_snapshot(generator: keras.Model, player: AdamPlayer, snapshot: keras.Model, batches: Iterable[Batch]) -> None:
+    """Give `snapshot` the generator's weights, or their running average where the player keeps one.
+
+    Moving statistics belong to the weights that they were met with. A network of averaged weights gets its own: the
+    means over `batches`, as its norms meet them in training.
+
+    Args:
+        snapshot: a generator of the same form in float32.
+        batches: of train, always the same; they are read only where there are averages and moving statistics.
+    """
+    for variable, own in zip(snapshot.weights, generator.weights, strict=True):
+        variable.assign(np.asarray(own))
+    if averages := player.averages_of(generator):
+        for variable, average in zip(snapshot.trainable_variables, averages, strict=True):
+            variable.assign(np.asarray(average))
+        restate_statistics(snapshot, batches)
+
+
+def restate_statistics(network: keras.Model, batches: Iterable[Batch]) -> None:
+    """Make a network's moving means and variances the means over these batches; nothing else of it changes."""
+    norms = [layer for layer in network._flatten_layers() if isinstance(layer, BatchNormalization)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    noise = [layer.seed_generator.state for layer in noise_layers_of(network)]
+    before = [np.asarray(state) for state in noise]
+    for state in noise:
+        state.assign(np.zeros_like(np.asarray(state)))
+    for count, batch in enumerate(batches):
+        for norm in norms:
+            norm.momentum = count / (count + 1)
+        network(batch["input"], training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    for state, value in zip(noise, before, strict=True):
+        state.assign(value)
