@@ -378,7 +378,7 @@ def test_an_accepted_model_is_the_candidate_and_is_promoted(project):
     assert "register" in {folder.path for folder in client.list_artifacts(run.info.run_id)}
     done = project.run("pix2street", "promote")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "version 1 of pix2street is now the champion; there was none\n"
+    assert done.stdout == "version 1 of pix2street is now the champion; it is the first\n"
     failed = project.run("pix2street", "promote", "--model", "nobody")
     assert failed.returncode == 1
     assert failed.stderr.startswith("pix2street promote: nobody: no version has the alias candidate")
