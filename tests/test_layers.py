@@ -74,13 +74,18 @@ KNOWS = {
 ONLY_IN = {
     "mlflow": {
         "inference/serving.py",
+        "tracking/delivery.py",
+        "tracking/description.py",
         "tracking/probe.py",
+        "tracking/records.py",
         "tracking/registry.py",
+        "tracking/retrieval.py",
         "tracking/run.py",
         "tracking/store.py",
         "tracking/system_metrics.py",
     },
     "dvc": {
+        "tracking/lockfile.py",
         "verification/dvc_hashes.py",
         "verification/lock_check.py",
         "verification/verify.py",

@@ -12,6 +12,7 @@ from project import Project
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
 from pix2street.core.images import png_bytes
+from pix2street.tracking import run as recording
 from pix2street.tracking import saved_view
 
 
@@ -114,9 +115,9 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]
     assert saved_view.TAG in experiment.tags
-    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in saved_view.CURVES}
+    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in recording.VIEW_CURVES}
     assert shown <= set(run.data.metrics)
-    assert set(saved_view.PARAMETERS) <= set(run.data.params)
+    assert set(recording.VIEW_PARAMETERS) <= set(run.data.params)
 
 
 def test_a_parameter_after_training_makes_a_new_complete_run_without_training(project):
@@ -275,7 +276,7 @@ def test_an_accepted_model_is_the_candidate_and_is_promoted(project):
     assert "register" in {folder.path for folder in client.list_artifacts(run.info.run_id)}
     done = project.run("pix2street", "promote")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "version 1 of pix2street is now the champion; there was none\n"
+    assert done.stdout == "version 1 of pix2street is now the champion; it is the first\n"
     failed = project.run("pix2street", "promote", "--model", "nobody")
     assert failed.returncode == 1
     assert failed.stderr.startswith("pix2street promote: nobody: no version has the alias candidate")

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
 def compare_runs(options: argparse.Namespace) -> None:
     """Print how two runs compare and write a page that says the same."""
     from pix2street.reporting.comparison import Result, as_page, as_text, compare
-    from pix2street.tracking.store import fetch_run
+    from pix2street.tracking.retrieval import fetch_run
 
     results = []
     for run in (options.run_a, options.run_b):
@@ -184,7 +184,7 @@ def _generator_of(model: str | None) -> Iterator[Path]:
             f"{folder}: no such folder; run `dvc repro` or `dvc pull` there, or name as --model a folder, an MLflow "
             "run, or models:/NAME@ALIAS"
         )
-    from pix2street.tracking.store import fetch_generator
+    from pix2street.tracking.retrieval import fetch_generator
 
     with tempfile.TemporaryDirectory() as fetched:
         yield fetch_generator(Layout(Path.cwd()), model, Path(fetched))
@@ -192,7 +192,7 @@ def _generator_of(model: str | None) -> Iterator[Path]:
 
 def sync_runs(options: argparse.Namespace) -> None:
     """Record what was kept while the tracking store was away."""
-    from pix2street.tracking.run import deliver_all
+    from pix2street.tracking.delivery import deliver_all
 
     layout = Layout(Path.cwd())
     print(f"runs brought up to date: {deliver_all(layout)}")

@@ -21,7 +21,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
 from pix2street.stage import ENVIRONMENT
 from pix2street.steps.generate import generate_photos
-from pix2street.tracking import store
+from pix2street.tracking import retrieval
 from pix2street.training import runtime
 from pix2street.training.batches import InputEncoding
 
@@ -222,7 +222,7 @@ def test_generators_come_from_a_folder_a_run_or_the_registry(model, monkeypatch,
         asked.append((layout.root, name))
         return shutil.copytree(model, folder / "generator")
 
-    monkeypatch.setattr(store, "fetch_generator", fetch_generator, raising=False)
+    monkeypatch.setattr(retrieval, "fetch_generator", fetch_generator)
     for name in ("models:/pix2street@champion", "streets-0123ab", "models:/pix2street/3"):
         predict(name, "a.png", "--out", "out", "--replace")
     assert [name for _, name in asked] == ["models:/pix2street@champion", "streets-0123ab", "models:/pix2street/3"]
