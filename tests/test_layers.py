@@ -8,7 +8,8 @@ PACKAGE = ROOT / "src/pix2street"
 
 ROWS = (
     {"cli"},
-    {"commands", "demo", "inference", "reporting", "stage", "steps", "tracking", "verification"},
+    {"commands"},
+    {"demo", "inference", "reporting", "stage", "steps", "tracking", "verification"},
     {"profiles"},
     {"params"},
     {"datasets", "judges", "metrics", "training", "validation"},
@@ -35,7 +36,7 @@ KNOWS = {
         "training",
         "verification",
     },
-    "commands": {"core"},
+    "commands": {"core", "inference"},
     "demo": {"core", "datasets", "inference"},
     "inference": {"core", "judges", "layers", "metrics", "stage", "training"},
     "reporting": {"core", "metrics", "models"},
@@ -177,7 +178,7 @@ def test_every_room_has_a_row_and_the_root_has_few_loose_modules():
 def test_no_arrow_points_up():
     row_of = {room: number for number, row in enumerate(ROWS) for room in row}
     assert [(room, known) for room, rooms in KNOWS.items() for known in rooms if row_of[known] < row_of[room]] == []
-    for row in ROWS[2:]:
+    for row in ROWS[3:]:
         assert [(room, KNOWS[room] & row) for room in row if KNOWS[room] & row] == []
 
 

@@ -26,8 +26,6 @@ EXCEPT = {
     "src/pix2street/inference/card.py": "a family",  # the one of all generators that were recorded before cards
     "src/pix2street/settings/train.py": "a family",  # former keys, and the keys that they are now
     "src/pix2street/judges/segmenter.py": "a network",  # its own, by the name in its file
-    # Not free of them yet.
-    "src/pix2street/tracking/saved_view.py": "a term",
 }
 
 

@@ -12,7 +12,7 @@ from project import Project
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
 from pix2street.core.images import png_bytes
-from pix2street.tracking import run as recording
+from pix2street.reporting.curves import compared_curves, compared_parameters
 from pix2street.tracking import saved_view
 
 
@@ -115,9 +115,9 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]
     assert saved_view.TAG in experiment.tags
-    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in recording.VIEW_CURVES}
+    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in compared_curves()}
     assert shown <= set(run.data.metrics)
-    assert set(recording.VIEW_PARAMETERS) <= set(run.data.params)
+    assert set(compared_parameters()) <= set(run.data.params)
 
 
 def test_a_parameter_after_training_makes_a_new_complete_run_without_training(project):

@@ -20,11 +20,12 @@ from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
+from pix2street.reporting.curves import compared_curves
 from pix2street.tracking import delivery, saved_view
 from pix2street.tracking import store as mlflow_store
 from pix2street.tracking.delivery import Delivery, deliver_all
 from pix2street.tracking.retrieval import fetch_run
-from pix2street.tracking.run import VIEW_CURVES, Run
+from pix2street.tracking.run import Run
 from pix2street.tracking.spool import Spool
 from pix2street.tracking.system_metrics import SystemMetrics
 from pix2street.training.batches import InputEncoding
@@ -132,7 +133,7 @@ def test_the_experiment_has_a_view_that_compares_its_runs_and_a_users_own_stays(
     view = json.loads(client.get_experiment(run.info.experiment_id).tags[saved_view.TAG])
     state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
     lines = [chart["metricKey"] for chart in state["compareRunCharts"] if chart["type"] == "LINE"]
-    assert lines == [f"train/{name}" for name in VIEW_CURVES]
+    assert lines == [f"train/{name}" for name in compared_curves()]
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert sections == {chart["metricSectionId"] for chart in state["compareRunCharts"]}
     client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, "a user's")

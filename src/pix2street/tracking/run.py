@@ -29,6 +29,7 @@ from pix2street.core.hashes import hash_of, protocol_hash
 from pix2street.core.pairs import Dataset, read_manifest
 from pix2street.core.tables import read_table
 from pix2street.layout import Layout
+from pix2street.reporting.curves import compared_curves, compared_parameters
 from pix2street.tracking.delivery import Delivery, deliver_others
 from pix2street.tracking.description import (
     LOCK_TAG,
@@ -59,17 +60,6 @@ from pix2street.tracking.records import (
 from pix2street.tracking.spool import NoSpool, Spool
 from pix2street.tracking.system_metrics import SystemMetrics
 
-VIEW_CURVES = ("gen_l1", "holdout_l1", "disc_real_accuracy", "diversity")
-"""Columns of the training's history that the saved view shows."""
-VIEW_PARAMETERS = (
-    "download.dataset",
-    "train.pix2pix.l1_weight",
-    "train.pix2pix.upsample",
-    "train.run.epochs",
-    "train.run.seed",
-)
-"""Parameters that the saved view shows as columns."""
-
 
 class Run:
     """A run under recording. A store that is away is asked again after ever more records, so nothing is slowed."""
@@ -98,7 +88,7 @@ class Run:
         The run of an interrupted process is closed, and the new run also gets the epochs that it had. From here to
         `finish` a thread takes samples of processor, memory, disk, network and GPU.
         """
-        view = {"curves": VIEW_CURVES, "parameters": VIEW_PARAMETERS}
+        view = {"curves": compared_curves(), "parameters": compared_parameters()}
         run = cls(layout, replace(describe(layout, params, training=training, **view), whole=True))
         if run._reach("the run", None):
             deliver_others(layout)
@@ -112,7 +102,7 @@ class Run:
     @classmethod
     def of_weights(cls, layout: Layout, params: dict[str, Any]) -> Self:
         """Return the run of these weights under these parameters; where none exists, it is created from the disk."""
-        view = {"curves": VIEW_CURVES, "parameters": VIEW_PARAMETERS}
+        view = {"curves": compared_curves(), "parameters": compared_parameters()}
         description = describe(layout, params, weights=hash_of_weights(layout.generator), **view)
         run = cls(layout, _with_key_of_note(layout, description))
         reached = run._reach("the run", None)
