@@ -27,6 +27,7 @@ from pix2street.core.limits import Limits
 from pix2street.datasets.cityscapes import ARCHIVES, fetch
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.settings.download import Cityscapes
+from pix2street.settings.split import Split
 from pix2street.steps.split import split_pairs
 
 HEIGHT_PX, WIDTH_PX = 1024, 2048
@@ -96,8 +97,9 @@ def main() -> None:
             split.mkdir()
             round_times = {"decode": seconds(lambda: decode_all(folder))}
             round_times["download"] = seconds(lambda ready=ready: fetch(ready, folder, LIMITS, settings).write(ready))
+            working = Split(**size, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb")
             round_times["split"] = seconds(
-                lambda ready=ready, split=split: split_pairs(ready, split, **size, snap_tolerance=32.0)
+                lambda ready=ready, split=split, working=working: split_pairs(ready, split, working)
             )
             for key, value in round_times.items() if turn else ():  # the first round warms the file cache
                 times[key].append(value)

@@ -32,6 +32,8 @@ from pix2street.judges.inception import SIDE_PX, Inception
 from pix2street.judges.segmenter import Card, build_segmenter
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
+from pix2street.settings.evaluate import Evaluate
+from pix2street.settings.split import Split
 from pix2street.steps.download import download
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
@@ -53,7 +55,8 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
         path.mkdir()
     sizes = {"height_px": SIDE, "width_px": SIDE, "train_pairs": 1, "val_pairs": pairs, "test_pairs": 0}
     download("synthetic_streets", {"seed": 0, **sizes}, downloaded)
-    split_pairs(downloaded, split, height_px=SIDE, width_px=SIDE, snap_tolerance=32.0)
+    working = Split(height_px=SIDE, width_px=SIDE, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb")
+    split_pairs(downloaded, split, working)
     targets = [pair.target_path for pair in read_pairs(split, "val")]
     for photos in ("generated", "baselines/mean_color", "baselines/untrained"):
         shutil.copytree(split / "val/targets", folder / photos / "val")
@@ -64,7 +67,8 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     def evaluate():
         evaluate_photos(
             split, folder / "judge", folder / "generated", folder / "baselines", folder / "judged",
-            split="val", min_ceiling=0.0, fid=[], inception=None, judge_score=None, generator={},
+            Evaluate(device="auto", split="val", min_ceiling=0.0, fid=[], inception=None),
+            inception=None, judge_score=None, generator={},
         )  # fmt: skip
 
     return seconds(evaluate), targets

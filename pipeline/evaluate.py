@@ -21,6 +21,7 @@ def main(params: Params, layout: Layout) -> None:
             layout.generated,
             layout.baselines,
             judged,
+            params.evaluate,
             inception=layout.root / user_path(inception) if inception else None,
             judge_score=read_json(layout.segmenter / "score.json", judge_score_of),
             generator={
@@ -29,7 +30,6 @@ def main(params: Params, layout: Layout) -> None:
                 "seed": params.generate.seed,
                 "checkpoint": params.train.run.keep,
             },
-            **params.evaluate.model_dump(exclude={"device", "inception"}),
         )
     for name, table in tables.items():
         write_table(layout.evaluated / f"{name}.csv", table)

@@ -1,4 +1,4 @@
-"""generate: the photo of every held-out input, and the baselines'."""
+"""generate: make the photo of every held-out input by the generator and by the baselines."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -12,13 +12,7 @@ def main(params: Params, layout: Layout) -> None:
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
     with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:
-        generate_photos(
-            layout.split,
-            layout.generator,
-            folder,
-            baselines_folder,
-            **params.generate.model_dump(exclude={"device"}),
-        )
+        generate_photos(layout.split, layout.generator, folder, baselines_folder, params.generate)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.split import split_pairs
 
     with fresh_folder(layout.split) as folder:
-        rows, faulty = split_pairs(layout.downloaded, folder, **params.split.model_dump())
+        rows, faulty = split_pairs(layout.downloaded, folder, params.split)
         notes = count_notes(read_manifest(folder))
     if notes:
         print(f"files as they were read: {', '.join(f'{count} {note}' for note, count in notes.items())}")

@@ -1,4 +1,4 @@
-"""validate: stop the pipeline where the split pairs break a limit."""
+"""validate: stop the pipeline if the split pairs break a limit."""
 
 import shutil
 
@@ -13,8 +13,8 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.validate import passed, refuse_failures, validate_split, warnings_of
 
     shutil.rmtree(layout.data_docs, ignore_errors=True)
-    size = {"height_px": params.split.height_px, "width_px": params.split.width_px}
-    verdict, table = validate_split(layout.split, **size, **params.validate_.model_dump(), data_docs=layout.data_docs)
+    size = params.split.height_px, params.split.width_px
+    verdict, table = validate_split(layout.split, size, params.validate_, layout.data_docs)
     layout.passed.unlink(missing_ok=True)
     write_json(layout.verdict, verdict)
     write_text(layout.validation_page, render_validation(layout.split, verdict, table))

@@ -17,7 +17,7 @@ def write_graph(path: Path, seed: int = 0, without: str = "", features: int = 20
 
 
 def small_graph(seed: int, features: int) -> tf.compat.v1.GraphDef:
-    """JPEG or `ExpandDims:0` -> resize -> [-1, 1] -> two branches, joined -> 8x8 -> `pool_3`, as of version 8."""
+    """Return the graph: JPEG or `ExpandDims:0`, resize, [-1, 1], two branches, joined, 8x8, `pool_3`; of version 8."""
     graph = tf.compat.v1.GraphDef()
     graph.versions.producer = 8
     rng = np.random.default_rng(seed)

@@ -54,6 +54,7 @@ class Project:
             "data/source",
             "data/judge",
             ".dvc/config",
+            ".dvc/plots",
             ".dvcignore",
             ".gitignore",
             "dvc.yaml",

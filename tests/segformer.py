@@ -4,7 +4,7 @@ import pytest
 
 
 def small_segformer(classes=19):
-    """Of KerasHub, untrained, with two of the four stages, for squares of 64 px."""
+    """Return an untrained SegFormer of KerasHub with two of the four stages, for squares of 64 px."""
     models = pytest.importorskip("keras_hub").models
     encoder = models.MiTBackbone(
         image_shape=(64, 64, 3),

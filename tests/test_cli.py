@@ -1,5 +1,6 @@
-"""The command line, in processes of its own."""
+"""The command line: its commands, options, messages and exit codes."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pix2street.cli import build_parser, main
+from pix2street.cli import RUN, main
+from pix2street.commands.arguments import build_parser
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,11 +19,15 @@ def pix2street(*arguments, cwd):
     return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=3600)
 
 
+def parse(arguments: list[str]):
+    return build_parser(None).parse_args(arguments)
+
+
 def test_help_names_the_commands(tmp_path):
     done = pix2street("--help", cwd=tmp_path)
     assert done.returncode == 0
-    assert "compare" in done.stdout
-    assert "sync" in done.stdout
+    (listed,) = re.findall(r"\{(.*)\}", done.stdout.split("\n\n")[0])
+    assert listed.split(",") == list(RUN)
 
 
 def test_a_command_is_needed(capsys):
@@ -48,13 +54,13 @@ def test_profiles_are_listed_and_chosen(tmp_path):
     assert "*  quick " in listed.stdout
     chosen = pix2street("use", "cityscapes", cwd=tmp_path)
     assert chosen.returncode == 0
-    assert "train.epochs: 8 -> 200\n" in chosen.stdout
+    assert "train.run.epochs: 8 -> 200\n" in chosen.stdout
     assert "params.yaml is now cityscapes: " in chosen.stdout
     assert "expect 5 h, " in chosen.stdout
     assert "params.yaml already was cityscapes" in pix2street("use", "cityscapes", cwd=tmp_path).stdout
     refused = pix2street("use", "paper", cwd=tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("pix2street use: profiles/: no profile 'paper'; there are quick, cityscapes, ")
+    assert refused.stderr.startswith("pix2street use: profiles/: no profile is named 'paper'; choose one of quick, ")
     assert refused.stderr.count("\n") == 1
 
 
@@ -65,13 +71,13 @@ def test_profiles_outside_of_a_project_are_one_clear_message(tmp_path):
 
 def test_a_tilde_is_the_home_folder_in_every_path(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    options = build_parser().parse_args(["predict", "~/a", "b", "--out", "~/out", "--model", "~/model"])
+    options = parse(["predict", "~/a", "b", "--out", "~/out", "--model", "~/model"])
     assert options.inputs == [f"{tmp_path}/a", "b"]
     assert (options.out, options.model) == (tmp_path / "out", f"{tmp_path}/model")
-    assert build_parser().parse_args(["compare", "~", ".", "--page=~/p"]).page == tmp_path / "p"
-    assert build_parser().parse_args(["compare", "~", "."]).run_a == str(tmp_path)
-    assert build_parser().parse_args(["export", "--data=~/d"]).data == tmp_path / "d"
+    assert parse(["compare", "~", ".", "--page=~/p"]).page == tmp_path / "p"
+    assert parse(["compare", "~", "."]).run_a == str(tmp_path)
+    assert parse(["export", "--data=~/d"]).data == tmp_path / "d"
 
 
 def test_a_model_from_the_registry_keeps_its_name():
-    assert build_parser().parse_args(["export", "--model", "models:/a@b"]).model == "models:/a@b"
+    assert parse(["export", "--model", "models:/a@b"]).model == "models:/a@b"

@@ -1,108 +1,78 @@
-"""What README, CONTRIBUTING and docs tell people to type can be typed."""
+"""README, CONTRIBUTING and docs: a test runs what they tell people to type, and the site is built from them."""
 
-import argparse
+import ast
 import os
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
 
 import pytest
+from pages import PAGES, ROOT, blocks_of, commands_in, commands_of, in_passing, of_pages
 from web import first_answer, free_port
 
-from pix2street import cli
-
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 FENCES = {"sh", "text", "yaml", "python", "csv"}
 
 NEEDS = re.compile(r"^# needs .*(GPU|account|server|machines)")
-"""What a block says first whose commands no test can run."""
+"""The first line of a block whose commands no test can run."""
 
+SIX = "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs"
+CLONE = "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
+SERVED = "inference/test_serving.py::test_the_documented_command_line_makes_a_photo"
 COVERED = {
-    # command, as a regular expression: file and name of the test that runs it, or what it stands for
+    # command, as a regular expression: file and name of the test that runs it
     r"make repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
     r"make verify": "test_pipeline.py::test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded",
     r"make ui": "test_docs.py::test_make_ui_opens_a_store",
     r"make demo": "demo/test_demo_server.py::test_the_command_serves_the_model_that_is_named",
     r"make docs": "test_docs.py::test_the_site_is_built_without_a_warning",
     r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
-    r"pix2street compare RUN_A RUN_B": "test_pipeline.py::test_two_recorded_runs_are_compared",
+    r"pix2street compare( RUN_A RUN_B)?": "test_pipeline.py::test_two_recorded_runs_are_compared",
     r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",
-    r"pix2street profiles": "test_profiles.py::",
-    r"pix2street use \w+": "test_profiles.py::",
-    r"pix2street predict .*": "inference/test_predict.py::",
-    r"pix2street export": "inference/test_export.py::",
-    r"export MLFLOW_TRACKING_URI=sqlite:///mlflow.db": "inference/test_serving.py::",
-    r"(MLFLOW_TRACKING_URI=\S+ )?mlflow models serve .*": "inference/test_serving.py::",
-    r"printf .*": "inference/test_serving.py::",
-    r"pix2street promote.*": "test_registry.py::",
+    r"pix2street profiles": "test_cli.py::test_profiles_are_listed_and_chosen",
+    r"pix2street use \w+": "test_cli.py::test_profiles_are_listed_and_chosen",
+    r"pix2street predict .*": "inference/test_predict.py::test_photos_are_the_bytes_of_generate",
+    r"pix2street export": "inference/test_export.py::test_files_give_the_photos_of_predict_at_every_batch_and_size",
+    r"export MLFLOW_TRACKING_URI=sqlite:///mlflow.db": SERVED,
+    r"(MLFLOW_TRACKING_URI=\S+ )?mlflow models serve.*": SERVED,
+    r"printf .*": SERVED,
+    r"pix2street promote.*": "test_pipeline.py::test_an_accepted_model_is_the_candidate_and_is_promoted",
     r"pix2street sync": "test_server.py::test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything",
     r"dvc repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
-    r"dvc exp run .*": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
-    r"dvc queue status": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
-    r"dvc exp show.*": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
-    r"dvc exp apply NAME": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
-    r"dvc push": "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing",
-    r"git clone URL && dvc pull && dvc repro": (
-        "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
-    ),
+    r"dvc exp run.*|dvc queue status|dvc exp show.*|dvc exp apply NAME|dvc (metrics|params|plots) diff": SIX,
+    r"dvc push|git clone URL && dvc pull && dvc repro|dvc pull|dvc remote add --default team .*": CLONE,
 }
 
-
 IN_PASSING = {
-    # command within a sentence, where `COVERED` does not have it: the test that runs it, or why none does
+    # command within a sentence that `COVERED` does not have: the test that runs it, or why none does
     r"dvc repro --force download": "`dvc repro` with an option of DVC's own",
     r"make (test|fresh)": "continuous integration runs it",
-    r"make bench|python benchmarks/\w+\.py.*": "test_benchmarks.py::",
+    r"make bench|python benchmarks/step\.py.*": "test_benchmarks.py::test_training_steps_are_timed_in_turn",
+    r"python benchmarks/borders\.py.*": "test_benchmarks.py::test_spoiled_drawings_are_found_and_sound_ones_are_not",
+    r"python benchmarks/evaluation\.py": "test_benchmarks.py::test_evaluation_and_inception_are_timed",
+    r"python benchmarks/fit\.py": "test_benchmarks.py::test_false_alarms_and_found_swaps_are_counted",
+    r"python benchmarks/quantization\.py": "inference/test_export.py::test_int8_arithmetic_can_be_measured",
+    r"python benchmarks/serving\.py": "inference/test_serving.py::test_the_load_test_measures_every_part",
     r"make lock": "needs uv and a package index",
     r"make (verify|demo) OPTIONS=.*": "the command behind it: COVERED",
     r"pip install (-e '\.\[judges\]'|dvc-\w+)": "needs a package index",
-    r"pix2street verify REVISION": "test_verification.py::",
-    r"pix2street demo --model FOLDER": "demo/test_demo_server.py::",
-    r"pix2street compare": "test_pipeline.py::test_two_recorded_runs_are_compared",
-    r"dvc (metrics|params|plots) diff": (
-        "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs"
+    r"pix2street verify REVISION": (
+        "test_verification.py::test_an_older_commit_is_verified_and_uncommitted_changes_are_not"
     ),
-    r"dvc (pull|remote add --default team .*)": (
-        "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
-    ),
+    r"pix2street demo --model FOLDER": "demo/test_demo_server.py::test_the_command_serves_the_model_that_is_named",
     r"dvc queue start": "what `dvc exp run --run-all` does",
     r"dvc remote modify --local( team account_name NAME)?": "needs an account",
     r"dvc repro (--force|validate|--force --single-item register)": (
         "test_pipeline.py::test_a_refused_model_is_not_registered_and_ends_the_pipeline_only_where_it_must_not_be"
     ),
-    r"mlflow models serve": "inference/test_serving.py::",
-    r"dvc exp run": "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs",
     r"source \.venv/bin/activate|python -m http\.server --directory site": "Python's own",
 }
 
 
-def blocks_of(page: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Line, language and lines of every fenced block."""
-    for fence in re.finditer(r"^( *)```(.*)\n((?:.*\n)*?)\1```$", page, re.M):
-        yield page.count("\n", 0, fence.start()) + 1, fence[2].strip(), fence[3].splitlines()
-
-
-def commands_of(lines: list[str]) -> list[str]:
-    """Commands without comments and without the environment's folder."""
-    joined = "\n".join(lines).replace("\\\n", " ")
-    commands = [re.sub(r"\s+# .*", "", line).strip() for line in joined.splitlines() if not line.startswith("#")]
-    return [command.replace(".venv/bin/", "") for command in commands if command]
-
-
-def in_passing(page: str) -> Iterator[tuple[int, str]]:
-    """Line and command of whatever sentences and tables tell people to type."""
-    prose = re.sub(r"^```.*\n(?:.*\n)*?```$", lambda block: "\n" * block[0].count("\n"), page, flags=re.M)
-    programs = r"`((?:\.venv/bin/)?(?:make|dvc|pix2street|pip|python|git|mlflow|source) [^`]+)`"
-    for found in re.finditer(programs, prose):
-        yield prose.count("\n", 0, found.start()) + 1, found[1]
-
-
 def uncovered(page: str) -> list[str]:
-    """Line and command of whatever neither a test runs nor the page marks."""
+    """Return line and text of every command that no test runs and that the page does not mark."""
     faults = []
     for line, language, lines in blocks_of(page):
         if language not in FENCES:
@@ -114,13 +84,12 @@ def uncovered(page: str) -> list[str]:
                 if not any(re.fullmatch(pattern, command) for pattern in COVERED)
             ]
     for line, command in in_passing(page):
-        command = " ".join(command.split()).removeprefix(".venv/bin/")
         if not any(re.fullmatch(pattern, command) for pattern in [*COVERED, *IN_PASSING]):
             faults.append(f"{line}: {command}")
     return faults
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@of_pages
 def test_every_command_is_run_by_a_test_or_marked(path):
     assert uncovered(path.read_text()) == []
 
@@ -128,7 +97,13 @@ def test_every_command_is_run_by_a_test_or_marked(path):
 @pytest.mark.parametrize("test", sorted({test for test in [*COVERED.values(), *IN_PASSING.values()] if "::" in test}))
 def test_the_tests_that_run_them_exist(test):
     file, name = test.split("::")
-    assert (f"def {name}(" if name else "def test_") in (ROOT / "tests" / file).read_text()
+    tree = ast.parse((ROOT / "tests" / file).read_text())
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_entry_is_needed():
+    shown = [command for path in PAGES for _, command in commands_in(path.read_text())]
+    assert [p for p in [*COVERED, *IN_PASSING] if not any(re.fullmatch(p, command) for command in shown)] == []
 
 
 def test_a_new_command_is_found():
@@ -142,48 +117,21 @@ def test_a_new_command_is_found():
 
 
 def test_extras_are_locked():
-    extras = re.search(r"\[project\.optional-dependencies\]\n(.*?)\n\n", (ROOT / "pyproject.toml").read_text(), re.S)[1]
     lock = (ROOT / "requirements.txt").read_text()
-    for line in extras.splitlines():
-        extra, names = line.split(" = ", 1)
-        if extra not in ("gpu", "parity"):  # CUDA's and PyTorch's gigabytes
-            for name in re.findall(r'"([\w.-]+)', names):
-                assert f"\n{name}==" in f"\n{lock}", (extra, name)
-
-
-def parser_of(command: str) -> argparse.ArgumentParser | None:
-    (commands,) = (action for action in cli.build_parser()._actions if isinstance(action, argparse._SubParsersAction))
-    return commands.choices.get(command)
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_commands_and_options_that_are_named_exist(path):
-    for found in re.finditer(r"pix2street ([a-z]+)((?: +[^\s`|,;:()]+)*)", path.read_text()):
-        if found[0].startswith("pix2street is"):
-            continue
-        parser = parser_of(found[1])
-        if parser is not None:
-            known = set(parser._option_string_actions)
-            options = {word.split("=")[0] for word in found[2].split() if word.startswith("--")}
-            assert options <= known, found[0]
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    for _, language, lines in blocks_of(path.read_text()):
-        for command in commands_of(lines) if language == "sh" else []:
-            words = shlex.split(command)
-            if words[0] == "pix2street":
-                assert parser_of(words[1]) is not None, command
-            if words[0] == "make":
-                assert words[1] in targets, command
+    for extra in EXTRAS.keys() - {"gpu", "parity"}:  # CUDA's and PyTorch's gigabytes
+        for requirement in EXTRAS[extra]:
+            name = re.match(r"[\w.-]+", requirement)[0]
+            assert f"\n{name}==" in f"\n{lock}", (extra, name)
 
 
 def environment() -> dict[str, str]:
-    """This one, without another store and without a word from the `make` that runs the tests."""
+    """Return the variables of this process without those of a store and of the `make` that runs the tests."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "MAKE", "MFLAGS"))}
     return {**clean, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
 
 
 def recipe_of(target: str) -> str:
-    """What `make` would run, an installation before it included."""
+    """Return what `make` would run, with the installation before it."""
     command = ["make", "-n", "--no-print-directory", target]
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
 
@@ -237,9 +185,3 @@ def test_every_module_is_in_the_api_reference_once():
     modules = {".".join(file.parts).removesuffix(".__init__") for file in files} - {"pix2street"}
     shown = [name for page in (ROOT / "docs/api").glob("*.md") for name in re.findall(r"::: (\S+)", page.read_text())]
     assert sorted(shown) == sorted(modules)
-
-
-def test_links_of_readme_and_contributing_lead_somewhere():
-    for page in PAGES[:2]:
-        for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
-            assert link.startswith("http") or (ROOT / link).exists(), (page.name, link)

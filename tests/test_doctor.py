@@ -133,7 +133,7 @@ def test_what_is_proposed_is_what_the_stages_read(tmp_path, monkeypatch, capsys,
     (tmp_path / "downloaded").mkdir()
     (tmp_path / "split").mkdir()
     download(params.download, tmp_path, tmp_path / "downloaded")
-    assert split_pairs(tmp_path / "downloaded", tmp_path / "split", **params.split.model_dump()) == (pairs, 0)
+    assert split_pairs(tmp_path / "downloaded", tmp_path / "split", params.split) == (pairs, 0)
     manifest = read_manifest(tmp_path / "split")
     assert set(manifest["input_mode"] + " " + manifest["target_mode"]) == {modes}
     assert manifest["unknown_share"].fillna(0).max() == 0

@@ -1,7 +1,9 @@
-"""dvc.yaml says what the code does: no stage goes stale silently, and what it declares is needed."""
+"""dvc.yaml says what the code does: no stage misses a dependency, and every declared dependency is needed."""
 
 import ast
 import re
+from collections.abc import Collection, Iterable
+from functools import cache, reduce
 from pathlib import Path
 
 import pytest
@@ -9,32 +11,77 @@ from closure import import_closure
 from ruamel.yaml import YAML
 
 from pix2street.layout import Layout
+from pix2street.models import MODELS
 from pix2street.params import Params, read_params
 from pix2street.verification.wiring import wiring_files
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/pix2street"
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = read_params(ROOT / "params.yaml")
 
-# None of these can change an output: DVC tracks the values that params.py checks one by one, the paths of layout.py are
-# the outputs' names, stage.py wraps a step, and tracking/run.py and tracking/registry.py only record.
+# None of these can change an output: DVC tracks the values that params.py and settings/ check one by one, the paths of
+# layout.py are the names of outputs, stage.py surrounds a step, tracking/run.py and tracking/registry.py only record.
 WIRING = {ROOT / name for name in wiring_files(ROOT)}
+
+
+def resolve(text: str, model: str = "") -> str:
+    """Return a line of `dvc.yaml` with each `${key}` replaced by its value in `params.yaml`.
+
+    Args:
+        model: the value of `train.model`; empty for that in `params.yaml`.
+    """
+
+    def value_of(found: re.Match) -> str:
+        if found[1] == "train.model" and model:
+            return model
+        return str(reduce(getattr, found[1].split("."), PARAMS))
+
+    return re.sub(r"\$\{([\w.]+)\}", value_of, text)
 
 
 def script_of(stage: str) -> Path:
     return ROOT / "pipeline" / f"{stage}.py"
 
 
-def code_deps(script: Path) -> set[Path]:
-    """Return what a stage must declare: its imports except the wiring, what only that imports, and mere docstrings."""
-    step_imports = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
-    closure: set[Path] = {script}
-    for node in step_imports:
-        module = ROOT / "src" / Path(*node.module.split(".")).with_suffix(".py")
-        if node.module.startswith("pix2street") and module not in WIRING:
+@cache
+def code_deps(script: Path, model: str = "") -> set[Path]:
+    """Return the files that a stage must declare: its imports, but for the wiring and for mere docstrings.
+
+    Args:
+        model: the chosen family, for a stage that opens it by name.
+    """
+    closure = {script} | closure_of(imports_of(ast.walk(ast.parse(script.read_text()))))
+    if model:
+        family = ROOT / "src" / Path(*MODELS[model].split(".")).with_suffix(".py")
+        tree = ast.parse(family.read_text())
+        # Functions import what networks are made of; the head of a family is all that other stages load.
+        closure |= {family} | closure_of(imports_of(ast.walk(tree) if builds_networks(closure) else tree.body))
+    return {path for path in closure if not is_docstring_alone(path)}
+
+
+def imports_of(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the modules of the package from which these nodes import."""
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {module for module in modules if module.startswith("pix2street")}
+
+
+def closure_of(modules: Iterable[str]) -> set[Path]:
+    """Return the files of these modules and of all that they import; what only the wiring imports is left out."""
+    closure: set[Path] = set()
+    for name in modules:
+        folder = ROOT / "src" / Path(*name.split("."))
+        module = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        if module not in WIRING:
             closure |= {module, *import_closure(module, ROOT / "src", WIRING)}
             package = module.parent / "__init__.py"
-            closure |= {package} if package.exists() and module.parent.name != "pix2street" else set()
-    return {path for path in closure if not is_docstring_alone(path)}
+            closure |= {package} if package.exists() and module.parent != PACKAGE else set()
+    return closure
+
+
+def builds_networks(closure: set[Path]) -> bool:
+    """Return whether some of these files has a family build its networks."""
+    return any(".build_generator(" in path.read_text() for path in closure if path.suffix == ".py")
 
 
 def is_docstring_alone(path: Path) -> bool:
@@ -46,65 +93,113 @@ def is_docstring_alone(path: Path) -> bool:
     )
 
 
-def declared_lines(stage: str) -> dict[str, set[Path]]:
+def declared_lines(stage: str, model: str = "") -> dict[str, set[Path]]:
     """Return the files that each line of code in a stage's `deps` means: one, or all of a folder."""
-    lines = {dep: ROOT / dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "pipeline/"))}
+    deps = [resolve(dep, model) for dep in STAGES[stage]["deps"]]
+    lines = {dep: ROOT / dep for dep in deps if dep.startswith(("src/", "pipeline/"))}
     return {
         dep: {file for file in path.rglob("*") if file.suffix in (".py", ".jinja", ".csv")} if path.is_dir() else {path}
         for dep, path in lines.items()
     }
 
 
-def declared_code(stage: str) -> set[Path]:
-    return set().union(*declared_lines(stage).values())
+def declared_code(stage: str, model: str = "") -> set[Path]:
+    return set().union(*declared_lines(stage, model).values())
 
 
 def named(paths: set[Path]) -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_declared_code_covers_the_import_closure(stage):
-    assert named(code_deps(script_of(stage)) - declared_code(stage)) == []
+CHOICES = [
+    (stage, model)
+    for stage in STAGES
+    for model in (MODELS if PACKAGE / "models/__init__.py" in code_deps(script_of(stage)) else [""])
+]
+"""Every stage, with each family chosen where its code opens families by name."""
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_declared_line_covers_what_no_other_covers(stage):
-    closure, lines = code_deps(script_of(stage)), declared_lines(stage)
+@pytest.mark.parametrize(("stage", "model"), CHOICES)
+def test_declared_code_covers_the_import_closure(stage, model):
+    assert named(code_deps(script_of(stage), model) - declared_code(stage, model)) == []
+
+
+@pytest.mark.parametrize(("stage", "model"), CHOICES)
+def test_every_declared_line_covers_what_no_other_covers(stage, model):
+    closure, lines = code_deps(script_of(stage), model), declared_lines(stage, model)
     assert [dep for dep, files in lines.items() if not files & closure] == []
-    assert sum(len(files) for files in lines.values()) == len(declared_code(stage))
+    assert sum(len(files) for files in lines.values()) == len(declared_code(stage, model))
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_room_is_declared_whole_only_where_a_third_of_it_is_needed(stage):
-    closure = code_deps(script_of(stage))
-    for dep, files in declared_lines(stage).items():
+@pytest.mark.parametrize(("stage", "model"), CHOICES)
+def test_a_room_is_declared_whole_only_where_a_third_of_it_is_needed(stage, model):
+    closure = code_deps(script_of(stage), model)
+    for dep, files in declared_lines(stage, model).items():
         files = {file for file in files if not is_docstring_alone(file)}
         assert 3 * len(files & closure) >= len(files), (dep, named(files - closure))
 
 
-def params_read(script: Path) -> set[str]:
-    """Return the sections, or single keys, of `params.yaml` that a script hands on except to recording."""
-    tree = ast.parse(script.read_text())
+def chains_of(tree: ast.AST, name: str, apart: Collection[int] = ()) -> list[list[str]]:
+    """Return the longest attribute chains that begin with the variable `name`, as the attributes behind it.
+
+    `params.train.run.seed` gives `["train", "run", "seed"]`. Nodes whose ids are in `apart` are passed over.
+    """
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    chains = [
+        ast.unparse(node).split(".")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and id(node) not in inner and id(node) not in apart
+    ]
+    return [attributes for first, *attributes in chains if first == name]
+
+
+def params_read(stage: str) -> set[str]:
+    """Return the sections, or single keys, of `params.yaml` that a stage's script hands on, apart from recording.
+
+    A section that is handed on whole, as `params.train` or what it dumps, counts whole. A stage that is handed the
+    section of another stage reads of it the keys that its step names, as `generate.norm`.
+    """
+    tree = ast.parse(script_of(stage).read_text())
+    step = ast.parse((PACKAGE / f"steps/{stage}.py").read_text())
     recording = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("Run.")
         for inner in ast.walk(node)
     }
-    chains = [
-        ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in recording
-    ]
-    paths = [re.sub(r"_(\.|$)", r"\1", chain).split(".")[1:] for chain in chains if chain.startswith("params.")]
+    paths = [[part.rstrip("_") for part in chain] for chain in chains_of(tree, "params", recording)]
     if ["model_dump"] in paths:
-        return set(read_params(ROOT / "params.yaml").model_dump(by_alias=True))
-    whole = {path[0] for path in paths if path[-1] in ("model_dump", "settings", "dataset")}
-    return whole | {".".join(path) for path in paths if len(path) > 1 and path[0] not in whole}
+        return set(PARAMS.model_dump(by_alias=True))
+    handed_on = {path[0] for path in paths if len(path) == 1}
+    dumped = {path[0] for path in paths if path[-1] in ("model_dump", "settings", "dataset")}
+    dumped |= {section for section in handed_on if ["model_dump"] in chains_of(tree, section)}
+    keys = {".".join(path) for path in paths if len(path) > 1}
+    for section in handed_on - {stage} - dumped:
+        keys |= {f"{section}.{chain[0]}" for chain in chains_of(step, section) if chain[0] != "model_dump"}
+    whole = dumped | handed_on & {stage}
+    return collapsed(whole | {key for key in keys if key.split(".")[0] not in whole})
+
+
+def collapsed(keys: set[str]) -> set[str]:
+    """Return the keys with each section that is named to its last key by its own name alone."""
+    sections = {name: set(value) for name, value in PARAMS.model_dump(by_alias=True).items()}
+    for section, names in sections.items():
+        every = {f"{section}.{name}" for name in names}
+        if every <= keys:
+            keys = keys - every | {section}
+    return keys
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_declared_params_are_those_the_script_reads(stage):
-    assert set(STAGES[stage]["params"]) == params_read(script_of(stage))
+    assert collapsed({resolve(key) for key in STAGES[stage]["params"]}) == params_read(stage)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_training_declares_the_section_of_the_chosen_family_and_no_other(model):
+    declared = {resolve(key, model) for key in STAGES["train"]["params"]}
+    assert {key for key in declared if key.removeprefix("train.") in MODELS} == {f"train.{model}"}
+    assert "train" not in declared
 
 
 def test_every_section_of_the_typed_parameters_is_some_stages():

@@ -1,6 +1,7 @@
 """Experiments in DVC's queue, and a cache that travels."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from project import Project
 
 from pix2street.core.files import sha256_of
+from pix2street.core.yaml import as_yaml, load_yaml
+
+ROOT = Path(__file__).parents[1]
 
 WHO = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
@@ -19,11 +23,11 @@ def git(folder: Path, *command: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    """A project whose pipeline has run once, with its cache in a folder that plays the remote."""
+    """Return a project whose pipeline has run once; a folder plays the remote of its cache."""
     root = tmp_path_factory.mktemp("project") / "main"
     root.mkdir()
     project = Project(root)
-    project.change_params({"train": {"epochs": 1}})
+    project.change_params({"train": {"run": {"epochs": 1}}})
     (root / ".dvc/.gitignore").write_text("/tmp\n/cache\n")
     done = project.repro()
     assert done.returncode == 0, done.stderr
@@ -35,7 +39,7 @@ def project(tmp_path_factory) -> Project:
 
 
 def test_six_experiments_of_two_workers_are_six_complete_runs(project):
-    grid = ["-S", "train.l1_weight=1.0,10.0,100.0", "-S", "train.seed=1,2"]
+    grid = ["-S", "train.pix2pix.l1_weight=1.0,10.0,100.0", "-S", "train.run.seed=1,2"]
     queued = project.run("dvc", "exp", "run", "--queue", *grid, **WHO)
     assert queued.returncode == 0, queued.stderr
     # The exit code of --run-all is 0 even where an experiment failed.
@@ -60,8 +64,8 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
         train = experiment["params"]["params.yaml"]["data"]["train"]
         assert run.info.status == "FINISHED"
         assert run.data.tags["dvc.exp"] == name
-        assert float(run.data.params["train.l1_weight"]) == train["l1_weight"]
-        assert int(run.data.params["train.seed"]) == train["seed"]
+        assert float(run.data.params["train.pix2pix.l1_weight"]) == train["pix2pix"]["l1_weight"]
+        assert int(run.data.params["train.run.seed"]) == train["run"]["seed"]
         l1 = experiment["metrics"]["reports/evaluate/metrics.json"]["data"]["generated"]["l1"]
         assert run.data.metrics["generated/l1"] == l1
         assert [point.step for point in client.get_metric_history(run.info.run_id, "train/gen_l1")] == [1]
@@ -71,7 +75,8 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
         assert lock["train"]["outs"]["models/generator"] == experiment["outs"]["models/generator"]["hash"]
         source = f"source_run_id = '{run.info.run_id}'"
         assert len(client.search_logged_models([run.info.experiment_id], source)) == 1
-    asked = {(run.data.params["train.l1_weight"], run.data.params["train.seed"]) for run in named.values()}
+    keys = ("train.pix2pix.l1_weight", "train.run.seed")
+    asked = {tuple(run.data.params[key] for key in keys) for run in named.values()}
     assert asked == {(weight, seed) for weight in ("1.0", "10.0", "100.0") for seed in ("1", "2")}
     assert len({run.data.tags["pix2street.weights"] for run in named.values()}) == 6
     assert list((project.root / ".mlflow_spool").iterdir()) == []
@@ -84,7 +89,7 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
     assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
     params = json.loads(project.run("dvc", "params", "diff", one, two, "--json", **WHO).stdout)
-    assert "train.l1_weight" in params["params.yaml"] or "train.seed" in params["params.yaml"]
+    assert "train.pix2pix.l1_weight" in params["params.yaml"] or "train.run.seed" in params["params.yaml"]
     plotted = project.run("dvc", "plots", "diff", one, two, **WHO)
     assert plotted.returncode == 0, plotted.stderr
     assert one in (project.root / "dvc_plots/index.html").read_text()
@@ -110,3 +115,51 @@ def test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing(project):
     assert "up to date" in again.stdout
     for out in ("models/generator/generator.weights.h5", "reports/report/index.html"):
         assert (clone / out).read_bytes() == (project.root / out).read_bytes()
+
+
+@pytest.fixture
+def stage_that_fails_fast(tmp_path) -> Project:
+    """Return a project whose only stage is the script of `split`, which checks all parameters first."""
+    project = Project(tmp_path / "project")
+    stage = {"cmd": "python pipeline/split.py", "params": ["split"]}
+    (project.root / "dvc.yaml").write_text(as_yaml({"stages": {"split": stage}}))
+    git(project.root, "commit", "-qam", "one stage")
+    return project
+
+
+def test_dvc_refuses_a_former_key_and_the_stage_names_the_new_one(
+    stage_that_fails_fast,
+):
+    project, before = stage_that_fails_fast, (stage_that_fails_fast.root / "params.yaml").read_bytes()
+    # DVC knows only the keys that params.yaml has; nothing of this project runs before it refuses another.
+    for mode in ([], ["--queue"]):
+        refused = project.run("dvc", "exp", "run", *mode, "-S", "train.l1_weight=10", **WHO)
+        assert refused.returncode != 0
+        assert "Could not override 'train.l1_weight'." in refused.stderr
+        assert "use +train.l1_weight=10" in refused.stderr
+        assert (project.root / "params.yaml").read_bytes() == before
+    followed = project.run("dvc", "exp", "run", "-S", "+train.l1_weight=10", **WHO)
+    assert followed.returncode != 0
+    assert followed.stderr.count("train.l1_weight") == 1
+    assert "train.l1_weight: it is train.pix2pix.l1_weight now; move its value there\n" in followed.stderr
+    git(project.root, "checkout", "-q", "params.yaml")
+    # `train.device` was a value and is a section now.
+    replaced = project.run("dvc", "exp", "run", "-S", "train.device=cpu", **WHO)
+    assert "  train.device: it is train.device.device now; move its value there\n" in replaced.stderr
+
+
+def test_dvc_names_the_first_missing_key_of_the_former_layout_and_profiles_lists_all(tmp_path):
+    project = Project(tmp_path / "project")
+    values = load_yaml((project.root / "params.yaml").read_text(), "params.yaml")
+    project.set_params({**values, "train": {"epochs": 8, "device": "auto"}})
+    refused = project.run("dvc", "repro")
+    assert refused.returncode != 0
+    assert "Could not find 'train.model'" in refused.stderr
+    shutil.copytree(ROOT / "profiles", project.root / "profiles")
+    listed = project.run("pix2street", "profiles")
+    assert listed.returncode == 1
+    assert listed.stderr.splitlines()[1:] == [
+        "  train: its keys are in groups now; move each value to its new key",
+        "  train.device -> train.device.device",
+        "  train.epochs -> train.run.epochs",
+    ]

@@ -13,7 +13,7 @@ import tensorflow as tf
 from fastapi.testclient import TestClient
 from inception_graph import write_graph
 from PIL import Image
-from tiny_models import PARAMS, changed
+from shipped import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.decoding import decode
@@ -44,7 +44,6 @@ from pix2street.training.runtime import STRATEGIES
 ROOT = Path(__file__).parents[1]
 CLASSES = cityscapes_classes()
 SIDE = 64
-SIZE = {"height_px": SIDE, "width_px": SIDE}
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +60,10 @@ def run(tmp_path_factory) -> dict:
     for name in ("split", "judge", "generator", "samples", "photos", "baselines", "judged"):
         (root / name).mkdir()
 
-    assert split_pairs(root / "downloaded", root / "split", **SIZE, snap_tolerance=32.0, target_mode="grey") == (12, 0)
-    limits = {**PARAMS.validate_.model_dump(), "min_train_pairs": 8, "max_class_distance": 0.5}
-    verdict, table = validate_split(root / "split", **SIZE, **limits)
+    working = changed(PARAMS.split, height_px=SIDE, width_px=SIDE, target_mode="grey")
+    assert split_pairs(root / "downloaded", root / "split", working) == (12, 0)
+    few = changed(PARAMS.validate_, min_train_pairs=8, max_class_distance=0.5)
+    verdict, table = validate_split(root / "split", (SIDE, SIDE), few)
     refuse_failures(verdict, table)
     segment = changed(PARAMS.segment, filters=4, epochs=1, batch=4, learning_rate=0.01)
     make_judge(root / "split", root / "judge", root, segment)
@@ -84,16 +84,14 @@ def run(tmp_path_factory) -> dict:
         strategy=STRATEGIES["one_device"](),
     )
     mode = {"seed": 0, "norm": "batch", "dropout": True}
-    generate_photos(root / "split", root / "generator", root / "photos", root / "baselines", **mode)
+    generate_photos(root / "split", root / "generator", root / "photos", root / "baselines", PARAMS.generate)
     metrics, tables = evaluate_photos(
         root / "split",
         root / "judge",
         root / "photos",
         root / "baselines",
         root / "judged",
-        split="val",
-        min_ceiling=0.0,
-        fid=[],
+        changed(PARAMS.evaluate, min_ceiling=0.0),
         inception=None,
         judge_score=json.loads((root / "judge/score.json").read_text()),
         generator=mode,

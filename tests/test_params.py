@@ -1,3 +1,5 @@
+"""Parameters: each fault names its key, the rule and the value; former keys name what they are now."""
+
 import random
 from pathlib import Path
 
@@ -6,6 +8,7 @@ from ruamel.yaml import YAML
 
 from pix2street.core.errors import UserError
 from pix2street.params import read_params
+from pix2street.settings.train import MOVED
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 
@@ -21,20 +24,24 @@ def changed(tmp_path, change) -> Path:
 
 def test_the_shipped_parameters_are_valid():
     params = read_params(SHIPPED)
-    assert params.train.l1_weight == 100
-    assert params.train.learning_rate == 2e-4
-    assert params.train.batch == 1
+    assert params.train.pix2pix.l1_weight == 100
+    assert params.train.pix2pix.generator_rate == params.train.pix2pix.discriminator_rate == 2e-4
+    assert params.train.run.batch == 1
+    assert params.train.family is params.train.pix2pix
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda v: v["train"].update(epoch=3), "train.epoch: unknown key; remove it or mend its name"),
-        (lambda v: v["train"].pop("epochs"), "train.epochs: missing; add it"),
-        (lambda v: v["train"].update(epochs="ten"), "train.epochs: should be a valid integer; it is 'ten'"),
-        (lambda v: v["train"].update(epochs=1.5), "train.epochs: should be a valid integer"),
-        (lambda v: v["train"].update(beta_1=1.0), "train.beta_1: should be less than 1; it is 1.0"),
-        (lambda v: v["train"].update(jitter="yes"), "train.jitter: should be a valid boolean; it is 'yes'"),
+        (lambda v: v["train"]["run"].update(epoch=3), "train.run.epoch: unknown key; remove it or fix its name"),
+        (lambda v: v["train"]["run"].pop("epochs"), "train.run.epochs: missing; add it"),
+        (lambda v: v["train"]["run"].update(epochs="ten"), "train.run.epochs: should be a valid integer; it is 'ten'"),
+        (lambda v: v["train"]["run"].update(epochs=1.5), "train.run.epochs: should be a valid integer"),
+        (lambda v: v["train"]["pix2pix"].update(beta_1=1.0), "train.pix2pix.beta_1: should be less than 1; it is 1.0"),
+        (
+            lambda v: v["train"]["data"].update(jitter="yes"),
+            "train.data.jitter: should be a valid boolean; it",
+        ),
         (lambda v: v["split"].update(height_px=100), "split.height_px: must be a multiple of 16"),
         (lambda v: v["split"].update(target_mode="gray"), "split.target_mode: should be 'rgb' or 'grey'; it is 'gray'"),
         (
@@ -43,11 +50,20 @@ def test_the_shipped_parameters_are_valid():
         ),
         (lambda v: v["generate"].update(norm="none"), "generate.norm: should be 'batch' or 'moving'; it is 'none'"),
         (
-            lambda v: v["train"].update(checkpoint="best", holdout_pairs=0),
-            "checkpoint: best needs holdout_pairs",
+            lambda v: (v["train"]["run"].update(keep="best"), v["train"]["data"].update(holdout_pairs=0)),
+            "train: run.keep: best needs data.holdout_pairs of at least 1",
         ),
-        (lambda v: v["train"].update(jit_compile=True, strategy="mirrored"), "jit_compile needs strategy: one_device"),
-        (lambda v: v["train"].update(strategy="tpu"), "train.strategy: should be 'one_device', 'mirrored' or"),
+        (
+            lambda v: v["train"]["device"].update(jit_compile=True, strategy="mirrored"),
+            "train.device: jit_compile needs strategy: one_device, it is mirrored",
+        ),
+        (
+            lambda v: v["train"]["device"].update(strategy="tpu"),
+            "train.device.strategy: should be 'one_device', '",
+        ),
+        (lambda v: v["train"].update(model="unet"), "train.model: should be 'pix2pix'; it is 'unet'"),
+        (lambda v: v["train"].pop("pix2pix"), "train.pix2pix: missing; add it"),
+        (lambda v: v["train"].update(run=3), "train.run: must be a section, `name: value` in each line; it is 3"),
         (lambda v: v.pop("evaluate"), "evaluate: missing; add it"),
         (lambda v: v.update(serve={}), "serve: unknown key"),
         (lambda v: v["verify"].update(l1=-0.1), "verify.l1: should be greater than or equal to 0; it is -0.1"),
@@ -125,18 +141,99 @@ def test_each_fault_names_key_rule_and_value(tmp_path, change, message):
 
 def test_all_faults_are_listed_at_once(tmp_path):
     def change(values):
-        values["train"].update(epochs=0, batch=0)
+        values["train"]["run"].update(epochs=0, batch=0)
         values["segment"].update(seed=-1)
 
     with pytest.raises(UserError) as error:
         read_params(changed(tmp_path, change))
-    assert all(key in str(error.value) for key in ("train.epochs", "train.batch", "segment.seed"))
+    assert all(key in str(error.value) for key in ("train.run.epochs", "train.run.batch", "segment.seed"))
 
 
 def test_scientific_notation_is_a_number_as_it_is_for_dvc(tmp_path):
-    text = SHIPPED.read_text().replace("learning_rate: 0.0002", "learning_rate: 2e-4")
+    text = SHIPPED.read_text().replace("generator_rate: 0.0002", "generator_rate: 2.5e-4")
     (tmp_path / "params.yaml").write_text(text)
-    assert read_params(tmp_path / "params.yaml").train.learning_rate == 2e-4
+    assert read_params(tmp_path / "params.yaml").train.pix2pix.generator_rate == 2.5e-4
+
+
+FORMER = [
+    "device",
+    "strategy",
+    "deterministic",
+    "seed",
+    "generator",
+    "norm",
+    "upsample",
+    "input_encoding",
+    "generator_filters",
+    "discriminator_filters",
+    "epochs",
+    "batch",
+    "learning_rate",
+    "schedule",
+    "beta_1",
+    "ema_decay",
+    "l1_weight",
+    "disc_loss_weight",
+    "jitter",
+    "mirror",
+    "holdout_pairs",
+    "checkpoint",
+    "sample_every_epochs",
+    "sample_pairs",
+    "precision",
+    "product_side_px",
+    "jit_compile",
+    "steps_per_call",
+    "cache_mib",
+    "checkpoint_every_steps",
+    "max_checkpoint_gib",
+]
+"""The keys of `train` before they were grouped."""
+
+
+def fault_of(path: Path) -> list[str]:
+    with pytest.raises(UserError) as error:
+        read_params(path)
+    return str(error.value).splitlines()
+
+
+def test_every_former_key_is_known_and_every_key_that_it_became_exists():
+    assert {f"train.{key}" for key in FORMER} <= MOVED.keys()
+    for target in " and ".join(MOVED.values()).split(" and "):
+        value = YAML(typ="safe").load(SHIPPED.read_text())
+        for name in target.split("."):
+            value = value[name]
+        assert not isinstance(value, dict), target
+
+
+@pytest.mark.parametrize("key", MOVED)
+def test_a_former_key_is_one_line_that_says_where_its_value_goes(tmp_path, key):
+    section, name = key.split(".")
+    lines = fault_of(changed(tmp_path, lambda values: values[section].update({name: 1})))
+    assert lines == [
+        "params.yaml is not valid; nothing was run:",
+        f"  {key}: it is {MOVED[key]} now; move its value there",
+    ]
+
+
+def test_a_key_is_not_missing_where_a_former_key_holds_its_value(tmp_path):
+    def change(values):
+        values["train"]["epochs"] = values["train"]["run"].pop("epochs")
+        values["train"]["run"].pop("batch")
+
+    assert fault_of(changed(tmp_path, change))[1:] == [
+        "  train.epochs: it is train.run.epochs now; move its value there",
+        "  train.run.batch: missing; add it",
+    ]
+
+
+def test_the_former_layout_is_listed_once_key_by_key(tmp_path):
+    lines = fault_of(changed(tmp_path, lambda values: values.update(train=dict.fromkeys(FORMER, 1))))
+    assert lines[:2] == [
+        "params.yaml is not valid; nothing was run:",
+        "  train: its keys are in groups now; move each value to its new key",
+    ]
+    assert sorted(lines[2:]) == sorted(f"  train.{key} -> {MOVED[f'train.{key}']}" for key in FORMER)
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [", "no valid YAML"), ("", "the file"), ("- 1", "the file")])

@@ -12,6 +12,7 @@ from project import Project
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
 from pix2street.core.images import png_bytes
+from pix2street.tracking import run as recording
 from pix2street.tracking import saved_view
 
 
@@ -86,7 +87,7 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     assert len(runs) == 1
     run = runs[0]
     assert run.info.status == "FINISHED"
-    assert run.data.params["train.epochs"] == "2"
+    assert run.data.params["train.run.epochs"] == "2"
     assert run.data.params["compute.intra_op_threads"] == "1"
     assert run.data.tags["git.dirty"] == "false"
     assert len(run.data.tags["git.commit"]) == 40
@@ -114,9 +115,9 @@ def test_the_run_is_one_mlflow_run_and_complete(project):
     models = client.search_logged_models([experiment.experiment_id])
     assert [model.name for model in models] == ["generator"]
     assert saved_view.TAG in experiment.tags
-    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in saved_view.CURVES}
+    shown = {f"generated/{name}" for name in saved_view.SCORES} | {f"train/{name}" for name in recording.VIEW_CURVES}
     assert shown <= set(run.data.metrics)
-    assert set(saved_view.PARAMETERS) <= set(run.data.params)
+    assert set(recording.VIEW_PARAMETERS) <= set(run.data.params)
 
 
 def test_a_parameter_after_training_makes_a_new_complete_run_without_training(project):
@@ -155,11 +156,11 @@ def test_two_recorded_runs_are_compared(project, tmp_path):
 
 def test_a_bad_parameter_stops_before_any_work(project):
     params = (project.root / "params.yaml").read_bytes()
-    project.change_params({"train": {"epochs": 0}})
+    project.change_params({"train": {"run": {"epochs": 0}}})
     failed = project.run("python", "pipeline/download.py")
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
-    assert "train.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
+    assert "train.run.epochs: should be greater than or equal to 1; it is 0" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -232,11 +233,11 @@ def test_a_gpu_that_is_not_there_is_an_error(project):
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
     params = (project.root / "params.yaml").read_bytes()
-    project.change_params({"train": {"device": "gpu"}})
+    project.change_params({"train": {"device": {"device": "gpu"}}})
     failed = project.run("python", "pipeline/train.py")
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
-    assert "train.device: gpu, but TensorFlow sees none" in failed.stderr
+    assert "train.device.device: gpu, but TensorFlow sees none" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert (project.root / "models/generator/generator.weights.h5").exists()
 
@@ -275,7 +276,7 @@ def test_an_accepted_model_is_the_candidate_and_is_promoted(project):
     assert "register" in {folder.path for folder in client.list_artifacts(run.info.run_id)}
     done = project.run("pix2street", "promote")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "version 1 of pix2street is now the champion; there was none\n"
+    assert done.stdout == "version 1 of pix2street is now the champion; it is the first\n"
     failed = project.run("pix2street", "promote", "--model", "nobody")
     assert failed.returncode == 1
     assert failed.stderr.startswith("pix2street promote: nobody: no version has the alias candidate")

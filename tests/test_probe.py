@@ -1,4 +1,4 @@
-"""Stores of every kind that cannot be opened: given up once, within a limit, and told without a password."""
+"""Stores of every kind that cannot be opened are given up once, within a limit, and named without a password."""
 
 import importlib.util
 import os
@@ -21,8 +21,9 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import write_png
 from pix2street.layout import Layout
 from pix2street.tracking import probe, store
+from pix2street.tracking.delivery import deliver_all
 from pix2street.tracking.probe import StoreAway, public
-from pix2street.tracking.run import Run, deliver_all
+from pix2street.tracking.run import Run
 from pix2street.tracking.store import connect
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,7 @@ PASSWORD_REFUSED = b'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for
 
 
 class Listener:
-    """A port that takes connections; `answer` is called with each, none leaves it in silence."""
+    """A port that accepts connections and calls `answer` with each; without `answer` it stays silent."""
 
     def __init__(self, answer=None):
         self.connections, self.called = [], threading.Event()
@@ -61,7 +62,7 @@ class Listener:
 
 
 def refuse_the_password(connection):
-    """As PostgreSQL does: no TLS, then an error."""
+    """Answer like PostgreSQL: no TLS, then an error."""
     if connection.recv(8).endswith((1234 << 16 | 5679).to_bytes(4, "big")):
         connection.sendall(b"N")
         connection.recv(4096)
@@ -99,7 +100,7 @@ def layout(tmp_path, monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """What is silent here stays silent: no answer can come too late for the limit."""
+    """A short limit for stores that stay silent, whose answer cannot come too late."""
     monkeypatch.setenv("PIX2STREET_STORE_TIMEOUT_S", "0.1")
 
 
@@ -265,7 +266,7 @@ def test_a_limit_that_is_none_is_refused(layout, monkeypatch, limit):
 def test_a_registry_that_is_elsewhere_and_away_is_told(layout, monkeypatch):
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://user:s3cret@127.0.0.1:9")
     with pytest.raises(StoreAway, match=r"http://127.0.0.1:9 cannot be opened"):
-        store.store_of(layout)
+        store.connect_registry(layout)
 
 
 COMMANDS = {
@@ -296,7 +297,7 @@ def test_a_command_ends_with_one_message(layout, tmp_path, monkeypatch, command)
 
 
 def test_a_process_ends_although_its_question_hangs(layout, tmp_path):
-    """What was asked is not waited for at the end either."""
+    """The process does not wait for its question at its end either."""
     (tmp_path / "sitecustomize.py").write_text(
         "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
     )

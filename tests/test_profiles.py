@@ -1,5 +1,6 @@
-"""Profiles are small, complete, and leave nothing behind; params.yaml stays the file that its author wrote."""
+"""Profiles are small, complete, and leave nothing behind; params.yaml keeps what its author wrote."""
 
+import re
 import shutil
 import subprocess
 import typing
@@ -15,6 +16,7 @@ from sources import pix2pix_archive, small_download
 from web import serving
 
 from pix2street.core.errors import UserError
+from pix2street.core.yaml import as_yaml
 from pix2street.params import read_params
 from pix2street.profiles import (
     as_table,
@@ -37,7 +39,7 @@ NAMES = profile_names(SHIPPED)
 
 @pytest.fixture
 def params(tmp_path) -> Path:
-    """A copy of the committed params.yaml, with the shipped profiles beside it."""
+    """Return a copy of the committed params.yaml, with the shipped profiles beside it."""
     shutil.copytree(SHIPPED, tmp_path / "profiles")
     return Path(shutil.copy(ROOT / "params.yaml", tmp_path))
 
@@ -98,7 +100,7 @@ def test_a_shipped_profile_is_valid_changes_its_values_alone_and_is_what_dvc_rea
     assert {change.key for change in changes} == {key for key, value in wanted.items() if value != committed()[key]}
     lines = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert len(lines) == len(changes)
-    # Comments and what stands before them stay.
+    # Comments and the columns before them stay.
     assert [old.split(":")[0] for old, _ in lines] == [new.split(":")[0] for _, new in lines]
     assert [old.partition("  #")[1:] for old, _ in lines] == [new.partition("  #")[1:] for _, new in lines]
 
@@ -125,19 +127,20 @@ def test_a_small_edition_of_its_data_set_passes_validation_with_its_limits(param
         (tmp_path / folder).mkdir()
     with small_download(chosen.download.dataset, tmp_path / "source") as settings:
         download(settings, tmp_path, tmp_path / "downloaded")
-    size = {"height_px": chosen.split.height_px, "width_px": chosen.split.width_px}
-    split_pairs(tmp_path / "downloaded", tmp_path / "split", **size, snap_tolerance=chosen.split.snap_tolerance)
-    # Of a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.
+    split_pairs(tmp_path / "downloaded", tmp_path / "split", chosen.split)
+    # In a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.
     few = {"min_train_pairs": 12, "max_class_distance": 1.0, "min_target_sharpness": 0.0}
-    verdict, _ = validate_split(tmp_path / "split", **size, **{**chosen.validate_.model_dump(), **few})
+    size = chosen.split.height_px, chosen.split.width_px
+    verdict, _ = validate_split(tmp_path / "split", size, chosen.validate_.model_copy(update=few))
     assert [check["key"] for check in verdict["checks"] if not check["success"] and not check["waived"]] == []
     assert verdict["pairs"] == {"train": 12, "val": 4}
 
 
 def test_the_paper_is_what_cityscapes_trains():
     profile = values_of(SHIPPED, "cityscapes")
-    paper = {"generator_filters": 64, "epochs": 200, "batch": 1, "learning_rate": 0.0002, "beta_1": 0.5}
-    paper |= {"l1_weight": 100.0, "disc_loss_weight": 0.5, "jitter": True, "mirror": True, "norm": "batch"}
+    paper = {"run.epochs": 200, "run.batch": 1, "data.jitter": True, "data.mirror": True, "pix2pix.norm": "batch"}
+    paper |= {"pix2pix.generator_filters": 64, "pix2pix.generator_rate": 0.0002, "pix2pix.discriminator_rate": 0.0002}
+    paper |= {"pix2pix.beta_1": 0.5, "pix2pix.l1_weight": 100.0, "pix2pix.disc_loss_weight": 0.5}
     assert {key: profile[f"train.{key}"] for key in paper} == paper
     assert (profile["split.height_px"], profile["split.width_px"]) == (256, 256)
     assert profile["evaluate.fid"] == ["tf", "clean"]
@@ -146,17 +149,17 @@ def test_the_paper_is_what_cityscapes_trains():
 def test_the_paper_can_be_tried_without_its_data(params):
     use(params, "cityscapes")
     apply_overrides(params, ["download.dataset=synthetic_streets"])
-    assert read_params(params).train.epochs == 200
+    assert read_params(params).train.run.epochs == 200
 
 
 def test_what_dvc_has_rewritten_is_still_understood(params):
     use(params, "cityscapes")
-    # Lists become blocks, null becomes nothing, comments move.
-    apply_overrides(params, ["train.l1_weight=10", "download.own_images.group_pattern=null", "report.sample_pairs=5"])
+    # Lists become blocks, null becomes an empty value, comments move.
+    apply_overrides(params, ["train.pix2pix.l1_weight=10", "report.sample_pairs=5"])
     assert "\n  - clean\n" in params.read_text()
-    assert read_params(params).train.epochs == 200
+    assert read_params(params).train.run.epochs == 200
     changes = {change.key: (change.old, change.new) for change in use(params, "quick")}
-    assert changes["train.l1_weight"] == ("10", "100.0")
+    assert changes["train.pix2pix.l1_weight"] == ("10", "100.0")
     assert changes["evaluate.fid"] == ("[tf, clean]", "[]")
     # No profile names it: it stays as it was set.
     assert flat(load_yaml(params)) == committed() | {"report.sample_pairs": 5}
@@ -168,8 +171,8 @@ def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no
     change(params, "epochs: 8\n", "epochs: 77  # mine\n")
     change(params, "path: data/source  #", "path: /data/mine  #")
     changes = {change.key: (change.old, change.new) for change in use(params, "facades")}
-    assert changes["train.epochs"] == ("77", "200")
-    assert "  epochs: 200  # mine\n" in params.read_text()
+    assert changes["train.run.epochs"] == ("77", "200")
+    assert "    epochs: 200  # mine\n" in params.read_text()
     assert read_params(params).download.path == "/data/mine"
     use(params, "quick")
     assert "  path: /data/mine  # folder" in params.read_text()
@@ -184,11 +187,15 @@ def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no
         ("  epochs: 8\n", "  'epochs':   9   \n"),
         ("  schedule: constant", '  schedule: "linear"'),
         ("  schedule: constant", "  schedule: 'é: #'"),
-        ("  device: auto\n  strategy", "  device:\n  strategy"),
+        ("  device: auto\n    strategy", "  device:\n    strategy"),
+        ("    epochs: 8\n", "    epochs: *twelve\n"),
+        ("    epochs: 8\n", "    epochs: |\n      8\n"),
+        ("    epochs: 8\n", "    <<: {epochs: 9}\n    epochs: 9\n"),
         ("download:\n", "%YAML 1.2\n---\ndownload:\n"),
     ],
 )
-def test_however_a_value_is_written_it_alone_is_replaced(params, old, new):
+def test_a_value_is_replaced_however_it_is_written_and_the_rest_stays(params, old, new):
+    change(params, "  epochs: 12\n", "  epochs: &twelve 12\n")
     change(params, old, new)
     rest = params.read_text().partition(new)
     use(params, "quick")
@@ -198,32 +205,70 @@ def test_however_a_value_is_written_it_alone_is_replaced(params, old, new):
     assert text.endswith(rest[2])
 
 
+def test_no_comment_of_a_list_is_lost_where_the_list_is_replaced(params):
+    listed = "  fid:  # mine\n  # above\n  - tf  # as TTUR\n  - clean  # both\n  # canonical\n  #"
+    change(params, "  fid: []  #", listed)
+    comments = sorted(re.findall("#.*", params.read_text()))
+    use(params, "facades")
+    text = params.read_text()
+    assert "\n  fid: [tf, clean]  # mine\n" not in text  # equal values: the list stays as it is written
+    use(params, "quick")
+    assert "\n  fid: []  # mine\n" in params.read_text()
+    assert sorted(re.findall("#.*", params.read_text())) == comments
+
+
+def test_values_that_look_like_others_stay_what_they_are(params):
+    texts = {"licence": "'no'", "title": '"12"', "home_page": "'1e3'"}
+    for key, text in texts.items():
+        params.write_text(re.sub(rf"    {key}: .*", f"    {key}: {text}", params.read_text()))
+    before = params.read_text()
+    use(params, "maps")
+    use(params, "quick")
+    assert params.read_text() == before
+
+
+@pytest.mark.parametrize("file", ["params.yaml", "profiles/mine.yaml", "profiles/quick.yaml"])
+def test_former_keys_are_listed_with_what_they_are_now(params, file):
+    former = {"train": {"device": "cpu", "epochs": 3, "learning_rate": 0.1}}
+    write_profile(params, "mine")
+    if file == "params.yaml":
+        values = load_yaml(params)
+        params.write_text(as_yaml(values | former))
+    else:
+        write_profile(params, Path(file).stem, params=former)
+    with pytest.raises(UserError) as error:
+        use(params, "mine")
+    assert str(error.value).splitlines()[0].startswith(f"{file} is not ")
+    assert str(error.value).splitlines()[1:] == [
+        "  train: its keys are in groups now; move each value to its new key",
+        "  train.device -> train.device.device",
+        "  train.epochs -> train.run.epochs",
+        "  train.learning_rate -> train.pix2pix.generator_rate and train.pix2pix.discriminator_rate",
+    ]
+
+
 def test_line_ends_stay(params):
     params.write_bytes(params.read_bytes().replace(b"\n", b"\r\n"))
     use(params, "facades")
     assert params.read_bytes().count(b"\n") == params.read_bytes().count(b"\r\n")
-    assert read_params(params).train.epochs == 200
+    assert read_params(params).train.run.epochs == 200
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("  epochs: 8\n", "  epochs: *twelve\n"),
-        ("  epochs: 8\n", "  epochs: |\n    8\n"),
-        ("  epochs: 8\n", "  <<: {epochs: 8}\n"),
-    ],
-)
-def test_a_value_that_cannot_be_replaced_alone_is_refused(params, old, new):
-    change(params, "  epochs: 12\n", "  epochs: &twelve 12\n")
-    change(params, old, new)
+def test_a_section_that_is_shared_with_other_keys_is_refused(params):
+    change(params, "  cityscapes:\n", "  cityscapes: &size\n")
+    params.write_text(
+        re.sub(r"\nsplit:\n(  .*\n)+", "\nsplit:\n  <<: *size\n  snap_tolerance: 3.0\n", params.read_text())
+    )
+    write_profile(params, "mine", params={"download": {"cityscapes": {"height_px": 512}}})
+    params.write_text(params.read_text().replace("split:\n", "other: *size\nsplit:\n"))
     before = params.read_bytes()
-    with pytest.raises(UserError, match=r"train.epochs.* cannot be changed where they stand; write plain values"):
-        use(params, "facades")
+    with pytest.raises(UserError, match=r"params.yaml: download.cityscapes.height_px.* share their section with other"):
+        use(params, "mine")
     assert params.read_bytes() == before
 
 
 def test_an_unknown_name_lists_those_there_are(params):
-    with pytest.raises(UserError, match=r"profiles/: no profile '../params'; there are quick, cityscapes, .*sketches"):
+    with pytest.raises(UserError, match=r"profiles/: no profile is named '../params'; choose one of quick, .*sketches"):
         use(params, "../params")
 
 
@@ -231,13 +276,16 @@ def test_an_unknown_name_lists_those_there_are(params):
     ("fields", "message"),
     [
         (
-            {"params": {"train": {"epoch": 3}}},
-            "mine.yaml: changes train.epoch, which profiles/quick.yaml does not hold",
+            {"params": {"train": {"run": {"epoch": 3}}}},
+            "mine.yaml: changes train.run.epoch, which profiles/quick.yaml does not hold",
         ),
-        ({"params": {"train": {"epochs": 0}}}, "with profile mine params.yaml is not valid.*train.epochs.*it is 0"),
-        ({"params": {"train": {"epochs": 0}}}, "params.yaml stays as it was"),
+        (
+            {"params": {"train": {"run": {"epochs": 0}}}},
+            "with profile mine params.yaml is not valid.*train.run.epochs.*it is 0",
+        ),
+        ({"params": {"train": {"run": {"epochs": 0}}}}, "params.yaml stays as it was"),
         ({"params": {"train": 3}}, "changes train, which"),
-        ({"title": ""}, "profiles/mine.yaml is no valid profile:\n  title: "),
+        ({"title": ""}, "profiles/mine.yaml is not a valid profile:\n  title: "),
         ({"needs": {"machine": "m", "time_h": 1, "memory_gib": 1, "disk_gib": 1}}, "needs.measured: missing; add it"),
         ({"parameters": {}}, "parameters: unknown key"),
     ],
@@ -252,8 +300,8 @@ def test_a_bad_profile_is_a_clear_error_and_changes_nothing(params, fields, mess
 
 
 def test_keys_that_params_yaml_has_not_are_named(params):
-    write_profile(params, "quick", params={"train": {"epochs": 8, "epoch": 8}, "serve": {"port": 1}})
-    with pytest.raises(UserError, match=r"no value at serve.port, train.epoch, which profiles/quick.yaml sets; mend"):
+    write_profile(params, "quick", params={"train": {"run": {"epochs": 8, "epoch": 8}}, "serve": {"port": 1}})
+    with pytest.raises(UserError, match=r"no value at serve.port, train.run.epoch, which profiles/quick.yaml sets"):
         use(params, "quick")
 
 
@@ -265,15 +313,15 @@ def test_a_broken_params_yaml_is_a_clear_error(params, text, message):
     assert params.read_text() == text
 
 
-def test_a_broken_value_is_mended_by_a_profile_that_names_it(params):
+def test_a_broken_value_is_fixed_by_a_profile_that_names_it(params):
     change(params, "epochs: 8\n", "epochs: none\n")
     use(params, "quick")
     assert params.read_bytes() == (ROOT / "params.yaml").read_bytes()
 
 
 def test_ones_own_profile_is_chosen_like_any_other(params):
-    write_profile(params, "mine", title="Mine", params={"train": {"epochs": 3}})
-    assert [change.key for change in use(params, "mine")] == ["train.epochs"]
+    write_profile(params, "mine", title="Mine", params={"train": {"run": {"epochs": 3}}})
+    assert [change.key for change in use(params, "mine")] == ["train.run.epochs"]
     assert "*  mine" in as_table(params, params.parent / "profiles")
 
 
@@ -290,11 +338,11 @@ def test_the_table_has_what_each_takes_and_marks_the_one_that_is(params):
         assert len(line) <= 120
 
 
-def test_the_table_says_what_stands_nearest(params):
+def test_the_table_names_the_nearest_profile(params):
     use(params, "maps")
     change(params, "epochs: 200\n", "epochs: 10\n")
     last = as_table(params, params.parent / "profiles").splitlines()[-1]
-    assert last == "params.yaml is none of them as it is; nearest is maps, but for train.epochs: 10 (200)"
+    assert last == "params.yaml equals none of them; the nearest is maps, except for train.run.epochs: 10 (200)"
 
 
 def test_what_a_run_takes_is_said_in_words():
@@ -332,14 +380,14 @@ def test_repro_and_exp_run_take_the_chosen_profile(tmp_path):
     archive = pix2pix_archive("facades")
     with serving(lambda request: request.send_file(archive)) as url:
         use(project.root / "params.yaml", "facades")
-        changes = ["-S", f"download.pix2pix_sets.base_url={url}", "-S", "train.l1_weight=10"]
+        changes = ["-S", f"download.pix2pix_sets.base_url={url}", "-S", "train.pix2pix.l1_weight=10"]
         done = project.run("dvc", "exp", "run", *changes, "download")
         assert done.returncode == 0, done.stdout + done.stderr
         assert (project.root / "data/downloaded/train/train_1.jpg").exists()
         read = read_params(project.root / "params.yaml")
-        assert (read.train.l1_weight, read.train.epochs) == (10, 200)
+        assert (read.train.pix2pix.l1_weight, read.train.run.epochs) == (10, 200)
         changes = changes_of(project.root / "params.yaml", project.root / "profiles", "facades")
-        assert [change.key for change in changes] == ["train.l1_weight"]
+        assert [change.key for change in changes] == ["train.pix2pix.l1_weight"]
         again = project.repro("download")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Running stage" not in again.stdout

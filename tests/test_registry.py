@@ -1,4 +1,4 @@
-"""The model registry on a store of its own."""
+"""The model registry, in a store for these tests."""
 
 import base64
 import contextlib
@@ -24,8 +24,8 @@ from pix2street.layout import Layout
 from pix2street.metrics import bootstrap
 from pix2street.steps.register import decide
 from pix2street.tracking.registry import promote, register_accepted, withdraw_refused
+from pix2street.tracking.retrieval import fetch_generator
 from pix2street.tracking.run import Run
-from pix2street.tracking.store import fetch_generator
 from pix2street.training.batches import InputEncoding
 
 PAIRS = 40
@@ -56,7 +56,7 @@ def evaluate(layout: Layout, name: str) -> dict:
 
 
 class Store:
-    """A repository whose runs are recorded; every test registers them under a name of its own."""
+    """A repository whose runs are recorded; every test registers them under another name."""
 
     def __init__(self, layout: Layout):
         self.layout = layout
@@ -173,7 +173,7 @@ def test_the_first_candidate_becomes_champion(store, capsys):
     store.register("one", "first")
     promote(store.layout, "one", BY, force=False)
     assert store.aliases("one") == {"candidate": "1", "champion": "1"}
-    assert capsys.readouterr().out.endswith("version 1 of one is now the champion; there was none\n")
+    assert capsys.readouterr().out.endswith("version 1 of one is now the champion; it is the first\n")
     promote(store.layout, "one", BY, force=False)
     assert capsys.readouterr().out == "version 1 of one is the champion already; nothing was changed\n"
 

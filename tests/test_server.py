@@ -17,7 +17,7 @@ from web import first_answer, free_port
 
 
 def postgres_program(name: str) -> str | None:
-    """Debian keeps a version's programs out of PATH."""
+    """Return the path of a program of PostgreSQL; Debian keeps it out of PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return shutil.which(name) or (str(versions[-1]) if versions else None)
 
@@ -50,7 +50,7 @@ def database():
 
 
 class Server:
-    """`mlflow server` on a port of its own, which can die and come back."""
+    """An `mlflow server` on a free port, which can die and come back."""
 
     def __init__(self, folder: Path, database: str):
         self.folder, self.database, self.port = folder, database, free_port()

@@ -1,4 +1,4 @@
-"""What stands around every script."""
+"""The frame of every script: quiet libraries, clear errors."""
 
 import logging
 import os
@@ -21,15 +21,15 @@ logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     for name in ("chatty", "broken"):
         sys.modules.pop(name, None)
 
 
-def test_a_library_is_loaded_without_a_word_and_warns_of_nothing(place, capfd):
-    (place / "chatty.py").write_text(CHATTY)
+def test_a_library_is_loaded_without_a_word_and_warns_of_nothing(folder, capfd):
+    (folder / "chatty.py").write_text(CHATTY)
     load_quietly("chatty")
     assert capfd.readouterr() == ("", "")
     logger = logging.getLogger("chatty")
@@ -37,8 +37,8 @@ def test_a_library_is_loaded_without_a_word_and_warns_of_nothing(place, capfd):
     assert logger.isEnabledFor(logging.ERROR)
 
 
-def test_what_a_library_said_is_shown_where_it_fails(place, capfd):
-    (place / "broken.py").write_text(CHATTY + "1 / 0")
+def test_what_a_library_said_is_shown_where_it_fails(folder, capfd):
+    (folder / "broken.py").write_text(CHATTY + "1 / 0")
     with pytest.raises(ZeroDivisionError):
         load_quietly("broken")
     assert "compiled code says hello" in capfd.readouterr().err
@@ -64,7 +64,7 @@ def test_a_script_before_its_turn_names_what_is_missing_before_anything_is_loade
     assert failed.returncode == 1
     said = [line for line in failed.stderr.splitlines() if not line.startswith("import time:")]
     assert len(said) == 1
-    assert said[0].startswith(f"{script}: outputs of earlier stages must be there, missing: {missing}")
+    assert said[0].startswith(f"{script}: outputs of earlier stages are missing: {missing}")
     assert said[0].endswith("; run `dvc repro`")
     assert "tensorflow" not in failed.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"params.yaml", "dvc.yaml"}

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from shipped import PARAMS, changed
 
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
 from pix2street.models import pix2pix
 from pix2street.models.interface import Task
-from pix2street.params import read_params
 
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
 SETTINGS = PARAMS.train
 
 
@@ -38,14 +37,6 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> N
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
     card.write(folder)
-
-
-def changed(section, **changes):
-    """Return a section with these changes, checked; a change to a section within it is a mapping."""
-    values = section.model_dump()
-    for name, value in changes.items():
-        values[name] = {**values[name], **value} if isinstance(value, dict) else value
-    return type(section).model_validate(values)
 
 
 TINY_TRAIN = changed(

@@ -26,6 +26,7 @@ class Settings(Section):
 
 PAIRING = "unpaired"
 NOISE = "none"
+NOISE = "none"
 TERMS = (
     Term("fool", "game", "generator", 0.25),
     Term("told", "game", "discriminator", 0.25),

@@ -1,4 +1,4 @@
-"""Every path of the pipeline, as a function of the repository's root: one verb, one place."""
+"""Every path of the pipeline, relative to the repository's root: each stage has its own folders."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each stage puts its result below `root`."""
+    """The paths below `root` to which the stages write."""
 
     root: Path
 
@@ -28,7 +28,7 @@ class Layout:
         }
 
     def stage_of(self, path: Path) -> str | None:
-        """Return the stage that makes `path`, or the folder that it lies in; None where no stage does."""
+        """Return the stage that makes `path` or a folder above it, or None."""
         path = self.root / path
         for stage, outputs in self.outputs.items():
             if any(path.is_relative_to(output) for output in outputs):
@@ -41,12 +41,12 @@ class Layout:
 
     @property
     def profiles(self) -> Path:
-        """`<name>.yaml`: overrides that can be written into `params.yaml`."""
+        """Overrides that can be written into `params.yaml`, `<name>.yaml` each."""
         return self.root / "profiles"
 
     @property
     def downloaded(self) -> Path:
-        """`{train,val,test}/<pair_id>.<ext>` side-by-side images and `dataset.json`."""
+        """Side-by-side images, `{train,val,test}/<pair_id>.<ext>`, and `dataset.json`."""
         return self.root / "data/downloaded"
 
     @property
@@ -56,7 +56,7 @@ class Layout:
 
     @property
     def verdict(self) -> Path:
-        """What validation found, check by check."""
+        """The result of the validation, check by check."""
         return self.root / "reports/validate/verdict.json"
 
     @property
@@ -66,12 +66,12 @@ class Layout:
 
     @property
     def passed(self) -> Path:
-        """The hash of the manifest that passed validation; later stages wait for it."""
+        """The hash of the manifest that passed validation; later stages depend on it."""
         return self.root / "reports/validate/passed.json"
 
     @property
     def data_docs(self) -> Path:
-        """Great Expectations' own pages: not an out, since they hold times and ids."""
+        """Great Expectations' own pages; not a DVC output, because they hold times and ids."""
         return self.root / "reports/validate/data_docs"
 
     @property
@@ -81,17 +81,17 @@ class Layout:
 
     @property
     def checkpoints(self) -> Path:
-        """Of trainings that are not done: no out. DVC's temporary workspaces share those of the repository."""
+        """Checkpoints of unfinished trainings; not a DVC output. DVC's temporary workspaces share the repository's."""
         return Path(os.environ.get("DVC_ROOT") or self.root) / ".checkpoints"
 
     @property
     def spool(self) -> Path:
-        """What runs still owe a store that was away: no out. Temporary workspaces share that of the repository."""
+        """Records that a store has yet to get; not a DVC output. DVC's temporary workspaces share the repository's."""
         return Path(os.environ.get("DVC_ROOT") or self.root) / ".mlflow_spool"
 
     @property
     def run_note(self) -> Path:
-        """Which run the weights in this workspace belong to: no out."""
+        """The id of the run to which the weights in this workspace belong; not a DVC output."""
         return self.root / ".mlflow_run.json"
 
     @property
@@ -101,32 +101,32 @@ class Layout:
 
     @property
     def history(self) -> Path:
-        """One row an epoch."""
+        """A table with a row for each epoch."""
         return self.root / "reports/train/history.csv"
 
     @property
     def samples(self) -> Path:
-        """`epoch_<n>.png`: input | target | generated of a fixed list of validation pairs."""
+        """Contact sheets `epoch_<n>.png`: input, target and generated of a fixed list of validation pairs."""
         return self.root / "reports/train/samples"
 
     @property
     def generated(self) -> Path:
-        """`{val,test}/<pair_id>.png` by the trained generator."""
+        """Photos by the trained generator, `{val,test}/<pair_id>.png`."""
         return self.root / "data/generated"
 
     @property
     def baselines(self) -> Path:
-        """`{mean_color,untrained}/{val,test}/<pair_id>.png`: what costs nothing."""
+        """Photos that cost no training, `{mean_color,untrained}/{val,test}/<pair_id>.png`."""
         return self.root / "data/baselines"
 
     @property
     def judged(self) -> Path:
-        """`{generated,ceiling,mean_color,untrained}/<pair_id>.png`: the class ids that the judge sees in each photo."""
+        """The class ids that the judge sees, `{generated,ceiling,mean_color,untrained}/<pair_id>.png`."""
         return self.root / "data/judged"
 
     @property
     def evaluated(self) -> Path:
-        """`metrics.json`, and a table each: `images`, `class_iou`, `class_pixels`, `confusion`."""
+        """`metrics.json` and the tables `images`, `class_iou`, `class_pixels` and `confusion`."""
         return self.root / "reports/evaluate"
 
     @property
@@ -139,7 +139,7 @@ class Layout:
 
     @property
     def report_samples(self) -> Path:
-        """`<pair_id>/<caption>.png`: the pictures on the page; see `pairs.plain_name`."""
+        """The pictures on the page, `<pair_id>/<caption>.png`; see `pairs.plain_name`."""
         return self.root / "reports/report/samples"
 
     @property
@@ -157,5 +157,5 @@ class Layout:
 
     @property
     def decision(self) -> Path:
-        """Which limits the model keeps, and whether it is accepted."""
+        """The limits, which of them the model keeps, and whether it is accepted."""
         return self.root / "reports/register/decision.json"

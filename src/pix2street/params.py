@@ -1,8 +1,9 @@
-"""All of `params.yaml`, checked.
+"""The content of `params.yaml`, checked.
 
-An unknown, missing, mistyped or out-of-range key is an error that names its path, what was expected and what came.
+An unknown, missing, mistyped or out-of-range key is an error that names its path, the rule and the value met.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -35,19 +36,19 @@ FamilyTrain = create_model(
 
 
 class Params(Section):
-    """All of `params.yaml`."""
+    """The content of `params.yaml`."""
 
     download: Download
     split: Split
-    validate_: Validate = Field(alias="validate")  # pydantic keeps the name `validate` for itself,
+    validate_: Validate = Field(alias="validate")  # pydantic keeps this name for itself
     compute: Compute
     segment: Segment
     train: FamilyTrain
     generate: Generate
     evaluate: Evaluate
     report: Report
-    register_: Register = Field(alias="register")  # and this one, of every abstract class
-    verify: Verify = Field(exclude=True)  # of no stage: it changes no out, so it is recorded with none
+    register_: Register = Field(alias="register")  # every abstract class has a method of this name
+    verify: Verify = Field(exclude=True)  # no stage reads it, so no run records it
 
     @model_validator(mode="after")
     def _frames_are_never_enlarged(self) -> Self:
@@ -80,10 +81,10 @@ class Params(Section):
 
 
 def read_params(path: Path) -> Params:
-    """Read and check all of `params.yaml`.
+    """Return the checked content of `params.yaml`.
 
     Raises:
-        UserError: as `read_yaml_text` and `parse_params`; or a path lies in an output of the pipeline or holds one.
+        UserError: as `read_yaml_text` and `parse_params`; or the path of a source is, holds or lies in an output.
     """
     params = parse_params(read_yaml_text(path), path.name)
     _refuse_outputs(params, path.parent)
@@ -91,15 +92,15 @@ def read_params(path: Path) -> Params:
 
 
 def _refuse_outputs(params: Params, root: Path) -> None:
-    """What a stage reads of the user's must not be what the pipeline makes: it would be removed and made again."""
+    """Raise UserError if a stage would read the user's files from an output, which is removed when it is made again."""
     layout = Layout(root.resolve())
     for key, text in (("download.path", params.download.path), ("segment.path", params.segment.path)):
         path = (layout.root / text).resolve()
         for stage, outputs in layout.outputs.items():
             if met := next((one for one in outputs if path.is_relative_to(one) or one.is_relative_to(path)), None):
-                place = "is" if path == met else "lies in" if path.is_relative_to(met) else "holds"
+                relation = "is" if path == met else "lies in" if path.is_relative_to(met) else "holds"
                 raise UserError(
-                    f"{key}: {text} {place} {met.relative_to(layout.root)}, which the stage `{stage}` makes; name a "
+                    f"{key}: {text} {relation} {met.relative_to(layout.root)}, which the stage `{stage}` makes; name a "
                     "folder apart from all that the pipeline makes, e.g. data/source or one outside of the repository"
                 )
 
@@ -123,10 +124,10 @@ def read_yaml_text(path: Path) -> str:
 
 
 def parse_params(text: str, name: str) -> Params:
-    """Check the content of `params.yaml`; `name` stands in errors.
+    """Return the checked content of `params.yaml`; errors call the file `name`.
 
     Raises:
-        UserError: it is no YAML or breaks the schema; every fault is listed with its key path.
+        UserError: it is not YAML or breaks the schema; every fault is listed with its key path.
     """
     values = load_yaml(text, name)
     if not isinstance(values, dict):
@@ -139,18 +140,36 @@ def parse_params(text: str, name: str) -> Params:
 
 
 def describe_faults(error: ValidationError) -> str:
-    """A line a fault: key path, rule, and the value met."""
-    return "\n".join(f"  {_describe(fault)}" for fault in error.errors())
+    """Return a line for every fault: key path, rule, and the value met. Former keys come first."""
+    faults = [(".".join(map(str, fault["loc"])) or "the file", fault) for fault in error.errors()]
+    moved = [key for key, fault in faults if key in MOVED and fault["type"] in ("extra_forbidden", "model_type")]
+    # A key or section is not missing where a former key holds its value.
+    filled = [f"{new}." for key in moved for new in MOVED[key].split(" and ")]
+    lines = [
+        f"  {_describe(key, fault)}"
+        for key, fault in faults
+        if key not in moved and not (fault["type"] == "missing" and any(new.startswith(f"{key}.") for new in filled))
+    ]
+    return "\n".join(filter(None, [describe_moved(moved), *lines]))
 
 
-def _describe(fault: dict) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "the file"
-    if fault["type"] == "extra_forbidden":
-        if now := MOVED.get(key):
-            return f"{key}: it is {now} now; move its value there"
-        return f"{key}: unknown key; remove it or fix its name"
-    if fault["type"] == "missing":
-        return f"{key}: missing; add it"
+def describe_moved(keys: Iterable[str]) -> str:
+    """Return a line for each of the dotted `keys` that is a former key: what it is now; empty where none is."""
+    moved = [key for key in keys if key in MOVED]
+    if len(moved) == 1:
+        return f"  {moved[0]}: it is {MOVED[moved[0]]} now; move its value there"
+    head = ["  train: its keys are in groups now; move each value to its new key"] if moved else []
+    return "\n".join(head + [f"  {key} -> {MOVED[key]}" for key in moved])
+
+
+def _describe(key: str, fault: dict) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key; remove it or fix its name"
+        case "missing":
+            return f"{key}: missing; add it"
+        case "model_type":
+            return f"{key}: must be a section, `name: value` in each line; it is {fault['input']!r}"
     rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if fault["type"] == "string_type":
         rule += ", in quotes where it looks like something else"

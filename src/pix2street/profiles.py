@@ -1,7 +1,7 @@
-"""Profiles: small files of overrides that are written into `params.yaml`, which stays the only truth.
+"""Profiles: small files of overrides that are written into `params.yaml`, which stays the only source of values.
 
 `profiles/quick.yaml` is the default and holds a value for every key that any other profile changes. Each profile is
-applied over it, so that choosing one leaves nothing of another behind; keys that no profile names are never touched.
+applied over it, so choosing one leaves nothing of another behind. Keys that no profile names are never touched.
 """
 
 import io
@@ -11,13 +11,15 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
+from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.tokens import CommentToken
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_text
 from pix2street.core.yaml import load_yaml
-from pix2street.params import describe_faults, parse_params, read_yaml_text
+from pix2street.params import describe_faults, describe_moved, parse_params, read_yaml_text
 from pix2street.settings.section import Section
 
 BASE = "quick"
@@ -26,12 +28,12 @@ Words = Annotated[str, Field(min_length=1)]
 
 
 class Needs(Section):
-    """What one run of a profile takes from an empty cache to the report.
+    """Time, memory and disk that one run of a profile takes, from an empty cache to the report.
 
     Attributes:
-        memory_gib: of the machine, beside the GPU's own.
+        memory_gib: main memory, without the GPU's.
         disk_gib: archives, every folder of the pipeline, DVC's copies of them, checkpoints.
-        measured: whether time, memory and disk were; estimates otherwise.
+        measured: whether time, memory and disk were measured; otherwise they are estimates.
     """
 
     machine: Words
@@ -50,7 +52,7 @@ class Profile(Section):
 
 
 class Change(NamedTuple):
-    """A key of `params.yaml`, and what was and is written there."""
+    """A key of `params.yaml` with its old and its new value, as they are written."""
 
     key: str
     old: str
@@ -58,29 +60,32 @@ class Change(NamedTuple):
 
 
 def profile_names(folder: Path) -> list[str]:
-    """The profiles in `folder`, the default first."""
+    """Return the names of the profiles in `folder`, the default first."""
     return sorted((path.stem for path in folder.glob("*.yaml")), key=lambda name: (name != BASE, name))
 
 
 def read_profile(folder: Path, name: str) -> Profile:
-    """The profile `<name>.yaml`.
+    """Return the profile `<name>.yaml`.
 
     Raises:
-        UserError: there is none of this name, or it is no valid profile.
+        UserError: no profile has this name, it is not valid, or it names former keys.
     """
     names = profile_names(folder)
     if name not in names:
-        there = f"there are {', '.join(names)}" if names else "run in the project's root"
-        raise UserError(f"{folder.name}/: no profile {name!r}; {there}")
+        known = f"choose one of {', '.join(names)}" if names else "run in the project's root"
+        raise UserError(f"{folder.name}/: no profile is named {name!r}; {known}")
     path = folder / f"{name}.yaml"
     try:
-        return Profile.model_validate(load_yaml(read_yaml_text(path), f"{folder.name}/{path.name}"))
+        profile = Profile.model_validate(load_yaml(read_yaml_text(path), f"{folder.name}/{path.name}"))
     except ValidationError as error:
-        raise UserError(f"{folder.name}/{path.name} is no valid profile:\n{describe_faults(error)}") from error
+        raise UserError(f"{folder.name}/{path.name} is not a valid profile:\n{describe_faults(error)}") from error
+    if moved := describe_moved(dict(_flat(profile.params))):
+        raise UserError(f"{folder.name}/{path.name} is not a valid profile:\n{moved}")
+    return profile
 
 
 def values_of(folder: Path, name: str) -> dict[str, Any]:
-    """What choosing a profile writes: dotted key of `params.yaml` -> value.
+    """Return what choosing a profile writes: dotted key of `params.yaml` -> value.
 
     Raises:
         UserError: as `read_profile`, or the default lacks a key that the profile changes.
@@ -96,22 +101,22 @@ def values_of(folder: Path, name: str) -> dict[str, Any]:
 
 
 def changes_of(params: Path, folder: Path, name: str) -> list[Change]:
-    """What choosing a profile would change in `params`; empty where `params` is that profile.
+    """Return what choosing a profile would change in `params`; nothing if `params` has the profile's values already.
 
     Raises:
-        UserError: as `values_of`; `params` is missing, no YAML, or lacks a key that the profile sets.
+        UserError: as `values_of`; `params` is missing, is not YAML, or lacks a key that the profile sets.
     """
     return _changes(read_yaml_text(params), folder, name)
 
 
 def use_profile(params: Path, folder: Path, name: str) -> list[Change]:
-    """Write the profile's values into `params`, where nothing else changes: no comment, no order, no spacing.
+    """Write the profile's values into `params`, which keeps its comments, order, quotes and line ends.
 
     Returns:
-        The keys whose values were others.
+        The changed keys; without any, the file is not written.
 
     Raises:
-        UserError: as `changes_of`, or the result breaks the schema; `params` is then as it was.
+        UserError: as `changes_of`, or the result breaks the schema; `params` then stays as it was.
     """
     before = read_yaml_text(params)
     changes = _changes(before, folder, name)
@@ -126,7 +131,9 @@ def use_profile(params: Path, folder: Path, name: str) -> list[Change]:
 
 
 def as_table(params: Path, folder: Path) -> str:
-    """All profiles with what they take; a star before the one that `params` is, else what stands nearest to it.
+    """Return a table of all profiles and what they take; a star marks the one whose values `params` has.
+
+    If none has them, a last line names the nearest profile and the keys that differ.
 
     Raises:
         UserError: as `changes_of`, for any of them.
@@ -141,12 +148,12 @@ def as_table(params: Path, folder: Path) -> str:
     nearest = min(distances, key=lambda name: len(distances[name]))
     if distances[nearest]:
         listed = ", ".join(f"{change.key}: {change.old} ({change.new})" for change in distances[nearest])
-        lines += ["", f"{params.name} is none of them as it is; nearest is {nearest}, but for {listed}"]
+        lines += ["", f"{params.name} equals none of them; the nearest is {nearest}, except for {listed}"]
     return "\n".join(lines)
 
 
 def expectation(needs: Needs) -> str:
-    """What a run takes, in words."""
+    """Return in words what a run takes."""
     time, memory, disk, basis = _sizes(needs)
     return f"expect {time}, {memory} of memory and {disk} of disk ({basis}) on {needs.machine}"
 
@@ -157,12 +164,8 @@ def _sizes(needs: Needs) -> tuple[str, str, str, str]:
     return time, f"{needs.memory_gib:g} GiB", f"{needs.disk_gib:g} GiB", basis
 
 
-def _load(text: str) -> Any:
-    return YAML(typ="safe").load(text)
-
-
-def _flat(values: Any, section: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; a value is whatever is no mapping."""
+def _flat(values: dict[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value that is not a mapping, with its dotted key."""
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{section}{key}.")
@@ -173,76 +176,68 @@ def _flat(values: Any, section: str = "") -> Iterator[tuple[str, Any]]:
 def _changes(text: str, folder: Path, name: str) -> list[Change]:
     wanted = values_of(folder, name)
     values = load_yaml(text, "params.yaml")
-    there = dict(_flat(values)) if isinstance(values, dict) else {}
-    if unknown := [key for key in wanted if key not in there]:
+    present = dict(_flat(values)) if isinstance(values, dict) else {}
+    if moved := describe_moved(present):
+        raise UserError(f"params.yaml is not valid; nothing was written:\n{moved}")
+    if unknown := [key for key in wanted if key not in present]:
         raise UserError(
-            f"params.yaml: no value at {', '.join(unknown)}, which {folder.name}/{BASE}.yaml sets; mend the key's name "
+            f"params.yaml: no value at {', '.join(unknown)}, which {folder.name}/{BASE}.yaml sets; fix the key's name "
             "there, or add it here"
         )
-    written = [Change(key, _written(there[key]), _written(value)) for key, value in wanted.items()]
+    written = [Change(key, _written(present[key]), _written(value)) for key, value in wanted.items()]
     return [change for change in written if change.old != change.new]
 
 
 def _written(value: Any) -> str:
-    """A value as it stands behind its key, on one line."""
+    """Return a value as YAML on one line."""
     yaml = YAML(typ="safe")
     yaml.default_flow_style, yaml.width = True, 1 << 20
     stream = io.StringIO()
-    # In a list of one: a scalar alone would end with a document's end mark.
+    # The value is dumped within a list, because ruamel writes an end mark after a single scalar.
     yaml.dump([value], stream)
     return stream.getvalue().strip()[1:-1]
 
 
-def _replaced(text: str, changes: list[Change]) -> str:
-    """`text` with other values behind these keys and every other character as it was.
+class _Representer(RoundTripRepresenter):
+    """ruamel's representer of a round trip, which writes `null` and not an empty value."""
 
-    A round trip through ruamel would move the comment behind each value that grows, and not back when it shrinks.
+
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+
+
+def _replaced(text: str, changes: list[Change]) -> str:
+    """Return `text` with the new values.
 
     Raises:
-        UserError: a value stands where it cannot be replaced alone (an alias, a block of text).
+        UserError: other keys would change too.
     """
-    places = dict(_places(text, YAML().compose(text)))
-    new = {change.key: change.new for change in changes}
-    after = text
-    # From the end, so that places before stay where they are.
-    for key in sorted(new.keys() & places.keys(), key=places.get, reverse=True):
-        begin, end, comment = places[key]
-        after = f"{after[:begin]} {new[key]}{comment}{after[end:]}"
-    wanted = dict(_flat(_load(text))) | {key: _load(value) for key, value in new.items()}
-    try:
-        right = dict(_flat(_load(after))) == wanted
-    except (YAMLError, AttributeError):
-        right = False
-    if not right:
+    yaml = YAML()
+    yaml.Representer, yaml.preserve_quotes, yaml.width = _Representer, True, 1 << 20
+    values = yaml.load(text.replace("\r\n", "\n"))
+    wanted = dict(_flat(values)) | {change.key: YAML().load(change.new) for change in changes}
+    for change in changes:
+        section, (*above, key) = values, change.key.split(".")
+        for name in above:
+            section = section[name]
+        _move_comments(section, key, len(change.new))
+        section[key] = None  # ruamel would write the new value in the old one's quotes
+        section[key] = wanted[change.key]
+    if dict(_flat(values)) != wanted:
         keys = ", ".join(change.key for change in changes)
-        raise UserError(f"params.yaml: {keys} cannot be changed where they stand; write plain values behind their keys")
-    return after
+        raise UserError(f"params.yaml: {keys} share their section with other keys (`*name`); write it out for each")
+    stream = io.StringIO()
+    yaml.dump(values, stream)
+    return stream.getvalue().replace("\n", "\r\n" if "\r\n" in text else "\n")
 
 
-class _Place(NamedTuple):
-    """Where a value begins, right behind its key's colon, and ends; and a comment in between, which stays."""
-
-    begin: int
-    end: int
-    comment: str
-
-
-def _places(text: str, mapping: MappingNode, section: str = "") -> Iterator[tuple[str, _Place]]:
-    """Dotted key -> where its value stands."""
-    for key, value in mapping.value:
-        if isinstance(value, MappingNode):
-            yield from _places(text, value, f"{section}{key.value}.")
-        else:
-            begin = text.index(":", key.end_mark.index) + 1
-            end = max(begin, _end(value))
-            # As DVC writes a list: `key:  # comment`, then a line an item.
-            behind_key = text[begin:end].splitlines()[0].strip() if end > begin else ""
-            yield f"{section}{key.value}", _Place(begin, end, f"  {behind_key}" if behind_key[:1] == "#" else "")
-
-
-def _end(node: Node) -> int:
-    """Where a value's last character stands; comments and empty lines behind it are none of it."""
-    if isinstance(node, SequenceNode) and not node.flow_style and node.value:
-        return _end(node.value[-1])
-    # An empty value is marked where the next thing begins.
-    return node.end_mark.index if node.start_mark.index < node.end_mark.index else 0
+def _move_comments(section: CommentedMap, key: str, width: int) -> None:
+    """Move the comments behind and within the value of `key` to two spaces behind a new value of `width` characters."""
+    old, (*before, behind, below) = section[key], section.ca.items.get(key, [None] * 4)
+    parts = [behind, below]
+    if isinstance(old, CommentedSeq):
+        parts += [part for index in sorted(old.ca.items) for part in old.ca.items[index]]
+    tokens = [token for part in parts for token in (part if isinstance(part, list) else [part]) if token]
+    if tokens:
+        mark = CommentMark(section.lc.key(key)[1] + len(f"{key}: ") + width + 2)
+        text = "".join(token.value for token in tokens)
+        section.ca.items[key] = [*before, CommentToken(text, mark), None]

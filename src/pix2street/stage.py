@@ -1,4 +1,4 @@
-"""What every script in `pipeline/` needs around its one step: checked parameters, quiet libraries, clear errors."""
+"""The frame of every script in `pipeline/`: checked parameters, quiet libraries, clear errors."""
 
 import errno
 import importlib
@@ -25,25 +25,25 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # A tracking server that does not answer is given up after seconds; MLflow's own limits are minutes.
+    # Give up a tracking server that does not answer after seconds; MLflow's own limits are minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    # Nor is it waited for as long as it asks for, which may be an hour.
+    # Do not wait as long as it asks for, which may be an hour.
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
-"""Telemetry off and libraries quiet, where the user has not said otherwise."""
+"""Variables that turn telemetry off and quiet libraries, unless the user has set them."""
 
 NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
-"""Errors of the machine that end a process whatever it was doing."""
+"""The numbers of errors that say that the disk is full or access is denied."""
 
 
 def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) -> None:
-    """Check all of `params.yaml` and run `main`; end the process with 1 and one message on what a user can mend.
+    """Check all of `params.yaml` and run `main`; end the process with 1 and one message on a fault that a user can fix.
 
-    `main` imports its step itself: a bad parameter is then found before TensorFlow is loaded.
+    `main` imports its step itself, so that a bad parameter is reported before TensorFlow is loaded.
 
     Args:
-        tensorflow: load it first, without the lines it prints while loading.
+        tensorflow: load TensorFlow first, without the lines that it prints.
     """
     layout = Layout(Path.cwd())
     with with_clear_errors(Path(sys.argv[0]).stem, layout.root, computes=tensorflow):
@@ -55,36 +55,36 @@ def run_stage(main: Callable[[Params, Layout], None], tensorflow: bool = False) 
 
 
 def refuse_missing(layout: Layout, stage: str) -> None:
-    """Raise UserError where an output of an earlier stage is missing that `stage` depends on by `dvc.yaml`."""
+    """Raise UserError if `stage` depends, by `dvc.yaml`, on an output of an earlier stage that is missing."""
     path = layout.root / "dvc.yaml"
     deps = load_yaml(read_yaml_text(path), path.name)["stages"][stage]["deps"] if path.is_file() else []
     makers = {dep: layout.stage_of(Path(dep)) for dep in deps}
     missing = [f"{dep} (of `{maker}`)" for dep, maker in makers.items() if maker and not (layout.root / dep).exists()]
     if missing:
-        raise UserError(f"outputs of earlier stages must be there, missing: {', '.join(missing)}; run `dvc repro`")
+        raise UserError(f"outputs of earlier stages are missing: {', '.join(missing)}; run `dvc repro`")
 
 
 @contextmanager
 def with_clear_errors(name: str, root: Path, computes: bool = False) -> Iterator[None]:
-    """Keep libraries quiet and the environment out of all numbers; on what a user can fix, end the process with 1.
+    """Keep libraries quiet and the environment out of all numbers; on a fault that a user can fix, end with 1.
 
     Args:
-        name: what the one message begins with.
-        computes: say which variables of the environment are not used.
+        name: the first word of the message.
+        computes: print which variables of the environment are not used.
     """
     unused = numerics.pin()
     if unused and computes:
         print(f"{name}: not used: {', '.join(unused)}; {numerics.WHY_UNUSED}", file=sys.stderr)
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
-    # Pillow's are of tags that are broken or unknown to it, beside pixels that are sound.
+    # Pillow warns of tags that are broken or unknown to it, although the pixels are sound.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):
-        # A file's name may hold what the terminal's encoding does not: it is shown escaped.
+        # Characters of a file's name that the terminal's encoding lacks are shown escaped.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log wants a line now and then, not ten a second
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # seconds between two lines of a log
     try:
         yield
     except UserError as error:
@@ -103,9 +103,9 @@ def with_clear_errors(name: str, root: Path, computes: bool = False) -> Iterator
 
 
 def load_quietly(library: str) -> None:
-    """Import a library whose compiled code prints to standard error; what it printed is shown if it fails.
+    """Import a library without what its compiled code prints to standard error, unless the import fails.
 
-    Of its warnings none is shown either: TensorFlow's are of its own inner life.
+    Its warnings are turned off too, because TensorFlow's concern only its own code.
     """
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:

@@ -160,6 +160,23 @@ def test_a_passing_trouble_is_tried_again(tmp_path, status):
         assert fetch(url, tmp_path / "set.zip", back_off_s=3600).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(
+    ("asked", "waits"), [("7", [7, 7, 7]), ("Thu, 01 Jan 1970 00:00:00 GMT", [0, 0, 0]), ("soon", [0, 6, 12])]
+)
+def test_the_server_says_how_long_to_wait_else_each_wait_is_twice_the_last(tmp_path, monkeypatch, asked, waits):
+    waited = []
+    monkeypatch.setattr("pix2street.core.fetching.time.sleep", waited.append)
+    refusal(lambda request: request.send(503, Retry_After=asked), tmp_path / "set.zip", back_off_s=3, attempts=4)
+    assert waited == waits
+
+
+def test_a_server_that_asks_for_a_day_is_not_waited_for_so_long(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr("pix2street.core.fetching.time.sleep", waited.append)
+    refusal(lambda request: request.send(429, Retry_After="86400"), tmp_path / "set.zip", attempts=2)
+    assert waited == [300]
+
+
 def test_redirects_are_followed(tmp_path):
     def answer(request):
         if request.path == "/set.zip":

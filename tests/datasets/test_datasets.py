@@ -3,6 +3,7 @@
 import typing
 
 import pytest
+from shipped import PARAMS, changed
 from sources import small_download
 
 from pix2street.core.pairs import SPLITS, Dataset, read_manifest, read_pairs
@@ -53,7 +54,7 @@ def test_pairs_are_in_splits_and_each_pair_id_is_unique(fetched):
 
 def test_every_pair_can_be_split(fetched, tmp_path):
     _, folder, _ = fetched
-    assert split_pairs(folder, tmp_path, height_px=64, width_px=64, snap_tolerance=32.0) == (16, 0)
+    assert split_pairs(folder, tmp_path, changed(PARAMS.split, height_px=64, width_px=64)) == (16, 0)
     assert len(read_pairs(tmp_path, "train")) == 12
     manifest = read_manifest(tmp_path)
     if Dataset.read(folder).classes:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shipped import PARAMS, changed
 from sources import LIMITS, own_and_paired
 
 from pix2street.core.accounting import settle
@@ -65,7 +66,7 @@ def test_content_decides_what_an_image_is(tmp_path, pillow, ending, written):
     assert photos.pop("val/b.png") == photo(9)
     assert photos == {f"train/a{i}{written}": photo(i, pillow) for i in range(4)}
     (tmp_path / "split").mkdir()
-    assert split_pairs(tmp_path / "out", tmp_path / "split", height_px=32, width_px=32, snap_tolerance=32.0) == (5, 0)
+    assert split_pairs(tmp_path / "out", tmp_path / "split", changed(PARAMS.split, height_px=32, width_px=32)) == (5, 0)
 
 
 def test_what_is_left_out_is_listed_with_its_reason_and_counted(tmp_path, capsys):
@@ -219,7 +220,7 @@ def test_every_file_of_any_tree_is_in_a_pair_or_left_out(tmp_path, form, seed):
     assert len(photos) + sum(int(row["files"]) for row in listed) == found
     assert set(photos.values()) <= {content for content in files.values() if len(content) > 40}
     (tmp_path / "split").mkdir()
-    split_pairs(tmp_path / "out", tmp_path / "split", height_px=32, width_px=32, snap_tolerance=32.0)
+    split_pairs(tmp_path / "out", tmp_path / "split", changed(PARAMS.split, height_px=32, width_px=32))
     left_out = read_left_out(tmp_path / "split")
     assert left_out["files"].sum() == found - len(photos)
     assert len(read_manifest(tmp_path / "split")) == len(photos)

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from shipped import PARAMS, changed
 
 from pix2street.core.accounting import read_left_out
 from pix2street.core.errors import UserError
@@ -98,7 +99,7 @@ def test_every_file_of_any_tree_is_accounted_for_or_the_tree_is_refused(tmp_path
         pass
     else:
         (work / "split").mkdir()
-        split_pairs(work / "downloaded", work / "split", height_px=32, width_px=32, snap_tolerance=32.0)
+        split_pairs(work / "downloaded", work / "split", changed(PARAMS.split, height_px=32, width_px=32))
         manifest, left_out = read_manifest(work / "split"), left_out_in_manifest(work / "split")
         copied = [path for path in (work / "downloaded").rglob("*") if path.is_file()]
         listed = sum(row["files"] for row in read_left_out(work / "downloaded"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shipped import PARAMS, changed
 from tiny_cards import tiny_card
 from tiny_models import save_moved
 
@@ -20,7 +21,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
 from pix2street.stage import ENVIRONMENT
 from pix2street.steps.generate import generate_photos
-from pix2street.tracking import store
+from pix2street.tracking import retrieval
 from pix2street.training import runtime
 from pix2street.training.batches import InputEncoding
 
@@ -67,9 +68,7 @@ def refused(model, *arguments):
 
 def test_photos_are_the_bytes_of_generate(road_and_sky, model, prepared, tmp_path, capsys):
     (tmp_path / "photos").mkdir()
-    generate_photos(
-        road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", seed=3, norm="batch", dropout=True
-    )
+    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", changed(PARAMS.generate, seed=3))
     predict(model, road_and_sky / "val/inputs", "--out", "out")
     names = {path.name for path in Path("photos/val").iterdir()}
     assert {path.name for path in Path("out").iterdir()} == names == {"p4.png", "p5.png"}
@@ -223,7 +222,7 @@ def test_generators_come_from_a_folder_a_run_or_the_registry(model, monkeypatch,
         asked.append((layout.root, name))
         return shutil.copytree(model, folder / "generator")
 
-    monkeypatch.setattr(store, "fetch_generator", fetch_generator, raising=False)
+    monkeypatch.setattr(retrieval, "fetch_generator", fetch_generator)
     for name in ("models:/pix2street@champion", "streets-0123ab", "models:/pix2street/3"):
         predict(name, "a.png", "--out", "out", "--replace")
     assert [name for _, name in asked] == ["models:/pix2street@champion", "streets-0123ab", "models:/pix2street/3"]

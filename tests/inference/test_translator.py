@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from shipped import PARAMS, changed
 from tiny_cards import tiny_card
 from tiny_models import save_moved
 
@@ -23,9 +24,7 @@ def model(tmp_path_factory):
 
 def test_at_the_working_size_it_gives_the_pixels_of_generate(road_and_sky, model, tmp_path):
     (tmp_path / "photos").mkdir()
-    generate_photos(
-        road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", seed=3, norm="batch", dropout=True
-    )
+    generate_photos(road_and_sky, model, tmp_path / "photos", tmp_path / "baselines", changed(PARAMS.generate, seed=3))
     translator = Translator.read(model)
     for pair_id in ("p4", "p5"):
         ids = read_ids(road_and_sky / f"val/inputs/{pair_id}.png")

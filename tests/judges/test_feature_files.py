@@ -8,7 +8,7 @@ from pix2street.judges.feature_files import real_features, write_features
 
 
 class Counting:
-    """Stands for a network: a photo's features are its level; counts the photos it has seen."""
+    """A stand-in for a network, whose features are the level of a photo; it counts the photos it has seen."""
 
     sha256 = "ab" * 32
 

@@ -19,7 +19,7 @@ SHAPE = (48, 64, 3)
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Seven photos of smooth noise."""
+    """Return seven photos of smooth noise."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     for index in range(7):
@@ -49,7 +49,7 @@ def features_of(network: Inception, photos, *how, **settings) -> np.ndarray:
 
 
 def bilinear_of_tf1(pixels: np.ndarray, side: int) -> np.ndarray:
-    """`align_corners=False` before TensorFlow 2: output pixel i looks at input place i * in / out."""
+    """Resize as `align_corners=False` before TensorFlow 2: output pixel i is read at input position i * in / out."""
     for axis in (1, 2):
         length = pixels.shape[axis]
         places = np.arange(side) * (length / side)
@@ -91,7 +91,7 @@ def test_features_are_those_of_the_old_operations(inception, photos, resize):
 
 
 @pytest.mark.parametrize("resize", ["tf", "clean"])
-def test_features_come_in_order_whatever_the_batch(inception, photos, resize):
+def test_features_come_in_order_for_every_batch_size(inception, photos, resize):
     whole = features_of(inception, photos, resize)
     assert whole.shape == (7, 2048)
     assert whole.dtype == np.float32
@@ -171,7 +171,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 def archive(name: str = GRAPH, content: bytes = CONTENT) -> bytes:
-    """A .tgz like the published one: the network beside its licence."""
+    """Write a .tgz like the published one, with the network beside its licence."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for member, data in {"LICENSE": b"Apache", name: content}.items():
@@ -219,11 +219,11 @@ def test_a_wrong_archive_is_refused_and_nothing_stays(cache, served, reason):
     assert left_over(cache) == []
 
 
-def test_without_a_network_the_way_out_is_said(cache, monkeypatch):
+def test_without_a_network_the_error_says_what_to_do(cache, monkeypatch):
     monkeypatch.setattr("pix2street.core.fetching.time.sleep", lambda seconds: None)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/inception.tgz"
-    with pytest.raises(UserError, match=r"given up after .* put it anywhere and set `evaluate.inception: <path>`"):
+    with pytest.raises(UserError, match=r"given up after .* save it and set `evaluate.inception: <path>`"):
         fetch_inception(url=address, sha256=SHA256)
     assert left_over(cache) == []
 
@@ -240,6 +240,6 @@ def test_what_lies_on_disk_is_used_as_it_is(cache, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["nowhere.pb", "nowhere/inception.tgz", ""])
-def test_a_missing_file_is_said(tmp_path, name):
+def test_a_missing_file_is_named(tmp_path, name):
     with pytest.raises(UserError, match=r"no such file, evaluate.inception is .*; get classify_image_graph_def.pb or"):
         fetch_inception(tmp_path / name)

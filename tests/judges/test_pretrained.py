@@ -147,7 +147,7 @@ def test_a_folder_with_a_broken_file(preset, tmp_path, name):
 
 def test_weights_for_other_classes(tmp_path):
     small_segformer(classes=150).save_to_preset(str(tmp_path / "preset"))
-    with pytest.raises(UserError, match="sees 150 classes, Cityscapes has 19; name another preset"):
+    with pytest.raises(UserError, match="are for 150 classes, Cityscapes has 19; name another preset"):
         load_segformer(PRESET, tmp_path / "preset", 64, 64)
 
 

@@ -1,4 +1,4 @@
-"""A judge looks at photos on disk; its card says which judge it is."""
+"""A judge looks at photos on disk, and its card says which judge it is."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ TABLE = ClassTable(tuple(ClassEntry(id, name, (id, id, id), evaluated) for id, n
 
 
 def brightness_judge(black=-1.0, white=1.0, channels=("light", "other", "dark"), side=8):
-    """Scores of a pixel: its brightness, far too much, and its darkness."""
+    """Return a judge whose scores of a pixel are its brightness, a number far too large, and its darkness."""
     photos = keras.Input((side, side, 3))
     kernel = np.array([1.0, 0.0, -1.0]) / 3 * np.ones((3, 1))
     scores = keras.layers.Conv2D(3, 1, name="scores")

@@ -80,7 +80,7 @@ def test_one_photo_has_no_distance():
     one = np.ones((1, 3))
     samples = Samples(features=[Features({"frechet": "frechet_segmenter"}, one, one)])
     assert METRICS["frechet"].score(samples) == {"frechet_segmenter": None}
-    with pytest.raises(ValueError, match="two rows at least, there are 1"):
+    with pytest.raises(ValueError, match="at least two rows, it has 1"):
         statistics_of([one])
 
 

@@ -22,7 +22,7 @@ def torch_fidelity(module: str):
 
 
 def two_sets(dimensions: int, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Correlated, not negative, of unlike spread and place: like pool_3's."""
+    """Return correlated, non-negative features of unlike spread and mean, like those of pool_3."""
     rng = np.random.default_rng(dimensions)
     mix = rng.normal(size=(dimensions, dimensions)) / np.sqrt(dimensions)
     a, b = rng.normal(size=(2, images, dimensions))

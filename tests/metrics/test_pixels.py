@@ -86,7 +86,7 @@ def test_a_photo_that_equals_its_target_leaves_no_mean_psnr(tmp_path):
 def test_unlike_sizes_name_the_file(tmp_path):
     (small,) = written(tmp_path, (0,))
     write_png(tmp_path / "large.png", A)
-    with pytest.raises(UserError, match=r"0\.png: is 16x16 px, its target 24x32; both must be of one size"):
+    with pytest.raises(UserError, match=r"0\.png: is 16x16 px, its target 24x32; both must have one size"):
         measure([small], [tmp_path / "large.png"])
 
 

@@ -1,4 +1,4 @@
-"""The judge, from its training to the scores it gives, and what evaluation refuses."""
+"""The judge from its training to its scores, and the inputs that evaluation refuses."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from inception_graph import write_graph
 from segformer import small_segformer
-from tiny_models import PARAMS, changed
+from shipped import PARAMS, changed
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_rgb, write_png
@@ -23,7 +23,6 @@ SEGMENT = changed(
     PARAMS.segment, judge="trained", pretrained=PRETRAINED, filters=8, epochs=15, batch=2, learning_rate=0.01
 )
 GENERATOR = {"norm": "batch", "dropout": True, "seed": 0, "checkpoint": "last"}
-EVALUATE = {"split": "val", "min_ceiling": 0.2, "fid": [], "inception": None, "generator": GENERATOR}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def judge(road_and_sky, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made_once(road_and_sky, tmp_path_factory):
-    """Generated: road and sky in their mean colours; a baseline with the two swapped."""
+    """Return photos with road and sky in their mean colours, and a baseline with the two colours swapped."""
     folder = tmp_path_factory.mktemp("photos")
     colors = mean_colors(read_pairs(road_and_sky, "train"))
     swapped = colors.copy()
@@ -52,12 +51,18 @@ def photos(made_once, tmp_path):
     return shutil.copytree(made_once, tmp_path / "photos")
 
 
-def evaluate(pairs, judge, photos, **changes):
-    score = json.loads((judge / "score.json").read_text())
-    settings = {**EVALUATE, "judge_score": score, **changes}
+def evaluate(pairs, judge, photos, inception=None, **changes):
     return evaluate_photos(
-        pairs, judge, photos / "generated", photos / "baselines", photos / "judged", **settings
-    )  # fmt: skip
+        pairs,
+        judge,
+        photos / "generated",
+        photos / "baselines",
+        photos / "judged",
+        changed(PARAMS.evaluate, **changes),
+        inception=inception,
+        judge_score=json.loads((judge / "score.json").read_text()),
+        generator=GENERATOR,
+    )
 
 
 def test_the_judge_learns_and_says_how_well(judge):
@@ -190,7 +195,7 @@ def test_weights_that_are_not_the_cards_are_named(road_and_sky, judge, photos, t
 
 
 def test_a_split_without_pairs_is_a_clear_error(road_and_sky, judge, photos):
-    with pytest.raises(UserError, match=r"evaluate.split: test, but the data set has no pairs there"):
+    with pytest.raises(UserError, match=r"evaluate.split: test has no pairs in this data set; choose the other"):
         evaluate(road_and_sky, judge, photos, split="test")
 
 
@@ -201,7 +206,7 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     head = keras.layers.Conv2D(len(names), 1)
     model = keras.Model(inputs, head(inputs))
     kernel, bias = np.zeros((1, 1, 3, len(names))), np.full(len(names), -10.0)
-    # Light is sky, dark is road, of photos in [0, 1].
+    # The photos are in [0, 1]; light pixels are sky, dark ones road.
     kernel[..., names.index("sky")], kernel[..., names.index("road")] = 1, -1
     bias[names.index("sky")], bias[names.index("road")] = -1.5, 1.5
     head.set_weights([kernel, bias])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from shipped import PARAMS, changed
 from tiny_cards import tiny_card
 from tiny_models import build_unet
 
@@ -11,12 +12,10 @@ from pix2street.layers.networks import load_network, save_network
 from pix2street.steps.generate import generate_photos, mean_colors
 from pix2street.training.batches import InputEncoding
 
-SETTINGS = {"seed": 0, "norm": "batch", "dropout": True}
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A generator that was "trained" by moving every weight a little."""
+    """Return the folder of a generator that was "trained" by moving every weight a little."""
     folder = tmp_path_factory.mktemp("model")
     network = build_unet((32, 32, 3), 3, 4, 0)
     rng = np.random.default_rng(1)
@@ -31,7 +30,7 @@ def photos(road_and_sky, model, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     for folder in (out / "generated", out / "baselines"):
         folder.mkdir()
-    generate_photos(road_and_sky, model, out / "generated", out / "baselines", **SETTINGS)
+    generate_photos(road_and_sky, model, out / "generated", out / "baselines", changed(PARAMS.generate, seed=0))
     return out
 
 
@@ -46,7 +45,8 @@ def test_generating_never_changes_a_weight_and_is_a_function_of_the_seed(road_an
     before = sha256_of(model / "generator.weights.h5")
     for name, seed in {"same": 0, "other": 1}.items():
         (tmp_path / name / "g").mkdir(parents=True)
-        generate_photos(road_and_sky, model, tmp_path / name / "g", tmp_path / name / "b", **{**SETTINGS, "seed": seed})
+        folders = tmp_path / name / "g", tmp_path / name / "b"
+        generate_photos(road_and_sky, model, *folders, changed(PARAMS.generate, seed=seed))
     assert sha256_of(model / "generator.weights.h5") == before
     first = (photos / "generated/val/p4.png").read_bytes()
     assert (tmp_path / "same/g/val/p4.png").read_bytes() == first

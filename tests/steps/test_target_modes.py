@@ -1,4 +1,4 @@
-"""What may come in as a target, in colour and in grey, and what is said of everything else."""
+"""Targets that are accepted, in colour and in grey, and the advice about every other one."""
 
 import json
 from pathlib import Path
@@ -7,26 +7,28 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from shipped import PARAMS, changed
 
 from pix2street.core.decoding import read_stored
 from pix2street.core.errors import UserError
 from pix2street.core.images import luma, read_photo
 from pix2street.core.pairs import Dataset, read_manifest
 from pix2street.datasets.synthetic_streets.scene import draw_scene
-from pix2street.params import read_params
 from pix2street.steps.split import split_pairs
 from pix2street.steps.validate import refuse_failures, validate_split
 
 SIDE = 32
-SIZE = {"height_px": SIDE, "width_px": SIDE}
 PHOTO, IDS = draw_scene(0, 0, 64, 64)
 PHOTO = PHOTO[::2, ::2]
 GREY = luma(PHOTO)
-LIMITS = read_params(Path(__file__).parents[2] / "params.yaml").validate_.model_dump()
 
 
 def split_of(folder: Path, targets: dict[str, object], target_mode: str):
-    """The manifest, by pair_id, of targets by file name (an image, or what writes it to a path), each with an input."""
+    """Split these targets, each with an input, and return the folder and its manifest by pair_id.
+
+    Args:
+        targets: an image, or a function that writes one to a path, by file name.
+    """
     downloaded, split = folder / "downloaded", folder / f"split_{target_mode}"
     for name, target in targets.items():
         for side in ("inputs", "targets"):
@@ -36,12 +38,12 @@ def split_of(folder: Path, targets: dict[str, object], target_mode: str):
         target(path) if callable(target) else target.save(path)
     Dataset("x", "X", "drawing to X-ray", "own", "", "file").write(downloaded)
     split.mkdir()
-    split_pairs(downloaded, split, **SIZE, snap_tolerance=32.0, target_mode=target_mode)
+    split_pairs(downloaded, split, changed(PARAMS.split, height_px=SIDE, width_px=SIDE, target_mode=target_mode))
     return split, read_manifest(split).set_index("pair_id")
 
 
 def refusal_of(split: Path) -> str:
-    verdict, table = validate_split(split, **SIZE, **LIMITS)
+    verdict, table = validate_split(split, (SIDE, SIDE), PARAMS.validate_)
     with pytest.raises(UserError) as error:
         refuse_failures(verdict, table)
     return str(error.value)

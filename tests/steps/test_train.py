@@ -50,15 +50,8 @@ def test_history_samples_and_callbacks(road_and_sky, tmp_path):
 def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, tmp_path):
     train(road_and_sky, tmp_path)
     (tmp_path / "photos").mkdir()
-    generate_photos(
-        road_and_sky,
-        tmp_path / "generator",
-        tmp_path / "photos",
-        tmp_path / "baselines",
-        seed=0,
-        norm="batch",
-        dropout=True,
-    )
+    folders = tmp_path / "photos", tmp_path / "baselines"
+    generate_photos(road_and_sky, tmp_path / "generator", *folders, changed(PARAMS.generate, seed=0))
     sheet = read_rgb(tmp_path / "samples/epoch_0003.png")
     for row, pair_id in enumerate(("p4", "p5")):
         shown = sheet[row * 36 : row * 36 + 32, 2 * 36 : 2 * 36 + 32]

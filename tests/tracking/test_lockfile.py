@@ -1,57 +1,92 @@
-import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
 
+import pytest
+from ruamel.yaml import YAML
+
+from pix2street.core.errors import UserError
 from pix2street.core.files import write_text
-from pix2street.tracking.lockfile import md5_of, read_hashes
+from pix2street.tracking.lockfile import read_hashes
 
-YAML = """
+FILES = {
+    ".dvc/config": "[core]\nno_scm = true\nanalytics = false\n",
+    ".dvcignore": "__pycache__\n",
+    "params.yaml": "make: {count: 2}\n",
+    "code/a.py": "a",
+    "code/__pycache__/a.pyc": "ignored",
+    "dvc.yaml": """
 stages:
   make:
-    cmd: make
+    cmd: mkdir data && echo made > data/b.txt && echo made > data/a.txt
+    deps: [code]
+    params: [make]
     outs: [data]
   report:
-    cmd: report
-    deps: [report.py, data]
+    cmd: echo 1 > numbers.json && echo page > page.html && python read.py
+    deps: [code/a.py, code, data]
     metrics: [numbers.json: {cache: false}]
     outs: [page.html]
-"""
-LOCK = """
-schema: '2.0'
-stages:
-  make:
-    outs: [{path: data, md5: made.dir}]
-  report:
-    deps: [{path: report.py, md5: old}]
-    outs: [{path: page.html, md5: old}]
-  removed:
-    outs: [{path: gone, md5: gone}]
-"""
+  never:
+    cmd: echo never
+    deps: [page.html]
+    outs: [never.txt]
+""",
+    "read.py": """
+from dataclasses import asdict
+from pathlib import Path
+from pix2street.core.files import write_json
+from pix2street.tracking.lockfile import read_hashes
+write_json(Path("../read.json"), {name: asdict(one) for name, one in read_hashes(Path.cwd(), "report").items()})
+""",
+}
 
 
-def test_the_running_stages_files_are_hashed_and_the_others_are_taken_from_the_lock(tmp_path):
-    for name, text in {
-        "dvc.yaml": YAML,
-        "dvc.lock": LOCK,
-        "report.py": "r",
-        "numbers.json": "n",
-        "page.html": "p",
-    }.items():
-        write_text(tmp_path / name, text)
+@pytest.fixture
+def root(tmp_path) -> Path:
+    for name, text in FILES.items():
+        write_text(tmp_path / "repository" / name, text)
+    return tmp_path / "repository"
 
-    def md5(text):
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
-    assert read_hashes(tmp_path, "report") == {
-        "make": {"deps": {}, "outs": {"data": "made.dir"}},
-        "report": {
-            "deps": {"report.py": md5("r"), "data": "made.dir"},
-            "outs": {"page.html": md5("p"), "numbers.json": md5("n")},
-        },
+def repro(root: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "dvc", "repro", "report", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3600)
+    assert done.returncode == 0, done.stderr
+
+
+def locked(root: Path) -> dict[str, dict[str, dict[str, str]]]:
+    stages = YAML(typ="safe").load((root / "dvc.lock").read_text())["stages"]
+    return {
+        name: {kind: {item["path"]: item["md5"] for item in stage[kind]} for kind in ("deps", "outs")}
+        for name, stage in stages.items()
     }
 
 
-def test_a_folders_hash_is_that_of_its_sorted_list(tmp_path):
-    for name in ("b/c", "a"):
-        write_text(tmp_path / name, name)
-    a, c = (hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in ("a", "b/c"))
-    listed = f'[{{"md5": "{a}", "relpath": "a"}}, {{"md5": "{c}", "relpath": "b/c"}}]'
-    assert md5_of(tmp_path) == hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest() + ".dir"
+def test_the_running_stage_has_the_hashes_that_dvc_writes_when_it_has_ended(root):
+    repro(root)
+    read = YAML(typ="safe").load((root.parent / "read.json").read_text())
+    assert read == locked(root)
+    assert set(read) == {"make", "report"}
+    assert set(read["report"]["deps"]) == {"code/a.py", "code", "data"}
+    assert set(read["report"]["outs"]) == {"page.html", "numbers.json"}
+    # A second run replaces what dvc.lock has of the first.
+    write_text(root / "code/a.py", "b")
+    repro(root)
+    again = YAML(typ="safe").load((root.parent / "read.json").read_text())
+    assert again == locked(root)
+    assert again["report"]["deps"]["code"] != read["report"]["deps"]["code"]
+    assert {name: asdict(one) for name, one in read_hashes(root, "").items()} == again
+
+
+def test_without_dvc_or_a_file_the_error_says_which_is_missing(root):
+    with pytest.raises(FileNotFoundError, match=r"code|data|page"):
+        read_hashes(root, "report")
+    write_text(root / "dvc.yaml", "stages: {report: {}}")
+    with pytest.raises(UserError, match=r"DVC cannot name the hashes of its stages: .*dvc\.yaml"):
+        read_hashes(root, "report")
+    shutil.rmtree(root / ".dvc")
+    with pytest.raises(UserError, match="DVC cannot name the hashes of its stages: you are not inside of a DVC"):
+        read_hashes(root, "report")

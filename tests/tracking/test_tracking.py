@@ -20,11 +20,12 @@ from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.layers.networks import save_network
 from pix2street.layout import Layout
-from pix2street.tracking import saved_view
+from pix2street.tracking import delivery, saved_view
 from pix2street.tracking import store as mlflow_store
-from pix2street.tracking.run import Run, deliver_all
+from pix2street.tracking.delivery import Delivery, deliver_all
+from pix2street.tracking.retrieval import fetch_run
+from pix2street.tracking.run import VIEW_CURVES, Run
 from pix2street.tracking.spool import Spool
-from pix2street.tracking.store import Delivery, fetch_run
 from pix2street.tracking.system_metrics import SystemMetrics
 from pix2street.training.batches import InputEncoding
 
@@ -34,7 +35,7 @@ METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": No
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
-    """A database that MLflow has made, which takes seconds, and nothing in it."""
+    """An empty database that MLflow created, which takes seconds."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -42,7 +43,7 @@ def empty_store(tmp_path_factory):
 
 @pytest.fixture
 def layout(tmp_path, monkeypatch, empty_store):
-    """A repository after training and evaluation, with a store of its own."""
+    """A repository after training and evaluation, with an empty store."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(variable, raising=False)
     # However long a test takes, the machine is sampled once, at a training's end.
@@ -130,6 +131,8 @@ def test_the_experiment_has_a_view_that_compares_its_runs_and_a_users_own_stays(
     client, (run,) = runs_of(layout)
     view = json.loads(client.get_experiment(run.info.experiment_id).tags[saved_view.TAG])
     state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    lines = [chart["metricKey"] for chart in state["compareRunCharts"] if chart["type"] == "LINE"]
+    assert lines == [f"train/{name}" for name in VIEW_CURVES]
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert sections == {chart["metricSectionId"] for chart in state["compareRunCharts"]}
     client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, "a user's")
@@ -149,7 +152,7 @@ class Store:
     def __init__(self, monkeypatch):
         self.away = False
         self.asked = 0
-        connect = mlflow_store.connect
+        connect = delivery.connect
 
         def try_to(layout):
             self.asked += 1
@@ -157,7 +160,7 @@ class Store:
                 raise ConnectionError("http://nobody:secret@host is away")
             return connect(layout)
 
-        monkeypatch.setattr(mlflow_store, "connect", try_to)
+        monkeypatch.setattr(delivery, "connect", try_to)
 
 
 @pytest.fixture
@@ -177,7 +180,7 @@ def owed(layout):
 
 
 def content_of(client, run):
-    """All that a run holds, in comparable form."""
+    """Return the content of a run in comparable form."""
     histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
     points = {name: [(p.step, p.timestamp, str(p.value)) for p in history] for name, history in histories.items()}
     files = {
@@ -253,28 +256,29 @@ def test_a_replay_that_was_interrupted_anywhere_doubles_nothing(layout, store, m
     store.away = False
     (folder,) = layout.spool.iterdir()
     entries = len(list(folder.glob("0*.json")))
-    drop, find_or_make = Spool.drop, Delivery._find_or_make
+    drop, note, find_or_create = Spool.drop, Spool.note, Delivery._find_or_create
 
     def dies(*_):
         raise KeyboardInterrupt
 
-    def dies_once_made(delivery):
-        monkeypatch.setattr(delivery, "_note", lambda run_id=None, **changes: dies() if run_id else None)
-        delivery._about["making"] = True
-        delivery._spool.about = delivery._about
-        find_or_make(delivery)
+    def dies_once_created(delivery, *arguments):
+        monkeypatch.setattr(
+            Spool, "note", lambda spool, **changes: dies() if "run_id" in changes else note(spool, **changes)
+        )
+        find_or_create(delivery, *arguments)
 
     # Each time a process dies after it delivered and before it noted that.
-    monkeypatch.setattr(Delivery, "_find_or_make", dies_once_made)
+    monkeypatch.setattr(Delivery, "_find_or_create", dies_once_created)
     with pytest.raises(KeyboardInterrupt):
         deliver_all(layout)
-    monkeypatch.setattr(Delivery, "_find_or_make", find_or_make)
+    monkeypatch.setattr(Delivery, "_find_or_create", find_or_create)
+    monkeypatch.setattr(Spool, "note", note)
     for number in range(entries):
         monkeypatch.setattr(Spool, "drop", dies)
         with pytest.raises(KeyboardInterrupt):
             deliver_all(layout)
         monkeypatch.setattr(Spool, "drop", drop)
-        (name, _), *_ = Spool(folder, None).entries()
+        (name, _), *_ = Spool(folder, None).owed()
         assert int(name) == number + 1
         Spool(folder, None).drop(name)
     deliver_all(layout)
@@ -294,10 +298,23 @@ def test_one_run_that_fails_holds_up_no_other(layout, store, monkeypatch):
     store.away = False
     broken = sorted(layout.spool.iterdir(), key=lambda path: path.stat().st_mtime_ns)[0]
     (broken / "000001.json").write_text("no JSON")
-    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*JSONDecodeError"):
+    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*000001.json: must be whole JSON"):
         deliver_all(layout)
     assert owed(layout) == [broken.name]
     assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
+
+
+def test_a_damaged_description_stops_nothing_and_stays(layout, store):
+    store.away = True
+    train(layout)
+    store.away = False
+    (folder,) = layout.spool.iterdir()
+    (folder / "about.json").write_text("no JSON")
+    record_metrics(layout, METRICS)
+    assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
+    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*about.json: must be whole JSON"):
+        deliver_all(layout)
+    assert owed(layout) == [folder.name]
 
 
 def test_a_training_asks_a_store_that_is_gone_a_few_times(layout, store):
@@ -324,7 +341,7 @@ def test_a_store_back_during_training_has_the_run_before_its_end(layout, store):
 def test_what_a_dead_training_left_is_closed_and_one_that_lives_is_not(layout):
     alive = Run.start(layout, PARAMS, "key")
     dead = Run.start(layout, PARAMS, "key")
-    # As the end of its process does:
+    # The end of its process does the same:
     dead._system.finish()
     dead._spool.close()
     train(layout)
@@ -376,11 +393,11 @@ def test_a_disk_that_takes_no_spool_stops_nothing(layout, store, capsys):
 
 
 def test_equal_trainings_at_one_time_are_two_runs(layout, tmp_path_factory):
-    """Two checkouts, one server: what is recorded later goes to each one's own run."""
+    """Two checkouts record in one server; a later stage finds the run of its checkout."""
     other = Layout(tmp_path_factory.mktemp("other") / "project")
     shutil.copytree(layout.root, other.root)
     server = f"sqlite:///{layout.root / 'mlflow.db'}"
-    # As a server does, it says itself where artifacts go.
+    # Like a server, this store says where artifacts go.
     mlflow.MlflowClient(server).create_experiment("pix2street", (layout.root / "artifacts").as_uri())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server)

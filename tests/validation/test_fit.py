@@ -14,7 +14,7 @@ from pix2street.validation.fit import (
 
 
 def pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Edge maps of drawings of boxes, and of photos with the same boxes in other colours and with grain."""
+    """Return edge maps of drawings of boxes, and of photos with the same boxes in other colours and with grain."""
     rng = np.random.default_rng(0)
     inputs, targets = [], []
     for _ in range(count):
@@ -116,7 +116,7 @@ def test_the_lead_of_equal_orthogonal_maps_is_one():
 
 
 def agreement_of_two(maps: np.ndarray) -> float:
-    """The correlation of two different maps after the mean of all is taken away, by NumPy's own."""
+    """Return NumPy's correlation of two different maps after the mean of all is subtracted."""
     return float(np.corrcoef(maps - maps.mean(axis=0))[0, 1])
 
 

@@ -1,4 +1,4 @@
-"""What a refusal of a target's mode says can be done, and that doing it leads to a mode that fits."""
+"""The advice in a refusal of a target's mode leads to a mode that fits."""
 
 import re
 
@@ -24,8 +24,8 @@ def image_of(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("mode", MODES)
-def test_what_is_said_of_each_mode_makes_a_file_of_a_mode_that_fits(mode, channels, tmp_path):
-    # A second mode, so that the set as a whole is neither grey nor right.
+def test_the_advice_on_each_mode_makes_a_file_of_a_mode_that_fits(mode, channels, tmp_path):
+    # A second mode makes the set as a whole neither grey nor right.
     text = way_out_of({mode: 3, "HSV": 1}, channels)
     if mode in TARGET_MODES[channels]:
         assert f"{mode} (3)" not in text
@@ -43,7 +43,7 @@ def test_what_is_said_of_each_mode_makes_a_file_of_a_mode_that_fits(mode, channe
         assert (np.asarray(converted) == PIXELS[..., 0]).all()
 
 
-def test_nothing_is_said_where_all_fit():
+def test_modes_that_fit_need_no_advice():
     assert way_out_of({"RGB": 5}, 3) == way_out_of({"L": 5, "1": 1, "RGB": 2}, 1) == way_out_of({}, 3) == ""
 
 

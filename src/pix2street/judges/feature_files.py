@@ -1,4 +1,4 @@
-"""Features on disk: however many photos, one batch of them is in memory."""
+"""Feature files, so that one batch of features is in memory however many photos a set has."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from pix2street.judges.inception import Inception
 
 
 def real_features(network: Inception, resize: str, targets: Sequence[Path]) -> np.ndarray:
-    """Of the real photos, computed once for equal content: kept in the cache under the hash of all it depends on."""
+    """Return the features of the real photos, `[N, D]`, kept in the cache under the hash of all they depend on."""
     content = [network.sha256, resize, version("tensorflow"), *map(sha256_of, targets)]
     path = cache_folder() / "features" / f"{hashlib.sha256(' '.join(content).encode()).hexdigest()}.npy"
     if path.exists():
@@ -29,7 +29,7 @@ def real_features(network: Inception, resize: str, targets: Sequence[Path]) -> n
 
 
 def write_features(path: Path, blocks: Iterable[np.ndarray], count: int) -> np.memmap:
-    """Blocks of rows, one in memory at a time, as a `[count, D]` array on disk."""
+    """Write blocks of rows, one in memory at a time, and return them as a `[count, D]` array on disk."""
     array, start = None, 0
     for block in blocks:
         if array is None:

@@ -1,8 +1,8 @@
-"""The Inception network of 2015: what every published FID looks through. Runs it on photos on disk.
+"""The Inception network of 2015, whose features every published FID compares, on photos on disk.
 
-`classify_image_graph_def.pb` (TensorFlow authors, Apache-2.0) as TTUR used it (Heusel et al., "GANs trained by a two
-time-scale update rule converge to a local Nash equilibrium", 2017); the Inception networks of Keras and torchvision
-have other weights, so their distances are not comparable with anybody's.
+The file is `classify_image_graph_def.pb` (TensorFlow authors, Apache-2.0) as TTUR used it (Heusel et al., "GANs trained
+by a two time-scale update rule converge to a local Nash equilibrium", 2017). The Inception networks of Keras and
+torchvision have other weights, so distances over them cannot be compared with published ones.
 """
 
 import hashlib
@@ -28,18 +28,18 @@ GRAPH = "classify_image_graph_def.pb"
 GRAPH_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 SIDE_PX = 299
 FEATURES = 2048
-WAY_OUT = f"get {GRAPH} or {URL.rsplit('/')[-1]}, put it anywhere and set `evaluate.inception: <path>` in params.yaml"
+WAY_OUT = f"get {GRAPH} or {URL.rsplit('/')[-1]}, save it and set `evaluate.inception: <path>` in params.yaml"
 
 
 def fetch_inception(path: Path | None = None, url: str = URL, sha256: str = GRAPH_SHA256) -> Path:
-    """The network's .pb on disk: fetched once into the cache and checked, or what `path` holds, taken as it is.
+    """Return the path of the network's .pb, fetched once into the cache and checked, or taken unchecked from `path`.
 
     Args:
-        path: a .pb, an archive or a folder that holds `classify_image_graph_def.pb`; None fetches `url`.
-        sha256: of the .pb in the archive at `url`.
+        path: a .pb, or an archive or a folder that holds `classify_image_graph_def.pb`; None fetches `url`.
+        sha256: the checksum of the .pb in the archive at `url`.
 
     Raises:
-        UserError: nothing there, no network, a broken archive, or not the network with that checksum.
+        UserError: the file does not exist, the machine has no network, the archive is broken, or its checksum differs.
     """
     if path is not None:
         graph = path / GRAPH if path.is_dir() else path
@@ -65,7 +65,7 @@ def _cached(sha256: str) -> Path:
 
 
 def _unpack(archive: Path, expected: str | None = None) -> Path:
-    """The .pb of an archive, in the cache under its own checksum."""
+    """Return the .pb of an archive, unpacked into the cache under its checksum."""
     with open_source(archive, Limits(max_files=100, max_gib=1, max_ratio=100)) as source:
         name = next((name for name in source.names if PurePosixPath(name).name == GRAPH), None)
         if name is None:
@@ -83,11 +83,11 @@ class Inception:
     """A frozen Inception network that looks at photos on disk.
 
     Attributes:
-        sha256: of the network's file.
+        sha256: the checksum of the network's file.
         published: whether it is the network that published FIDs used.
 
     Raises:
-        UserError: the file is no graph, or lacks what the 2015 network begins and ends with.
+        UserError: the file is no graph, or lacks the first or the last node of the network of 2015.
     """
 
     def __init__(self, path: Path):
@@ -108,11 +108,11 @@ class Inception:
             raise UserError(f"{path}: not the Inception network of 2015 ({error}); {WAY_OUT}") from error
 
     def features(self, photos: Sequence[Path], resize: str, batch: int = 16) -> Iterator[np.ndarray]:
-        """Each batch's `pool_3`, `[n, 2048]` float32; `batch` changes the speed and at most the last bits.
+        """Yield each batch's `pool_3`, `[n, 2048]` float32; `batch` changes the speed and at most the last bits.
 
         Args:
-            photos: all of one size; read ahead in other threads, never more than a few batches.
-            resize: how photos become 299x299: "tf" as in TTUR, by what the graph begins with, TensorFlow 1's bilinear
+            photos: photos of one size; other threads read them ahead, but never more than a few batches.
+            resize: how photos become 299x299: "tf" as in TTUR, by the graph's first node, TensorFlow 1's bilinear
                 resize without antialiasing; "clean" as in clean-fid, by `resize_clean`.
         """
         shape = read_rgb(photos[0]).shape if photos else ()
@@ -121,14 +121,14 @@ class Inception:
             yield self.look(fed)
 
     def look(self, fed: np.ndarray) -> np.ndarray:
-        """`pool_3`, `[n, 2048]` float32, of what `fed` gives."""
+        """Return `pool_3`, `[n, 2048]` float32, of the photos that `fed` prepared."""
         return self._network(tf.constant(fed)).numpy().reshape(-1, FEATURES)
 
     def fed(self, photos: Sequence[Path], resize: str, shape: tuple[int, ...]) -> np.ndarray:
-        """What the network is fed for `photos`: `[n, 299, 299, 3]` float32 in [0, 255].
+        """Return the photos as the network takes them: `[n, 299, 299, 3]` float32 in [0, 255].
 
         Raises:
-            UserError: a photo is not of `shape`, `(H, W, 3)`.
+            UserError: a photo has another shape than `shape`, `(H, W, 3)`.
         """
         pixels = []
         for photo in photos:
@@ -140,15 +140,16 @@ class Inception:
                 )
         if resize == "clean":
             return np.stack([resize_clean(photo, SIDE_PX) for photo in pixels])
-        # On the CPU wherever the network runs, so that it is fed the same bits.
+        # The resize is always done on the CPU, so that the network is fed the same bits on every machine.
         with tf.device("CPU"):
             return tf.raw_ops.ResizeBilinear(images=np.stack(pixels), size=[SIDE_PX, SIDE_PX]).numpy()
 
 
 def _modern(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """The same network without the operation that left TensorFlow after 2015, `BatchNormWithGlobalNormalization`.
+    """Return the same network without two operations of 2015.
 
-    Nor with `CheckNumerics`, whose look at every activation costs a fifth of the speed.
+    `BatchNormWithGlobalNormalization` has since left TensorFlow; `CheckNumerics` looks at every activation, which costs
+    a fifth of the speed.
     """
     modern = tf.compat.v1.GraphDef()
     modern.versions.producer = tf.version.GRAPH_DEF_VERSION
@@ -176,7 +177,7 @@ def _modern(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
 
 
 def _ahead(work: Callable, items: Iterable) -> Iterator:
-    """`work` of each item in order, done a few items ahead by other threads."""
+    """Yield `work(item)` of each item in order, done a few items ahead by other threads."""
     threads = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         coming = deque()

@@ -1,6 +1,6 @@
 """Judges that were trained elsewhere, as networks that take this project's photos. Pure Keras 3.
 
-A SegFormer (Xie et al. 2021) comes by way of KerasHub, whose code is Apache-2.0. The weights began as NVIDIA's, whose
+KerasHub, whose code is under Apache-2.0, offers SegFormers (Xie et al. 2021). Their weights derive from NVIDIA's, whose
 licence allows research and evaluation only: https://github.com/NVlabs/SegFormer/blob/master/LICENSE, section 3.3.
 """
 
@@ -17,25 +17,27 @@ from pix2street.core.errors import UserError
 SEGFORMERS = tuple(f"segformer_b{size}_cityscapes_1024" for size in range(6))
 """KerasHub's presets trained on Cityscapes, from the fastest to the most accurate."""
 
-# Of colours in [0, 1] over ImageNet: NVIDIA trained every SegFormer on photos normalised by them.
+# Statistics of ImageNet's colours in [0, 1]; NVIDIA trained every SegFormer on photos normalised by them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: int) -> tuple[keras.Model, list[str]]:
-    """A SegFormer that sees photos of one size, and the names of Cityscapes' 19 evaluated classes in channel order.
+    """Return a SegFormer for photos of one size, and Cityscapes' 19 evaluated classes in the order of its channels.
 
-    The network: photos `[N, height_px, width_px, 3]` float32 in [-1, 1] -> logits `[N, height_px, width_px, 19]`.
-    KerasHub's takes squares alone, so a longer photo is seen through as few square windows as cover it, each pixel
-    through the one whose centre is nearest; Xie et al. test on Cityscapes with sliding windows too (section 4.1).
-    Saved, it has the same bytes in every process: Keras' counters, which name layers, are set back.
+    The network maps photos `[N, height_px, width_px, 3]` float32 in [-1, 1] to logits `[N, height_px, width_px, 19]`.
+    KerasHub's network takes only squares. A longer photo is therefore seen through as few square windows as cover it,
+    each pixel through the window whose centre is nearest; Xie et al. also test on Cityscapes with sliding windows
+    (section 4.1). Keras' counters, which name layers, are reset, so that the saved network has the same bytes in every
+    process.
 
     Args:
         preset: one of `SEGFORMERS`.
-        weights: the preset's folder, where the machine has no network; else KerasHub downloads it once.
+        weights: the preset's folder, for a machine without a network; None lets KerasHub download it once.
 
     Raises:
-        UserError: no KerasHub, no weights, weights for other classes, or a size that no SegFormer takes.
+        UserError: KerasHub or the weights are missing, the weights are for other classes, or no SegFormer takes the
+            size.
     """
     side_px = min(height_px, width_px)
     if side_px % 32 or side_px < 64:
@@ -52,7 +54,7 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
         crops = (start, length_px - start - side_px), (first, side_px - last)
         outer, inner = [(crop, (0, 0)) if upright else ((0, 0), crop) for crop in crops]
         window = layers.Cropping2D(outer, name=f"window_{index}")(normalised)
-        # Said here, for Keras' Resizing would turn training on for what follows it where nobody says a word of it.
+        # `training` is given because Keras' Resizing would otherwise turn it on for the layers behind it.
         logits = square(window, training=False)
         seen.append(layers.Cropping2D(inner, name=f"seen_{index}")(logits))
     logits = layers.Concatenate(axis=1 if upright else 2, name="logits")(seen)
@@ -60,7 +62,7 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
 
 
 def need_keras_hub(preset: str) -> None:
-    """Load KerasHub, whose layers `preset` is made of.
+    """Import KerasHub, which has the layers of `preset`.
 
     Raises:
         UserError: the extra `judges` is not installed.
@@ -72,13 +74,14 @@ def need_keras_hub(preset: str) -> None:
 
 
 def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.Model:
+    """Return KerasHub's network for squares of `side_px`, with the weights of the preset."""
     need_keras_hub(preset)
     from keras_hub.models import SegFormerImageSegmenter
 
     for name in ("config.json", "task.json", "model.weights.h5", "task.weights.h5") if weights else ():
         if not (weights / name).is_file():
             raise UserError(f"{weights}: has no {name}; put all files of {preset} there, or none to fetch them")
-    # An absolute path, for KerasHub takes a preset's bare name for its own.
+    # The path is absolute because KerasHub takes a bare name for that of its own preset.
     source = str(weights.resolve()) if weights else preset
     unreadable = (OSError, ValueError) if weights else OSError
     try:
@@ -90,7 +93,7 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
         ) from error
     if trained.num_classes != 19:
         raise UserError(
-            f"segment.judge: what comes as {preset} sees {trained.num_classes} classes, Cityscapes has 19; "
+            f"segment.judge: the weights of {preset} are for {trained.num_classes} classes, Cityscapes has 19; "
             f"name another preset, or put the right files into <segment.path>/{preset}"
         )
     config = trained.get_config()
@@ -101,7 +104,11 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
 
 
 def load_keras_model(path: Path) -> keras.Model:
-    """The model in a `.keras` file, `[N, H, W, 3] -> [N, h, w, classes]`; a model that holds Python code is refused."""
+    """Return the model in a `.keras` file, `[N, H, W, 3] -> [N, h, w, classes]`.
+
+    Raises:
+        UserError: the file is missing or unreadable, the model holds Python code, or has other inputs or outputs.
+    """
     if path.suffix != ".keras" or not path.is_file():
         raise UserError(f"{path}: no such file, or its name does not end in .keras; save the judge by model.save(...)")
     try:
@@ -109,7 +116,7 @@ def load_keras_model(path: Path) -> keras.Model:
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         raise UserError(
             f"{path}: not a model that Keras {keras.__version__} reads ({_first_line(error)}); "
-            "save it again, without layers of your own and without Lambda layers"
+            "save it again without custom layers and without Lambda layers"
         ) from error
     for end, rule in (("input", "[N, H, W, 3]"), ("output", "[N, h, w, classes]")):
         shapes = [tuple(tensor.shape) for tensor in getattr(model, f"{end}s", None) or ()]
@@ -119,7 +126,7 @@ def load_keras_model(path: Path) -> keras.Model:
 
 
 def _windows(length_px: int, side_px: int) -> list[tuple[int, int, int]]:
-    """Where each window starts, and from where up to where, counted from there, its pixels are used."""
+    """Return the start of each window, and the range of its pixels, counted from there, that is used."""
     count = -(-length_px // side_px)
     starts = [round(index * (length_px - side_px) / max(count - 1, 1)) for index in range(count)]
     seams = [0, *((left + right + side_px) // 2 for left, right in pairwise(starts)), length_px]

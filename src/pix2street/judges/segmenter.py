@@ -1,7 +1,7 @@
-"""A segmentation network as a judge: what classes does it see in a photo? Pure Keras 3.
+"""A segmentation network as a judge, which says what classes it sees in a photo. Pure Keras 3.
 
-A network takes photos `[N, H, W, 3]` and gives a score for each of its classes, `[N, h, w, classes]`; where h and w are
-not the photo's, the classes are resized by nearest neighbour.
+A network takes photos `[N, H, W, 3]` and gives a score for each of its classes, `[N, h, w, classes]`. If h and w differ
+from H and W, the classes are resized by nearest neighbour.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from pix2street.layers.networks import load_network, save_network
 
 TRAINED = "trained"
 FEATURE_LAYER = "encode_4"
-"""The trained U-Net's block whose output, averaged over the image, is an image's feature vector."""
+"""The block of the trained U-Net whose output, averaged over an image, is the image's feature vector."""
 
 
 def build_segmenter(height_px: int, width_px: int, classes: int, filters: int, seed: int) -> keras.Model:
@@ -57,15 +57,15 @@ def train_segmenter(
 ) -> Iterator[float]:
     """Train `network` in place with Adam on per-pixel cross-entropy; after each epoch yield its mean loss.
 
-    Void pixels count nothing. The learning rate falls to zero along a half cosine, so that the last epoch's weights can
-    be taken.
+    Void pixels count nothing. The learning rate falls to zero along a half cosine, so that the weights of the last
+    epoch can be used.
 
     Args:
-        batches_of: `(photos in [-1, 1], evaluated classes or VOID)` of an epoch, numbered from 0.
+        batches_of: returns the batches `(photos in [-1, 1], evaluated classes or VOID)` of an epoch, numbered from 0.
     """
     optimizer = keras.optimizers.Adam(learning_rate)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=VOID)
-    # Compiled in a model around it: a compiled network would save its optimizer with its weights.
+    # A model around the network is compiled, since a compiled network would save its optimizer with its weights.
     trainer = keras.Model(network.inputs, network.outputs)
     trainer.compile(optimizer, loss, jit_compile=False)
     for epoch in range(epochs):
@@ -75,13 +75,13 @@ def train_segmenter(
 
 @dataclass(frozen=True)
 class Card:
-    """What a judge says of itself, `judge.json` beside its weights: part of the protocol of every score it gives.
+    """A judge's description of itself, `judge.json` beside its weights; part of the protocol of its scores.
 
     Args:
         channels: the classes of its output, in order.
-        height_px, width_px: of the photos it is shown; those of another size are resampled bicubically.
+        height_px, width_px: the size of the photos it is shown; photos of another size are resampled bicubically.
         black, white: the values it is shown for 0 and for 255.
-        weights_sha256: of `segmenter.weights.h5`; empty until `write` has seen the file.
+        weights_sha256: the SHA-256 of `segmenter.weights.h5`; empty until `write` has seen the file.
     """
 
     name: str
@@ -93,17 +93,17 @@ class Card:
     weights_sha256: str = ""
 
     def write(self, folder: Path, network: keras.Model) -> None:
-        """Make `folder` hold the network and this card with its weights' SHA-256."""
+        """Write the network and this card, with the SHA-256 of the weights, into `folder`."""
         save_network(network, folder, "segmenter")
         sha256 = sha256_of(folder / "segmenter.weights.h5")
         write_json(folder / "judge.json", {**asdict(self), "weights_sha256": sha256})
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The card in `folder`.
+        """Return the card in `folder`.
 
         Raises:
-            UserError: it is missing or damaged, or the weights beside it are not those it names.
+            UserError: the card is missing or damaged, or the weights beside it are not those it names.
         """
         card = read_json(folder / "judge.json", lambda fields: cls(**fields))
         weights = folder / "segmenter.weights.h5"
@@ -115,20 +115,22 @@ class Card:
         return card
 
     def protocol(self) -> dict:
-        """What makes two judges the same; the channels follow from the weights."""
+        """Return the facts in which equal judges agree; the channels follow from the weights."""
         fields = {key: value for key, value in asdict(self).items() if key != "channels"}
         return {**fields, "photos_resized": "bicubic, antialiased", "classes_resized": "nearest"}
 
 
 class Segmenter:
-    """A network that looks at photos on disk and names the class of every pixel."""
+    """A network that looks at photos on disk and names the class of every pixel.
+
+    Args:
+        classes: the class table of the data set; the network's other classes are left out before the best is taken.
+
+    Raises:
+        UserError: the network does not know an evaluated class.
+    """
 
     def __init__(self, network: keras.Model, card: Card, classes: ClassTable):
-        """Args: classes, of the data set; what else the network knows is left out before the best class is taken.
-
-        Raises:
-            UserError: the network does not know an evaluated class.
-        """
         missing = [name for name in classes.evaluated_names if name not in card.channels]
         if missing:
             raise UserError(
@@ -136,7 +138,7 @@ class Segmenter:
                 "`trained` or fix the class table"
             )
         self.card, self.classes = card, classes
-        self._places = [card.channels.index(name) for name in classes.evaluated_names]
+        self._channels = [card.channels.index(name) for name in classes.evaluated_names]
         self._ids = np.array([entry.id for entry in classes.entries if entry.evaluated], np.uint8)
         outputs = {"scores": network.output}
         if card.name == TRAINED:
@@ -145,10 +147,10 @@ class Segmenter:
 
     @classmethod
     def load(cls, folder: Path, classes: ClassTable) -> Self:
-        """The judge in `folder`.
+        """Return the judge in `folder`.
 
         Raises:
-            UserError: its weights are not those its card names, or it is made of layers that are not installed.
+            UserError: its weights are not those its card names, or its layers are not installed.
         """
         card = Card.read(folder)
         if card.name in SEGFORMERS:
@@ -156,12 +158,12 @@ class Segmenter:
         return cls(load_network(folder, "segmenter"), card, classes)
 
     def judge(self, photos: Sequence[Path], folder: Path, batch: int = 16) -> np.ndarray | None:
-        """Write what it sees, `<folder>/<photo's name>`: class ids of the photo's size, and return its features.
+        """Write the class ids that the judge sees to `<folder>/<photo's name>`, in the photo's size.
 
         `batch` changes the speed and at most the last bits of the features.
 
         Returns:
-            Mean activations of `FEATURE_LAYER`, `[N, D]` float32; None for a judge that was not trained here.
+            The mean activations of `FEATURE_LAYER`, `[N, D]` float32; None for a judge that was not trained here.
         """
         folder.mkdir(parents=True, exist_ok=True)
         card, features = self.card, []
@@ -171,7 +173,7 @@ class Segmenter:
             shown = np.stack([resize_photo(image, card.height_px, card.width_px) for image in images])
             scale = (card.white - card.black) / 255
             found = self._network.predict_on_batch(shown.astype(np.float32) * scale + card.black)
-            best = self._ids[found["scores"][..., self._places].argmax(axis=-1)]
+            best = self._ids[found["scores"][..., self._channels].argmax(axis=-1)]
             for path, image, ids in zip(paths, images, best, strict=True):
                 write_png(folder / path.name, resize_labels(ids, *image.shape[:2]))
             features += [found["features"]] if "features" in found else []

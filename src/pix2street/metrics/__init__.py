@@ -1,12 +1,12 @@
-"""Metrics: what was measured on each photo of a set -> numbers. NumPy, SciPy and scikit-image only.
+"""Metrics, which turn the measures of each photo of a set into scores; NumPy, SciPy and scikit-image only.
 
-Photos on disk -> measures or features of each -> statistics -> number: every arrow can be tested alone. To add one,
-write `metrics/<name>.py` with
+Photos on disk -> measures or features of each -> statistics -> number: every arrow can be tested by itself. To add a
+metric, write `metrics/<name>.py` with
 
-    PROTOCOL: what has to be known to compare its numbers, its version among it
+    PROTOCOL: the facts that one must know to compare its scores, its version among them
     score(samples) -> dict[str, value]
 
-and a line in `METRICS`. Its test has a closed form, identical sets and the order of arguments.
+and add a line to `METRICS`. Its test has a closed form, identical sets and the order of arguments.
 """
 
 from pix2street.metrics import frechet, kid, pixels, segmentation

@@ -10,17 +10,17 @@ PROTOCOL = f"{SHARE:.0%} percentile bootstrap over images, {RESAMPLES} resamples
 
 @lru_cache
 def resamples(images: int) -> np.ndarray:
-    """How often each image stands in each resample: `[RESAMPLES, images]` float64, rows sum to `images`.
+    """Return how often each image occurs in each resample, `[RESAMPLES, images]` float64; rows sum to `images`.
 
-    A function of the number of images alone: two sets of the same pairs are resampled alike, so that the differences
-    of their scores are those of pairs.
+    The result depends only on the number of images. So two sets of the same pairs are resampled alike, and differences
+    of their scores are differences between the photos of the same pairs.
     """
     rng = np.random.default_rng(SEED)
     return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES).astype(np.float64)
 
 
 def interval_of(scores: np.ndarray) -> dict[str, float] | None:
-    """The middle `SHARE` of a score's values over the resamples; None where no resample has one."""
+    """Return the bounds of the middle `SHARE` of a score's values over the resamples; None if no value is finite."""
     scores = scores[np.isfinite(scores)]
     if not len(scores):
         return None

@@ -1,7 +1,7 @@
 """The Fréchet distance between two sets of features, each taken as a Gaussian.
 
 Features -> statistics -> distance. Over the pool_3 features of the Inception network of 2015 it is the FID (Heusel et
-al. 2017, equation 6, from Dowson and Landau 1982); over any other network's it is no FID and is never called so.
+al. 2017, equation 6, from Dowson and Landau 1982); over the features of any other network it is never called FID.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of N feature vectors: their number, mean `[D]` and covariance `[D, D]`, float64."""
+    """The number of feature vectors, their mean `[D]` and their covariance `[D, D]`, float64."""
 
     count: int
     mean: np.ndarray
@@ -25,26 +25,28 @@ class Statistics:
 
 
 def score(samples: Samples) -> dict[str, float | None]:
-    """The distance of photos to targets over every network's features; None where a side has fewer than two."""
+    """Return the distance of photos to targets over every network's features; None if a side has fewer than two."""
     return {
         features.distances["frechet"]: distance_of(features.photos, features.targets) for features in samples.features
     }
 
 
 def distance_of(photos: np.ndarray, targets: np.ndarray) -> float | None:
-    """The distance between two feature sets `[N, D]`; None where one has fewer than two images."""
+    """Return the distance between two feature sets `[N, D]`; None if one has fewer than two images."""
     if min(len(photos), len(targets)) < 2:
         return None
     return frechet_distance(*(statistics_of(blocks_of(features)) for features in (photos, targets)))
 
 
 def blocks_of(features: np.ndarray) -> Iterator[np.ndarray]:
-    """`[N, D]`, perhaps on disk, in blocks of rows."""
+    """Return `[N, D]` features, which may be on disk, in blocks of rows."""
     return (features[start : start + BLOCK] for start in range(0, len(features), BLOCK))
 
 
 def statistics_of(blocks: Iterable[np.ndarray]) -> Statistics:
-    """The statistics of all rows of `[n, D]` blocks, one block in memory at a time (Chan et al. 1979, equation 2.1).
+    """Return the statistics of all rows of `[n, D]` blocks, with one block in memory at a time.
+
+    Blocks are combined by Chan et al. 1979, equation 2.1.
 
     Raises:
         ValueError: fewer than two rows, which have no covariance.
@@ -63,15 +65,15 @@ def statistics_of(blocks: Iterable[np.ndarray]) -> Statistics:
         mean = mean + step * (len(block) / total)
         count = total
     if count < 2:
-        raise ValueError(f"a covariance needs two rows at least, there are {count}")
+        raise ValueError(f"a covariance needs at least two rows, it has {count}")
     return Statistics(count, mean, scatter / (count - 1))
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
-    """|mu_a - mu_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), never below zero.
+    """Return |mu_a - mu_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), never below zero.
 
-    The trace of the root is taken as the sum of the roots of the eigenvalues of C_a^(1/2) C_b C_a^(1/2), which is
-    symmetric: the result is real, also where there are fewer images than features.
+    The trace of the root is taken as the sum of the roots of the eigenvalues of C_a^(1/2) C_b C_a^(1/2). That matrix is
+    symmetric, so the result is real also with fewer images than features.
     """
     values, vectors = np.linalg.eigh(a.covariance)
     root_a = (vectors * np.sqrt(values.clip(0))) @ vectors.T

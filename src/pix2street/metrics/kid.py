@@ -15,7 +15,7 @@ PROTOCOL = {
 
 
 def score(samples: Samples) -> dict[str, float | None]:
-    """Mean and standard deviation over the subsets, where a network's features ask for it; None below 4 images."""
+    """Return mean and standard deviation over the subsets, for features with a key of `kid`; None below 4 images."""
     scores = {}
     for features in samples.features:
         if "kid" in features.distances:
@@ -25,9 +25,9 @@ def score(samples: Samples) -> dict[str, float | None]:
 
 
 def kernel_distance(photos: np.ndarray, targets: np.ndarray) -> tuple[float, float] | tuple[None, None]:
-    """Mean and standard deviation of `polynomial_mmd` over random subsets of two feature sets `[N, D]`, `[M, D]`.
+    """Return the mean and standard deviation of `polynomial_mmd` over random subsets of two sets `[N, D]`, `[M, D]`.
 
-    A subset is half the smaller set, so that subsets differ, also where there are few images.
+    A subset has half the size of the smaller set, so that subsets of few images differ as well.
     """
     size = min(len(photos) // 2, len(targets) // 2, MAX_SUBSET)
     if size < 2:
@@ -42,7 +42,7 @@ def kernel_distance(photos: np.ndarray, targets: np.ndarray) -> tuple[float, flo
 
 
 def polynomial_mmd(a: np.ndarray, b: np.ndarray) -> float:
-    """The unbiased estimate of MMD^2 of two sets `[m, D]` of one size (Gretton et al. 2012, equation 4)."""
+    """Return the unbiased estimate of MMD^2 of two sets `[m, D]` of one size (Gretton et al. 2012, equation 4)."""
     m, dimensions = a.shape
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

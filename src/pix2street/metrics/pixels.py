@@ -1,4 +1,4 @@
-"""Photos against their targets, pixel by pixel: L1, PSNR and SSIM, each the mean over the photos of a set."""
+"""L1, PSNR and SSIM of photos against their targets, each the mean over the photos of a set."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ PROTOCOL = {
 
 
 def score(samples: Samples) -> dict:
-    """`l1` with its interval, `psnr` (None where a photo equals its target: it is infinite) and `ssim`."""
+    """Return `l1` with its interval, `psnr` and `ssim`; `psnr` is None if a photo equals its target."""
     l1, psnr, ssim = (samples.pixels[name] for name in PROTOCOL["scores"])
     return {
         "l1": float(l1.mean()),
@@ -33,7 +33,7 @@ def score(samples: Samples) -> dict:
 
 
 def measure(photos: Sequence[Path], targets: Sequence[Path]) -> dict[str, np.ndarray]:
-    """`l1`, `psnr` and `ssim` of each photo against its target, `[N]` float64.
+    """Return `l1`, `psnr` and `ssim` of each photo against its target, `[N]` float64 each.
 
     Raises:
         UserError: a photo is missing or has another size than its target.
@@ -44,34 +44,37 @@ def measure(photos: Sequence[Path], targets: Sequence[Path]) -> dict[str, np.nda
 
 
 def _measure(photo_path: Path, target_path: Path) -> tuple[float, float, float]:
+    """Return L1, PSNR and SSIM of one photo."""
     target = read_photo(target_path)
     photo = read_photo(photo_path, target.shape[2])
     if photo.shape != target.shape:
         sizes = [f"{image.shape[0]}x{image.shape[1]}" for image in (photo, target)]
         raise UserError(
-            f"{photo_path}: is {sizes[0]} px, its target {sizes[1]}; both must be of one size, run `generate` again"
+            f"{photo_path}: is {sizes[0]} px, its target {sizes[1]}; both must have one size, run `generate` again"
         )
     return l1(photo, target), psnr(photo, target), ssim(photo, target)
 
 
 def l1(photo: np.ndarray, target: np.ndarray) -> float:
-    """Mean |photo - target| over pixels and channels, both in [-1, 1], as the training loss has it.
+    """Return the mean |photo - target| over pixels and channels, in [-1, 1] as in the training loss.
 
-    Of two `[H, W, C]` uint8 images of one size.
+    Args:
+        photo, target: `[H, W, C]` uint8 of one size.
     """
     return float(np.abs(photo.astype(np.int16) - target).mean() / 127.5)
 
 
 def psnr(photo: np.ndarray, target: np.ndarray) -> float:
-    """10 log10(255^2 / MSE) in dB, infinite for equal images, of two `[H, W, C]` uint8 images of one size."""
+    """Return 10 log10(255^2 / MSE) in dB of two `[H, W, C]` uint8 images of one size; infinite for equal images."""
     squared = np.square(photo.astype(np.float64) - target).mean()
     return float(10 * np.log10(255**2 / squared)) if squared else float("inf")
 
 
 def ssim(photo: np.ndarray, target: np.ndarray) -> float:
-    """Structural similarity with the window and the constants of Wang et al. 2004, section III-C.
+    """Return the structural similarity with the window and the constants of Wang et al. 2004, section III-C.
 
-    Of two `[H, W, C]` uint8 images of one size, at least 11 pixels high and wide.
+    Args:
+        photo, target: `[H, W, C]` uint8 of one size, at least 11 pixels high and wide.
     """
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     return float(structural_similarity(photo, target, channel_axis=2, **settings))

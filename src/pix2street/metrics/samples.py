@@ -1,4 +1,4 @@
-"""What was measured on each photo of a set; a metric makes numbers of it."""
+"""The measures of each photo of a set, from which metrics compute their scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,12 @@ from pix2street.core.classes import ClassTable
 
 @dataclass(frozen=True)
 class Features:
-    """What one network makes of the photos of a set and of their targets.
+    """The features that one network extracts from the photos of a set and from their targets.
 
     Args:
-        distances: the key of each distance taken over them: of `frechet`, and of `kid` where that is asked for.
-        photos, targets: `[N, D]` and `[M, D]` float32; they may lie on disk (`numpy.memmap`).
+        distances: the key under which each metric's distance over the features is reported, by metric: `frechet`, and
+            `kid` if it is wanted.
+        photos, targets: `[N, D]` and `[M, D]` float32; they may be on disk (`numpy.memmap`).
     """
 
     distances: Mapping[str, str]
@@ -24,13 +25,13 @@ class Features:
 
 @dataclass(frozen=True)
 class Samples:
-    """A set of photos, in the order of their pairs.
+    """The measures of a set of photos, in the order of their pairs.
 
     Args:
-        pixels: by name, one number a photo, as `pixels.measure` gives them.
-        confusions: one matrix a photo, as `segmentation.measure` gives them; None without a judge.
-        classes: the table of the inputs.
-        features: of every network that looked at the photos.
+        pixels: one number a photo by name, as `pixels.measure` returns them.
+        confusions: one matrix a photo, as `segmentation.measure` returns them; None without a judge.
+        classes: the class table of the inputs; None for a set without classes.
+        features: the features of every network that looked at the photos.
     """
 
     pixels: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Segmentation scores from confusion matrices, as Cityscapes' own evaluation defines them.
 
-Pixels whose true class is not evaluated (void) count in no score but `pixel_accuracy_with_void`. A class that is absent
-from truth and judgement has no IoU: it is null, listed, and left out of the mean.
+Pixels whose true class is not evaluated (void) count only in `pixel_accuracy_with_void`. A class that is absent from
+truth and judgement has no IoU; it is null, listed, and left out of the mean.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ PROTOCOL = {
 
 
 def score(samples: Samples) -> dict:
-    """All scores of a set, those of `PROTOCOL`, with intervals of pixel accuracy and mean IoU."""
+    """Return the scores of `PROTOCOL`, with intervals of pixel accuracy and mean IoU."""
     matrices = samples.confusions
     weights = resamples(len(matrices))
     pixel_accuracy, mean_iou = resampled(counts_of(matrices), weights)
@@ -40,13 +40,13 @@ def score(samples: Samples) -> dict:
 
 
 def measure(truths: Sequence[Path], judged: Sequence[Path], classes: ClassTable) -> np.ndarray:
-    """One confusion matrix a photo, as `confusion_matrix` gives them: `[N, C + 1, C + 1]` int32.
+    """Return one confusion matrix a photo, see `confusion_matrix`: `[N, C + 1, C + 1]` int32.
 
     Args:
         truths, judged: paths of class-id images, one channel.
 
     Raises:
-        UserError: names the file of unlike size or with an id that no class has.
+        UserError: two images differ in size, or a file holds an id that no class has.
     """
 
     def matrix(*paths: Path) -> np.ndarray:
@@ -62,16 +62,16 @@ def measure(truths: Sequence[Path], judged: Sequence[Path], classes: ClassTable)
 def confusion_matrix(
     truth: np.ndarray, judged: np.ndarray, classes: ClassTable, names: Sequence = ("truth", "judged")
 ) -> np.ndarray:
-    """Pixels by true class (rows) and by the class they are judged to be (columns): `[C + 1, C + 1]` int64.
+    """Return how many pixels have each true class (rows) and each judged class (columns): `[C + 1, C + 1]` int64.
 
-    The evaluated classes in the table's order; the last row and column are what is not evaluated.
+    The evaluated classes are in the table's order; the last row and column count classes that are not evaluated.
 
     Args:
         truth, judged: class ids of one shape, uint8.
-        names: of the two, for errors.
+        names: the names of the two in errors.
 
     Raises:
-        ValueError: shapes differ, or an id has no class.
+        ValueError: the shapes differ, or an id has no class.
     """
     if truth.shape != judged.shape:
         sizes = ["x".join(map(str, ids.shape)) for ids in (judged, truth)]
@@ -79,9 +79,9 @@ def confusion_matrix(
             f"{names[1]}: is {sizes[0]} px, {names[0]} is {sizes[1]}; sizes must be equal, make both again"
         )
     count = len(classes.evaluated_names)
-    bins = count + 2  # the last is for ids without a class
-    places = np.where(classes.known, np.minimum(classes.evaluated, count), count + 1).astype(np.int64)
-    joint = np.bincount((places * bins)[truth].ravel() + places[judged].ravel(), minlength=bins**2)
+    bins = count + 2  # the last bin is for ids without a class
+    indices = np.where(classes.known, np.minimum(classes.evaluated, count), count + 1).astype(np.int64)
+    joint = np.bincount((indices * bins)[truth].ravel() + indices[judged].ravel(), minlength=bins**2)
     joint = joint.reshape(bins, bins)
     if joint[-1].any() or joint[:, -1].any():
         name, ids = (names[0], truth) if joint[-1].any() else (names[1], judged)
@@ -91,18 +91,18 @@ def confusion_matrix(
 
 
 def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
-    """The scores of a confusion matrix as `confusion_matrix` gives it; None where nothing is to be scored.
+    """Return the scores of a confusion matrix, see `confusion_matrix`; a score without any pixel is None.
 
     With n_ij pixels of evaluated class i judged as j, t_i = sum_j n_ij (all columns) and v void pixels (Long et al.
     2015, section 5): pixel accuracy = sum_i n_ii / sum_i t_i, with void / (sum_i t_i + v); class accuracy = mean of
-    n_ii / t_i over classes with truth; IoU_i = n_ii / (t_i + sum_j n_ji - n_ii), columns over evaluated rows alone;
+    n_ii / t_i over classes with truth; IoU_i = n_ii / (t_i + sum_j n_ji - n_ii), with j over evaluated rows only;
     frequency-weighted IoU = sum_i t_i IoU_i / sum_i t_i. A category's IoU is that of its classes taken as one.
     """
     names = np.array(classes.evaluated_names)
     hit, truth, judged = _marginals(matrix)
     has_truth = truth > 0
     iou = _share(hit, truth + judged - hit)
-    there = np.isfinite(iou)
+    known = np.isfinite(iou)
     categories = np.array([entry.category for entry in classes.entries if entry.evaluated])
     named = [name for name in dict.fromkeys(categories.tolist()) if name]
     by_category = {name: _category_iou(matrix, categories == name) for name in named}
@@ -112,11 +112,11 @@ def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
         "pixel_accuracy": hit.sum() / counted if counted else None,
         "pixel_accuracy_with_void": hit.sum() / (counted + void) if counted else None,
         "class_accuracy": float((hit[has_truth] / truth[has_truth]).mean()) if counted else None,
-        "mean_iou": float(iou[there].mean()) if there.any() else None,
+        "mean_iou": float(iou[known].mean()) if known.any() else None,
         "frequency_weighted_iou": float((truth * np.nan_to_num(iou)).sum() / counted) if counted else None,
         "category_mean_iou": float(np.mean(present)) if present else None,
         "iou": dict(zip(names.tolist(), [float(x) if np.isfinite(x) else None for x in iou], strict=True)),
-        "absent_classes": names[~there].tolist(),
+        "absent_classes": names[~known].tolist(),
         "category_iou": by_category,
         "evaluated_pixels": counted,
         "void_pixels": void,
@@ -124,30 +124,32 @@ def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
 
 
 def counts_of(matrices: np.ndarray) -> np.ndarray:
-    """`[..., C + 1, C + 1]` -> right, true and judged pixels of each class, `[3, ..., C]`; void is left out."""
+    """Return the right, true and judged pixels of each class, `[3, ..., C]`, without void, of `[..., C + 1, C + 1]`."""
     return np.stack(_marginals(matrices))
 
 
 def resampled(counts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel accuracy and mean IoU of every resample, `[R]` each.
+    """Return the pixel accuracy and the mean IoU of every resample, `[R]` each.
 
     Args:
-        counts: as `counts_of` gives them for N photos, `[3, N, C]`.
-        weights: `[R, N]`, as `bootstrap.resamples` gives them.
+        counts: the result of `counts_of` for N photos, `[3, N, C]`.
+        weights: how often each photo occurs in each resample, `[R, N]`.
     """
     hit, truth, judged = (weights @ part for part in counts)
     iou = _share(hit, truth + judged - hit)
-    there = np.isfinite(iou)
-    return _share(hit.sum(axis=1), truth.sum(axis=1)), _share(np.nansum(iou, axis=1), there.sum(axis=1))
+    known = np.isfinite(iou)
+    return _share(hit.sum(axis=1), truth.sum(axis=1)), _share(np.nansum(iou, axis=1), known.sum(axis=1))
 
 
 def _marginals(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the right, true and judged pixels of each class."""
     evaluated = matrices[..., :-1, :].astype(np.int64)
     hit = np.diagonal(evaluated[..., :-1], axis1=-2, axis2=-1)
     return hit, evaluated.sum(axis=-1), evaluated[..., :-1].sum(axis=-2)
 
 
 def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
+    """Return the IoU of the classes `inside`, taken as one; None if they are absent."""
     matrix = matrix[:-1]
     truth, judged = matrix[inside].sum(), matrix[:, :-1][:, inside].sum()
     hit = matrix[:, :-1][np.ix_(inside, inside)].sum()
@@ -156,5 +158,5 @@ def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where the whole is nothing."""
+    """Return part / whole, NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)

@@ -4,7 +4,7 @@ from pix2street.settings.section import Count, Section
 
 
 class Compute(Section):
-    """CPU threads; bits depend on them, so they are pinned."""
+    """The numbers of CPU threads, which are pinned because results depend on them."""
 
     intra_op_threads: Count
     inter_op_threads: Count

@@ -8,7 +8,7 @@ from pix2street.settings.section import Device, Section, Share
 
 
 class Evaluate(Section):
-    """What is scored."""
+    """The photos that are scored, and by which metrics beside the judge."""
 
     device: Device
     split: Literal["val", "test"]

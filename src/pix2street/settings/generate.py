@@ -6,7 +6,7 @@ from pix2street.settings.section import Device, Section, Seed
 
 
 class Generate(Section):
-    """How the generator behaves when it is used; the same for samples, `generate` and export."""
+    """The behaviour of the generator in use, which is the same for samples, `generate` and export."""
 
     device: Device
     seed: Seed

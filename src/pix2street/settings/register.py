@@ -8,7 +8,7 @@ from pix2street.settings.section import Section, Share
 
 
 class Register(Section):
-    """The limits that a model must keep before it becomes a version in the registry, and who follows whom."""
+    """The limits of a model that becomes a version in the registry, and the scores that decide on its promotion."""
 
     required: bool
     # The registry refuses `/` and `:`; they would end the name in models:/<name>@<alias>.

@@ -8,7 +8,7 @@ from pix2street.settings.section import Count, Section
 
 
 class Report(Section):
-    """What the page shows."""
+    """The numbers of pairs on the page."""
 
     sample_pairs: Count
     extreme_pairs: Annotated[int, Field(ge=0)]

@@ -1,7 +1,7 @@
-"""What the sections of `params.yaml` are made of: typed values that know their range.
+"""Parts of the sections of `params.yaml`: typed values that know their range.
 
-There are no defaults: `params.yaml` names every key, so that DVC sees every value. Nothing here loads NumPy, which
-reads the environment once, and whoever reads parameters has yet to settle it.
+No key has a default: `params.yaml` names every key, so that DVC sees every value. This module does not load NumPy,
+which reads the environment once, because the caller sets the environment later.
 """
 
 import os
@@ -17,7 +17,7 @@ Device = Literal["auto", "cpu", "gpu"]
 
 
 class Section(BaseModel):
-    """A mapping that knows all its keys."""
+    """A mapping that refuses unknown keys and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

@@ -8,7 +8,7 @@ from pix2street.settings.section import Count, Device, LearningRate, Section, Se
 
 
 class Pretrained(Section):
-    """What photos a judge that was not trained here is shown."""
+    """The size and range of the photos for a judge that was not trained here."""
 
     height_px: Annotated[int, Field(ge=32, le=4096)]
     width_px: Annotated[int, Field(ge=32, le=4096)]

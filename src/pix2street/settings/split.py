@@ -17,7 +17,7 @@ WorkingSize = Annotated[int, Field(ge=32, le=2048), AfterValidator(_multiple_of_
 
 
 class Split(Section):
-    """The working size, how far a label colour may be off before it counts as unknown, and the targets' channels."""
+    """The working size, the tolerance for label colours, and the channels of the targets."""
 
     height_px: WorkingSize
     width_px: WorkingSize

@@ -10,7 +10,7 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 
 class Run(Section):
-    """How long a training lasts, what it keeps and what it shows on the way."""
+    """The length of a training, what it keeps and what it shows on the way."""
 
     seed: Seed
     epochs: Count
@@ -25,7 +25,7 @@ class Run(Section):
 
 
 class Data(Section):
-    """How the pairs of train are shown."""
+    """The encoding and augmentation of the pairs of train."""
 
     encoding: Literal["color", "onehot"]
     jitter: bool
@@ -34,7 +34,7 @@ class Data(Section):
 
 
 class Devices(Section):
-    """What computes, how exactly and how fast."""
+    """The devices of a training, their precision and speed."""
 
     device: Device
     strategy: Literal["one_device", "mirrored", "multi_worker"]
@@ -82,7 +82,7 @@ MOVED = {
     "train.generator": "train.model",
     **{f"train.{key}": f"train.run.{key}" for key in Run.model_fields if key != "keep"},
     **{f"train.{key}": f"train.data.{key}" for key in Data.model_fields if key != "encoding"},
-    **{f"train.{key}": f"train.device.{key}" for key in Devices.model_fields if key != "device"},
+    **{f"train.{key}": f"train.device.{key}" for key in Devices.model_fields},
     **{
         f"train.{key}": f"train.pix2pix.{key}"
         for key in (
@@ -97,4 +97,4 @@ MOVED = {
         )
     },
 }
-"""Former keys and the keys that they are now."""
+"""The former keys of `train`, and the keys that they are now."""

@@ -8,7 +8,7 @@ from pix2street.settings.section import Count, Section, Share
 
 
 class Waivers(Section):
-    """What may fail all the same; the report says so."""
+    """The checks and pairs that may fail; the report names them."""
 
     checks: list[str]
     pairs: list[str]

@@ -10,7 +10,7 @@ Tolerance = Annotated[float, Field(ge=0)]
 
 
 class Verify(Section):
-    """How far each score may move, up or down, when a commit is verified with `--tolerant`."""
+    """The distance by which each score may move when a commit is verified with `--tolerant`."""
 
     l1: Tolerance
     psnr: Tolerance

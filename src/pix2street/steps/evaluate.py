@@ -18,18 +18,19 @@ from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
+from pix2street.settings.evaluate import Evaluate
 
 RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
     "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
 }
 GREY = "grey, one channel; networks that look at them (judge, Inception) are shown it in all three of theirs"
-"""Of a set whose targets are grey; the protocol of any other says nothing of it."""
+"""The line in the protocol of a set with grey targets; that of any other has no such line."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
     "category_mean_iou",
 )  # fmt: skip
-"""Scores that are also given as a share of the ceiling."""
+"""Scores that `metrics.json` also holds as a share of the ceiling."""
 
 
 def evaluate_photos(
@@ -38,23 +39,19 @@ def evaluate_photos(
     generated: Path,
     baselines: Path,
     judged: Path,
+    settings: Evaluate,
     *,
-    split: str,
-    min_ceiling: float,
-    fid: Sequence[str],
     inception: Path | None,
-    judge_score: dict | None,
-    generator: Mapping,
-) -> tuple[dict, dict[str, pd.DataFrame]]:
-    """Score all photos of one held-out split.
+    judge_score: Mapping[str, Any] | None,
+    generator: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Score all photos of one held-out subset.
 
     Args:
-        generated: `<split>/<pair_id>.png` of the trained generator.
-        baselines: a folder a baseline, each like `generated`.
-        judged: gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
-        min_ceiling: mean IoU of real photos below which the judge is too weak to judge.
-        fid: how photos are resized for Inception's features, `tf` and `clean`; empty for no FID.
-        inception: its file; None fetches it.
+        generated: the folder with `<subset>/<pair_id>.png` of the trained generator.
+        baselines: a folder with a folder for each baseline, laid out like `generated`.
+        judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
+        inception: the file `settings.inception`; None fetches the network.
         judge_score: the judge's own score on real photos; None for a set without classes, which has no judge.
         generator: how the photos were made, for the protocol.
 
@@ -62,70 +59,55 @@ def evaluate_photos(
         The content of `metrics.json`, and the tables beside it by name.
 
     Raises:
-        UserError: no pairs, photos missing or too many or of another size, weights or ids that are not what they must
-            be, a judge too weak to judge.
+        UserError: the subset has no pairs; photos are missing, too many or of another size; weights or ids are not
+            those expected; the judge is too weak.
     """
-    pairs = read_pairs(split_folder, split)
+    subset = settings.split
+    pairs = read_pairs(split_folder, subset)
     if not pairs:
-        raise UserError(f"evaluate.split: {split}, but the data set has no pairs there; choose the other split")
+        raise UserError(f"evaluate.split: {subset} has no pairs in this data set; choose the other held-out subset")
     dataset = Dataset.read(split_folder)
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    photos = {name: _photos(folder / split, targets) for name, folder in folders.items()}
-    protocol = {
-        "shared": _shared_protocol(split_folder, dataset, split, targets, generator),
-        "intervals": bootstrap.PROTOCOL,
-        "pixels": pixels.PROTOCOL,
-    }
+    photos = {name: _photos(folder / subset, targets) for name, folder in folders.items()}
+    protocol = _pixels_protocol(split_folder, dataset, subset, targets, generator)
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
     confusions, features = {}, {name: [] for name in photos}
     if dataset.classes:
         judge = Segmenter.load(segmenter_folder, dataset.classes)
-        confusions, features = _judge(judge, photos, pairs, judged, split, min_ceiling)
+        confusions, features = _judge(judge, photos, pairs, judged, settings)
         protocol |= _judge_protocol(judge, features, len(pairs))
     with TemporaryDirectory() as scratch:
-        if fid:
+        if settings.fid:
             network = Inception(fetch_inception(inception))
-        for resize in fid:
-            keys = _inception_keys(network, resize, f"{split}{len(pairs)}")
-            protocol |= _inception_protocol(network, resize, keys, len(pairs))
-            real = real_features(network, resize, targets)
-            for name, paths in photos.items():
-                made = real
-                if name != "ceiling":
-                    blocks = tqdm(network.features(paths, resize), desc=f"inception, {resize}: {name}", unit=" batches")
-                    made = write_features(Path(scratch) / f"{name}_{resize}.npy", blocks, len(paths))
-                features[name].append(Features(keys, made, real))
+            protocol |= _look_through_inception(network, photos, targets, features, settings, Path(scratch))
         samples = {
             name: Samples(measures[name], confusions.get(name), dataset.classes, features[name]) for name in photos
         }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
         floor = _floor(features["generated"], len(pairs))
     return (
-        _metrics(scores, floor, split, len(pairs), protocol, judge_score),
+        _metrics(scores, floor, subset, len(pairs), protocol, judge_score),
         _tables(scores, samples, [pair.pair_id for pair in pairs]),
     )
 
 
 def _judge(
-    judge: Segmenter,
-    photos: Mapping[str, Sequence[Path]],
-    pairs: Sequence[Pair],
-    judged: Path,
-    split: str,
-    min_ceiling: float,
+    judge: Segmenter, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
 ) -> tuple[dict[str, np.ndarray], dict[str, list[Features]]]:
-    """Confusion matrices, and features where the judge has some, of every set of photos; the real ones come first."""
+    """Return the confusion matrices of every set of photos, and its features if the judge has some.
+
+    The real photos come first, so that a weak judge is refused before it sees the others.
+    """
     truths = [pair.input_path for pair in pairs]
     confusions, seen = {}, {}
     for name in tqdm(photos, desc="judge", unit=" sets"):
         seen[name] = judge.judge(photos[name], judged / name)
         confusions[name] = segmentation.measure(truths, [judged / name / truth.name for truth in truths], judge.classes)
         if name == "ceiling":
-            ceiling = segmentation.scores_of(confusions[name].sum(axis=0), judge.classes)
-            _refuse_a_weak_judge(ceiling, split, min_ceiling)
+            _refuse_a_weak_judge(segmentation.scores_of(confusions[name].sum(axis=0), judge.classes), settings)
     keys = {"frechet": "frechet_segmenter"}
     features = {
         name: [] if of_photos is None else [Features(keys, of_photos, seen["ceiling"])]
@@ -134,12 +116,41 @@ def _judge(
     return confusions, features
 
 
+def _look_through_inception(
+    network: Inception,
+    photos: Mapping[str, Sequence[Path]],
+    targets: Sequence[Path],
+    features: Mapping[str, list[Features]],
+    settings: Evaluate,
+    scratch: Path,
+) -> dict[str, Any]:
+    """Append the network's features of every set of photos to `features`, and return the protocol of their scores.
+
+    Args:
+        scratch: an empty folder that holds the features of all photos but the real ones.
+    """
+    protocol = {}
+    for resize in settings.fid:
+        keys = _inception_keys(network, resize, f"{settings.split}{len(targets)}")
+        protocol |= _inception_protocol(network, resize, keys, len(targets))
+        real = real_features(network, resize, targets)
+        for name, paths in photos.items():
+            made = real
+            if name != "ceiling":
+                blocks = tqdm(network.features(paths, resize), desc=f"inception, {resize}: {name}", unit=" batches")
+                made = write_features(scratch / f"{name}_{resize}.npy", blocks, len(paths))
+            features[name].append(Features(keys, made, real))
+    return protocol
+
+
 def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
-    there, wanted = {path.name for path in folder.iterdir()} if folder.is_dir() else set(), {t.name for t in targets}
-    if there != wanted:
+    """Return the photo of each target; raise `UserError` if the folder does not hold exactly those."""
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    wanted = {target.name for target in targets}
+    if found != wanted:
         faults = [
             f"{len(names)} {what} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
-            for what, names in {"missing": wanted - there, "too many": there - wanted}.items()
+            for what, names in {"missing": wanted - found, "too many": found - wanted}.items()
             if names
         ]
         raise UserError(
@@ -149,27 +160,32 @@ def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
     return [folder / target.name for target in targets]
 
 
-def _refuse_a_weak_judge(ceiling: dict, split: str, min_ceiling: float) -> None:
+def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None:
+    """Raise `UserError` if the mean IoU of real photos is below `min_ceiling`."""
     reached = ceiling["mean_iou"]
-    if reached is None or reached < min_ceiling:
+    if reached is None or reached < settings.min_ceiling:
         said = "no evaluated class at all" if reached is None else f"mean IoU {reached:.3f}"
         raise UserError(
-            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {split}, it must reach "
-            f"{min_ceiling:g}: what it says of generated ones would mean nothing; train it longer or larger "
+            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.split}, it must reach "
+            f"{settings.min_ceiling:g}: its scores of generated photos would mean nothing; train it longer or larger "
             "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
         )
 
 
-def _shared_protocol(
-    split_folder: Path, dataset: Dataset, split: str, targets: Sequence[Path], generator: Mapping
-) -> dict:
+def _pixels_protocol(
+    split_folder: Path, dataset: Dataset, subset: str, targets: Sequence[Path], generator: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the protocol of the scores that need no network, with the part that all scores share.
+
+    That part names the pairs, their size, and how photos were made.
+    """
     height, width = read_rgb(targets[0]).shape[:2]
     rows = read_manifest(split_folder)
-    rows = rows[(rows["split"] == split) & rows["fault"].isna()]
+    rows = rows[(rows["split"] == subset) & rows["fault"].isna()]
     columns = rows[["pair_id", "input_sha256", "target_sha256"]]
-    return {
+    shared = {
         "dataset": dataset.name,
-        "split": split,
+        "split": subset,
         "pairs": len(rows),
         "pairs_sha256": hashlib.sha256(as_csv(columns).encode()).hexdigest(),
         "height_px": height,
@@ -179,9 +195,11 @@ def _shared_protocol(
         "generator": dict(generator),
         **({"photos": GREY} if dataset.target_channels == 1 else {}),
     }
+    return {"shared": shared, "intervals": bootstrap.PROTOCOL, "pixels": pixels.PROTOCOL}
 
 
-def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict:
+def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict[str, Any]:
+    """Return the protocol of the scores that the judge gives, by metric."""
     card, names = judge.card.protocol(), judge.classes.evaluated_names
     parts = {"segmentation": {**segmentation.PROTOCOL, "classes": names, "judge": card}}
     for of_judge in features["ceiling"]:
@@ -190,7 +208,8 @@ def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]]
     return parts
 
 
-def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict:
+def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
+    """Return the protocol of the scores over the network's features, by score."""
     details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize]}
     details |= {"photos": images, "targets": images}
     return {
@@ -200,37 +219,46 @@ def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str]
 
 
 def _inception_keys(network: Inception, resize: str, images: str) -> dict[str, str]:
-    """FID and KID are named so over the published network alone."""
+    """Return the keys of the distances; only those over the published network are called FID and KID."""
     names = {"frechet": "fid", "kid": "kid"}
     if not network.published:
         names = {"frechet": f"frechet_{network.sha256[:8]}", "kid": f"mmd_{network.sha256[:8]}"}
     return {metric: f"{name}_{resize}_{images}" for metric, name in names.items()}
 
 
-def _score(samples: Samples) -> dict:
-    scores: dict = {"images": len(samples.pixels["l1"])}
+def _score(samples: Samples) -> dict[str, Any]:
+    """Return the scores of a set of photos by every metric that has its samples."""
+    scores: dict[str, Any] = {"images": len(samples.pixels["l1"])}
     for name, metric in METRICS.items():
         if samples.confusions is not None or name != "segmentation":
             scores.update(metric.score(samples))
     return scores
 
 
-def _floor(real: Sequence[Features], count: int) -> dict:
-    """What two random halves of the real photos score against each other."""
+def _floor(real: Sequence[Features], count: int) -> dict[str, Any]:
+    """Return the distances between two random halves of the real photos."""
     first, second = np.array_split(np.random.default_rng(0).permutation(count), 2)
     halves = [Features(f.distances, f.targets[np.sort(first)], f.targets[np.sort(second)]) for f in real]
     halves = Samples(features=halves)
     return {"images": len(first), **frechet.score(halves), **kid.score(halves)} if real else {}
 
 
-def _metrics(scores: dict, floor: dict, split: str, pairs: int, protocol: dict, judge_score: dict | None) -> dict:
+def _metrics(
+    scores: dict[str, dict[str, Any]],
+    floor: dict[str, Any],
+    subset: str,
+    pairs: int,
+    protocol: dict[str, Any],
+    judge_score: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the content of `metrics.json`; each score but the ceiling gets its share of the ceiling."""
     ceiling = scores.get("ceiling", {})
     for score in scores.values():
         if ceiling and score is not ceiling:
             score["of_ceiling"] = {name: score[name] / ceiling[name] for name in SHARES if ceiling[name]}
     main = {name: scores[name] for name in ("generated", "ceiling") if name in scores}
     return {
-        "split": split,
+        "split": subset,
         "pairs": pairs,
         **main,
         "floor": floor,
@@ -241,15 +269,16 @@ def _metrics(scores: dict, floor: dict, split: str, pairs: int, protocol: dict, 
 
 
 def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what `metrics.json` keeps of `score.json`; None for a set without classes, which has no judge."""
+    """Return the part of `score.json` that `metrics.json` keeps; None for a set without classes, which has no judge."""
     kept = ("split", "images", "pixel_accuracy", "class_accuracy", "mean_iou")
     return score and {key: score[key] for key in kept}
 
 
 def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:
-    """`images`: the generated photo of each pair; and what a judge gives: `class_iou`, `class_pixels`, `confusion`.
+    """Return the tables by name: `images`, a row for each generated photo, and those that need a judge.
 
-    `class_pixels` are the right, true and judged pixels of each class in each generated photo.
+    The latter are `class_iou`, `class_pixels`, the right, true and judged pixels of each class in each generated photo,
+    and `confusion`; they are empty for a set without classes.
     """
     generated, classes = samples["generated"], samples["generated"].classes
     images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
@@ -261,7 +290,8 @@ def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list
         empty = {name: pd.DataFrame(columns=header) for name, header in columns.items()}
         return {"images": images, "class_iou": class_iou, **empty}
     counts = segmentation.counts_of(generated.confusions)
-    images["pixel_accuracy"], images["mean_iou"] = _of_each(counts)
+    # One photo a resample.
+    images["pixel_accuracy"], images["mean_iou"] = segmentation.resampled(counts, np.eye(counts.shape[1]))
     index = pd.MultiIndex.from_product([pair_ids, names], names=["pair_id", "class"])
     columns = dict(zip(("right", "true", "judged"), counts.reshape(3, -1), strict=True))
     class_pixels = pd.DataFrame(columns, index=index).reset_index()
@@ -269,7 +299,3 @@ def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list
     sums = {name: samples[name].confusions.sum(axis=0).ravel() for name in ("generated", "ceiling")}
     confusion = pd.DataFrame(sums, index=cells).reset_index()
     return {"images": images, "class_iou": class_iou, "class_pixels": class_pixels, "confusion": confusion}
-
-
-def _of_each(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return segmentation.resampled(counts, np.eye(counts.shape[1]))

@@ -1,4 +1,4 @@
-"""Generate: the photos of all held-out inputs, by the trained generator and by two baselines that need no training."""
+"""Generate: make the photo of every held-out input by the trained generator and by two baselines without training."""
 
 from pathlib import Path
 
@@ -10,23 +10,17 @@ from pix2street.core.pairs import HELD_OUT_SPLITS, Pair, read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
+from pix2street.settings.generate import Generate
 from pix2street.training.batches import plain_batches
 
 
 def generate_photos(
-    split: Path,
-    generator_folder: Path,
-    folder: Path,
-    baselines_folder: Path,
-    *,
-    seed: int,
-    norm: str,
-    dropout: bool,
+    split: Path, generator_folder: Path, folder: Path, baselines_folder: Path, settings: Generate
 ) -> None:
-    """Write `{val,test}/<pair_id>.png` into `folder` and the baselines' into `baselines_folder/<baseline>`.
+    """Write `{val,test}/<pair_id>.png` into `folder` and those of the baselines into `baselines_folder/<baseline>`.
 
-    The baseline `untrained` is the same generator with the weights its training started from. The baseline
-    `mean_color`, for a set with classes, paints every class in its mean colour over the targets of train.
+    The baselines are `untrained`, the same generator with the weights that its training started from, and, for a set
+    with classes, `mean_color`, which paints every class in its mean colour over the targets of train.
     """
     encoding = GeneratorCard.read(generator_folder).encoding
     networks = {
@@ -35,27 +29,27 @@ def generate_photos(
     }
     held_out = {name: pairs for name in HELD_OUT_SPLITS if (pairs := read_pairs(split, name))}
     for out, network in networks.items():
-        inference = as_inference(network, norm, dropout)
+        inference = as_inference(network, settings.norm, settings.dropout)
         for name, pairs in held_out.items():
             (out / name).mkdir(parents=True)
-            photos = translate(inference, plain_batches(pairs, encoding, 1), [pair.pair_id for pair in pairs], seed)
+            pair_ids = [pair.pair_id for pair in pairs]
+            photos = translate(inference, plain_batches(pairs, encoding, 1), pair_ids, settings.seed)
             title = f"{name}, untrained" if out != folder else name
             for pair, photo in zip(pairs, tqdm(photos, desc=title, total=len(pairs), unit=" photos"), strict=True):
                 write_png(out / name / f"{pair.pair_id}.png", photo)
     if encoding.classes:
         colors = mean_colors(read_pairs(split, "train"))
         for name, pairs in held_out.items():
-            (baselines_folder / "mean_color" / name).mkdir(parents=True)
+            painted = baselines_folder / "mean_color" / name
+            painted.mkdir(parents=True)
             for pair in pairs:
-                write_png(
-                    baselines_folder / "mean_color" / name / f"{pair.pair_id}.png", colors[read_ids(pair.input_path)]
-                )
+                write_png(painted / f"{pair.pair_id}.png", colors[read_ids(pair.input_path)])
 
 
 def mean_colors(pairs: list[Pair]) -> np.ndarray:
-    """Return the mean colour of each class id over all targets, mid-grey for an id that never occurs.
+    """Return the mean colour of each class id over all targets, `[256, 3]` uint8; `[256, 1]` for grey targets.
 
-    The colours are `[256, 3]` uint8, or `[256, 1]` for grey targets.
+    An id that never occurs is mid-grey.
     """
     channels = read_photo(pairs[0].target_path).shape[2]
     sums, counts = np.zeros((256, channels)), np.zeros(256)

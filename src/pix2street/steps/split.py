@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from pix2street.core.accounting import LEFT_OUT, read_left_out
 from pix2street.core.borders import describe_borders
 from pix2street.core.classes import ClassTable
-from pix2street.core.decoding import MAX_PX, Stored, read_stored
+from pix2street.core.decoding import Stored, read_stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.formats import has_image_ending
@@ -40,13 +40,14 @@ from pix2street.core.pairs import (
     split_side_by_side,
     write_manifest,
 )
+from pix2street.settings.split import Split
 
 HASH_SIDE = 16
-"""The perceptual hash has this squared as bits: 256."""
+"""The side of the perceptual hash, which has 16 x 16 = 256 bits."""
 
 
 class Item(NamedTuple):
-    """The files of one pair, one where input and target share it; `fault` where they make no pair."""
+    """The files of one pair, one file if input and target share it; `fault` says why files make no pair."""
 
     pair_id: str
     split: str
@@ -54,38 +55,27 @@ class Item(NamedTuple):
     fault: str = ""
 
 
-def split_pairs(
-    downloaded: Path,
-    folder: Path,
-    *,
-    height_px: int,
-    width_px: int,
-    snap_tolerance: float,
-    max_megapixels: float = MAX_PX / 1e6,
-    target_mode: str = "rgb",
-) -> tuple[int, int]:
+def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
     Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and the
-    share of pixels changed at all and changed by more than `snap_tolerance` is recorded. Labels are resized by nearest
-    neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. With the
-    `target_mode` grey targets are kept in one channel. Every file is in exactly one row; a row that could not become a
-    pair says why in `fault`, and `validate` stops there. What `download` left out has its rows behind them.
+    shares of pixels changed at all and changed by more than `snap_tolerance` are recorded. Labels are resized by
+    nearest neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. Targets
+    are kept in one channel if `target_mode` is grey. Every file is in exactly one row; a row that could not become a
+    pair has the reason in `fault`, and `validate` then stops. The files that `download` left out have the last rows.
 
     Returns:
-        rows of downloaded files in the manifest, and how many of them are faulty.
+        The number of rows of downloaded files in the manifest, and how many of them are faulty.
 
     Raises:
-        UserError: there is no image at all.
+        UserError: the folder holds no image.
     """
-    dataset = replace(Dataset.read(downloaded), target_channels=TARGET_CHANNELS[target_mode])
+    dataset = replace(Dataset.read(downloaded), target_channels=TARGET_CHANNELS[settings.target_mode])
     items = _find_items(downloaded, paired_files=dataset.input_from == "file")
     for split in {item.split for item in items if not item.fault}:
         (folder / split / "inputs").mkdir(parents=True)
         (folder / split / "targets").mkdir()
-    make = partial(
-        _make_row, dataset, downloaded, folder, (height_px, width_px), snap_tolerance, int(max_megapixels * 1e6)
-    )
+    make = partial(_make_row, dataset, downloaded, folder, settings)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         made = pool.map(make, items, chunksize=8)
         rows = list(tqdm(made, desc="split", total=len(items), unit=" pairs"))
@@ -95,55 +85,51 @@ def split_pairs(
 
 
 def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
-    """Every file below `downloaded`, as a pair or as a fault."""
+    """Return every file below `downloaded`, in a pair or with a fault.
+
+    Raises:
+        UserError: the folder holds no file, or one whose name no table can hold.
+    """
     depth, sides = (3, {"inputs", "targets"}) if paired_files else (2, {""})
-    said = {downloaded / "dataset.json", downloaded / LEFT_OUT}
-    files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path not in said)
+    about = {downloaded / "dataset.json", downloaded / LEFT_OUT}
+    files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path not in about)
     if not files:
         raise UserError(f"{downloaded}: no images; run the download stage again")
     refuse_unusable((str(path.relative_to(downloaded).with_suffix("")) for path in files), downloaded)
     table = pd.DataFrame({"path": files, "pair_id": [path.stem for path in files]})
     parts = [path.relative_to(downloaded).parts for path in files]
-    table["split"] = [place[0] for place in parts]
-    table["side"] = [place[1] if paired_files and len(place) == 3 else "" for place in parts]
-    table["in_place"] = [
-        len(place) == depth and place[0] in SPLITS and side in sides and has_image_ending(path.name)
-        for place, side, path in zip(parts, table["side"], files, strict=True)
+    table["split"] = [names[0] for names in parts]
+    table["side"] = [names[1] if paired_files and len(names) == 3 else "" for names in parts]
+    table["expected"] = [
+        len(names) == depth and names[0] in SPLITS and side in sides and has_image_ending(path.name)
+        for names, side, path in zip(parts, table["side"], files, strict=True)
     ]
     items = [
         Item(row.pair_id, row.split if row.split in SPLITS else "train", (row.path,), "no image where a pair belongs")
-        for row in table[~table["in_place"]].itertuples()
+        for row in table[~table["expected"]].itertuples()
     ]
-    images = table[table["in_place"]]
-    stands = images.groupby("pair_id")["split"].nunique()
+    images = table[table["expected"]]
+    subsets = images.groupby("pair_id")["split"].nunique()
     for (pair_id, split), found in images.groupby(["pair_id", "split"]):
         # Input before target, as their folders are sorted.
         item = Item(pair_id, split, tuple(found["path"]))
-        if found["side"].duplicated().any() or stands[pair_id] > 1:
-            item = item._replace(fault="the pair_id stands more than once")
+        if found["side"].duplicated().any() or subsets[pair_id] > 1:
+            item = item._replace(fault="the pair_id occurs more than once")
         elif set(found["side"]) != sides:
-            item = item._replace(fault=f"there is no {'target' if 'inputs' in set(found['side']) else 'input'}")
+            item = item._replace(fault=f"the {'target' if 'inputs' in set(found['side']) else 'input'} is missing")
         items.append(item)
     return items
 
 
-def _make_row(
-    dataset: Dataset,
-    downloaded: Path,
-    folder: Path,
-    size: tuple[int, int],
-    snap_tolerance: float,
-    max_px: int,
-    item: Item,
-) -> dict:
-    """Write one pair and return its manifest row; a row with a `fault` where it cannot be made."""
+def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split, item: Item) -> dict[str, Any]:
+    """Write one pair and return its manifest row; the row has a `fault` if the pair cannot be made."""
     source = " ".join(path.relative_to(downloaded).as_posix() for path in item.files)
     row = {"pair_id": item.pair_id, "split": item.split, "source": source, "files": len(item.files)}
     if item.fault:
         return {**row, "fault": item.fault}
     try:
         row["group"] = group_of(item.pair_id, dataset.group_pattern)
-        input_stored, target_stored = _read(dataset, item.files, max_px)
+        input_stored, target_stored = _read(dataset, item.files, int(settings.max_megapixels * 1e6))
         target = target_stored.pixels
         if dataset.target_channels == 1:
             target = _as_grey(target, target_stored.mode, item.files[-1])
@@ -152,18 +138,18 @@ def _make_row(
     except ValueError as error:
         return {**row, "fault": f"{source} {error}"}
 
-    place = f"{item.split}/{{}}/{item.pair_id}.png"
-    row |= {"input_path": place.format("inputs"), "target_path": place.format("targets")}
+    row |= {f"{side}_path": f"{item.split}/{side}s/{item.pair_id}.png" for side in ("input", "target")}
     row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, item.files)).encode()).hexdigest()
     for side, stored in (("input", input_stored), ("target", target_stored)):
         row |= {f"{side}_mode": stored.mode, f"{side}_notes": "; ".join(stored.notes) or None}
         row[f"{side}_source_height_px"], row[f"{side}_source_width_px"] = stored.pixels.shape[:2]
 
+    size = settings.height_px, settings.width_px
     target = resize_photo(target, *size)
     if dataset.classes is None:
         input_pixels = _draw_input(dataset, input_stored.pixels, target)
     else:
-        ids, columns = _to_ids(dataset.classes, input_stored.pixels, snap_tolerance)
+        ids, columns = _to_ids(dataset.classes, input_stored.pixels, settings.snap_tolerance)
         input_pixels = resize_labels(ids, *size)
         row |= columns | _describe_classes(dataset.classes, input_pixels) | {"input_lossy": int(input_stored.lossy)}
     write_png(folder / row["input_path"], input_pixels)
@@ -172,11 +158,11 @@ def _make_row(
 
 
 def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Stored, Stored]:
-    """Return input and target as their files mean them.
+    """Return input and target as they are stored.
 
     Raises:
-        UserError: a file is no image, or too large.
-        ValueError: an image cannot be halved, or is no class map where one is needed.
+        UserError: a file is no image, or is too large.
+        ValueError: an image cannot be halved, or is no class map though one is needed.
     """
     ids = dataset.classes is not None and dataset.label_pixels == "ids"
     drawing = read_stored(files[0], ids, max_px)
@@ -197,12 +183,12 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
 
 
 def _as_grey(target: np.ndarray, mode: str, path: Path) -> np.ndarray:
-    """Return a target's one channel `[H, W]` uint8; a mode that `validate` refuses may hold anything."""
+    """Return the one channel of a target, `[H, W]` uint8; `validate` refuses the other modes afterwards."""
     return one_channel(target, str(path)) if mode in TARGET_MODES[1] else luma(target)
 
 
 def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The input at the target's size, `[H, W, 3]` uint8, of a set without classes."""
+    """Return the input of a set without classes at the target's size, `[H, W, 3]` uint8."""
     if dataset.input_from == "grey":
         return grey(target)
     if dataset.input_from == "edges":
@@ -210,8 +196,8 @@ def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.
     return resize_photo(stored, *target.shape[:2])
 
 
-def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> tuple[np.ndarray, dict]:
-    """Return class ids `[H, W]` uint8 of colours or ids, and the drawing's columns of the manifest."""
+def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the class ids `[H, W]` uint8 of a drawing in colours or ids, and its columns of the manifest."""
     if stored.ndim == 2:
         unknown = ~classes.known[stored]
         # An id that no class has must not reach a network: it becomes the first class, and is reported.
@@ -224,7 +210,7 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> t
     changed = distance > 0
     columns = {
         "changed_share": round(float(changed.mean()), 6),
-        # Half the way to what counts as unknown.
+        # The limit is half the distance at which a colour counts as unknown.
         "moved_share": round(float((distance > snap_tolerance / 2).mean()), 6),
         "changed_at_borders": round(float(_near_borders(ids)[changed].mean()), 4) if changed.any() else np.nan,
         "unknown_share": round(float((distance > snap_tolerance).mean()), 6),
@@ -238,7 +224,8 @@ def _near_borders(ids: np.ndarray) -> np.ndarray:
     return ndimage.maximum_filter(ids, 5, mode="nearest") != ndimage.minimum_filter(ids, 5, mode="nearest")
 
 
-def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict:
+def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict[str, Any]:
+    """Return the manifest's columns about the classes of an input at the working size."""
     counts = np.bincount(ids.ravel(), minlength=256)
     found = np.flatnonzero(counts)
     return {
@@ -248,8 +235,8 @@ def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict:
     }
 
 
-def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
-    """What `validate` holds against its limits, of the images as networks will see them."""
+def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict[str, Any]:
+    """Return the columns that `validate` compares with its limits, of the images as networks will see them."""
     light = luma(target)
     counts = np.bincount(light.ravel(), minlength=256)
     shares = counts[counts > 0] / light.size
@@ -264,12 +251,12 @@ def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict:
         "target_mean": round(float(light.mean()), 4),
         "target_std": round(float(light.std()), 4),
         "target_entropy_bits": round(float((shares * np.log2(1 / shares)).sum()), 4),
-        # Of the contrast, so that a night is not taken for a blur.
+        # Relative to the contrast, so that a night is not taken for a blur.
         "target_sharpness": round(float(ndimage.laplace(light.astype(np.float32)).std() / max(light.std(), 1e-6)), 4),
         "target_phash": perceptual_hash(target, HASH_SIDE),
     }
 
 
 def _sha256_of_pixels(pixels: np.ndarray) -> str:
-    """The same for equal pixels, however their file is packed."""
+    """Return a hash that is equal for equal pixels, however their file is packed."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()

@@ -110,12 +110,12 @@ def train_model(
         width_px=task.input_shape[1],
         multiple_px=family.multiple_px(task),
         scale=task.target_shape[0] // task.input_shape[0],
+        conditions=task.conditions,
         noise=family.NOISE if noise_layers_of(saved) else "none",
         noise_on=generate.dropout,
         norm=generate.norm,
         seed=generate.seed,
-        intra_op_threads=compute.intra_op_threads,
-        inter_op_threads=compute.inter_op_threads,
+        **compute.model_dump(),
         kernels=kernels(),
     ).write(generator_folder)
     return pd.DataFrame(history)

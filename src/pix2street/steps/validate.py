@@ -1,4 +1,4 @@
-"""Validate: hold the manifest against its limits before anything is trained on it."""
+"""Validate: compare the manifest with its limits before anything is trained on it."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -24,41 +24,38 @@ from pix2street.core.pairs import (
     read_manifest,
     read_pairs,
 )
+from pix2street.settings.validate import Validate, Waivers
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
 from pix2street.validation.fit import Suspects, block_agreement, block_lead, blocks, edge_map
+from pix2street.validation.results import run_checks
 from pix2street.validation.suite import Findings, build_checks
-from pix2street.validation.verdict import run_checks
 
 OFFENDERS_SHOWN = 20
 FAULTS_SHOWN = 3
-COLUMNS_SHOWN = {"leak": ["target_splits"], "near_duplicate": ["near"], "group": ["group"], "class_ids": ["unknown"]}
-COLUMNS_SHOWN |= {"fit": ["exchanged"]}
-COLUMNS_SHOWN |= {
-    "equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")]
+COLUMNS_SHOWN = {
+    "leak": ["target_splits"],
+    "near_duplicate": ["near"],
+    "group": ["group"],
+    "class_ids": ["unknown"],
+    "fit": ["exchanged"],
+    "equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")],
 }
+"""Columns that the terminal shows of the offenders of a check, beside the one that is checked."""
 
 
 def validate_split(
-    split: Path,
-    *,
-    height_px: int,
-    width_px: int,
-    waive: dict[str, list[str]],
-    data_docs: Path | None = None,
-    **limits: float,
+    split: Path, size: tuple[int, int], limits: Validate, data_docs: Path | None = None
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The verdict on the folder `split`, and the manifest with the columns it was derived from.
+    """Return the verdict on the folder `split`, and the manifest with the columns it was derived from.
 
     Args:
-        height_px, width_px: the working size.
-        waive: the keys of `checks` and the ids of `pairs` that may fail all the same.
-        data_docs: where Great Expectations' own pages go; None for nowhere.
-        limits: those of `build_checks`.
+        size: the working size, (height_px, width_px).
+        data_docs: the folder for Great Expectations' own pages; None writes none.
 
     Raises:
-        UserError: a waiver names no check or no pair.
+        UserError: a waiver names an unknown check or pair.
     """
     dataset = Dataset.read(split)
     manifest = read_manifest(split)
@@ -70,8 +67,8 @@ def validate_split(
     )
     if found.ids.note:
         print(found.ids.note)
-    checks = build_checks(dataset, found, height_px=height_px, width_px=width_px, **limits)
-    _refuse_unknown_waivers(waive, [check.key for check in checks], set(manifest["pair_id"]))
+    checks = build_checks(dataset, found, size, limits)
+    _refuse_unknown_waivers(limits.waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     table = with_derived_columns(manifest, known_ids, files, _fit(split, manifest, files, dataset.classes))
     table = table.assign(
@@ -79,33 +76,21 @@ def validate_split(
         seam_share=found.borders.seam_share,
         between_ratio=found.borders.between_ratio,
     )
-    results = run_checks(table, checks, waive["checks"], waive["pairs"], data_docs)
-    failing = {
-        pair_id
-        for result in results
-        if not result["waived"] and not result["warning"]
-        for pair_id in result["offending"]
-    }
-    failed = table["pair_id"].isin(failing)
+    results = run_checks(table, checks, limits.waive, data_docs)
     counts = table["pair_of"].value_counts()
     verdict = {
         "success": all(result["success"] or result["waived"] for result in results),
         "pairs": {name: int(counts[name]) for name in SPLITS if name in counts},
-        "files": _account(table, read_left_out(split))
-        | {
-            "checked": int(table["files"].sum()),
-            "passed": int(table.loc[~failed, "files"].sum()),
-            "failed": int(table.loc[failed, "files"].sum()),
-        },
+        "files": _account(table, read_left_out(split)) | _count_passed(table, results),
         "read": count_notes(manifest),
-        "waived": waive,
+        "waived": limits.waive.model_dump(),
         "checks": results,
     }
     return verdict, table
 
 
 def _account(table: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, Any]:
-    """How many files were found: those in pairs, those that make none and those left out add up to it."""
+    """Return how many files were found; those in pairs, faulty ones and those left out add up to it."""
     faulty = int(table.loc[table["fault"] != "", "files"].sum())
     reasons = left_out.groupby("left_out")["files"].sum().sort_index().sort_values(ascending=False, kind="stable")
     return {
@@ -117,13 +102,29 @@ def _account(table: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _count_passed(table: pd.DataFrame, results: list[dict[str, Any]]) -> dict[str, int]:
+    """Return how many files were checked, and how many belong to rows that passed and that failed."""
+    failing = {
+        pair_id
+        for result in results
+        if not result["waived"] and not result["warning"]
+        for pair_id in result["offending"]
+    }
+    failed = table["pair_id"].isin(failing)
+    return {
+        "checked": int(table["files"].sum()),
+        "passed": int(table.loc[~failed, "files"].sum()),
+        "failed": int(table.loc[failed, "files"].sum()),
+    }
+
+
 def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
-    """Raise UserError with the offending rows where a check failed and is not waived."""
+    """Raise `UserError` with the offending rows if a check failed and is not waived."""
     if verdict["success"]:
         return
     failed = [check for check in verdict["checks"] if not check["success"] and not check["waived"]]
     if (faults := table["fault"]).ne("").all():
-        # Of nothing, every other check fails as well.
+        # Without any pair every other check fails as well, and would hide the reason.
         listed = "".join(f"\n  {fault}" for fault in faults.head(FAULTS_SHOWN))
         more = (
             f"\n  ... and {len(faults) - FAULTS_SHOWN} more in data/split/manifest.csv"
@@ -141,7 +142,7 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
 
 
 def warnings_of(verdict: dict[str, Any], table: pd.DataFrame) -> str:
-    """Return what the terminal says of checks that passed with a warning; empty where there is none."""
+    """Return the lines about checks that passed with a warning; empty if none did."""
     warned = [check for check in verdict["checks"] if check["warning"] and not check["waived"]]
     lines = [f"{len(warned)} of {len(verdict['checks'])} checks passed with a warning; the run goes on:"]
     for check in warned:
@@ -150,7 +151,8 @@ def warnings_of(verdict: dict[str, Any], table: pd.DataFrame) -> str:
 
 
 def _lines_of(check: dict[str, Any], table: pd.DataFrame) -> list[str]:
-    lines = [f"\n  {check['key']}: {check['rule']}{limits_of(check)}: {_extent(check)}"]
+    """Return a check's rule and way out, and a table of its first offenders."""
+    lines = [f"\n  {check['key']}: {check['rule']}{_limits_of(check)}: {_extent(check)}"]
     lines += [f"  {check['way_out']}"] if check["way_out"] else []
     rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
     if len(rows):
@@ -162,47 +164,48 @@ def _lines_of(check: dict[str, Any], table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def limits_of(check: dict[str, Any]) -> str:
-    """`, at least 3` and the like; empty for a check without limits."""
+def _limits_of(check: dict[str, Any]) -> str:
+    """Return `, at least 3` or the like; empty for a check without limits."""
     words = {"least": "at least", "most": "at most"}
     return "".join(f", {word} {check[limit]:g}" for limit, word in words.items() if check[limit] is not None)
 
 
 def _extent(check: dict[str, Any]) -> str:
+    """Return how many rows offend, or the observed value of the whole set."""
     if check["offending"]:
         return f"{len(check['offending'])} of {check['checked']} {'offend' if check['warning'] else 'fail'}"
-    return f"it is {check['observed']:g}" if check["observed"] is not None else "there is nothing to check"
+    return f"it is {check['observed']:g}" if check["observed"] is not None else "nothing was checked"
 
 
 def passed(split: Path) -> dict[str, str]:
-    """What later stages wait for: it changes with the data, not with a limit or a check's name."""
+    """Return the content of the file that later stages wait for; it changes with the data and never with a limit."""
     return {"manifest_sha256": sha256_of(split / "manifest.csv")}
 
 
-def _refuse_unknown_waivers(waive: dict[str, list[str]], keys: list[str], pair_ids: set[str]) -> None:
-    for name, known in (("checks", set(keys)), ("pairs", pair_ids)):
-        unknown = sorted(set(waive[name]) - known)
-        if unknown:
-            way_out = f"the checks are {', '.join(keys)}" if name == "checks" else "fix or remove it"
-            raise UserError(f"validate.waive.{name}: there is no {', '.join(unknown)}; {way_out}")
+def _refuse_unknown_waivers(waive: Waivers, keys: list[str], pair_ids: set[str]) -> None:
+    """Raise `UserError` if a waiver names a check or a pair that does not exist; it would waive nothing."""
+    if unknown := sorted(set(waive.checks) - set(keys)):
+        raise UserError(f"validate.waive.checks: no check is called {', '.join(unknown)}; name {', '.join(keys)}")
+    if unknown := sorted(set(waive.pairs) - pair_ids):
+        raise UserError(f"validate.waive.pairs: the data set has no pair {', '.join(unknown)}; fix or remove the name")
 
 
 def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTable | None) -> pd.DataFrame:
     """Measure how well each row's input and target belong together.
 
     Returns:
-        Each row's `lead`, `fit` and the pair_id `exchanged` with which its fit is lowest; NaN and empty where there is
-        no pair on disk, and where the lead is too high for a suspect.
+        Each row's `lead`, its `fit` and the pair_id `exchanged` with which its fit is lowest. They are NaN and empty
+        for a row without images on disk; `fit` and `exchanged` also for a row whose lead is too high for a suspect.
     """
     lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
     exchanged, suspects = np.full(len(manifest), "", object), Suspects()
-    there = manifest["input_path"].isin(files) & manifest["target_path"].isin(files)
+    on_disk = manifest["input_path"].isin(files) & manifest["target_path"].isin(files)
     with (
         ProcessPoolExecutor(os.cpu_count()) as pool,
-        tqdm(desc="fit", total=int(there.sum()), unit=" pairs") as bar,
+        tqdm(desc="fit", total=int(on_disk.sum()), unit=" pairs") as bar,
     ):
         for name in SPLITS:
-            rows = np.flatnonzero(there & (manifest["split"] == name))
+            rows = np.flatnonzero(on_disk & (manifest["split"] == name))
             pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
             for block in blocks(len(rows)) if len(rows) else []:
                 maps = np.array(list(pool.map(partial(_edge_maps, classes), [pairs[i] for i in block], chunksize=16)))
@@ -216,4 +219,5 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
 
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edge maps of a pair's input, class ids in their colours, and of its target."""
     return edge_map(drawing_of(pair.input_path, classes)), edge_map(read_rgb(pair.target_path))

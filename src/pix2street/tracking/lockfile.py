@@ -1,51 +1,51 @@
-"""The hashes of every dependency and out, as DVC takes them."""
+"""The hashes of every dependency and output, as DVC takes them."""
 
-import hashlib
-import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ruamel.yaml import YAML
+from pix2street.core.errors import UserError
 
-Stages = dict[str, dict[str, dict[str, str]]]
+if TYPE_CHECKING:
+    from dvc.output import Output
 
 
-def read_hashes(root: Path, current: str) -> Stages:
-    """`{stage: {"deps": {path: md5}, "outs": {path: md5}}}` of every stage of `dvc.yaml` that has run.
+@dataclass(frozen=True)
+class StageHashes:
+    """The MD5 of each dependency and of each output of a stage, by path."""
 
-    DVC writes a stage into `dvc.lock` when it has ended: what stands there of `current`, the stage that runs, is of its
-    last run. Its hashes are taken from the files instead; those of its dependencies that others made are in `dvc.lock`.
+    deps: dict[str, str]
+    outs: dict[str, str]
+
+
+def read_hashes(root: Path, current: str) -> dict[str, StageHashes]:
+    """Return the hashes of every stage of `dvc.yaml` that has run, in the order of the stages.
+
+    DVC writes a stage into `dvc.lock` when the stage has ended. For `current`, the stage that runs, `dvc.lock` still
+    has the hashes of its last run, so DVC is asked for those of its files.
+
+    Raises:
+        UserError: `root` is no DVC repository, or DVC cannot read its files.
+        OSError: a file of the running stage is missing.
     """
-    stages = _read(root / "dvc.yaml").get("stages", {})
-    locked = {name: entry for name, entry in _read(root / "dvc.lock").get("stages", {}).items() if name in stages}
-    hashes = {
-        name: {kind: {item["path"]: item["md5"] for item in entry.get(kind, [])} for kind in ("deps", "outs")}
-        for name, entry in locked.items()
-        if name != current
-    }
-    made = {path: md5 for entry in hashes.values() for path, md5 in entry["outs"].items()}
-    if current in stages:
-        declared = stages[current]
-        outs = [*declared.get("outs", []), *declared.get("metrics", [])]
-        hashes[current] = {
-            "deps": {path: made.get(path) or md5_of(root / path) for path in declared.get("deps", [])},
-            "outs": {
-                path: md5_of(root / path)
-                for path in (next(iter(out)) if isinstance(out, dict) else out for out in outs)
-            },
-        }
-    return {name: hashes[name] for name in stages if name in hashes}
+    # DVC takes a moment to import, which a training need not wait for.
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            hashes = {}
+            for stage in repo.stage.load_all(str(root / "dvc.yaml")):
+                deps = [dep for dep in stage.deps if dep not in stage.params]
+                read = stage.name == current
+                hashes[stage.name] = StageHashes(_hashes_of(deps, read), _hashes_of(stage.outs, read))
+    except DvcException as error:
+        raise UserError(f"DVC cannot name the hashes of its stages: {error}; fix it and run the stage again") from error
+    return {name: one for name, one in hashes.items() if one.deps or one.outs}
 
 
-def md5_of(path: Path) -> str:
-    """What DVC calls a file or a folder: the MD5 of its content, or of the sorted list of its files'."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
-    listed = [{"md5": md5_of(file), "relpath": name} for name, file in files]
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8")) if path.exists() else {}
+def _hashes_of(items: "Iterable[Output]", read: bool) -> dict[str, str]:
+    """Return the hash of each dependency or output: of the files where they are to be `read`, else of `dvc.lock`."""
+    hashes = ((Path(item.def_path).as_posix(), item.get_hash() if read else item.hash_info) for item in items)
+    return {path: found.value for path, found in hashes if found}

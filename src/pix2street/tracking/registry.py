@@ -1,7 +1,8 @@
-"""Models that kept their limits, as versions in MLflow's registry: the newest is `candidate`, that in use `champion`.
+"""Models that kept their limits, as versions in MLflow's registry.
 
-A version is the model that a run recorded. It is found again by two tags, the hashes of its weights and of all
-parameters, so that a stage that runs again makes no second one.
+The newest version has the alias `candidate`, the version in use `champion`. A version is the model that a run
+recorded. Two tags identify it, the hashes of its weights and of all parameters, so a stage that runs again makes no
+second version.
 """
 
 import contextlib
@@ -19,9 +20,10 @@ from pix2street.core.errors import UserError
 from pix2street.layout import Layout
 from pix2street.reporting.comparison import Comparison, Result, as_text, compare
 from pix2street.reporting.scores import title_of_score
+from pix2street.tracking.description import PARAMS_TAG, PROTOCOL_TAG, WEIGHTS_TAG
 from pix2street.tracking.probe import one_line
-from pix2street.tracking.run import PROTOCOL_TAG
-from pix2street.tracking.store import PARAMS_TAG, WEIGHTS_TAG, clear_store_errors, fetch_run, store_of
+from pix2street.tracking.retrieval import fetch_run
+from pix2street.tracking.store import clear_store_errors, connect_registry
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
@@ -32,28 +34,31 @@ AGAIN = "to register it run `dvc repro --force --single-item register` when the 
 
 
 def register_accepted(layout: Layout, run_id: str | None, model: str, decision: Mapping[str, Any]) -> None:
-    """The run's model is a version of `model` and the candidate; what was done, or why not, is on the terminal.
+    """Make the run's model a version of `model` and the candidate; print what was done, or why not.
 
     Args:
-        run_id: None where the store did not take the run.
+        run_id: the run's id; None where the store did not take the run.
         decision: the content of `decision.json`.
     """
     if run_id is None:
         print(f"registry: no version of {model}, since its run is not recorded; {AGAIN}")
         return
     try:
-        print(_register(store_of(layout), run_id, model, decision))
+        print(_register(connect_registry(layout), run_id, model, decision))
     # Registries fail in the ways of MLflow, of HTTP and of each database; none of them is the pipeline's failure.
     except Exception as error:  # noqa: BLE001
         print(f"registry: {model} is not the candidate ({one_line(error)}); {AGAIN}")
 
 
 def withdraw_refused(layout: Layout, run_id: str | None, model: str, decision: Mapping[str, Any]) -> None:
-    """The run's model is not the candidate: it may have been, before a metric was mended and it was measured anew."""
+    """Take the alias of the candidate from the run's model, which may have it from before it was measured anew.
+
+    The terminal says whether that was done.
+    """
     if run_id is None:
         return
     try:
-        client = store_of(layout)
+        client = connect_registry(layout)
         tags = _tags_of(client, run_id, decision)
         version = _version_of(client, model, tags)
         if version is not None and _aliases_of(client, model).get(CANDIDATE) == version:
@@ -65,17 +70,17 @@ def withdraw_refused(layout: Layout, run_id: str | None, model: str, decision: M
 
 
 def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) -> None:
-    """The candidate is the champion, unless it is worse than the present one; the terminal says what was done.
+    """Make the candidate the champion, unless it is worse than the present one; print what was done.
 
     Args:
         promote_by: scores; the first that both have decides.
-        force: whatever the comparison says.
+        force: promote even a worse candidate, or one that cannot be compared.
 
     Raises:
-        UserError: there is no candidate, the two cannot be compared, or the candidate is worse; no alias was moved.
+        UserError: no version is the candidate, the two cannot be compared, or the candidate is worse; no alias moved.
     """
     with clear_store_errors(UNCHANGED):
-        client = store_of(layout)
+        client = connect_registry(layout)
         aliases = _aliases_of(client, model)
     if CANDIDATE not in aliases:
         raise UserError(
@@ -90,7 +95,7 @@ def promote(layout: Layout, model: str, promote_by: Sequence[str], force: bool) 
         _hold_against_the_champion(client, layout, model, (champion, candidate), promote_by, force)
     with clear_store_errors(UNCHANGED):
         client.set_registered_model_alias(model, CHAMPION, candidate)
-    was = "there was none" if champion is None else f"before it was version {champion}"
+    was = "it is the first" if champion is None else f"before it was version {champion}"
     print(f"version {candidate} of {model} is now the champion; {was}")
 
 
@@ -104,7 +109,7 @@ def _register(client: MlflowClient, run_id: str, model: str, decision: Mapping[s
         logged = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
         if not logged:
             raise UserError("its run holds no model")
-        # MLflow says on standard error what the line below says on standard output.
+        # MLflow prints on standard error what the line below prints on standard output.
         with contextlib.redirect_stderr(io.StringIO()):
             version = mlflow.register_model(f"models:/{logged[0].model_id}", model, tags=tags).version
     client.set_registered_model_alias(model, CANDIDATE, version)
@@ -118,7 +123,7 @@ def _tags_of(client: MlflowClient, run_id: str, decision: Mapping[str, Any]) -> 
 
 
 def _version_of(client: MlflowClient, model: str, tags: Mapping[str, str]) -> str | None:
-    """The version of these weights under these parameters."""
+    """Return the version of these weights under these parameters; None if the registry has none."""
     same = " and ".join(f"tag.`{key}` = '{tags[key]}'" for key in (WEIGHTS_TAG, PARAMS_TAG))
     found = client.search_model_versions(f"name = '{model}' and {same}")
     return str(found[0].version) if found else None
@@ -134,7 +139,7 @@ def _as_tag(limit: Mapping[str, Any]) -> str:
 
 
 def _aliases_of(client: MlflowClient, model: str) -> dict[str, str]:
-    """The version of each alias; empty for a model that is not there."""
+    """Return the version of each alias; empty for an unknown model."""
     found = client.search_registered_models(f"name = '{model}'")
     return {alias: str(version) for alias, version in found[0].aliases.items()} if found else {}
 
@@ -145,7 +150,7 @@ def _hold_against_the_champion(
     """Print how champion and candidate compare.
 
     Raises:
-        UserError: they cannot be compared, or the candidate is worse; not where this is forced.
+        UserError: they cannot be compared, or the candidate is worse, and it is not forced.
     """
     try:
         with clear_store_errors(UNCHANGED):
@@ -172,10 +177,10 @@ def _refuse_a_worse(comparison: Comparison, promote_by: Sequence[str]) -> None:
     if row is None:
         raise UserError(
             f"register.promote_by: both must have one of {', '.join(promote_by)}, they share "
-            f"{', '.join(rows) or 'none'}; name another, or promote all the same with --force"
+            f"{', '.join(rows) or 'none'}; name another, or use --force"
         )
     if row.worse:
         raise UserError(
             f"{comparison.b.name} is worse than the champion, {comparison.a.name}: {title_of_score(row.score)} "
-            f"{row.b:.6g} after {row.a:.6g}; the champion stays; train better, or promote all the same with --force"
+            f"{row.b:.6g} after {row.a:.6g}; the champion stays; train a better one, or use --force"
         )

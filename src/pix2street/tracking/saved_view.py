@@ -1,37 +1,41 @@
 """The comparison that a user wants first, as a saved view of MLflow's page of runs: scores, losses, pictures.
 
-The page keeps its saved views in tags of the experiment: JSON with a name and the page's state, deflated.
+The page keeps its saved views in tags of the experiment: JSON with a name and the page's deflated state.
 """
 
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 VIEW = "comparison"
 TAG = f"mlflow.sharedViewState.{VIEW}"
 QUERY = f"?viewStateShareKey={VIEW}&compareRunsMode=CHART"
-"""What opens the view, after the address of an experiment's runs."""
+"""The query that opens the view, after the address of an experiment's runs."""
 
 SCORES = ("mean_iou", "of_ceiling/mean_iou", "l1", "frechet_segmenter")
 FIDS = ("fid_tf_val500", "fid_clean_val500")
-"""As Cityscapes' 500 photos have it. A chart of what no run has is not shown."""
-CURVES = ("gen_l1", "holdout_l1", "disc_real_accuracy", "diversity")
+"""Scores over Cityscapes' 500 validation photos. The page hides the chart of a score that no run has."""
 FIRST_SHEET = 2
-"""The first epoch that the default configuration draws: where the slider stands."""
-PARAMETERS = ("download.dataset", "train.l1_weight", "train.upsample", "train.epochs", "train.seed")
+"""The first epoch that the default configuration draws, which is the slider's first position."""
 
 
-def view_tag() -> str:
-    """The value of `TAG`."""
-    view = {"name": "Comparison", "createdAt": 0, "updatedAt": 0, "state": _packed(_state())}
-    return json.dumps(view)
+def view_tag(curves: Sequence[str], parameters: Sequence[str]) -> str:
+    """Return the value of `TAG`.
+
+    Args:
+        curves: columns of the training's history, such as a loss; each has a chart over the epochs.
+        parameters: dotted keys of `params.yaml`; each is a column of the view's table.
+    """
+    state = _packed(_state(curves, parameters))
+    return json.dumps({"name": "Comparison", "createdAt": 0, "updatedAt": 0, "state": state})
 
 
-def _state() -> dict[str, Any]:
-    columns = [f"params.`{name}`" for name in PARAMETERS] + [f"metrics.`generated/{name}`" for name in SCORES]
+def _state(curves: Sequence[str], parameters: Sequence[str]) -> dict[str, Any]:
+    columns = [f"params.`{name}`" for name in parameters] + [f"metrics.`generated/{name}`" for name in SCORES]
     bars = [_chart("BAR", "scores", f"generated/{name}") for name in SCORES + FIDS]
-    lines = [_chart("LINE", "curves", f"train/{name}") for name in CURVES]
+    lines = [_chart("LINE", "curves", f"train/{name}") for name in curves]
     image = {
         **_card("IMAGE", "samples", "samples"),
         "imageKeys": ["samples"],
@@ -54,7 +58,7 @@ def _state() -> dict[str, Any]:
         "selectedColumns": columns,
         "runsHiddenMode": "FIRST_10_RUNS",
         "hideEmptyCharts": True,
-        "isAccordionReordered": True,  # else the sections are sorted by name, among those of all other metrics
+        "isAccordionReordered": True,  # else the page sorts the sections by name, among those of all other metrics
         "compareRunCharts": [*bars, image, *lines],
         "compareRunSections": sections,
     }

@@ -1,1 +1,1 @@
-"""What a manifest must keep before anything is trained on it; the only place that knows Great Expectations."""
+"""Checks that a manifest must pass before anything is trained on it; the only room that knows Great Expectations."""

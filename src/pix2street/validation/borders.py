@@ -1,4 +1,4 @@
-"""What the borders in all drawings of a set say of how the drawings came here."""
+"""Signs on the borders in the drawings of a whole set that the drawings were smoothed or saved with loss."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from pix2street.core.pairs import Dataset
 
 NAMES_SHOWN = 6
 AT_BORDERS = 0.45
-"""The share of changed pixels near borders from which on a drawing was smoothed; after JPEG it is about 0.3."""
+"""The least share of changed pixels near borders in a drawing that was smoothed; after JPEG it is about 0.3."""
 
 ASK = "ask for the drawings as PNG, resized by nearest neighbour and without antialiasing"
 
 
 @dataclass(frozen=True)
 class BorderFindings:
-    """What checks of borders hold against their limits, and what a user can do.
+    """Figures that checks of borders compare with their limits, and the ways out.
 
     Args:
-        seam_share: of all pixels, those of classes that live on the borders of others alone.
-        between_ratio: of the pixels on borders, those whose id lies between two neighbours'; 0 for colours.
-        seam, between, moved: the ways out.
+        seam_share: the share of pixels whose class occurs only on the borders of others.
+        between_ratio: the share of pixels on borders whose id lies between those of two neighbours; 0 for colours.
+        seam, between, moved: what the user can do if the check of this name fails.
     """
 
     seam_share: float = 0.0
@@ -33,7 +33,7 @@ class BorderFindings:
 
 
 def look_at_borders(dataset: Dataset, manifest: pd.DataFrame) -> BorderFindings:
-    """Return what is found in the manifest's columns; nothing for a set without classes."""
+    """Return the findings in the manifest's columns; empty ones for a set without classes."""
     pairs = manifest[manifest["fault"].isna() & manifest["class_borders"].notna()]
     if dataset.classes is None or pairs.empty:
         return BorderFindings()
@@ -48,14 +48,16 @@ def look_at_borders(dataset: Dataset, manifest: pd.DataFrame) -> BorderFindings:
     return BorderFindings(
         seam_share=round(sum(pixels[i] for i in found) / sum(pixels.values()), 6),
         between_ratio=round(ratio, 4) if dataset.label_pixels == "ids" else 0.0,
-        seam=f"On borders of others alone: {shown}{more}. {happened}; where these classes are real, waive the check.",
+        seam=f"Only on borders of others: {shown}{more}. {happened}; if these classes are real, waive the check."
+        if found
+        else "",
         between=f"Averages of ids are the ids of other classes. {happened}.",
-        moved=f"{happened}; where the set is no better, raise the limit.",
+        moved=f"{happened}; if no better drawings exist, raise the limit.",
     )
 
 
 def _counts(pairs: pd.DataFrame) -> tuple[Counter[int], Counter[int]]:
-    """Return by class id how many pixels touch two others, and how many there are."""
+    """Return, by class id, how many pixels touch two other classes, and how many pixels the class has."""
     touching, pixels = Counter(), Counter()
     for text in pairs["class_borders"]:
         for entry in text.split():
@@ -67,12 +69,12 @@ def _counts(pairs: pd.DataFrame) -> tuple[Counter[int], Counter[int]]:
 
 
 def _happened(pairs: pd.DataFrame) -> str:
-    """Return what happened to the drawings, and what to ask for."""
+    """Return a sentence on what happened to the drawings and what to ask for."""
     if pairs["input_lossy"].mean() > 0.5:
         return f"The files are in a lossy format such as JPEG, which changes colours at borders: {ASK}"
     at_borders = pairs["changed_at_borders"].median()
     if pd.isna(at_borders):
         return f"A smoothing filter or a JPEG on the way leaves such drawings: {ASK}"
     if at_borders >= AT_BORDERS:
-        return f"Colours are off at borders alone, as a smoothing resize or antialiasing leaves them: {ASK}"
+        return f"Colours are off only at borders, as a smoothing resize or antialiasing leaves them: {ASK}"
     return f"Colours are off everywhere, as in files that were JPEGs before: {ASK}"

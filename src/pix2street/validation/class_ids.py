@@ -1,4 +1,4 @@
-"""What the class ids of a whole set say of the table they are read by."""
+"""Signs in the class ids of a whole set that they are read by the wrong class table."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from pix2street.validation.derived import shares_of
 
 @dataclass(frozen=True)
 class IdFindings:
-    """What checks of class ids hold against their limits, and what a user can do.
+    """Figures that checks of class ids compare with their limits, and the ways out.
 
     Args:
-        misread_share: how many more of all pixels another table would score, see `numbering.misread_share`.
-        misread: the way out where that is too much.
-        unknown: the way out where ids have no class.
-        note: what a person should look at, though it may be right.
+        misread_share: the share of pixels that another table would score and this one does not, see
+            `numbering.misread_share`.
+        misread: what the user can do if that share is too large.
+        unknown: what the user can do if ids have no class.
+        note: a line about a set that may be right and that a person should look at.
     """
 
     misread_share: float = 0.0
@@ -29,9 +30,9 @@ class IdFindings:
 
 
 def look_at_ids(dataset: Dataset, manifest: pd.DataFrame) -> IdFindings:
-    """Return what is found in the manifest's columns; nothing for a set without classes.
+    """Return the findings in the manifest's columns; empty ones for a set without classes.
 
-    Where the inputs were colours their ids are the table's own, and only whether any class is evaluated can be asked.
+    Ids that were made from colours are those of the table; the only question left is whether any class is evaluated.
     """
     pairs = manifest[manifest["fault"].isna() & manifest["class_shares"].notna()]
     if dataset.classes is None or pairs.empty:
@@ -48,12 +49,13 @@ def look_at_ids(dataset: Dataset, manifest: pd.DataFrame) -> IdFindings:
 
 
 def _occurrences(pairs: pd.DataFrame, classes: ClassTable) -> Counter[int]:
-    """Count in how many inputs each id stands, as they were stored."""
+    """Count the inputs in which each id occurs, as the files were stored."""
     stored: Counter[int] = Counter()
     for row in pairs.itertuples():
         shares = shares_of(row.class_shares)
         unknown = row.unknown_ids.split() if isinstance(row.unknown_ids, str) else []
-        # Unknown ids became the first class; it stood there before only if it is found more often than they were.
+        # `split` replaced unknown ids by the first class. The file held that class only if it now has a larger share
+        # than the unknown ids had.
         first = str(classes.entries[0].id)
         if unknown and shares.get(first, 0.0) <= row.unknown_share + 0.02:
             shares.pop(first, None)

@@ -1,36 +1,37 @@
-"""What checks need besides the manifest's own columns: every row in the light of the others."""
+"""Columns that checks need besides those of the manifest; each compares a row with all others."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from pix2street.core.pairs import HELD_OUT_SPLITS
+
 BLOCK_ROWS = 4096
-HELD_OUT = ("val", "test")
 
 CLASS_COLUMNS = [
     "changed_share", "moved_share", "unknown_share", "class_ids", "class_count", "class_shares", "class_borders",
     "input_lossy", "touching_share", "between_share",
 ]  # fmt: skip
-"""What the manifest says of drawings with classes alone."""
+"""Columns of the manifest that are filled only for drawings with classes."""
 
 
 def with_derived_columns(
     manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: pd.DataFrame
 ) -> pd.DataFrame:
-    """The manifest and, row by row, what its checks need besides; empty where a row is faulty.
+    """Return the manifest with the further columns of its checks, which are empty for a faulty row.
+
+    The columns are `pair_of`, the subset of a sound pair; `missing`, the columns without a value; `unknown`, class ids
+    that the table lacks; `files_there`, whether both images are on disk; `sizes_equal`; `size_ratio` and
+    `aspect_ratio` to the median; `copies`, the number of rows with the same pixels; `target_splits` and
+    `group_splits`, the number of subsets that hold the target and the group; `hash_distance` to the nearest photo of
+    another subset and `near`, its pair_id; the columns of `fit`, and `best_fit`, 1 if the lead is positive; and
+    `class_distance` of a held-out subset to train.
 
     Args:
-        known_ids: of the class table; empty for a set without classes.
+        known_ids: the ids of the class table; empty for a set without classes.
         files: the images on disk, as the manifest names them.
-        fit: of each row its `fit`, its `lead` and the pair `exchanged` with which its fit is lowest; NaN where it was
-            not measured.
-
-    Adds `pair_of`, the split of a sound pair; `missing`, columns without a value; `unknown`, class ids that the table
-    has not; `files_there`; `sizes_equal`; `size_ratio` and `aspect_ratio` to the median; `copies`, rows with the same
-    pixels; `target_splits` and `group_splits`, in how many splits they stand; `hash_distance` to the nearest photo of
-    another split and `near`, its pair_id; the columns of `fit`, and `best_fit`, 1 where the lead is positive;
-    `class_distance` of a held-out split to train.
+        fit: each row's `fit`, `lead` and the pair `exchanged` with which its fit is lowest; NaN if not measured.
     """
     sound = manifest["fault"].isna()
     pairs = manifest[sound]
@@ -43,7 +44,7 @@ def with_derived_columns(
     side = ["height_px", "width_px"]
     sizes = [pairs[[f"{half}_source_{length}" for length in side]].to_numpy(float) for half in ("input", "target")]
     height, width = sizes[1].T
-    distance, near = nearest_in_other_split(pairs)
+    distance, near = nearest_in_other_subset(pairs)
     derived = pd.DataFrame(
         {
             "pair_of": pairs["split"],
@@ -67,17 +68,17 @@ def with_derived_columns(
 
 
 def _ratio_to_median(values: np.ndarray) -> np.ndarray:
-    """How many times larger or smaller than the median, always 1 or more."""
+    """Return how many times larger or smaller than the median each value is, always 1 or more."""
     if not len(values):
         return values
     ratio = values / np.median(values)
     return np.round(np.maximum(ratio, 1 / ratio), 4)
 
 
-def nearest_in_other_split(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The Hamming distance of each photo's hash to the nearest in another split, and that one's pair_id.
+def nearest_in_other_subset(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Hamming distance of each photo's hash to the nearest of another subset, and the pair_id of that one.
 
-    Where there is no other split, the distance is that of opposite hashes and the pair_id empty.
+    In a set of one subset the distance is that of opposite hashes, and the pair_id is empty.
     """
     count = len(pairs)
     hashes = [bytes.fromhex(text) if isinstance(text, str) else b"" for text in pairs["target_phash"]]
@@ -85,16 +86,16 @@ def nearest_in_other_split(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]
     distance, near = np.full(count, bits), np.full(count, "", object)
     if not bits:
         return distance, near
-    # Of two rows of +1 and -1 the product is the bits that agree less those that differ.
+    # The product of two rows of +1 and -1 is the number of bits that agree less the number that differ.
     signs = 2.0 * np.unpackbits(np.frombuffer(b"".join(hashes), np.uint8).reshape(count, -1), axis=1) - 1
     signs = signs.astype(np.float32)
     splits, ids = pairs["split"].to_numpy(), pairs["pair_id"].to_numpy()
     for split in pd.unique(splits):
-        here, there = np.flatnonzero(splits == split), np.flatnonzero(splits != split)
-        for start in range(0, len(here) if len(there) else 0, BLOCK_ROWS):
-            rows = here[start : start + BLOCK_ROWS]
-            for other in range(0, len(there), BLOCK_ROWS):
-                columns = there[other : other + BLOCK_ROWS]
+        own, others = np.flatnonzero(splits == split), np.flatnonzero(splits != split)
+        for start in range(0, len(own) if len(others) else 0, BLOCK_ROWS):
+            rows = own[start : start + BLOCK_ROWS]
+            for other in range(0, len(others), BLOCK_ROWS):
+                columns = others[other : other + BLOCK_ROWS]
                 apart = (bits - signs[rows] @ signs[columns].T) / 2
                 nearest = apart.argmin(axis=1)
                 found = apart[np.arange(len(rows)), nearest].astype(int)
@@ -104,20 +105,21 @@ def nearest_in_other_split(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]
 
 
 def class_distance(pairs: pd.DataFrame) -> np.ndarray:
-    """Of each held-out row the total variation between its split's class shares and those of train; 0 for train.
+    """Return, for each row, the total variation between the class shares of its subset and those of train.
 
-    Half the sum of |p - q| over all classes: the share of pixels that would have to change their class.
+    It is half the sum of |p - q| over all classes: the share of pixels that would have to change their class; 0 for a
+    row of train.
     """
     shares = pd.DataFrame([shares_of(text) for text in pairs["class_shares"].fillna("")], index=pairs.index).fillna(0.0)
     means = shares.groupby(pairs["split"]).mean()
     distances = {
         split: round(float((means.loc[split] - means.loc["train"]).abs().sum() / 2), 6)
-        for split in HELD_OUT
+        for split in HELD_OUT_SPLITS
         if split in means.index and "train" in means.index
     }
     return pairs["split"].map(distances).fillna(0.0).to_numpy()
 
 
 def shares_of(text: str) -> dict[str, float]:
-    """`"7:0.25 23:0.75"` -> share by class id."""
+    """Return the share of each class id in a text like `"7:0.25 23:0.75"`."""
     return {class_id: float(share) for class_id, share in (entry.split(":") for entry in text.split())}

@@ -1,12 +1,14 @@
-"""Do an input and a target belong together? Edges of the one lie where edges of the other do.
+"""Measures of whether an input and a target belong together: then the edges of the one lie where those of the other do.
 
-The agreement of input i with target j is the correlation of their edges, after what all have in common is taken away.
+The agreement of input i with target j is the correlation of their edges, after the edges common to all are subtracted.
 Two measures follow from it, both between -2 and 2 and positive for a pair that belongs together:
 
-- A pair's lead is its own agreement, less the mean of the highest agreement of its input with another target and of its
-  target with another input. A right pair with few edges may lie far below 0, so a low lead proves nothing by itself.
-- A pair's fit is what both lose, on average, if it exchanges inputs with the one other pair for which this loss is
-  lowest. It is negative where both would agree better, which takes two poor pairs that complete each other.
+- The lead of a pair is its own agreement, less the mean of the highest agreement of its input with another target and
+  of its target with another input. A right pair with few edges may have a lead far below 0, so a low lead proves
+  nothing by itself.
+- The fit of a pair is the agreement that two pairs lose, on average, if they exchange their inputs; the other pair is
+  the one for which this loss is lowest. A fit is negative if both pairs would agree better after the exchange, which
+  takes two poor pairs that complete each other.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +25,10 @@ SMOOTH_PX = 1.0
 
 
 def edge_map(pixels: np.ndarray) -> np.ndarray:
-    """`[H, W, 3]` uint8 -> the root of the colours' gradient, `[h * w]` float32, at most `SIDE_PX` high and wide."""
+    """Return the root of the colours' gradient, `[h * w]` float32, of `[H, W, 3]` uint8.
+
+    An image is first reduced to at most `SIDE_PX` in height and width.
+    """
     height, width = (min(SIDE_PX, side) for side in pixels.shape[:2])
     colors = resize_box(pixels, height, width).astype(np.float32)
     smooth = ndimage.gaussian_filter(colors, (SMOOTH_PX, SMOOTH_PX, 0))
@@ -33,16 +38,16 @@ def edge_map(pixels: np.ndarray) -> np.ndarray:
 
 
 def block_agreement(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the agreement of every input with every target of a block, `[N, N]`, inputs down.
+    """Return the agreement of every input (rows) with every target (columns) of a block, `[N, N]`.
 
     Args:
-        inputs, targets: edge maps `[N, D]`, row by row of one pair.
+        inputs, targets: edge maps `[N, D]`; row i of both belongs to pair i.
     """
     return _standardized(inputs) @ _standardized(targets).T
 
 
 def block_lead(agreement: np.ndarray) -> np.ndarray:
-    """Return the lead of every pair of a block, `[N]`; 0 for a block of one, which has nothing to be compared with."""
+    """Return the lead of every pair of a block, `[N]`; 0 for a block of one, which has no other pair."""
     if len(agreement) < 2:
         return np.zeros(len(agreement))
     own = agreement.diagonal()
@@ -52,13 +57,13 @@ def block_lead(agreement: np.ndarray) -> np.ndarray:
 
 
 def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fit of every pair of a block, and with which other pair it is lowest.
+    """Return the fit of every pair of a block, and the index of the other pair with which it is lowest.
 
     The two pairs that gain most by an exchange are taken out first, and the rest are compared without them. Otherwise a
     right pair would be blamed for a swapped one that looks like it.
 
     Returns:
-        `[N]` float, and `[N]` the indices of the other pairs; 0 and -1 for a pair that nothing is left to compare with.
+        The fits, `[N]` float, and the indices, `[N]` int; 0 and -1 for a pair that is left without another.
     """
     fit, other = np.zeros(len(agreement)), np.full(len(agreement), -1)
     own = agreement.diagonal()
@@ -81,8 +86,8 @@ def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Suspects:
     """The pairs of a whole set with the lowest leads, at most `SUSPECTS`, with their edge maps.
 
-    Swapped pairs have low leads wherever in the set they lie, also in two blocks or splits; so these few are compared
-    with each other, and not all with all.
+    Swapped pairs have low leads, also if they lie in two blocks or subsets. So only these few pairs are compared with
+    each other, and not all pairs with all.
     """
 
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))
@@ -91,7 +96,7 @@ class Suspects:
     targets: np.ndarray | None = None
 
     def add(self, rows: np.ndarray, leads: np.ndarray, inputs: np.ndarray, targets: np.ndarray) -> None:
-        """Add the pairs of a block, and drop those with the highest leads where there are too many."""
+        """Add the pairs of a block, and drop those with the highest leads beyond `SUSPECTS`."""
         if self.inputs is not None:
             inputs, targets = np.concatenate([self.inputs, inputs]), np.concatenate([self.targets, targets])
         rows, leads = np.concatenate([self.rows, rows]), np.concatenate([self.leads, leads])
@@ -99,7 +104,7 @@ class Suspects:
         self.rows, self.leads, self.inputs, self.targets = rows[kept], leads[kept], inputs[kept], targets[kept]
 
     def fit(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the fit of each, and the row of the other pair with which it is lowest; -1 for none."""
+        """Return the fit of each suspect, and the row of the other pair with which it is lowest; -1 for none."""
         if self.inputs is None:
             return np.empty(0), np.empty(0, int)
         fit, other = block_fit(block_agreement(self.inputs, self.targets))
@@ -107,12 +112,12 @@ class Suspects:
 
 
 def blocks(count: int) -> list[np.ndarray]:
-    """The indices 0 to `count` - 1 in even blocks of neighbours, at most `BLOCK_PAIRS` each."""
+    """Return the indices 0 to `count` - 1 in even blocks of neighbours, at most `BLOCK_PAIRS` each."""
     return np.array_split(np.arange(count), max(1, -(-count // BLOCK_PAIRS)))
 
 
 def _standardized(maps: np.ndarray) -> np.ndarray:
-    """Without what all maps share (horizons, sky lines), each of mean 0 and length 1."""
+    """Return the maps less their mean map (horizons, sky lines), each with mean 0 and length 1."""
     maps = maps - maps.mean(axis=0)
     maps = maps - maps.mean(axis=1, keepdims=True)
     return maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-6)

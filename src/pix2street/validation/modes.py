@@ -1,16 +1,16 @@
-"""What can be done about targets whose mode does not fit: how each of Pillow's modes becomes one that does."""
+"""Advice about targets whose mode does not fit: how to convert each of Pillow's modes to one that does."""
 
 from collections.abc import Mapping
 
 from pix2street.core.pairs import TARGET_MODES
 
 GREY_MODES = ("1", "L")
-"""Modes that hold no colour, in at most 8 bits."""
+"""Pillow's modes that hold no colour, in at most 8 bits."""
 
 RANGE = (
     "choose one range of values for the whole set, and save "
     "`Image.fromarray(((np.asarray(image, float) - LOW) / (HIGH - LOW) * 255).clip(0, 255).astype(np.uint8))`; "
-    "no range is chosen here, since dividing 16 bits by 257 leaves a 12-bit X-ray black"
+    "the range is yours to choose, since dividing 16 bits by 257 leaves a 12-bit X-ray black"
 )
 WAYS_OUT = {
     "1": "1 bit a pixel: save `image.convert({mode!r})`",
@@ -18,7 +18,7 @@ WAYS_OUT = {
     "P": "a palette: save `image.convert('RGB').convert({mode!r})`",
     "CMYK": "inks: save `ImageCms.profileToProfile(image, PROFILE, ImageCms.createProfile('sRGB'), outputMode='RGB')"
     ".convert({mode!r})` with the printer's profile, or `image.convert('RGB').convert({mode!r})`, a guess",
-    "RGB;16": "16 bits a channel: save `image.convert('RGB').convert({mode!r})`, of which Pillow keeps the upper 8",
+    "RGB;16": "16 bits a channel: save `image.convert('RGB').convert({mode!r})`, which keeps the upper 8 bits",
     "I;16": f"16-bit grey: {RANGE}",
     "I": f"32-bit grey: {RANGE}",
     "F": f"floating-point grey: {RANGE}",
@@ -27,11 +27,11 @@ OTHERS = "save `image.convert('RGB').convert({mode!r})`"
 
 
 def way_out_of(counts: Mapping[str, int], channels: int) -> str:
-    """Return what to do about targets of these modes; empty where all of them fit.
+    """Return advice about targets of these modes; empty if all of them fit.
 
     Args:
         counts: how many targets have each mode.
-        channels: that targets are kept in.
+        channels: the number of channels that targets are kept in.
     """
     wrong = {mode: count for mode, count in counts.items() if mode not in TARGET_MODES[channels]}
     if not wrong:

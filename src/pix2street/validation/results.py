@@ -1,34 +1,33 @@
-"""Run the checks and say what came out, without a time or an id."""
+"""Run the checks and describe their results, without a time or an id."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.core import ExpectationValidationResult
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from pix2street.validation.suite import TOLERATED_ROWS, Check
+from pix2street.settings.validate import Waivers
+from pix2street.validation.check import TOLERATED_ROWS, Check
 
 SITE = "pix2street"
 
 
 def run_checks(
-    manifest: pd.DataFrame,
-    checks: Sequence[Check],
-    waived_checks: Collection[str] = (),
-    waived_pairs: Collection[str] = (),
-    data_docs: Path | None = None,
-) -> list[dict]:
-    """Each check's result: key, rule, limits, success, rows checked, offending pair_ids, and what of it is waived.
+    manifest: pd.DataFrame, checks: Sequence[Check], waive: Waivers, data_docs: Path | None = None
+) -> list[dict[str, Any]]:
+    """Return each check's result: key, rule, limits, success, rows checked, offending pair_ids, and its waivers.
 
-    Where a check tolerates some offenders, so few leave it a success with a warning.
-
-    A check that found nothing to look at has failed, whatever Great Expectations say.
+    A check that tolerates some offenders passes with a warning if it finds that few. A check that had nothing to look
+    at has failed, though Great Expectations let it pass.
 
     Args:
-        manifest: with the derived columns.
-        data_docs: where to build Great Expectations' own pages; None for not at all.
+        manifest: the manifest with its derived columns.
+        data_docs: the folder for Great Expectations' own pages; None builds none.
     """
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -45,32 +44,31 @@ def run_checks(
     )
     if data_docs is not None:
         context.build_data_docs()
-    return [
-        _describe(check, found, check.key in waived_checks, waived_pairs)
-        for check, found in _in_order(checks, result.results)
-    ]
+    return [_describe(check, found, waive) for check, found in _in_order(checks, result.results)]
 
 
-def _in_order(checks: Sequence[Check], results) -> list[tuple[Check, object]]:
-    """Great Expectations sorts results by column; give each check its own again."""
+def _in_order(
+    checks: Sequence[Check], results: Iterable[ExpectationValidationResult]
+) -> list[tuple[Check, ExpectationValidationResult]]:
+    """Return each check with its result; Great Expectations sorts results by column."""
     by_key = {_key(result.expectation_config): result for result in results}
     if len(by_key) != len(checks):
         raise RuntimeError(f"{len(checks)} checks gave {len(by_key)} results")
     return [(check, by_key[_key(check.expectation.configuration)]) for check in checks]
 
 
-def _key(configuration) -> str:
+def _key(configuration: ExpectationConfiguration) -> str:
     kwargs = {key: value for key, value in configuration.kwargs.items() if key != "batch_id"}
     return json.dumps([configuration.type, kwargs], sort_keys=True, default=str)
 
 
-def _describe(check: Check, found, waived: bool, waived_pairs: Collection[str]) -> dict:
+def _describe(check: Check, found: ExpectationValidationResult, waive: Waivers) -> dict[str, Any]:
     kwargs = check.expectation.configuration.kwargs
     offending = sorted({str(row["pair_id"]) for row in found.result.get("unexpected_index_list") or []})
-    excused = [pair_id for pair_id in offending if pair_id in waived_pairs]
+    excused = [pair_id for pair_id in offending if pair_id in waive.pairs]
     observed = found.result.get("observed_value")
     rows = found.result.get("element_count")
-    # Of rows with a value; what is null has not been looked at.
+    # Null values have not been looked at.
     checked = rows - found.result.get("missing_count", 0) if rows is not None else None
     left = len(offending) - len(excused)
     success = bool(found.success) or (bool(offending) and left == 0)
@@ -85,9 +83,9 @@ def _describe(check: Check, found, waived: bool, waived_pairs: Collection[str]) 
         "most": kwargs.get("max_value"),
         "success": (success or tolerated) and checked != 0,
         "warning": tolerated and not success,
-        "waived": waived,
+        "waived": check.key in waive.checks,
         "observed": round(float(observed), 6) if observed is not None else None,
         "checked": checked,
-        "offending": [pair_id for pair_id in offending if pair_id not in waived_pairs],
+        "offending": [pair_id for pair_id in offending if pair_id not in waive.pairs],
         "waived_pairs": excused,
     }

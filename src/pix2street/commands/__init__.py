@@ -1,0 +1,1 @@
+"""The arguments of the command `pix2street`; `cli.py` does the work behind them."""
