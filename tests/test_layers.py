@@ -35,7 +35,7 @@ KNOWS = {
         "training",
         "verification",
     },
-    "commands": {"core"},
+    "commands": {"core", "inference"},
     "demo": {"core", "datasets", "inference"},
     "inference": {"core", "judges", "layers", "metrics", "stage", "training"},
     "reporting": {"core", "metrics", "models"},
