@@ -68,6 +68,7 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     assert card.encoding == InputEncoding("onehot", card.encoding.classes)
     assert (card.intra_op_threads, card.inter_op_threads) == (1, 3)
     assert card.kernels == "AVX2"
+    assert (card.family, card.multiple_px, card.scale, card.noise) == ("pix2pix", 32, 1, "dropout")
 
 
 CHANGES = {
