@@ -23,7 +23,7 @@ from pix2street.core.borders import between_ratio, describe_borders, seams
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.formats import IMAGE_SUFFIXES
 from pix2street.core.images import read_ids, read_rgb
-from pix2street.core.pairs import SPLITS, read_pairs
+from pix2street.core.pairs import SUBSETS, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 
@@ -37,7 +37,7 @@ Spoil = Callable[[np.ndarray], np.ndarray]
 def read_drawings(folder: Path, input_side: str | None) -> list[np.ndarray]:
     """Class ids `[H, W]` of all drawings."""
     if input_side is None:
-        return [read_ids(pair.input_path) for split in SPLITS for pair in read_pairs(folder, split)]
+        return [read_ids(pair.input_path) for split in SUBSETS for pair in read_pairs(folder, split)]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     halves = [np.split(read_rgb(path), 2, axis=1)[input_side == "right"] for path in paths]
     return [CLASSES.snap(half)[0] for half in halves]

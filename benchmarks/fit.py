@@ -31,13 +31,13 @@ from scipy import ndimage, stats
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.formats import IMAGE_SUFFIXES
 from pix2street.core.images import EdgeSettings, edges, grey, read_rgb, resize_box
-from pix2street.core.pairs import SPLITS, Dataset, drawing_of, read_pairs
+from pix2street.core.pairs import SUBSETS, Dataset, drawing_of, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
 from pix2street.validation.fit import block_fit, block_lead, edge_map
 
 FOLDS, SWAPPED_SHARE, FOUND_SHARE = 5, 0.05, 0.9
-SUBSETS = (12, 60, 240)
+SET_SIZES = (12, 60, 240)
 SHIPPED = read_params(Path(__file__).parents[1] / "params.yaml").validate_
 Pairs = tuple[list[np.ndarray], list[np.ndarray], list[str]]
 
@@ -45,7 +45,7 @@ Pairs = tuple[list[np.ndarray], list[np.ndarray], list[str]]
 def read_split(folder: Path) -> Pairs:
     """Inputs as `validate` compares them, targets, and names in order."""
     classes = Dataset.read(folder).classes
-    pairs = sorted((pair for name in SPLITS for pair in read_pairs(folder, name)), key=lambda pair: pair.pair_id)
+    pairs = sorted((pair for name in SUBSETS for pair in read_pairs(folder, name)), key=lambda pair: pair.pair_id)
     inputs = [drawing_of(pair.input_path, classes) for pair in pairs]
     return inputs, [read_rgb(pair.target_path) for pair in pairs], [pair.pair_id for pair in pairs]
 
@@ -130,7 +130,7 @@ def companies(fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draw
     for part in np.unique(fold[kept]):
         yield kept[fold[kept] == part]
     yield np.concatenate([kept, kept + len(fold)])
-    for size in SUBSETS:
+    for size in SET_SIZES:
         for _ in range(draws if size < len(kept) else 0):
             yield rng.choice(kept, size, replace=False)
 

@@ -19,7 +19,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from pix2street.core.images import read_ids, read_rgb
-from pix2street.core.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, read_pairs
 from pix2street.metrics.pixels import l1
 
 BATCHES = (1, 8)
@@ -51,7 +51,7 @@ def main() -> None:
     def read(pairs: list[Pair]) -> Iterator[np.ndarray]:
         return (read_ids(pair.input_path) if ids else read_rgb(pair.input_path) for pair in pairs)
 
-    held_out = next(pairs for name in HELD_OUT_SPLITS if (pairs := read_pairs(options.data, name)))
+    held_out = next(pairs for name in HELD_OUT_SUBSETS if (pairs := read_pairs(options.data, name)))
     train = read_pairs(options.data, "train")[: options.calibration_images]
     inputs, targets = np.stack(list(read(held_out))), [read_rgb(pair.target_path) for pair in held_out]
     with TemporaryDirectory() as folder:

@@ -159,7 +159,7 @@ def test_dvc_names_the_first_missing_key_of_the_former_layout_and_profiles_lists
     listed = project.run("pix2street", "profiles")
     assert listed.returncode == 1
     assert listed.stderr.splitlines()[1:] == [
-        "  train: its keys are in groups now; move each value to its new key",
+        "  these keys have moved; move each value to its new key",
         "  train.device -> train.device.device",
         "  train.epochs -> train.run.epochs",
     ]

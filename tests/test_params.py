@@ -128,8 +128,8 @@ def test_the_shipped_parameters_are_valid():
             "download.cityscapes.width_px: 256 is less than split.width_px: 512, frames would be enlarged again",
         ),
         (
-            lambda v: (v["download"].update(dataset="cityscapes"), v["evaluate"].update(split="test")),
-            "evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val",
+            lambda v: (v["download"].update(dataset="cityscapes"), v["evaluate"].update(subset="test")),
+            "evaluate.subset: test has blank labels in Cityscapes, nothing can be scored on it; use val",
         ),
     ],
 )
@@ -231,7 +231,7 @@ def test_the_former_layout_is_listed_once_key_by_key(tmp_path):
     lines = fault_of(changed(tmp_path, lambda values: values.update(train=dict.fromkeys(FORMER, 1))))
     assert lines[:2] == [
         "params.yaml is not valid; nothing was run:",
-        "  train: its keys are in groups now; move each value to its new key",
+        "  these keys have moved; move each value to its new key",
     ]
     assert sorted(lines[2:]) == sorted(f"  train.{key} -> {MOVED[f'train.{key}']}" for key in FORMER)
 

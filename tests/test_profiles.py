@@ -240,7 +240,7 @@ def test_former_keys_are_listed_with_what_they_are_now(params, file):
         use(params, "mine")
     assert str(error.value).splitlines()[0].startswith(f"{file} is not ")
     assert str(error.value).splitlines()[1:] == [
-        "  train: its keys are in groups now; move each value to its new key",
+        "  these keys have moved; move each value to its new key",
         "  train.device -> train.device.device",
         "  train.epochs -> train.run.epochs",
         "  train.learning_rate -> train.pix2pix.generator_rate and train.pix2pix.discriminator_rate",

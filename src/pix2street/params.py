@@ -64,9 +64,9 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _blank_labels_score_nothing(self) -> Self:
-        if self.download.dataset == "cityscapes" and self.evaluate.split == "test":
+        if self.download.dataset == "cityscapes" and self.evaluate.subset == "test":
             raise ValueError(
-                "evaluate.split: test has blank labels in Cityscapes, nothing can be scored on it; use val"
+                "evaluate.subset: test has blank labels in Cityscapes, nothing can be scored on it; use val"
             )
         return self
 
@@ -158,7 +158,7 @@ def describe_moved(keys: Iterable[str]) -> str:
     moved = [key for key in keys if key in MOVED]
     if len(moved) == 1:
         return f"  {moved[0]}: it is {MOVED[moved[0]]} now; move its value there"
-    head = ["  train: its keys are in groups now; move each value to its new key"] if moved else []
+    head = ["  these keys have moved; move each value to its new key"] if moved else []
     return "\n".join(head + [f"  {key} -> {MOVED[key]}" for key in moved])
 
 

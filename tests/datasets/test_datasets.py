@@ -6,7 +6,7 @@ import pytest
 from shipped import PARAMS, changed
 from sources import small_download
 
-from pix2street.core.pairs import SPLITS, Dataset, read_manifest, read_pairs
+from pix2street.core.pairs import SUBSETS, Dataset, read_manifest, read_pairs
 from pix2street.datasets import DATASETS
 from pix2street.settings.download import Download
 from pix2street.steps.download import download
@@ -48,7 +48,7 @@ def test_pairs_are_in_splits_and_each_pair_id_is_unique(fetched):
     images = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv")]
     parts = [path.relative_to(folder).parts for path in images]
     assert {len(names) for names in parts} == {3 if apart else 2}
-    assert {"train", "val"} <= {names[0] for names in parts} <= set(SPLITS)
+    assert {"train", "val"} <= {names[0] for names in parts} <= set(SUBSETS)
     assert len({path.stem for path in images}) == len(images) / (2 if apart else 1) == 16
 
 

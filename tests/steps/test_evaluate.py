@@ -195,8 +195,8 @@ def test_weights_that_are_not_the_cards_are_named(road_and_sky, judge, photos, t
 
 
 def test_a_split_without_pairs_is_a_clear_error(road_and_sky, judge, photos):
-    with pytest.raises(UserError, match=r"evaluate.split: test has no pairs in this data set; choose the other"):
-        evaluate(road_and_sky, judge, photos, split="test")
+    with pytest.raises(UserError, match=r"evaluate.subset: test has no pairs in this data set; choose the other"):
+        evaluate(road_and_sky, judge, photos, subset="test")
 
 
 def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):

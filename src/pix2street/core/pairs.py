@@ -17,8 +17,8 @@ from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
 from pix2street.core.images import EdgeSettings, read_ids, read_rgb
 from pix2street.core.tables import read_table, write_table
 
-SPLITS = ("train", "val", "test")
-HELD_OUT_SPLITS = ("val", "test")
+SUBSETS = ("train", "val", "test")
+HELD_OUT_SUBSETS = ("val", "test")
 TEXT_COLUMNS = (
     "pair_id", "split", "group", "source", "fault", "input_path", "target_path", "source_sha256", "input_sha256",
     "target_sha256", "input_mode", "target_mode", "input_notes", "target_notes",

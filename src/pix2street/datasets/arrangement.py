@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2street.core.errors import UserError
-from pix2street.core.pairs import SPLITS
+from pix2street.core.pairs import SUBSETS
 from pix2street.datasets.pair_ids import name_images, refuse_unpaired, tell_apart
 from pix2street.datasets.reading import Changes, Form, Reading, images_are, in_folders
 from pix2street.datasets.sides import refuse_parallel_folders, take_sides
@@ -36,7 +36,7 @@ class Arrangement:
         """The pair_ids of each split that has any."""
         targets = [path.split("/") for path in self.destinations.values() if "/inputs/" not in path]
         return {
-            split: ids for split in SPLITS if (ids := [pair_id for first, *_, pair_id in targets if first == split])
+            split: ids for split in SUBSETS if (ids := [pair_id for first, *_, pair_id in targets if first == split])
         }
 
 
@@ -111,7 +111,7 @@ def propose(path: Path, images: Collection[str], naming: Naming, paired: PairedF
             proposed = getattr(error, "changes", {})
         new = [(section, key, value) for section, keys in proposed.items() for key, value in keys.items()]
         known = all(getattr(sections[section], key) == value for section, key, value in new)
-        if known or len(refusals) > len(SPLITS) * 3:
+        if known or len(refusals) > len(SUBSETS) * 3:
             return Proposal(changes, naming, paired, None, tuple(refusals))
         for section, keys in proposed.items():
             sections[section] = sections[section].model_copy(update=keys)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from pix2street.core.pairs import SPLITS, refuse_unusable
+from pix2street.core.pairs import SUBSETS, refuse_unusable
 from pix2street.datasets.folder_names import fold, split_key
 from pix2street.datasets.id_patterns import find_id, propose_pattern, propose_pattern_of_one_kind, stem_of
 from pix2street.datasets.reading import SIDES, Image, Reading, listed, split_names
@@ -118,7 +118,8 @@ def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
     known = (None, reading.naming.id_pattern)
     if not empty and not letters and pattern in known:
         return
-    split = min(empty or [split for split in lonely if lonely[split]], key=lambda split: SPLITS.index(split or "train"))
+    candidates = empty or [split for split in lonely if lonely[split]]
+    split = min(candidates, key=lambda split: SUBSETS.index(split or "train"))
     text = _example_of(names[split], split, lonely[split])
     if empty == ["test"]:
         folders = sorted(split_key(name) for name, said in split_names(images).items() if said == "test")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from pix2street.core.pairs import SPLITS
+from pix2street.core.pairs import SUBSETS
 from pix2street.datasets.folder_names import INPUT_WORDS, TARGET_WORDS, fold
 from pix2street.datasets.id_patterns import common_start, propose_pattern, stem_of
 from pix2street.datasets.reading import SIDES, Changes, Folder, Image, Reading, folders_of, in_folders
@@ -127,7 +127,7 @@ def _without_wrappers(reading: Reading, sides: Iterable[tuple[Folder, str]]) -> 
 def _refuse_half_splits(reading: Reading, images: list[Image], neither: list[Image]) -> None:
     """Raise an error where a split lacks one side and images of it are in neither folder."""
     have = {(image.folder.split, image.folder.side) for image in images}
-    for split in SPLITS:
+    for split in SUBSETS:
         others = [image for image in neither if image.folder.split == split]
         missing = [side for side in SIDES if (split, side) not in have]
         if not others or not missing:

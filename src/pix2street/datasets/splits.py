@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from pix2street.core.pairs import SPLITS, group_of
+from pix2street.core.pairs import SUBSETS, group_of
 from pix2street.datasets.folder_names import FolderName, fold, guess_split, read_folder, split_key, words_of
 from pix2street.datasets.id_patterns import common_start
 from pix2street.datasets.reading import SHOWN, Folder, Image, Reading, folders_of, images_are, listed, split_names
@@ -149,7 +149,7 @@ def refuse_missing_splits(reading: Reading, images: list[Image]) -> None:
     missing = [split for split in ("train", "val") if split not in splits.values()]
     if not missing:
         return
-    names = {split: [name for name in splits if splits[name] == split] for split in SPLITS}
+    names = {split: [name for name in splits if splits[name] == split] for split in SUBSETS}
     have = " and ".join(f"{'/, '.join(found)}/" for found in names.values() if found)
     text = f"there is {have}, but no {' and no '.join(missing)}; every run needs train and val."
     if names["train"] and names["test"]:

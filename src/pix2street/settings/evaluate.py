@@ -11,7 +11,7 @@ class Evaluate(Section):
     """The photos that are scored, and by which metrics beside the judge."""
 
     device: Device
-    split: Literal["val", "test"]
+    subset: Literal["val", "test"]
     min_ceiling: Share
     fid: list[Literal["tf", "clean"]]
     inception: Annotated[str, Field(min_length=1)] | None

@@ -76,6 +76,7 @@ class Train(Section):
 
 
 MOVED = {
+    "evaluate.split": "evaluate.subset",
     "train.checkpoint": "train.run.keep",
     "train.input_encoding": "train.data.encoding",
     "train.learning_rate": "train.pix2pix.generator_rate and train.pix2pix.discriminator_rate",
@@ -97,4 +98,4 @@ MOVED = {
         )
     },
 }
-"""The former keys of `train`, and the keys that they are now."""
+"""Former keys of `params.yaml`, and the keys that they are now."""

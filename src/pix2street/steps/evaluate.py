@@ -62,10 +62,10 @@ def evaluate_photos(
         UserError: the subset has no pairs; photos are missing, too many or of another size; weights or ids are not
             those expected; the judge is too weak.
     """
-    subset = settings.split
+    subset = settings.subset
     pairs = read_pairs(split_folder, subset)
     if not pairs:
-        raise UserError(f"evaluate.split: {subset} has no pairs in this data set; choose the other held-out subset")
+        raise UserError(f"evaluate.subset: {subset} has no pairs in this data set; choose the other held-out subset")
     dataset = Dataset.read(split_folder)
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
@@ -131,7 +131,7 @@ def _look_through_inception(
     """
     protocol = {}
     for resize in settings.fid:
-        keys = _inception_keys(network, resize, f"{settings.split}{len(targets)}")
+        keys = _inception_keys(network, resize, f"{settings.subset}{len(targets)}")
         protocol |= _inception_protocol(network, resize, keys, len(targets))
         real = real_features(network, resize, targets)
         for name, paths in photos.items():
@@ -166,7 +166,7 @@ def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None
     if reached is None or reached < settings.min_ceiling:
         said = "no evaluated class at all" if reached is None else f"mean IoU {reached:.3f}"
         raise UserError(
-            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.split}, it must reach "
+            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.subset}, it must reach "
             f"{settings.min_ceiling:g}: its scores of generated photos would mean nothing; train it longer or larger "
             "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
         )

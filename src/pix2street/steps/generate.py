@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pix2street.core.images import read_ids, read_photo, write_png
-from pix2street.core.pairs import HELD_OUT_SPLITS, Pair, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, Pair, read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
@@ -27,7 +27,7 @@ def generate_photos(
         folder: load_network(generator_folder, "generator"),
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),
     }
-    held_out = {name: pairs for name in HELD_OUT_SPLITS if (pairs := read_pairs(split, name))}
+    held_out = {name: pairs for name in HELD_OUT_SUBSETS if (pairs := read_pairs(split, name))}
     for out, network in networks.items():
         inference = as_inference(network, settings.norm, settings.dropout)
         for name, pairs in held_out.items():

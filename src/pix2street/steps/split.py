@@ -31,7 +31,7 @@ from pix2street.core.images import (
     write_png,
 )
 from pix2street.core.pairs import (
-    SPLITS,
+    SUBSETS,
     TARGET_CHANNELS,
     TARGET_MODES,
     Dataset,
@@ -101,11 +101,11 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     table["split"] = [names[0] for names in parts]
     table["side"] = [names[1] if paired_files and len(names) == 3 else "" for names in parts]
     table["expected"] = [
-        len(names) == depth and names[0] in SPLITS and side in sides and has_image_ending(path.name)
+        len(names) == depth and names[0] in SUBSETS and side in sides and has_image_ending(path.name)
         for names, side, path in zip(parts, table["side"], files, strict=True)
     ]
     items = [
-        Item(row.pair_id, row.split if row.split in SPLITS else "train", (row.path,), "no image where a pair belongs")
+        Item(row.pair_id, row.split if row.split in SUBSETS else "train", (row.path,), "no image where a pair belongs")
         for row in table[~table["expected"]].itertuples()
     ]
     images = table[table["expected"]]

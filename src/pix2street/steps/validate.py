@@ -15,7 +15,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import (
-    SPLITS,
+    SUBSETS,
     Dataset,
     Pair,
     count_notes,
@@ -80,7 +80,7 @@ def validate_split(
     counts = table["pair_of"].value_counts()
     verdict = {
         "success": all(result["success"] or result["waived"] for result in results),
-        "pairs": {name: int(counts[name]) for name in SPLITS if name in counts},
+        "pairs": {name: int(counts[name]) for name in SUBSETS if name in counts},
         "files": _account(table, read_left_out(split)) | _count_passed(table, results),
         "read": count_notes(manifest),
         "waived": limits.waive.model_dump(),
@@ -204,7 +204,7 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
         ProcessPoolExecutor(os.cpu_count()) as pool,
         tqdm(desc="fit", total=int(on_disk.sum()), unit=" pairs") as bar,
     ):
-        for name in SPLITS:
+        for name in SUBSETS:
             rows = np.flatnonzero(on_disk & (manifest["split"] == name))
             pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
             for block in blocks(len(rows)) if len(rows) else []:

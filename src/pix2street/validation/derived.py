@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pix2street.core.pairs import HELD_OUT_SPLITS
+from pix2street.core.pairs import HELD_OUT_SUBSETS
 
 BLOCK_ROWS = 4096
 
@@ -114,7 +114,7 @@ def class_distance(pairs: pd.DataFrame) -> np.ndarray:
     means = shares.groupby(pairs["split"]).mean()
     distances = {
         split: round(float((means.loc[split] - means.loc["train"]).abs().sum() / 2), 6)
-        for split in HELD_OUT_SPLITS
+        for split in HELD_OUT_SUBSETS
         if split in means.index and "train" in means.index
     }
     return pairs["split"].map(distances).fillna(0.0).to_numpy()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pix2street.core.pairs import SPLITS, TARGET_MODES, Dataset
+from pix2street.core.pairs import SUBSETS, TARGET_MODES, Dataset
 from pix2street.settings.validate import Validate
 from pix2street.validation.borders import BorderFindings
 from pix2street.validation.check import (
@@ -74,7 +74,7 @@ def _file_checks(limits: Validate) -> list[Check]:
         Check("complete", "no value is missing", among("missing", "")),
         Check("train_pairs", "train has pairs", pairs_at_least("train", limits.min_train_pairs)),
         Check("val_pairs", "val has pairs", pairs_at_least("val", limits.min_val_pairs)),
-        Check("split", "a pair is in train, val or test", among("split", *SPLITS)),
+        Check("split", "a pair is in train, val or test", among("split", *SUBSETS)),
         Check("unique_id", "every pair_id is unique", unique("pair_id")),
         Check("on_disk", "input and target are on disk", among("files_there", True)),
     ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_photo, read_rgb, write_png
-from pix2street.core.pairs import HELD_OUT_SPLITS, Dataset, Pair, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import pixels as pixel_metrics
@@ -34,7 +34,7 @@ def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair
             f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
             "name the folder of its own data set"
         )
-    for name in HELD_OUT_SPLITS:
+    for name in HELD_OUT_SUBSETS:
         if pairs := read_pairs(split, name):
             return dataset, pairs
     raise UserError(f"--data: {split} has no held-out pairs; an export is checked on some, name a folder that has them")
