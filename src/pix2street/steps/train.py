@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pix2street.models import MODELS, open_family
 from pix2street.models.interface import Family, Task, Training
 from pix2street.settings.compute import Compute
 from pix2street.settings.generate import Generate
-from pix2street.settings.train import Train
+from pix2street.settings.train import Run, Train
 from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs, plain_batches
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
@@ -68,24 +69,20 @@ def train_model(
     family = open_family(train.model)
     encoding = InputEncoding(train.data.encoding, dataset.classes)
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
-    target_shape = read_photo(pairs[0].target_path).shape
-    task = Task((*target_shape[:2], encoding.channels), target_shape)
+    input_size = drawing_of(pairs[0].input_path, dataset.classes).shape[:2]
+    task = Task((*input_size, encoding.channels), read_photo(pairs[0].target_path).shape)
     training, saved = _start(family, task, train, strategy)
 
-    # Sheets must outlive an interruption as the checkpoints do.
-    sheets = checkpoints.samples if checkpoints else samples_folder
     examiner = Examiner(saved, generate, encoding, held_out or pairs[:PAIRS_DIAGNOSED], bool(held_out))
-    shown = _spread(read_pairs(split, "val"), train.run.sample_pairs)
+    # Sheets must outlive an interruption as the checkpoints do.
+    sheets = Sheets(
+        checkpoints.samples if checkpoints else samples_folder, examiner, read_pairs(split, "val"), train.run
+    )
 
     def tell(row: Row, snapshot: keras.Model | None) -> None:
         rest = dict(row)
         epoch = rest.pop("epoch")
-        sheet = None
-        if epoch % train.run.sample_every_epochs == 0 or epoch == train.run.epochs:
-            sheet = sheets / f"epoch_{epoch:04d}.png"
-            if snapshot and not sheet.exists():
-                write_bytes(sheet, png_bytes(examiner.draw_sheet(snapshot, shown)))
-        on_epoch(epoch, rest, sheet)
+        on_epoch(epoch, rest, sheets.after(epoch, snapshot))
 
     history = train_epochs(
         training,
@@ -100,25 +97,30 @@ def train_model(
         checkpoints=checkpoints,
     )
     if checkpoints:
-        shutil.copytree(sheets, samples_folder, dirs_exist_ok=True)
+        shutil.copytree(sheets.folder, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
+    noise = family.NOISE if noise_layers_of(saved) else "none"
     GeneratorCard(
         family=train.model,
         encoding=encoding,
         input_from=dataset.input_from,
-        height_px=task.input_shape[0],
-        width_px=task.input_shape[1],
         multiple_px=family.multiple_px(task),
-        scale=task.target_shape[0] // task.input_shape[0],
-        conditions=task.conditions,
-        noise=family.NOISE if noise_layers_of(saved) else "none",
-        noise_on=generate.dropout,
-        norm=generate.norm,
-        seed=generate.seed,
-        **compute.model_dump(),
-        kernels=kernels(),
+        noise=noise,
+        **_form_of(task),
+        **_mode_of(generate, compute),
     ).write(generator_folder)
     return pd.DataFrame(history)
+
+
+def _form_of(task: Task) -> dict[str, Any]:
+    height, width, _ = task.input_shape
+    scale = task.target_shape[0] // height
+    return {"height_px": height, "width_px": width, "scale": scale, "conditions": task.conditions}
+
+
+def _mode_of(generate: Generate, compute: Compute) -> dict[str, Any]:
+    mode = {"noise_on": generate.dropout, "norm": generate.norm, "seed": generate.seed, "kernels": kernels()}
+    return mode | compute.model_dump()
 
 
 def _start(family: Family, task: Task, train: Train, strategy: Strategy) -> tuple[Training, keras.Model]:
@@ -189,9 +191,32 @@ class Examiner:
         )
 
 
-def _spread(pairs: Sequence[Pair], count: int) -> list[Pair]:
-    """Return at most `count` pairs, evenly spread over all."""
-    return [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, count, dtype=int))]
+@dataclass(frozen=True)
+class Sheets:
+    """The contact sheets of some epochs, `epoch_0002.png` and so on.
+
+    Args:
+        pairs: those of val; `run.sample_pairs` of them, evenly spread, are shown.
+    """
+
+    folder: Path
+    examiner: Examiner
+    pairs: Sequence[Pair]
+    run: Run
+
+    def after(self, epoch: int, generator: keras.Model | None) -> Path | None:
+        """Return the sheet of an epoch, drawn where it is missing; None for an epoch that has none.
+
+        Args:
+            generator: None for an epoch whose sheet an earlier process has drawn.
+        """
+        if epoch % self.run.sample_every_epochs and epoch != self.run.epochs:
+            return None
+        sheet = self.folder / f"epoch_{epoch:04d}.png"
+        if generator and not sheet.exists():
+            shown = np.unique(np.linspace(0, len(self.pairs) - 1, self.run.sample_pairs, dtype=int))
+            write_bytes(sheet, png_bytes(self.examiner.draw_sheet(generator, [self.pairs[i] for i in shown])))
+        return sheet
 
 
 @contextmanager
