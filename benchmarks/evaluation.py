@@ -27,14 +27,15 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.pairs import read_pairs
+from pix2street.datasets import synthetic_streets
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.judges.inception import SIDE_PX, Inception
 from pix2street.judges.segmenter import Card, build_segmenter
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
+from pix2street.settings.download import SyntheticStreets
 from pix2street.settings.evaluate import Evaluate
 from pix2street.settings.split import Split
-from pix2street.steps.download import download
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
 from pix2street.training.runtime import prepare
@@ -54,7 +55,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     for path in (downloaded, split, folder / "judge"):
         path.mkdir()
     sizes = {"height_px": SIDE, "width_px": SIDE, "train_pairs": 1, "val_pairs": pairs, "test_pairs": 0}
-    download("synthetic_streets", {"seed": 0, **sizes}, downloaded)
+    synthetic_streets.fetch(downloaded, SyntheticStreets(seed=0, **sizes)).write(downloaded)
     working = Split(height_px=SIDE, width_px=SIDE, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb")
     split_pairs(downloaded, split, working)
     targets = [pair.target_path for pair in read_pairs(split, "val")]

@@ -30,6 +30,7 @@ from pix2street.inference.translator import Translator
 from pix2street.judges.inception import Inception
 from pix2street.judges.segmenter import Segmenter
 from pix2street.layers.networks import load_network
+from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Folders, read_examples, read_extremes
 from pix2street.reporting.model_card import as_model_card
 from pix2street.steps.evaluate import evaluate_photos
@@ -213,23 +214,21 @@ def test_report_and_card_say_that_photos_are_grey(run):
     root = run["root"]
     folders = Folders(root / "split", root / "photos", root / "baselines", root / "judged")
     images = run["tables"]["images"]
-    shared = {
-        "params": PARAMS.model_dump(by_alias=True),
-        "dataset": Dataset.read(root / "split"),
-        "verdict": run["verdict"],
-        "history": run["history"],
-        "metrics": run["metrics"],
-        "class_iou": run["tables"]["class_iou"],
-        "versions": {},
-    }
-    page, summary = render_report(
-        **shared,
+    evidence = Evidence(
+        params=PARAMS.model_dump(by_alias=True),
+        dataset=Dataset.read(root / "split"),
+        verdict=run["verdict"],
+        history=run["history"],
         sheets={1: (root / "samples/epoch_0001.png").read_bytes()},
+        metrics=run["metrics"],
+        class_iou=run["tables"]["class_iou"],
         confusion=run["tables"]["confusion"],
         examples=read_examples(folders, "val", 2),
         extremes=read_extremes(folders, "val", images, 1),
+        versions={},
     )
-    card = as_model_card(**shared)
+    page, summary = render_report(evidence)
+    card = as_model_card(evidence)
     for text in (page, summary, card):
         assert "are shown it three times, as red, green and blue" in text
     assert "Output: a grey photo, one channel, of the same size." in card

@@ -31,13 +31,14 @@ pytestmark = pytest.mark.skipif(
 
 
 def build_networks(norm: str) -> tuple:
-    from tiny_models import pix2pix_settings
+    from shipped import PARAMS
 
     from pix2street.models import pix2pix
     from pix2street.models.interface import Task
 
     form = {"norm": norm, "upsample": UPSAMPLE_OF_NORM[norm], "product_side_px": 8, "dropout_share": 0.0}
-    settings, task = pix2pix_settings(**form), Task(SHAPE, SHAPE)
+    filters = {"generator_filters": 4, "discriminator_filters": 4}
+    settings, task = PARAMS.train.pix2pix.model_copy(update={**filters, **form}), Task(SHAPE, SHAPE)
     return pix2pix.build_generator(task, settings, 0), pix2pix.build_discriminator(task, settings, 0)
 
 

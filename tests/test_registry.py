@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
+from shipped import PARAMS, changed
 from tiny_cards import tiny_card
 from tiny_models import build_unet
 
@@ -32,6 +33,8 @@ PAIRS = 40
 L1 = {"first": 0.2, "near": 0.2, "better": 0.19, "worse": 0.21, "unlike": 0.1}
 """Five runs. The photos of `near` are no better and no worse than those of `first`, one by one they differ."""
 BY = ["mean_iou", "l1"]
+
+LIMITS = changed(PARAMS.register_, max={"l1": 0.5}, min={}, min_of_ceiling={"mean_iou": 0.7})
 
 
 def evaluate(layout: Layout, name: str) -> dict:
@@ -67,7 +70,7 @@ class Store:
         with Run.of_weights(self.layout, {"name": name, "generate": {"norm": "batch", "dropout": True}}) as run:
             run.record_metrics(metrics)
             self.run_ids[name] = run.id
-        self.decisions[name] = decide(metrics, "aa", {"l1": 0.5}, {}, {"mean_iou": 0.7})
+        self.decisions[name] = decide(metrics, "aa", LIMITS)
 
     def register(self, model: str, *names: str) -> None:
         for name in names:

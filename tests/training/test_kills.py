@@ -8,7 +8,9 @@ import pytest
 import tiny_training
 
 KILLS = 20
-MOST_CALLS = 250_000  # of Python functions: three steps and two checkpoints of the training below
+MAGNITUDES = (2, 6.2)
+"""Powers of ten of the calls of Python functions until a kill: a step and its checkpoint take thousands of them, the end
+of an epoch hundreds of thousands, and a graph millions."""
 CHANGES = {"seed": 3, "epochs": 4, "schedule": "linear", "ema_decay": 0.9, "keep": "best"}
 
 
@@ -36,7 +38,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(start, tmp_path):
     kills, newest, halves, finished = 0, set(), 0, 0
     while kills < KILLS or not finished:
         folder = tmp_path / f"pieces_{finished}"
-        ended = start(folder, pieces, int(rng.integers(1, MOST_CALLS)) if kills < KILLS else None)
+        ended = start(folder, pieces, int(10 ** rng.uniform(*MAGNITUDES)) if kills < KILLS else None)
         halves += len(list(folder.rglob("*.partial")))
         if ended == 0:
             finished += 1

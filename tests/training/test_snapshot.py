@@ -64,14 +64,14 @@ def test_the_photos_of_an_averaged_network_are_normalised_as_in_training():
     network, player, snapshot = averaged(lambda: build_unet((SIDE, SIDE, 3), dropout_share=0.0))
     some = batches(1)
     take_snapshot(network, player, snapshot, some)
-    moving = as_inference(snapshot, "moving", dropout=False)(some[0]["input"])
+    moving = as_inference(snapshot, "moving", noise=False)(some[0]["input"])
     # Over one batch the moving statistics are that batch's: the photos are those of training.
     training = snapshot(some[0]["input"], training=True)
     np.testing.assert_allclose(moving, training, atol=2e-3)
     for variable, own in zip(snapshot.non_trainable_variables, network.non_trainable_variables, strict=True):
         if "moving" in variable.path:
             variable.assign(own)
-    stale = as_inference(snapshot, "moving", dropout=False)(some[0]["input"])
+    stale = as_inference(snapshot, "moving", noise=False)(some[0]["input"])
     assert np.abs(stale - training).mean() > 10 * np.abs(moving - training).mean()
 
 
