@@ -9,8 +9,8 @@ import tiny_training
 
 KILLS = 20
 MAGNITUDES = (2, 6.2)
-"""Powers of ten of the calls of Python functions until a kill: a step and its checkpoint take thousands of them, the end
-of an epoch hundreds of thousands, and a graph millions."""
+"""Powers of ten of the calls of Python functions until a kill: a step and its checkpoint take thousands of calls, the
+end of an epoch hundreds of thousands, and a graph millions."""
 CHANGES = {"seed": 3, "epochs": 4, "schedule": "linear", "ema_decay": 0.9, "keep": "best"}
 
 
