@@ -55,7 +55,7 @@ def test_the_shipped_parameters_are_valid():
         ),
         (
             lambda v: v["train"]["device"].update(jit_compile=True, strategy="mirrored"),
-            "train.device: jit_compile needs strategy: one_device, it is mirrored",
+            "train.device: jit_compile needs strategy: one_device, but it is mirrored",
         ),
         (
             lambda v: v["train"]["device"].update(strategy="tpu"),
@@ -98,7 +98,7 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v["download"]["own_images"].update(id_from="folder"), "id_from: should be 'name' or 'path'"),
         (
             lambda v: v["download"]["own_images"]["split_shares"].update(train=0.5),
-            "download.own_images.split_shares: train + val + test must be 1, they are 0.7",
+            "download.own_images.split_shares: train + val + test must be 1, but are 0.7",
         ),
         (
             lambda v: (
@@ -109,7 +109,7 @@ def test_the_shipped_parameters_are_valid():
         ),
         (
             lambda v: v["download"]["paired_folder"].update(label_pixels="ids"),
-            "download.paired_folder: label_pixels: ids needs form: folders, it is right",
+            "download.paired_folder: label_pixels: ids needs form: folders, but it is right",
         ),
         (
             lambda v: v["download"]["sketches"].update(low_share=0.95),

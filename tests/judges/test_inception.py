@@ -154,7 +154,7 @@ def test_another_network_is_not_the_published_one(inception, tmp_path, monkeypat
 def test_a_graph_of_another_shape_is_refused(tmp_path, change, reason):
     path = write_graph(tmp_path / GRAPH, **change)
     with pytest.raises(
-        UserError, match=rf"{GRAPH}: not the Inception network of 2015 \(.*{reason}.*evaluate.inception"
+        UserError, match=rf"{GRAPH}: this is not the Inception network of 2015 \(.*{reason}.*evaluate.inception"
     ):
         Inception(path)
 
