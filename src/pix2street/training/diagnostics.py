@@ -53,7 +53,7 @@ def sensitivity(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarra
 
 
 def saturated_share(generated: np.ndarray, targets: np.ndarray) -> float:
-    """Return the share of channel values at the ends of their range, where tanh hardly learns, minus the targets' share."""
+    """Return the share of channel values at the ends of their range, where tanh hardly learns, minus the targets'."""
     return float((np.abs(generated) > SATURATED).mean() - (np.abs(targets) > SATURATED).mean())
 
 
