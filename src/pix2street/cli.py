@@ -151,7 +151,7 @@ def predict_photos(options: argparse.Namespace) -> None:
         raise UserError(f"{len(outcome.failures)} of {len(images)} inputs could not be translated:{reasons}")
 
 
-_SAME_VARIANTS = "--variants: photos of one input differ by noise alone, which"
+_SAME_VARIANTS = "--variants: photos of one input differ only by noise, which"
 _OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibility.md)"
 
 

@@ -68,8 +68,8 @@ DICOM = Format("a DICOM image", (".dcm", ".dicom"), way_out="convert it to PNG (
 VIDEO = Format(
     "a video", (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), way_out="extract its frames (ffmpeg)"
 )
-LFS = Format("a Git LFS pointer in place of its file", way_out="run `git lfs pull`")
-WEB_PAGE = Format("a web page in place of its file", way_out="get it again")
+LFS = Format("a Git LFS pointer instead of its file", way_out="run `git lfs pull`")
+WEB_PAGE = Format("a web page instead of its file", way_out="get it again")
 EMPTY = Format("an empty file", way_out="get it again")
 
 _UNPACK = "unpack it first"

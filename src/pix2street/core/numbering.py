@@ -78,7 +78,7 @@ def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[flo
     """Return the share of pixels that another table of the same classes would score besides, and the way out.
 
     They are 0 and "" where no such table is likely. The share is 1 where no pixel is of an evaluated
-    class. All ids must be known to `classes`.
+    class. `classes` must know every id.
 
     Args:
         shares: of all pixels, by the ids that occur.

@@ -1,6 +1,6 @@
 """Tables on disk: CSV that is read back as it was written, for every content of its texts.
 
-A missing value is an empty cell and an empty text is `""`; no word stands for a missing value. Texts that hold a comma,
+A missing value is an empty cell and an empty text is `""`; no word means a missing value. Texts that hold a comma,
 a quote or a line break are quoted. Numbers are written in the fewest digits that give the same number again.
 """
 

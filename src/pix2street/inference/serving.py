@@ -74,7 +74,7 @@ log = logging.getLogger(__name__)
 
 
 class Refusal(MlflowException):
-    """An error that the scoring server answers with its message alone, never with what the request held."""
+    """An error that the scoring server answers only with its message, never with the content of the request."""
 
     def serialize_as_json(self) -> str:
         # The server has put the whole request in front of the message by now.

@@ -80,7 +80,7 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
     for name in ("config.json", "task.json", "model.weights.h5", "task.weights.h5") if weights else ():
         if not (weights / name).is_file():
             raise UserError(f"{weights}: has no {name}; put all files of {preset} into it, or remove it to fetch them")
-    # The path is absolute because KerasHub takes a bare name for that of its own preset.
+    # The path is absolute because KerasHub takes a bare name for one of its presets.
     source = str(weights.resolve()) if weights else preset
     unreadable = (OSError, ValueError) if weights else OSError
     try:

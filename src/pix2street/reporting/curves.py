@@ -24,7 +24,7 @@ RUN_PARAMETERS = ("download.dataset", "train.model", "train.run.epochs", "train.
 def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
     """Return the panels of a training: first those of the family's terms, then the measures', the totals last.
 
-    A measure is drawn among the family's terms where they share a panel. What the history lacks is left out.
+    A measure is drawn among the family's terms where they share a panel. Measures that the history lacks are left out.
     """
     panels: Panels = {}
     for term in (*terms, *MEASURES):

@@ -1,4 +1,4 @@
-"""What a row of the history says in words: whether one side of the game has won, and what is wrong with the photos."""
+"""The verdict on a row of the history, in words: whether a player has won, and the faults of the photos."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

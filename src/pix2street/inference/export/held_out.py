@@ -32,7 +32,7 @@ def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair
     if dataset.classes != card.encoding.classes:
         raise UserError(
             f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
-            "name the folder of its own data set"
+            "name the folder of that data set"
         )
     for name in HELD_OUT_SPLITS:
         if pairs := read_pairs(split, name):
