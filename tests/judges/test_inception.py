@@ -124,7 +124,7 @@ def test_no_photos_give_no_features(inception):
 
 def test_photos_of_unlike_sizes_are_refused(inception, photos, tmp_path):
     write_png(tmp_path / "large.png", np.zeros((64, 64, 3), np.uint8))
-    with pytest.raises(UserError, match=r"large.png: 64x64 px, .* one size, the first has 48x64; run its stage"):
+    with pytest.raises(UserError, match=r"large.png: 64x64 px, but the first photo has 48x64; all must have one size"):
         features_of(inception, [*photos, tmp_path / "large.png"], "clean", batch=4)
 
 
