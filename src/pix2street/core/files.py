@@ -55,7 +55,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _partial_of(path: Path) -> Path:
-    """Return the path under which `path` is written until it is whole: a hidden name beside it, of limited length."""
+    """Return the path for the unfinished `path`: a hidden name beside it, of limited length."""
     name = f".{path.name}.partial"
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.partial"

@@ -238,7 +238,7 @@ def has_image_ending(name: str) -> bool:
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without its ending where that is a format's; `frame.0001` keeps its own."""
+    """Return a file's name without the ending of a format; `frame.0001` keeps its ending."""
     ending = ending_of(name)
     return name[: -len(ending)] if ending in IMAGE_SUFFIXES or ending in _BY_ENDING else name
 

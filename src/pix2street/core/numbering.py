@@ -1,4 +1,4 @@
-"""The table that the class ids of a set follow, where it is not the one by which they are read."""
+"""The class table that the ids of a set really follow, if it is not the one that is set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -188,7 +188,7 @@ def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> t
 
 
 def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, by split and pair_id; a missing value is an empty cell.
+    """Write `manifest.csv` below `folder`, sorted by split and pair_id; a missing value is an empty cell.
 
     Args:
         left_out: the files without a pair, as `accounting.read_left_out` returns them. They follow the pairs, with

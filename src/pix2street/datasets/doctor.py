@@ -238,7 +238,7 @@ def _propose_classes(found: Diagnosis, source: Source, inputs: list[Stored], for
 
 
 def _propose_groups(found: Diagnosis, path: Path, images: list[str], proposal: Proposal) -> None:
-    """Propose what frames of one sequence or city have in common, where pairs would be divided at random."""
+    """Propose a `group_pattern` for frames of one sequence or city, if pairs would be divided at random."""
     if not proposal.arrangement.divided:
         return
     pairs = sum(map(len, proposal.arrangement.pair_ids.values()))

@@ -34,7 +34,7 @@ PAIR_ASPECT_TOLERANCE = 0.02
 
 
 def read_input(card: GeneratorCard, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels of the file at `path`, as `to_input` does, and what reading it did beyond decoding.
+    """Return the pixels of the file at `path`, as `to_input` does, and notes on changes by reading.
 
     An image with a palette is read as its colours, or as class ids where only its numbers are those of classes.
 

@@ -1,4 +1,4 @@
-"""Files translated to photo files: one that cannot be translated does not stop the others."""
+"""Translation of files to photo files; a file that cannot be translated does not stop the others."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
 
 
 def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | None, outcome: Outcome) -> None:
-    """Translate jobs that have one seed, and note in `outcome` what became of them."""
+    """Translate jobs with the same seed, and note their results in `outcome`."""
     readable: dict[Job, np.ndarray] = {}
     for job in jobs:
         try:

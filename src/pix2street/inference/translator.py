@@ -75,7 +75,7 @@ class Translator:
     def translate_unrounded(
         self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
     ) -> list[np.ndarray]:
-        """Return what `translate_all` rounds to pixels, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
+        """Return the photos of `translate_all` unrounded, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
         card = self.card
         seed = card.seed if seed is None else seed
         padded = [self._padded(pixels) for pixels in images]

@@ -40,7 +40,7 @@ def score(samples: Samples) -> dict:
 
 
 def measure(truths: Sequence[Path], judged: Sequence[Path], classes: ClassTable) -> np.ndarray:
-    """Return one confusion matrix a photo, see `confusion_matrix`: `[N, C + 1, C + 1]` int32.
+    """Return the confusion matrix of each photo, see `confusion_matrix`: `[N, C + 1, C + 1]` int32.
 
     Args:
         truths, judged: paths of class-id images, one channel.
@@ -149,7 +149,7 @@ def _marginals(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
-    """Return the IoU of the classes `inside`, taken as one; None if they are absent."""
+    """Return the IoU of the union of the classes `inside`; None if they are absent."""
     matrix = matrix[:-1]
     truth, judged = matrix[inside].sum(), matrix[:, :-1][:, inside].sum()
     hit = matrix[:, :-1][np.ix_(inside, inside)].sum()

@@ -34,7 +34,7 @@ def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
 
 
 def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[float, str]:
-    """Return the values that a panel's curves are compared with, and in words what each of them means.
+    """Return the reference values of a panel's curves, with their meaning in words.
 
     What real photos score has no words: the title of the panel says it.
 
@@ -52,7 +52,7 @@ def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[fl
 
 
 def tables_of(terms: Iterable[Term], history: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
-    """Return a table a panel by a name for its file: a row an epoch and term, with `epoch`, `term` and `value`."""
+    """Return a table for each panel, by the name of its file, with the columns `epoch`, `term` and `value`."""
     return {
         re.sub(r"\W+", "_", title).strip("_"): history.melt(
             "epoch", [term.name for term in curves], var_name="term", value_name="value"

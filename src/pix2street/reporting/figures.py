@@ -34,7 +34,7 @@ STYLE = {
 
 
 def curves(history: pd.DataFrame, panels: Panels, settings: Mapping[str, Any], columns: int) -> dict[str, str]:
-    """Return a figure by title for every panel: a curve a term, and a dashed line at each value that has a meaning.
+    """Return a figure by title for every panel: a curve for each term, and a dashed line at each reference value.
 
     Args:
         settings: those of the family.
@@ -68,7 +68,7 @@ def _panel(
 
 
 def class_iou(table: pd.DataFrame) -> str:
-    """Return IoU by class: a bar for the generated photos, a mark each for the ceiling and the baselines."""
+    """Return IoU by class: a bar for the generated photos, and marks for the ceiling and the baselines."""
     table = table.dropna(subset=["ceiling"]).sort_values("ceiling", kind="stable")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 0.6 + 0.27 * len(table)), layout="constrained")
@@ -87,7 +87,7 @@ def class_iou(table: pd.DataFrame) -> str:
 
 
 def intervals(scores: dict[str, dict]) -> str:
-    """Return the scores that have a 95 % interval with it as error bars: a panel a score, a bar a set of photos.
+    """Return the scores with 95 % intervals as error bars: a panel for each score, a bar for each set of photos.
 
     The text is empty where no score has an interval.
     """
@@ -116,7 +116,7 @@ def intervals(scores: dict[str, dict]) -> str:
 
 
 def confusion(table: pd.DataFrame, photos: str) -> str:
-    """Return what each true class is judged to be in a set of photos, as shares of its pixels.
+    """Return the confusion matrix of a set of photos, as shares of each true class's pixels.
 
     Classes that do not occur are left out.
 

@@ -56,7 +56,7 @@ def _share_of_equilibrium(
 
 
 def _values(row: Mapping[str, float], terms: Iterable[Term], settings: Mapping[str, Any]) -> list[str]:
-    """Return the terms that have an equilibrium, a part a panel; totals repeat their parts and are left out."""
+    """Return the terms with an equilibrium by panel; totals repeat their parts and are left out."""
     panels: dict[tuple[str, float], list[str]] = {}
     for term in sorted(terms, key=lambda term: not term.player):
         reference = term.reference(settings)

@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Record(ABC):
-    """A thing to be recorded; one with `only_if_made` is dropped if the store already had the run."""
+    """A record; one with `only_if_made` is dropped if the store already had the run."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

@@ -91,7 +91,7 @@ class Spool:
         write_text(self.path / f"{name}.json", json.dumps(dataclasses.asdict(record), default=os.fspath))
 
     def owed(self) -> list[tuple[str, Record]]:
-        """Return all that is owed, in order: names for `drop`, and records with absolute paths.
+        """Return all kept records in order: their names for `drop`, and the records with absolute paths.
 
         Raises:
             UserError: a record cannot be read.
@@ -99,7 +99,7 @@ class Spool:
         return [(name, self._record(name)) for name in self._names()]
 
     def is_empty(self) -> bool:
-        """Return whether nothing is owed."""
+        """Return whether no record is kept."""
         return not self._names()
 
     def drop(self, name: str) -> None:
@@ -108,7 +108,7 @@ class Spool:
         shutil.rmtree(self.path / name, ignore_errors=True)
 
     def close(self) -> None:
-        """Let other processes work on this run; the folder remains, even where it owes nothing."""
+        """Let other processes work on this run; the folder remains, even if it keeps no record."""
         self._lock.close()
 
     def remove(self) -> None:

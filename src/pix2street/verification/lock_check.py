@@ -54,7 +54,7 @@ def is_made(path: str, outs: Collection[str]) -> bool:
 
 
 def _faults_of(stage: Stage, recorded: dict[str, Any], makers: dict[str, str]) -> list[str]:
-    """List what one stage's entry in the lock says that is not true of the commit.
+    """List the differences between one stage's entry in the lock and the commit.
 
     Args:
         makers: the stage that makes each output, by its path.

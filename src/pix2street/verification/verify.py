@@ -36,7 +36,7 @@ FLOATING = "compute"
 
 
 def verify(checkout: Path, revision: str, folder: Path, tolerances: Mapping[str, float] | None = None) -> list[Row]:
-    """Make everything again that `dvc.lock` records at a commit; return a row for each output, in the stages' order.
+    """Make all outputs of a commit again; return a row for each output, in the stages' order.
 
     Progress is printed to standard error. `folder/made` ends as the clone with all that was made in it,
     `folder/<stage>.log` holds what a stage printed.

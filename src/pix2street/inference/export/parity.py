@@ -1,4 +1,4 @@
-"""Every file held to the photos of `predict --no-dropout`."""
+"""Comparison of every file's photos with those of `predict --no-dropout`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,7 +23,7 @@ def check_pairs(
     photos: Photos,
     others: Mapping[str, Translator],
 ) -> None:
-    """Hold every file to `predict` on all pairs, in batches although `predict` takes one image at a time.
+    """Compare every file, in batches, with `predict`, which takes one image at a time, on all pairs.
 
     Args:
         predicted: the translator of `predict --no-dropout`.
@@ -51,7 +51,7 @@ def check_pairs(
 def check_sizes(
     predicted: Translator, runners: Mapping[str, Runner], rows: Sequence[Row], pairs: Sequence[Pair]
 ) -> None:
-    """Hold every file to `predict` on two pairs, cut and continued to sizes that the network itself does not take.
+    """Compare every file with `predict` on two pairs that are cut or continued to sizes the network does not take.
 
     Raises:
         UserError: as `compare`.
@@ -70,7 +70,7 @@ def check_sizes(
 
 
 def _one_at_a_time(predicted: Translator, inputs: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Return the photos of `predict` before rounding; in batches it would be held to the batches of a file."""
+    """Return the photos of `predict` before rounding, one at a time as `predict` makes them."""
     return np.concatenate(
         [predicted.translate_unrounded([pixels], [name]) for pixels, name in zip(inputs, names, strict=True)]
     )

@@ -1,4 +1,4 @@
-"""Measurements of the exported files: a row a format, and tables of them for the terminal."""
+"""Measurements of the exported files: a row for each format, and tables for the terminal."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Files as they are used: each opened from disk, its time to the first photo, and its speed."""
+"""Exported files in use: each is opened from disk, and its time to the first photo and its speed are measured."""
 
 import statistics
 import time
