@@ -199,10 +199,10 @@ def test_a_users_own_model_of_another_form(tmp_path):
     grey, photos = keras.Input((32, 32, 1)), keras.Input((32, 32, 3))
     conv = layers.Conv2D(5, 3)
     saved(path, conv(grey), grey)
-    with pytest.raises(UserError, match=r"one input \[N, H, W, 3\], this model's are \[\(None, 32, 32, 1\)\]"):
+    with pytest.raises(UserError, match=r"one input \[N, H, W, 3\], but this model has \[\(None, 32, 32, 1\)\]"):
         load_keras_model(path)
     saved(path, layers.Flatten()(photos), photos)
-    with pytest.raises(UserError, match=r"one output \[N, h, w, classes\], this model's are \[\(None, 3072\)\]"):
+    with pytest.raises(UserError, match=r"one output \[N, h, w, classes\], but this model has \[\(None, 3072\)\]"):
         load_keras_model(path)
     saved(path, layers.Concatenate()([grey, photos]), grey, photos)
     with pytest.raises(UserError, match="one input"):

@@ -13,8 +13,8 @@ class Format:
     """A kind of file.
 
     Args:
-        name: with its article, as messages have it.
-        endings: the usual ones; the first replaces an ending that is none of them.
+        name: the name with its article, for messages.
+        endings: the usual endings; the first replaces any other ending.
         pillow: Pillow's name of an image format that is read here; empty for every other format.
         way_out: what a user does with a file that is not read.
     """

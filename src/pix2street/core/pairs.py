@@ -123,12 +123,12 @@ def refuse_unusable(names: Iterable[str], where: Path | str) -> None:
 def _fault_of(name: str) -> str:
     kinds = {unicodedata.category(character) for character in name}
     if "Cs" in kinds:
-        return "must be UTF-8, it is not"
+        return "must be UTF-8, but is not"
     if kinds & {"Cc", "Zl", "Zp"}:
         return "must be on one line, it holds a line break or another control character"
     pair_id = name.rpartition("/")[2]
     if pair_id in ("", ".", ".."):
-        return "must name a file, it does not"
+        return "must name a file, but does not"
     size = max(len(f"{pair_id}.png".encode()), len(plain_name(pair_id).encode()))
     if size > MAX_NAME_BYTES:
         return f"must have at most {MAX_NAME_BYTES} bytes with .png behind it, it has {size}"

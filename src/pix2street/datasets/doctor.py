@@ -39,7 +39,7 @@ class Diagnosis:
     """A description of a source, and the settings under which it can be read.
 
     Args:
-        rows: the description, a word and a text a row, in the order in which they are shown.
+        rows: the description: rows of a word and a text, in the order in which they are shown.
         settings: the lines for `params.yaml`, section by section.
         class_table: the lines of a CSV that the settings name and nobody has written yet; empty for none.
         problem: the reason why nothing can be trained on the source as it is; empty if there is none.

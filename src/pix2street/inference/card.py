@@ -70,11 +70,11 @@ class GeneratorCard:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Return the card of the generator in `folder`, also of one that was recorded before there were cards.
+        """Return the card of the generator in `folder`, even if an old version recorded it without a card.
 
         Raises:
-            UserError: the folder has no card, so that it holds no generator of this project; or its card is damaged or
-                has other fields.
+            UserError: the folder has no card and hence no generator of this project, or the card is damaged or has
+                other fields.
         """
         if not (folder / FILE).is_file() and (folder / FILE_BEFORE_CARDS).is_file():
             return read_json(folder / FILE_BEFORE_CARDS, cls._from_before_cards, WAY_OUT)

@@ -14,8 +14,8 @@ from pix2street.layers.in_use import Mode, in_use
 def as_inference(generator: keras.Model, norm: str, noise: bool, any_size: bool = False) -> keras.Model:
     """Return a copy of `generator` that behaves the same in every call.
 
-    Calls in training mode would do for "batch", but they move the stored averages of the network they use, make an
-    image depend on its companions in the batch, and are lost on export.
+    Calls in training mode would suffice for "batch", but they change the stored averages, make an image depend on the
+    others in its batch, and cannot be exported.
 
     Args:
         generator: a trained network; the copy has its present weights, see also `copy_weights`.

@@ -120,7 +120,7 @@ def load_keras_model(path: Path) -> keras.Model:
     for end, rule in (("input", "[N, H, W, 3]"), ("output", "[N, h, w, classes]")):
         shapes = [tuple(tensor.shape) for tensor in getattr(model, f"{end}s", None) or ()]
         if len(shapes) != 1 or len(shapes[0]) != 4 or (end == "input" and shapes[0][-1] != 3):
-            raise UserError(f"{path}: a judge has one {end} {rule}, this model's are {shapes}; save one that has")
+            raise UserError(f"{path}: a judge has one {end} {rule}, but this model has {shapes}; save another model")
     return model
 
 

@@ -1,6 +1,6 @@
 """The curves of a training, panel by panel, as the terms of its family and the measures of every family arrange them.
 
-No family and no term is known here by name, so that a new family needs no change.
+This module does not name any family or term, so that a new family needs no change here.
 """
 
 import re
@@ -36,10 +36,10 @@ def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
 def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[float, str]:
     """Return the reference values of a panel's curves, with their meaning in words.
 
-    What real photos score has no words: the title of the panel says it.
+    The value of real photos has no words, because the title of the panel explains it.
 
     Args:
-        settings: those of the family.
+        settings: the settings of the family.
     """
     references = {}
     for term in terms:
@@ -70,7 +70,7 @@ def compared_curves() -> list[str]:
 def compared_parameters() -> list[str]:
     """Return the parameters that are worth a column in a list of runs, over all families.
 
-    A family's own are the choices of its form and the weights of its losses.
+    For a family these are the choices of its form and the weights of its losses.
     """
     chosen = [
         f"train.{model}.{name}"

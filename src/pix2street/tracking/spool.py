@@ -1,4 +1,4 @@
-"""Records that a run still owes its store: in order, with copies of their files, in a folder for each run.
+"""Records that are not delivered yet: in order, with copies of their files, in a folder for each run.
 
 The process that holds a folder's lock works on that run; the lock of a process that died is free. A record is removed
 after it was delivered, so an interrupted delivery is repeated: delivering twice must do no more than delivering once.

@@ -34,7 +34,7 @@ class InputEncoding:
 
     def __post_init__(self):
         if self.kind == "onehot" and self.classes is None:
-            raise UserError("train.data.encoding: onehot needs a data set with classes, this one has none; use color")
+            raise UserError("train.data.encoding: onehot needs a data set with classes, but this has none; use color")
 
     @property
     def channels(self) -> int:

@@ -31,7 +31,7 @@ def lock_rows(stages: list[Stage], recorded: dict[str, Any]) -> list[Row]:
     """Return a row for each stage whose entry in the lock does not belong to code, data and parameters of the commit.
 
     Args:
-        stages: those of `dvc.yaml`, in a repository that is the commit.
+        stages: the stages of `dvc.yaml`, in a repository of the commit.
         recorded: the entries of `dvc.lock`, by stage.
     """
     makers = {path_of(out): stage.name for stage in stages for out in stage.outs}

@@ -1,12 +1,11 @@
-"""Whether a commit makes what its `dvc.lock` says.
+"""Verification that a commit makes the outputs in its `dvc.lock`.
 
-The commit is cloned into an empty folder that has its own DVC cache and tracking store, so no earlier result can be
-taken for a new one, and nothing is recorded. Then `dvc repro` runs every stage, one after the other, each in a
+The commit is cloned into an empty folder with a separate DVC cache and tracking store, so that no earlier result is
+used and nothing is recorded. Then `dvc repro` runs every stage, one after the other, each in a
 workspace (`workspaces`).
 
-DVC takes the hash of a dependency when the command has ended (iterative/dvc#11058). A file edited in between is
-recorded as it is afterwards, beside outputs that were made from its former content. So hashes are taken before the run
-as well.
+DVC takes the hash of a dependency after the command (iterative/dvc#11058). If a file is edited meanwhile, its new hash
+is recorded with outputs of its former content. Hashes are therefore also taken before the run.
 """
 
 import json

@@ -99,7 +99,7 @@ def compare(row: Row, outputs: Mapping[str, np.ndarray], expected: np.ndarray, n
         if outputs[output].shape != array.shape or outputs[output].dtype != array.dtype:
             shapes = [f"{value.dtype} {value.shape}" for value in (array, outputs[output])]
             raise UserError(
-                f"{row.name}: {names[0]}: {output} must be {shapes[0]}, it is {shapes[1]}; nothing was written"
+                f"{row.name}: {names[0]}: {output} must be {shapes[0]}, but is {shapes[1]}; nothing was written"
             )
     levels, units = (
         np.abs(outputs[output].astype(np.float64) - array).reshape(len(names), -1).max(axis=1)
@@ -113,7 +113,7 @@ def compare(row: Row, outputs: Mapping[str, np.ndarray], expected: np.ndarray, n
     limits = (PIXEL_LIMIT, UNIT_LIMIT) if FORMATS[row.name].exact else (255, 2.0)
     words = (" of 255 levels", " before rounding")
     for differences, limit, unit in zip((levels, units), limits, words, strict=True):
-        if not (differences <= limit).all():  # a difference that is no number is beyond every limit
+        if not (differences <= limit).all():  # NaN is beyond every limit
             worst = int(np.argmax(np.nan_to_num(differences, nan=np.inf)))
             raise UserError(
                 f"{row.name}: {names[worst]}: differs from `predict --no-dropout` by {differences[worst]:.4g}{unit}, "
