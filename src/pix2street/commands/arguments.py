@@ -172,7 +172,7 @@ def _add_export(commands: Any) -> None:
         help="export the generator as SavedModel and ONNX, checked against `predict`",
         description="The files turn stored pixels into photos, for batches and images of any size, without dropout. "
         "Each file is checked on the held-out images; if a float32 file differs from `predict --no-dropout`, the "
-        "command writes nothing and ends with 1. It prints the size, speed and differences of each file, and those of Keras.",
+        "command writes nothing and ends with 1. It prints the size, speed and differences of each file and of Keras.",
     )
     _add_model(parser)
     parser.add_argument("--out", type=user_path, default=Path("export"), help="default: %(default)s")
