@@ -1,4 +1,4 @@
-# Two commands for a fresh machine: `make repro` and `make test`. `make help` lists the rest.
+# On a fresh machine run `make repro` and `make test`; `make help` lists all commands.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -16,9 +16,9 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-setup: $(VENV)/.installed  ## Make .venv and install the locked requirements
+setup: $(VENV)/.installed  ## Make .venv with the locked requirements
 
-repro: setup  ## Run the whole pipeline; only what has changed is run again
+repro: setup  ## Run the pipeline; unchanged stages are skipped
 	dvc repro
 
 test: setup lint  ## Run the linter and all tests
@@ -28,17 +28,17 @@ lint: setup
 	ruff check .
 	ruff format --check .
 
-fresh: setup  ## Does dvc.lock belong to the code and the parameters as they are?
+fresh: setup  ## Check that dvc.lock belongs to the present code and parameters
 	@dvc repro --dry --allow-missing | grep 'up to date' || \
 		{ echo "dvc.lock does not belong to the code or params.yaml: run make repro and commit dvc.lock"; exit 1; }
 
-verify: setup  ## Make everything again from a clean clone of the last commit and compare it with dvc.lock (OPTIONS=--tolerant)
+verify: setup  ## Run a clean clone of the last commit and compare its outputs with dvc.lock (OPTIONS=--tolerant)
 	pix2street verify $(OPTIONS)
 
-bench: setup  ## Time a training step beside the tutorial's (TORCH=step.py TORCH_PYTHON=python: and PyTorch's)
+bench: setup  ## Time a training step and the tutorial's (with TORCH=step.py TORCH_PYTHON=python also PyTorch's)
 	python benchmarks/step.py $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
-parity: setup  ## Hold the distances against torch-fidelity's own functions (installs PyTorch, 3 GB)
+parity: setup  ## Compare the distances with those of torch-fidelity (installs PyTorch, 3 GB)
 	python -m pip install --quiet --disable-pip-version-check -e '.[parity]'
 	python -m pytest -s tests/metrics/test_parity.py
 
@@ -50,9 +50,9 @@ ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 demo: setup  ## Paint a street in the browser, on http://127.0.0.1:7860 (OPTIONS='--port 7861')
 	pix2street demo $(OPTIONS)
 
-docs: setup  ## Build guide, topics and API reference into site/
+docs: setup  ## Build the guide and the API reference into site/
 	NO_MKDOCS_2_WARNING=true mkdocs build --strict
 
-lock:  ## Resolve requirements.txt again from pyproject.toml (needs uv)
+lock:  ## Update requirements.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra test --extra jax --extra judges --extra server --extra export --extra docs \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.txt

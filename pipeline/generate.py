@@ -1,4 +1,4 @@
-"""generate: make the photo of every held-out input by the generator and by the baselines."""
+"""generate: make a photo of every held-out input by the generator and by the baselines."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout

@@ -1,4 +1,4 @@
-"""register: make a model that keeps its limits a version in the registry; refuse any other, and say why."""
+"""register: add a model to the registry if it keeps its limits; else refuse it and say why."""
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, sha256_of, with_keys, write_json
@@ -26,8 +26,8 @@ def main(params: Params, layout: Layout) -> None:
     if register.required and not decision["accepted"]:
         faults = "\n".join(f"  {line}" for line in failures_of(decision))
         raise UserError(
-            f"register.required: {register.model} must keep its limits, it does not; train better, or write "
-            f"other limits before the next run:\n{faults}"
+            f"register.required: {register.model} must keep its limits, but does not; train better, or change "
+            f"the limits before the next run:\n{faults}"
         )
 
 

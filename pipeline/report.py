@@ -1,4 +1,4 @@
-"""report: one page that a person reads, a summary for a pull request, a model card, and the curves for `dvc plots`."""
+"""report: write a page for people, a summary for a pull request, a model card, and the curves for `dvc plots`."""
 
 import platform
 from importlib.metadata import version
@@ -43,10 +43,10 @@ def main(params: Params, layout: Layout) -> None:
 
 
 def read_evidence(params: Params, layout: Layout) -> "Evidence":
-    """Return what the stages before left.
+    """Return the outputs of the earlier stages that the report shows.
 
     Raises:
-        UserError: a file of theirs is damaged.
+        UserError: an output is damaged.
     """
     from pix2street.reporting.evidence import Evidence
     from pix2street.reporting.examples import Folders, read_examples, read_extremes

@@ -1,4 +1,4 @@
-"""segment: get the judge, a network that says what can be seen in a photo."""
+"""segment: get the judge, a network that names the class of each pixel of a photo."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout

@@ -1,4 +1,4 @@
-"""split: make an input and a target of the working size of every pair."""
+"""split: resize the input and the target of every pair to the working size."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -16,7 +16,7 @@ def main(params: Params, layout: Layout) -> None:
     if notes:
         print(f"files as they were read: {', '.join(f'{count} {note}' for note, count in notes.items())}")
     if faulty:
-        print(f"{faulty} of {rows} rows are faulty; validate names them")
+        print(f"{faulty} of {rows} rows are faulty; `validate` names them")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""train: a family of models, recorded epoch by epoch; an interrupted training goes on from its last checkpoint."""
+"""train: train a model and record every epoch; an interrupted training continues from its last checkpoint."""
 
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ def main(params: Params, layout: Layout) -> None:
     with open_checkpoints(layout.checkpoints, layout.split, **sections, process=process) as checkpoints:
         fit = partial(train_model, layout.split, strategy=strategy, checkpoints=checkpoints, **sections)
         if worker:
-            # The first worker alone writes outputs and records; the others compute the same and keep checkpoints.
+            # Only the first worker writes outputs and records; the others compute the same and keep checkpoints.
             with TemporaryDirectory() as folder:
                 fit(Path(folder), Path(folder), lambda *_: None)
         else:

@@ -55,7 +55,7 @@ def test_the_shipped_parameters_are_valid():
         ),
         (
             lambda v: v["train"]["device"].update(jit_compile=True, strategy="mirrored"),
-            "train.device: jit_compile needs strategy: one_device, it is mirrored",
+            "train.device: jit_compile needs strategy: one_device, but it is mirrored",
         ),
         (
             lambda v: v["train"]["device"].update(strategy="tpu"),
@@ -98,7 +98,7 @@ def test_the_shipped_parameters_are_valid():
         (lambda v: v["download"]["own_images"].update(id_from="folder"), "id_from: should be 'name' or 'path'"),
         (
             lambda v: v["download"]["own_images"]["split_shares"].update(train=0.5),
-            "download.own_images.split_shares: train + val + test must be 1, they are 0.7",
+            "download.own_images.split_shares: train + val + test must be 1, but are 0.7",
         ),
         (
             lambda v: (
@@ -109,7 +109,7 @@ def test_the_shipped_parameters_are_valid():
         ),
         (
             lambda v: v["download"]["paired_folder"].update(label_pixels="ids"),
-            "download.paired_folder: label_pixels: ids needs form: folders, it is right",
+            "download.paired_folder: label_pixels: ids needs form: folders, but it is right",
         ),
         (
             lambda v: v["download"]["sketches"].update(low_share=0.95),
@@ -261,9 +261,9 @@ def test_a_byte_order_mark_and_other_line_ends_are_read(tmp_path):
         (lambda text: text + "# straße".encode("latin-1"), "must be in UTF-8, which is what DVC reads, line "),
         (lambda text: text.decode().encode("utf-16"), "must be in UTF-8, which is what DVC reads, line 1 holds the"),
         (lambda text: text.decode().encode("utf-16-le"), "no valid YAML: unacceptable character #x0000"),
-        (lambda text: b"# nothing\n", "the file must hold sections, `name:` each, it is empty"),
-        (lambda text: b"- a\n", "the file must hold sections, `name:` each, it is a list"),
-        (lambda text: b"words", "the file must hold sections, `name:` each, it is a single value"),
+        (lambda text: b"# nothing\n", "the file must hold sections, each with its `name:`, but is empty"),
+        (lambda text: b"- a\n", "the file must hold sections, each with its `name:`, but is a list"),
+        (lambda text: b"words", "the file must hold sections, each with its `name:`, but is a single value"),
         (lambda text: b"a:\n  b: 1\n  b: 2\n", "no valid YAML: line 3, column 3: while constructing a mapping"),
         (lambda text: b"a:\n\tb: 1\n", "no valid YAML: line 2, column 1: "),
         (lambda text: b"a: 2001-99-99\n", "no valid YAML: month must be in 1..12"),

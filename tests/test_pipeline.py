@@ -298,7 +298,7 @@ def test_a_refused_model_is_not_registered_and_ends_the_pipeline_only_where_it_m
     (project.root / "params.yaml").write_bytes(params)
     assert failed.returncode == 1
     first, fault = failed.stderr.splitlines()
-    assert first.startswith("register: register.required: pix2street must keep its limits, it does not")
+    assert first.startswith("register: register.required: pix2street must keep its limits, but does not")
     assert fault.startswith("  register.max.l1: 0.")
     assert fault.endswith(", must be at most 0.001")
     assert len(client.search_model_versions("name = 'pix2street'")) == before

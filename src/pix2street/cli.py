@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def compare_runs(options: argparse.Namespace) -> None:
-    """Print how two runs compare and write a page that says the same."""
+    """Print a comparison of two runs, and write it as a page."""
     from pix2street.reporting.comparison import Result, as_page, as_text, compare
     from pix2street.tracking.retrieval import fetch_run
 
@@ -85,7 +85,7 @@ def promote_candidate(options: argparse.Namespace) -> None:
 
 
 def verify_commit(options: argparse.Namespace) -> None:
-    """Print a row for each output, as recorded and as made again.
+    """Print a row for each output, with the recorded and the new hash.
 
     Raises:
         UserError: a row differs.
@@ -151,7 +151,7 @@ def predict_photos(options: argparse.Namespace) -> None:
         raise UserError(f"{len(outcome.failures)} of {len(images)} inputs could not be translated:{reasons}")
 
 
-_SAME_VARIANTS = "--variants: photos of one input differ by noise alone, which"
+_SAME_VARIANTS = "--variants: photos of one input differ only by noise, which"
 _OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibility.md)"
 
 
@@ -174,7 +174,7 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
 
 @contextmanager
 def _generator_of(model: str | None) -> Iterator[Path]:
-    """Yield the folder of the generator that a user names; one from a store is fetched for this time."""
+    """Yield the folder of the generator that a user names; a generator from a store is fetched temporarily."""
     folder = Path("models/generator" if model is None else model)
     if folder.is_dir():
         yield folder
@@ -191,7 +191,7 @@ def _generator_of(model: str | None) -> Iterator[Path]:
 
 
 def sync_runs(options: argparse.Namespace) -> None:
-    """Record what was kept while the tracking store was away."""
+    """Record what was kept while the tracking store could not be reached."""
     from pix2street.tracking.delivery import deliver_all
 
     layout = Layout(Path.cwd())
@@ -201,7 +201,7 @@ def sync_runs(options: argparse.Namespace) -> None:
 
 
 def paint(options: argparse.Namespace) -> None:
-    """Serve the page on which one paints, until it is interrupted."""
+    """Serve the painting page until it is interrupted."""
     with _translator(options) as translator:
         from pix2street.demo.drawings import examples_of
         from pix2street.demo.server import NAME, create_app, serve

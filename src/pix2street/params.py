@@ -132,7 +132,9 @@ def parse_params(text: str, name: str) -> Params:
     values = load_yaml(text, name)
     if not isinstance(values, dict):
         met = "empty" if values is None else f"a {'list' if isinstance(values, list) else 'single value'}"
-        raise UserError(f"{name}: the file must hold sections, `name:` each, it is {met}; get it back from git")
+        raise UserError(
+            f"{name}: the file must hold sections, each with its `name:`, but is {met}; restore it from git"
+        )
     try:
         return Params.model_validate(values)
     except ValidationError as error:

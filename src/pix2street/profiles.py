@@ -1,7 +1,7 @@
 """Profiles: small files of overrides that are written into `params.yaml`, which stays the only source of values.
 
 `profiles/quick.yaml` is the default and holds a value for every key that any other profile changes. Each profile is
-applied over it, so choosing one leaves nothing of another behind. Keys that no profile names are never touched.
+applied over it, so that no value of an earlier choice remains. Keys that no profile names are never touched.
 """
 
 import io

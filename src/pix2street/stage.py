@@ -28,7 +28,7 @@ ENVIRONMENT = {
     # Give up a tracking server that does not answer after seconds; MLflow's own limits are minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    # Do not wait as long as it asks for, which may be an hour.
+    # A server may ask for a wait of an hour; do not wait that long.
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
 """Variables that turn telemetry off and quiet libraries, unless the user has set them."""
@@ -105,7 +105,7 @@ def with_clear_errors(name: str, root: Path, computes: bool = False) -> Iterator
 def load_quietly(library: str) -> None:
     """Import a library without what its compiled code prints to standard error, unless the import fails.
 
-    Its warnings are turned off too, because TensorFlow's concern only its own code.
+    Its warnings are turned off, too, because those of TensorFlow concern only its code.
     """
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:

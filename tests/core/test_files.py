@@ -67,9 +67,9 @@ def test_json_is_read_through_what_makes_something_of_it(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "must be whole JSON"),
-        (b'{"name": "x"', "must be whole JSON"),
-        (b"[" * 100_000, "must be whole JSON"),
+        (b"", "must be complete JSON"),
+        (b'{"name": "x"', "must be complete JSON"),
+        (b"[" * 100_000, "must be complete JSON"),
         (b'{"name": "\xdf"}', "must be UTF-8 text, byte 10 is none"),
         (b"\xff\xfe{\x00", "must be UTF-8 text, byte 0 is none"),
         (b'{"title": "x"}', "is not as this version writes it (KeyError: 'name')"),
@@ -90,5 +90,5 @@ def test_damaged_json_is_one_message_with_the_way_out(tmp_path, data, message):
 def test_missing_json_is_one_message(tmp_path):
     with pytest.raises(UserError, match=r"a\.json: no such file; get it"):
         read_json(tmp_path / "a.json", dict, "get it")
-    with pytest.raises(UserError, match="must be a file, it is a folder"):
+    with pytest.raises(UserError, match="must be a file, but is a folder"):
         read_json(tmp_path, dict)

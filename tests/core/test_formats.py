@@ -48,8 +48,8 @@ OTHERS = {
     "camera's raw image": b"II*\0\x10\0\0\0CR\2\0",
     "7z archive: unpack it first": b"7z\xbc\xaf\x27\x1c\0\4",
     "zip: unpack it first": b"PK\3\4\x14\0",
-    "Git LFS pointer in place of its file: run `git lfs pull`": b"version https://git-lfs.github.com/spec/v1\n",
-    "web page in place of its file": b"\n<!DOCTYPE html><html>",
+    "Git LFS pointer instead of its file: run `git lfs pull`": b"version https://git-lfs.github.com/spec/v1\n",
+    "web page instead of its file": b"\n<!DOCTYPE html><html>",
     "empty file": b"",
 }
 

@@ -27,7 +27,7 @@ def test_every_name_that_files_and_tables_can_have_is_taken(name):
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        (os.fsdecode(b"stra\xdfe"), r"the name 'stra\udcdfe' must be UTF-8, it is not; rename the file"),
+        (os.fsdecode(b"stra\xdfe"), r"the name 'stra\udcdfe' must be UTF-8, but is not; rename the file"),
         ("a\nb", r"the name 'a\nb' must be on one line"),
         ("a\rb", r"the name 'a\rb' must be on one line"),
         ("a\tb", r"the name 'a\tb' must be on one line"),
@@ -36,8 +36,8 @@ def test_every_name_that_files_and_tables_can_have_is_taken(name):
         ("x" * 252, "must have at most 255 bytes with .png behind it, it has 256"),
         ("é" * 126, "must have at most 255 bytes with .png behind it, it has 256"),
         ("#" * 100, "must have at most 255 bytes with .png behind it, it has 300"),
-        ("train/..", "must name a file, it does not"),
-        ("", "must name a file, it does not"),
+        ("train/..", "must name a file, but does not"),
+        ("", "must name a file, but does not"),
     ],
 )
 def test_what_cannot_be_a_name_everywhere_is_refused_by_name(name, rule):
@@ -74,7 +74,7 @@ def test_usual_names_are_plain():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"name": "x"', "must be whole JSON"),
+        ('{"name": "x"', "must be complete JSON"),
         ('{"name": "x"}', "is not as this version writes it (KeyError: 'classes')"),
         ('{"classes": null, "edges": null, "colour": 1}', "is not as this version writes it (TypeError: "),
         ('{"classes": [{"id": 1}], "edges": null}', "is not as this version writes it (KeyError: 'color')"),

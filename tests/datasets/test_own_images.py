@@ -103,7 +103,7 @@ def test_an_image_whose_name_is_no_utf8_is_refused_by_name(tmp_path):
     with tarfile.open(tmp_path / "source.tar", "w") as archive:
         archive.add(source, ".")
     for path in (source, tmp_path / "source.tar"):
-        with pytest.raises(UserError, match=r"the name '.*stra\\udcdf.*' must be UTF-8, it is not; rename the file"):
+        with pytest.raises(UserError, match=r"the name '.*stra\\udcdf.*' must be UTF-8, but is not; rename the file"):
             fetched(path, tmp_path / f"refused_{path.name}")
 
 

@@ -256,7 +256,7 @@ def test_names_are_kept_or_refused_before_anything_is_copied(source, tmp_path):
     fetch(tmp_path / "out", source)
     assert {"null.png", "NA.png", " x .png", "007.png", "x" * 251 + ".png"} < {*os.listdir(tmp_path / "out/train")}
     (source / "train" / os.fsdecode(b"stra\xdfe.png")).write_bytes(image(9))
-    with pytest.raises(UserError, match=r"source: the name 'train/stra\\udcdfe' must be UTF-8, it is not; rename"):
+    with pytest.raises(UserError, match=r"source: the name 'train/stra\\udcdfe' must be UTF-8, but is not; rename"):
         fetch(tmp_path / "again", source)
     assert not (tmp_path / "again").exists()
 

@@ -47,7 +47,7 @@ def test_photos_of_a_generator_from_before_cards_are_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('{"encoding": ', "must be whole JSON"),
+        ('{"encoding": ', "must be complete JSON"),
         ('{"encoding": {"encoding": "color", "classes": null}}', "is not as this version writes it"),
         ("{}", r"is not as this version writes it \(KeyError: .*\); name another folder, or run `dvc repro`"),
     ],

@@ -191,13 +191,13 @@ def test_variants_differ_by_their_seed_and_need_dropout(model, tmp_path):
     assert Path("own/a.png").read_bytes() == photos["a_seed4.png"]
     quiet = shutil.copytree(model, tmp_path / "quiet")
     tiny_card(InputEncoding("color", CLASSES), "left", 32, 32, "batch", False, 3).write(quiet)
-    reason = "differ by noise alone, which is off"
+    reason = "differ only by noise, which is off"
     assert f"{reason}; leave out --no-dropout" in refused(model, "a.png", "--out", "x", "--variants", 2, "--no-dropout")
     assert f"{reason} for this generator" in refused(quiet, "a.png", "--out", "x", "--variants", 2)
     predict(quiet, "a.png", "--out", "x", "--variants", 2, "--dropout")
     tiny_card(InputEncoding("color", CLASSES), noise="none").write(quiet)
     assert "quiet has no noise; leave the option out" in refused(quiet, "a.png", "--out", "y", "--dropout")
-    reason = "photos of one input differ by noise alone, which this generator does not have; leave out --variants"
+    reason = "photos of one input differ only by noise, which this generator does not have; leave out --variants"
     assert reason in refused(quiet, "a.png", "--out", "y", "--variants", 2)
 
 

@@ -124,7 +124,7 @@ def test_no_photos_give_no_features(inception):
 
 def test_photos_of_unlike_sizes_are_refused(inception, photos, tmp_path):
     write_png(tmp_path / "large.png", np.zeros((64, 64, 3), np.uint8))
-    with pytest.raises(UserError, match=r"large.png: 64x64 px, .* one size, the first has 48x64; run its stage"):
+    with pytest.raises(UserError, match=r"large.png: 64x64 px, but the first photo has 48x64; all must have one size"):
         features_of(inception, [*photos, tmp_path / "large.png"], "clean", batch=4)
 
 
@@ -154,7 +154,7 @@ def test_another_network_is_not_the_published_one(inception, tmp_path, monkeypat
 def test_a_graph_of_another_shape_is_refused(tmp_path, change, reason):
     path = write_graph(tmp_path / GRAPH, **change)
     with pytest.raises(
-        UserError, match=rf"{GRAPH}: not the Inception network of 2015 \(.*{reason}.*evaluate.inception"
+        UserError, match=rf"{GRAPH}: this is not the Inception network of 2015 \(.*{reason}.*evaluate.inception"
     ):
         Inception(path)
 

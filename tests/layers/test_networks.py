@@ -28,10 +28,10 @@ def other_weights(path):
 @pytest.mark.parametrize(
     ("name", "damage", "message"),
     [
-        ("generator.json", cut, "generator.json: must be whole JSON"),
+        ("generator.json", cut, "generator.json: must be complete JSON"),
         ("generator.json", lambda path: path.write_text("{}"), "generator.json: is not as this version writes it"),
         ("generator.json", lambda path: path.unlink(), "generator.json: no such file; run `dvc repro`"),
-        ("generator.weights.h5", cut, "generator.weights.h5: must hold the weights of generator.json, it does not"),
+        ("generator.weights.h5", cut, "generator.weights.h5: must hold the weights of generator.json, but does not"),
         ("generator.weights.h5", lambda path: path.write_bytes(b""), "must hold the weights of generator.json"),
         ("generator.weights.h5", lambda path: path.unlink(), "must hold the weights of generator.json"),
         ("generator.weights.h5", other_weights, "must hold the weights of generator.json"),

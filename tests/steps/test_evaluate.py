@@ -239,7 +239,7 @@ def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, 
 def test_a_judge_for_other_classes_is_refused(road_and_sky, tmp_path):
     inputs = keras.Input((32, 32, 3))
     keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)).save(tmp_path / "judge.keras")
-    with pytest.raises(UserError, match=r"judge\.keras: gives scores for 4 classes, the data set evaluates 19"):
+    with pytest.raises(UserError, match=r"judge\.keras: gives scores for 4 classes, but the data set evaluates 19"):
         make_judge(road_and_sky, tmp_path, tmp_path, changed(SEGMENT, judge="keras"))
 
 

@@ -60,14 +60,14 @@ def test_a_value_at_its_limit_passes_and_beyond_it_fails(limits, value, passed):
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        ({"max": {"fid_tf_val500": 100.0}}, "not measured; set evaluate.fid (there are fid_tf_val80)"),
-        ({"max": {"kid_clean_val80": 1.0}}, "not measured; set evaluate.fid (there are fid_tf_val80)"),
-        ({"max": {"L1": 1.0}}, "no score of this name; there are images, l1, mean_iou, class_accuracy, fid_tf_val80"),
+        ({"max": {"fid_tf_val500": 100.0}}, "not measured; set evaluate.fid (measured: fid_tf_val80)"),
+        ({"max": {"kid_clean_val80": 1.0}}, "not measured; set evaluate.fid (measured: fid_tf_val80)"),
+        ({"max": {"L1": 1.0}}, "no score of this name; measured: images, l1, mean_iou, class_accuracy, fid_tf_val80"),
         ({"min": {"psnr": 1.0}}, "has no value in these photos"),
         ({"min": {"iou.train": 0.1}}, "has no value in these photos"),
         ({"min": {"iou.tram": 0.1}}, "no class or part of this name; iou has traffic light, train"),
         ({"min_of_ceiling": {"class_accuracy": 0.1}}, "has no share of the ceiling"),
-        ({"min_of_ceiling": {"fid": 0.1}}, "no score of this name; there are mean_iou"),
+        ({"min_of_ceiling": {"fid": 0.1}}, "no score of this name; measured: mean_iou"),
     ],
 )
 def test_a_limit_without_a_value_fails_and_says_why(limits, why):

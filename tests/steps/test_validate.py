@@ -534,7 +534,7 @@ def test_waivers_excuse_pairs_and_checks_and_are_shown(planter):
 
 @pytest.mark.parametrize("waive", [{"checks": ["blurry"], "pairs": []}, {"checks": [], "pairs": ["a_77"]}])
 def test_a_waiver_of_nothing_is_refused(sound, waive):
-    unknown = r"validate.waive.(checks: no check is called blurry; name readable|pairs: the data set has no pair a_77)"
+    unknown = r"waive.(checks: no check is called blurry; the checks are readable|pairs: the data set has no pair a_77)"
     with pytest.raises(UserError, match=unknown):
         validate_split(sound, SIZE, changed(PARAMS.validate_, **FEW, waive=waive))
 

@@ -93,7 +93,7 @@ def test_an_earlier_versions_folder_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("no JSON", "must be whole JSON"),
+        ("no JSON", "must be complete JSON"),
         ("[]", "Input should be a valid dictionary or object"),
         ('{"kind": "zebra"}', "Input tag 'zebra' found using 'kind' does not match any of the expected tags"),
         ('{"kind": "end", "ms": 1}', "end: status: Field required"),

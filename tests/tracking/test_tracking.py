@@ -299,7 +299,9 @@ def test_one_run_that_fails_holds_up_no_other(layout, store, monkeypatch):
     store.away = False
     broken = sorted(layout.spool.iterdir(), key=lambda path: path.stat().st_mtime_ns)[0]
     (broken / "000001.json").write_text("no JSON")
-    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*000001.json: must be whole JSON"):
+    with pytest.raises(
+        UserError, match=r"not all was recorded, the rest is kept in .*000001.json: must be complete JSON"
+    ):
         deliver_all(layout)
     assert owed(layout) == [broken.name]
     assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
@@ -313,7 +315,9 @@ def test_a_damaged_description_stops_nothing_and_stays(layout, store):
     (folder / "about.json").write_text("no JSON")
     record_metrics(layout, METRICS)
     assert [run.info.status for run in runs_of(layout)[1]] == ["FINISHED"]
-    with pytest.raises(UserError, match=r"not all was recorded, the rest is kept in .*about.json: must be whole JSON"):
+    with pytest.raises(
+        UserError, match=r"not all was recorded, the rest is kept in .*about.json: must be complete JSON"
+    ):
         deliver_all(layout)
     assert owed(layout) == [folder.name]
 

@@ -80,7 +80,7 @@ def test_those_of_another_training_are_never_used_and_said(tmp_path, capsys):
         checkpoints.save(state(1))
     with Checkpoints(tmp_path, "b" * 64, 1.0) as checkpoints:
         assert checkpoints.newest() is None
-    assert "of 1 trainings with other parameters, data or code are there; they are not used" in capsys.readouterr().out
+    assert "of 1 trainings with other parameters, data or code, which are not used" in capsys.readouterr().out
 
 
 def test_the_disk_they_take_is_bounded_but_running_ones_stay(tmp_path, capsys):
@@ -89,7 +89,7 @@ def test_the_disk_they_take_is_bounded_but_running_ones_stay(tmp_path, capsys):
             checkpoints.save(state(1))
     with Checkpoints(tmp_path, "a" * 64, 1.0), Checkpoints(tmp_path, "c" * 64, 1e-9):
         assert {path.parent.name[0] for path in files(tmp_path)} == {"a"}
-    assert "checkpoints removed, all may take 1e-09 GiB (train.run.max_checkpoint_gib)" in capsys.readouterr().out
+    assert "checkpoints removed; all may take 1e-09 GiB (train.run.max_checkpoint_gib)" in capsys.readouterr().out
 
 
 def test_the_same_training_does_not_run_twice_at_once(tmp_path):

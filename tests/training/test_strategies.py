@@ -113,7 +113,7 @@ def test_a_killed_worker_ends_the_run_and_the_next_one_goes_on_exactly(tmp_path)
 def test_a_batch_that_cannot_be_shared_out_is_refused(tmp_path):
     code, output = Training("mirrored", tmp_path / "out.npz", "--devices", "3").end()
     assert code == 1
-    assert "train.run.batch: 2 cannot be shared out equally to 3 devices; choose a multiple" in output
+    assert "train.run.batch: 2 cannot be shared equally by 3 devices; choose a multiple" in output
 
 
 def test_several_workers_need_their_addresses(tmp_path):

@@ -24,7 +24,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     _add_profiles(commands)
     _add_promote(commands)
     _add_verify(commands)
-    commands.add_parser("sync", help="record what was kept while the tracking store was away")
+    commands.add_parser("sync", help="deliver the records that the tracking store has not received")
     _add_predict(commands)
     _add_demo(commands)
     _add_export(commands)
@@ -34,33 +34,32 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
 def _add_compare(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
-        help="two runs side by side: scores, differences, intervals, samples",
+        help="compare the scores and samples of two runs",
         description="A run is an MLflow run (its id, the beginning of its id, or its name) or a folder in which the "
-        "pipeline has run, e.g. `.`; the newest of several runs of one name is taken.",
+        "pipeline has run, e.g. `.`. If several runs have the same name, the newest is used.",
     )
     parser.add_argument("run_a", metavar="RUN_A", type=os.path.expanduser)
     parser.add_argument("run_b", metavar="RUN_B", type=os.path.expanduser)
-    parser.add_argument("--force", action="store_true", help="compare although the protocols differ")
+    parser.add_argument("--force", action="store_true", help="compare even if the protocols differ")
     parser.add_argument("--page", type=user_path, default=Path("comparison.html"), help="default: %(default)s")
 
 
 def _add_doctor(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor",
-        help="look at a folder or archive of images and say how it would be read",
-        description="Prints what is in it (layout, splits, pairs, sizes, modes, classes) and the lines of params.yaml "
-        "that train on it. Writes nothing. If nothing can be trained on it as it is, the command says why and ends "
-        "with 1.",
+        help="show how a folder or archive of images would be read",
+        description="The command prints the content (layout, splits, pairs, sizes, modes, classes) and the lines of "
+        "params.yaml to train on it; it writes nothing. If no training is possible, it says why and ends with 1.",
     )
     parser.add_argument("path", metavar="PATH", type=user_path, help="a folder, a zip or a tar")
 
 
 def _add_profiles(commands: Any) -> None:
-    commands.add_parser("profiles", help="list what can be run, with expected time, memory and disk")
+    commands.add_parser("profiles", help="list the profiles with their expected time, memory and disk")
     parser = commands.add_parser(
         "use",
         help="write a profile into params.yaml",
-        description="`dvc repro` and `dvc exp run` then run it. Keys that no profile names keep their values; every "
+        description="`dvc repro` and `dvc exp run` then use it. Keys that no profile names keep their values. Every "
         "change is printed.",
     )
     parser.add_argument("name", metavar="NAME", help="a name that `pix2street profiles` lists")
@@ -70,27 +69,31 @@ def _add_promote(commands: Any) -> None:
     parser = commands.add_parser(
         "promote",
         help="make the candidate in the model registry its champion",
-        description="The candidate is compared with the present champion, as `compare` does it, and replaces it "
-        "unless it is worse by the first score of register.promote_by that both have.",
+        description="The candidate is compared with the present champion, as `compare` does, and replaces it unless it "
+        "is worse by the first score of register.promote_by that both have.",
     )
-    parser.add_argument("--model", metavar="NAME", help="in the registry; default: register.model of params.yaml")
-    parser.add_argument("--force", action="store_true", help="promote it even if the comparison is against it")
+    parser.add_argument(
+        "--model", metavar="NAME", help="its name in the registry; default: register.model of params.yaml"
+    )
+    parser.add_argument("--force", action="store_true", help="promote the candidate even if it is worse")
 
 
 def _add_verify(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
-        help="make everything again from a clean clone of a commit and compare it with dvc.lock",
-        description="Clones the commit, makes every output again without a cache and compares it with what dvc.lock "
-        "records. If anything differs, the command names the first stage that diverged and ends with 1.",
+        help="run a clean clone of a commit and compare its outputs with dvc.lock",
+        description="The command clones the commit, makes every output again without a cache and compares it with "
+        "dvc.lock. If anything differs, it names the first stage that diverged and ends with 1.",
     )
     parser.add_argument("revision", metavar="REVISION", nargs="?", default="HEAD", help="default: %(default)s")
-    parser.add_argument("--keep", type=user_path, metavar="FOLDER", help="leave clone and logs here; must not exist")
+    parser.add_argument(
+        "--keep", type=user_path, metavar="FOLDER", help="keep the clone and logs in this folder, which must not exist"
+    )
     parser.add_argument(
         "--tolerant",
         action="store_true",
-        help="for another processor or GPU than that of dvc.lock: the outputs of networks may have other bytes as "
-        "long as their scores keep to `verify` in params.yaml",
+        help="accept other bytes in the outputs of networks, as another processor or GPU gives them, if the scores "
+        "are within the tolerances of `verify` in params.yaml",
     )
 
 
@@ -101,7 +104,7 @@ def _model_options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dropout",
         action=argparse.BooleanOptionalAction,
-        help="whether dropout, the noise, is on; default: as in the stage `generate`",
+        help="switch dropout, the noise, on or off; default: as in the stage `generate`",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="default: %(default)s")
     return parser
@@ -115,32 +118,39 @@ def _add_predict(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         parents=[_model_options()],
-        help="the photos of images by a trained generator",
-        description="Files, folders (all images below) and quoted globs. A photo has the size and name of its input, "
-        "and its path below the folder. Files that cannot be translated are listed at the end, and the exit code is 1.",
+        help="make photos of images with a trained generator",
+        description="The inputs are files, folders (all images below them) and quoted globs. A photo has the size and "
+        "name of its input, and the same path below the folder. If files cannot be translated, the command lists them "
+        "at the end and ends with 1.",
     )
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", type=os.path.expanduser, help="an image, a folder or a quoted glob"
     )
-    parser.add_argument("--out", metavar="FOLDER", type=user_path, required=True, help="where the photos go")
+    parser.add_argument("--out", metavar="FOLDER", type=user_path, required=True, help="the folder of the photos")
     parser.add_argument(
-        "--half", choices=("left", "right", "whole"), help="of a side-by-side pair: which half is the input"
+        "--half", choices=("left", "right", "whole"), help="the half of side-by-side pairs that is the input"
     )
-    parser.add_argument("--seed", metavar="N", type=_seed, help="of the noise; default: that of the stage `generate`")
+    parser.add_argument(
+        "--seed", metavar="N", type=_seed, help="the seed of the noise; default: that of the stage `generate`"
+    )
     parser.add_argument(
         "--variants",
         metavar="N",
         type=_count,
         default=1,
-        help="photos of every input, NAME_seed<seed>.png, with seeds from --seed (or 0) on; needs dropout",
+        help="the number of photos of every input, NAME_seed<seed>.png, with seeds from --seed or 0 on; needs dropout",
     )
     parser.add_argument(
-        "--batch", metavar="N", type=_count, default=1, help="inputs translated together; only without dropout"
+        "--batch",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="the number of inputs that are translated together; only without dropout",
     )
     existing = parser.add_mutually_exclusive_group()
     for choice, text in {
-        "replace": "make photos that exist again",
-        "keep": "make only photos that are missing",
+        "replace": "make existing photos again",
+        "keep": "make only missing photos",
     }.items():
         existing.add_argument(f"--{choice}", dest="existing", action="store_const", const=choice, help=text)
     parser.set_defaults(computes=True, existing="refuse")
@@ -148,10 +158,10 @@ def _add_predict(commands: Any) -> None:
 
 def _add_demo(commands: Any) -> None:
     parser = commands.add_parser(
-        "demo", parents=[_model_options()], help="a page in the browser on which one paints and sees the photo"
+        "demo", parents=[_model_options()], help="open a page on which you paint a drawing and see its photo"
     )
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, only this machine")
-    parser.add_argument("--port", type=int, default=7860, help="default: %(default)s; 0 for any that is free")
+    parser.add_argument("--port", type=int, default=7860, help="default: %(default)s; 0 for any free port")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.set_defaults(computes=True)
 
@@ -159,10 +169,10 @@ def _add_demo(commands: Any) -> None:
 def _add_export(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
-        help="the generator as SavedModel and ONNX, checked against `predict`",
-        description="Files that other programs run: stored pixels in, photos out, any batch, any size, no dropout. "
-        "Each is checked on the held-out images; if a float32 file differs from `predict --no-dropout`, the command "
-        "writes nothing and ends with 1. Prints size, speed and differences of each file beside Keras.",
+        help="export the generator as SavedModel and ONNX, checked against `predict`",
+        description="The files turn stored pixels into photos, for batches and images of any size, without dropout. "
+        "Each file is checked on the held-out images; if a float32 file differs from `predict --no-dropout`, the "
+        "command writes nothing and ends with 1. It prints the size, speed and differences of each file and of Keras.",
     )
     _add_model(parser)
     parser.add_argument("--out", type=user_path, default=Path("export"), help="default: %(default)s")
@@ -172,31 +182,31 @@ def _add_export(commands: Any) -> None:
         choices=FORMATS,
         default=tuple(FORMATS),
         metavar="FORMAT",
-        help=f"of {', '.join(FORMATS)}; default: all",
+        help=f"formats among {', '.join(FORMATS)}; default: all",
     )
     parser.add_argument(
         "--data",
         type=user_path,
         default=Path("data/split"),
-        help="whose held-out pairs it is checked on; default: %(default)s",
+        help="the data set whose held-out pairs check the files; default: %(default)s",
     )
     parser.add_argument(
         "--judge",
         type=user_path,
         default=Path("models/segmenter"),
-        help="for mean IoU, if it exists; default: %(default)s",
+        help="the judge for mean IoU, if it exists; default: %(default)s",
     )
-    parser.add_argument("--threads", type=int, default=1, help="of each format; default: %(default)s")
+    parser.add_argument("--threads", type=int, default=1, help="the threads of each format; default: %(default)s")
     parser.set_defaults(computes=True)
 
 
 def _seed(text: str) -> int:
     if not (text.isdecimal() and int(text) < 2**31):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2147483647, it is {text}")
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2147483647, but is {text}")
     return int(text)
 
 
 def _count(text: str) -> int:
     if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, it is {text}")
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, but is {text}")
     return int(text)

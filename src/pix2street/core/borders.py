@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 SEAM = 0.7
-"""The least share of a class's pixels touching two other classes at which the class is a seam and not a thing.
+"""The share of a class's pixels that touch two other classes, from which on the class counts as a seam.
 
 Measured on real and drawn streets: the thinnest thing, a pole, has 0.34 at 128 px; the classes that smoothing made have
 0.7 to 1.

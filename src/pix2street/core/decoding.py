@@ -247,7 +247,7 @@ def _stream(file: Path | BinaryIO) -> BinaryIO:
 
 
 def _other_format(file: Path | BinaryIO, name: str) -> str:
-    """Return what a file is if not an image, with the way out; empty where that has no name or cannot be read."""
+    """Return the kind of a file that is not an image, with the way out; empty if it is unknown or cannot be read."""
     with suppress(OSError), _stream(file) as stream:
         why = why_no_image(name, stream.read(HEAD_BYTES))
         return "" if why.startswith("no image") else why

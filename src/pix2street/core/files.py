@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all; one message says where a file is not as it was written."""
+"""Files and folders that are complete or absent; one message says where a file is not as it was written."""
 
 import hashlib
 import json
@@ -55,7 +55,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _partial_of(path: Path) -> Path:
-    """Return the path under which `path` is written until it is whole: a hidden name beside it, of limited length."""
+    """Return the path for the unfinished `path`: a hidden name beside it, of limited length."""
     name = f".{path.name}.partial"
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.partial"
@@ -89,7 +89,7 @@ def read_text(path: Path, way_out: str = REMAKE) -> str:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path}: no such file; {way_out}") from error
     except IsADirectoryError as error:
-        raise UserError(f"{path}: must be a file, it is a folder; {way_out}") from error
+        raise UserError(f"{path}: must be a file, but is a folder; {way_out}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: must be UTF-8 text, byte {error.start} is none; {way_out}") from error
 
@@ -98,13 +98,13 @@ def read_json(path: Path, parse: Callable[[Any], T], way_out: str = REMAKE) -> T
     """Return the result of `parse` on the JSON in a file that `write_json` wrote.
 
     Raises:
-        UserError: as `read_text`; or the file is no whole JSON, or lacks what `parse` needs.
+        UserError: `read_text` fails, or the file is not complete JSON or lacks what `parse` needs.
     """
     text = read_text(path, way_out)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: must be whole JSON, it is not ({error}); {way_out}") from error
+        raise UserError(f"{path}: must be complete JSON, but is not ({error}); {way_out}") from error
     try:
         return parse(value)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

@@ -70,7 +70,7 @@ def walk(root: Path, max_linked: int) -> Tree:
 
 
 def _entries(root: Path, folder: str, left_out: dict[str, str]) -> list[os.DirEntry]:
-    """Return what one folder holds; nothing, and note the reason, where it cannot be read."""
+    """Return the content of one folder; if it cannot be read, note the reason and return nothing."""
     try:
         with os.scandir(root / folder) as entries:
             return list(entries)
@@ -82,6 +82,6 @@ def _entries(root: Path, folder: str, left_out: dict[str, str]) -> list[os.DirEn
 
 
 def _identity(folder: Path | str) -> tuple[int, int]:
-    """Return what two paths have in common exactly where they lead to one folder."""
+    """Return a value that is equal for two paths only if they lead to the same folder."""
     status = os.stat(folder)
     return status.st_dev, status.st_ino

@@ -13,8 +13,8 @@ class Format:
     """A kind of file.
 
     Args:
-        name: with its article, as messages have it.
-        endings: the usual ones; the first replaces an ending that is none of them.
+        name: the name with its article, for messages.
+        endings: the usual endings; the first replaces any other ending.
         pillow: Pillow's name of an image format that is read here; empty for every other format.
         way_out: what a user does with a file that is not read.
     """
@@ -68,8 +68,8 @@ DICOM = Format("a DICOM image", (".dcm", ".dicom"), way_out="convert it to PNG (
 VIDEO = Format(
     "a video", (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), way_out="extract its frames (ffmpeg)"
 )
-LFS = Format("a Git LFS pointer in place of its file", way_out="run `git lfs pull`")
-WEB_PAGE = Format("a web page in place of its file", way_out="get it again")
+LFS = Format("a Git LFS pointer instead of its file", way_out="run `git lfs pull`")
+WEB_PAGE = Format("a web page instead of its file", way_out="get it again")
 EMPTY = Format("an empty file", way_out="get it again")
 
 _UNPACK = "unpack it first"
@@ -238,7 +238,7 @@ def has_image_ending(name: str) -> bool:
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without its ending where that is a format's; `frame.0001` keeps its own."""
+    """Return a file's name without the ending of a format; `frame.0001` keeps its ending."""
     ending = ending_of(name)
     return name[: -len(ending)] if ending in IMAGE_SUFFIXES or ending in _BY_ENDING else name
 

@@ -12,7 +12,7 @@ def hash_of(values: Mapping[str, Any]) -> str:
 
 
 def protocol_hash(metrics: Mapping[str, Any]) -> str:
-    """Return 12 digits that are equal where two evaluations measured alike.
+    """Return 12 digits that are equal for evaluations with the same protocol.
 
     Args:
         metrics: the content of `metrics.json`.

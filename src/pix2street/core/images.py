@@ -1,4 +1,4 @@
-"""Images as the project keeps and computes with them: its own files read and written, pixels resized and converted.
+"""Images of the project: their files are read and written, their pixels resized and converted.
 
 Pixels are uint8 in [0, 255], RGB `[H, W, 3]` or class ids `[H, W]`; networks see float32 in [-1, 1].
 """
@@ -85,8 +85,8 @@ def thumbnail(pixels: np.ndarray, side_px: int) -> np.ndarray:
 def resize_photo(pixels: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     """Resample `[H, W, 3]` uint8 bicubically, antialiased where it shrinks.
 
-    A photo that shrinks more than fourfold is first averaged to twice its new size: a third of the time, and on street
-    scenes a mean difference of 0.4 of 255 levels.
+    A photo that shrinks more than fourfold is first averaged to twice its new size. This takes a third of the time and
+    changes street scenes by 0.4 of 255 levels on average.
     """
     return _resize(pixels, height_px, width_px, Image.Resampling.BICUBIC)
 
@@ -162,7 +162,7 @@ class EdgeSettings:
     """The settings of Canny's edge detector ("A computational approach to edge detection", 1986).
 
     Args:
-        sigma: of the Gaussian that smooths first, in pixels of the working size.
+        sigma: the standard deviation of the Gaussian that smooths first, in pixels of the working size.
         low_share, high_share: quantiles of the gradient's magnitude; an edge begins above the higher one and goes on
             above the lower one.
     """

@@ -36,8 +36,8 @@ class Guard:
         """Return the plain form of a member's `path`; `name` is the one that the archive stores.
 
         Raises:
-            UserError: the path is absolute, leads out of the folder or is unusable; another member has the same one, if
-                only but for case; or the member passes a limit.
+            UserError: the path is absolute, leads out of the folder or is unusable; another member has the same one
+                except for case; or the member exceeds a limit.
         """
         plain = PurePosixPath(path)
         if plain.is_absolute() or PureWindowsPath(name).anchor:

@@ -1,4 +1,4 @@
-"""The table that the class ids of a set follow, where it is not the one by which they are read."""
+"""The class table that the ids of a set really follow, if it is not the one that is set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def evaluated_share(classes: ClassTable, weights: Mapping[int, float]) -> float:
     """Return the share of the weights whose ids are of evaluated classes; 0 without weights.
 
     Args:
-        weights: of each id that occurs, e.g. its share of the pixels.
+        weights: the weight of each id that occurs, e.g. its share of the pixels.
     """
     total = sum(weights.values())
     return sum(weights[i] for i in _evaluated(classes) & weights.keys()) / total if total else 0.0
@@ -75,13 +75,13 @@ def likely_other(classes: ClassTable, weights: Mapping[int, float]) -> Other | N
 
 
 def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[float, str]:
-    """Return the share of pixels that another table of the same classes would score besides, and the way out.
+    """Return the further share of pixels that another table of the same classes would score, and the way out.
 
-    They are 0 and "" where no such table is likely. The share is 1 where no pixel is of an evaluated
-    class. All ids must be known to `classes`.
+    They are 0 and "" if no such table is likely. The share is 1 if no pixel is of an evaluated class. `classes` must
+    know every id.
 
     Args:
-        shares: of all pixels, by the ids that occur.
+        shares: the share of all pixels, by the ids that occur.
     """
     mine, other = evaluated_share(classes, shares), likely_other(classes, shares)
     if shares and not mine and set(shares) in MASKS:
@@ -94,7 +94,7 @@ def misread_share(classes: ClassTable, shares: Mapping[int, float]) -> tuple[flo
 
 
 def off_by_one(classes: ClassTable, shares: Mapping[int, float]) -> str:
-    """Return a sentence on the signs that all ids are one too low for the table; empty where none are seen.
+    """Return a sentence on the signs that all ids are too low by one; empty without such signs.
 
     The signs are a void before the first class (or 255) with more pixels than any class, and a last class that never
     occurs. They prove nothing: a set may be mostly unlabelled.
@@ -116,7 +116,7 @@ def table_of_unknown(classes: ClassTable, weights: Mapping[int, float]) -> Other
     """Return the table that ids seem to follow where `classes` does not know all of them; None where there is none.
 
     Args:
-        weights: of each id that occurs, known or not, e.g. in how many inputs.
+        weights: the weight of each id that occurs, known or not, e.g. the number of inputs with it.
     """
     other = likely_other(classes, weights)
     if other is None or set(weights) in MASKS:

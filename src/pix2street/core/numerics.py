@@ -1,7 +1,7 @@
-"""The settings beside the parameters that decide numbers: those of Keras, and variables that libraries below it read.
+"""Settings besides the parameters that decide numbers: those of Keras, and variables that the libraries below it read.
 
-This module sets them all, once for every entry: a user's own settings of Keras, TensorFlow, oneDNN, XLA and OpenBLAS
-change no bit. `docs/reproducibility.md` lists what was tried. Nothing here loads a library that computes.
+This module sets all of them, so that a user's settings of Keras, TensorFlow, oneDNN, XLA and OpenBLAS change no bit.
+`docs/reproducibility.md` lists the tested ones. This module does not load a library that computes.
 """
 
 import os
@@ -60,7 +60,7 @@ WHY_UNUSED = "numbers come from params.yaml, not from the environment (docs/repr
 
 
 def pin() -> list[str]:
-    """Make the environment of this process, and of those that it starts, the one in which the product computes.
+    """Set the environment of this process and its children to the one in which the project computes.
 
     It must be called before NumPy, TensorFlow and Keras are loaded, which read the environment once.
 
@@ -89,7 +89,7 @@ def choose_backend(backend: str) -> None:
 
 
 def settle_keras() -> list[str]:
-    """Give Keras its settings also where it was loaded before `pin`, as in a notebook.
+    """Give Keras its settings even if it was loaded before `pin`, as in a notebook.
 
     Returns:
         the names of the settings that were different.

@@ -123,12 +123,12 @@ def refuse_unusable(names: Iterable[str], where: Path | str) -> None:
 def _fault_of(name: str) -> str:
     kinds = {unicodedata.category(character) for character in name}
     if "Cs" in kinds:
-        return "must be UTF-8, it is not"
+        return "must be UTF-8, but is not"
     if kinds & {"Cc", "Zl", "Zp"}:
         return "must be on one line, it holds a line break or another control character"
     pair_id = name.rpartition("/")[2]
     if pair_id in ("", ".", ".."):
-        return "must name a file, it does not"
+        return "must name a file, but does not"
     size = max(len(f"{pair_id}.png".encode()), len(plain_name(pair_id).encode()))
     if size > MAX_NAME_BYTES:
         return f"must have at most {MAX_NAME_BYTES} bytes with .png behind it, it has {size}"
@@ -188,7 +188,7 @@ def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> t
 
 
 def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
-    """Write `manifest.csv` below `folder`, one row a pair, by split and pair_id; a missing value is an empty cell.
+    """Write `manifest.csv` below `folder`, sorted by split and pair_id; a missing value is an empty cell.
 
     Args:
         left_out: the files without a pair, as `accounting.read_left_out` returns them. They follow the pairs, with

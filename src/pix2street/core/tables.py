@@ -1,6 +1,6 @@
-"""Tables on disk: CSV that is read back as it was written, for every content of its texts.
+"""Tables on disk: CSV that is read exactly as it was written, for any text.
 
-A missing value is an empty cell and an empty text is `""`; no word stands for a missing value. Texts that hold a comma,
+A missing value is an empty cell and an empty text is `""`; no word means a missing value. Texts that hold a comma,
 a quote or a line break are quoted. Numbers are written in the fewest digits that give the same number again.
 """
 
@@ -34,7 +34,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def as_csv(table: pd.DataFrame) -> str:
-    """Return the table without its index: a line of column names and a line a row, each ended by a line feed.
+    """Return the table without its index: a line of column names and a line for each row, each ended by a line feed.
 
     Raises:
         TypeError: a cell holds neither a text nor a number nor a missing value.

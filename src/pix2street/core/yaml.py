@@ -1,4 +1,4 @@
-"""YAML 1.2 as DVC reads it, and settings written as they stand in `params.yaml`."""
+"""YAML 1.2 as DVC reads it, and settings written in the layout of `params.yaml`."""
 
 import io
 import textwrap
@@ -17,22 +17,22 @@ def load_yaml(text: str, name: str) -> Any:
     """Return the values of YAML 1.2, the dialect that DVC reads: `1e-4` is a number and `no` is a word.
 
     Raises:
-        UserError: it is no YAML; `name`, line and column stand before the reason.
+        UserError: the text is not YAML; the message gives `name`, line, column and reason.
     """
     try:
         return YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         reason = " ".join(filter(None, (error.context, error.problem)))
-        raise UserError(f"{name}: no valid YAML: {place}{reason}; correct the line") from error
+        raise UserError(f"{name}: no valid YAML: {position}{reason}; correct the line") from error
     except (YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: no valid YAML: {reason}; correct the file") from error
 
 
 def as_yaml(values: Mapping[str, Any], indent: int = 0) -> str:
-    """Return nested settings as the block of YAML in which they stand in `params.yaml`.
+    """Return nested settings as YAML in the layout of `params.yaml`.
 
     Args:
         values: sections of sections; a mapping three levels down is written on one line.
@@ -51,5 +51,5 @@ def _laid_out(value: Any, depth: int) -> Any:
         if depth > 2:
             mapping.fa.set_flow_style()
         return mapping
-    # A pattern is read more easily between quotes even where YAML needs none.
+    # Quotes make a pattern easier to read, even if YAML does not need them.
     return SingleQuotedScalarString(value) if isinstance(value, str) and value.startswith("^") else value

@@ -1,7 +1,7 @@
 """Sources of paired images.
 
 To add one, write `datasets/<name>.py` with a function `fetch` that takes a folder and the settings it needs, fills
-`folder/{train,val,test}/` as `Dataset.input_from` says, and returns the set's description of itself. Then add
+`folder/{train,val,test}/` as `Dataset.input_from` says, and returns the set's description. Then add
 
 - a line to `DATASETS`, which hands each `fetch` its settings,
 - the name, and the settings as a section, to `Download` in `settings/download.py` and to `params.yaml`,

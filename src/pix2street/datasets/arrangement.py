@@ -23,7 +23,7 @@ class Arrangement:
             `train/<pair_id>`, or `train/inputs/<pair_id>` where inputs and targets are apart.
         left_out: by an image's name in the source, the reason why it makes no pair.
         divided: whether shares and a seed have decided the splits, since no folder says them.
-        notes: what was understood, a sentence each.
+        notes: sentences on how the names were read.
     """
 
     destinations: dict[str, str]

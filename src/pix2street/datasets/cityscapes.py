@@ -43,8 +43,8 @@ def fetch(folder: Path, path: Path, limits: Limits, settings: Cityscapes) -> Dat
     `*_labelIds.png`, resized by nearest neighbour; photos are antialiased. The pair_id is `<city>_<sequence>_<frame>`.
 
     Args:
-        path: a folder with the two official archives or with the extracted `gtFine/` and `leftImg8bit/`. What it lacks
-            is taken from the cache, else from the site.
+        path: a folder with the two official archives or with the extracted `gtFine/` and `leftImg8bit/`. Missing
+            ones are taken from the cache, else from the site.
 
     Raises:
         UserError: data are missing, a label map or photo has no partner, there are more or fewer frames than set, or a
@@ -125,7 +125,7 @@ def _frames(part: str, source: Path, limits: Limits) -> tuple[dict[tuple[str, st
                 withheld = OF_TEST.search(prefix + name)
                 others[name] = "the labels of test are withheld" if withheld else "no labelIds and no photo of a frame"
             elif frames.setdefault((match[2], match[3]), name) != name:
-                others[name] = f"the frame is there twice, as {frames[match[2], match[3]]}"
+                others[name] = f"the frame occurs twice, also as {frames[match[2], match[3]]}"
     return frames, others
 
 

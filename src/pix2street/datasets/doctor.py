@@ -39,7 +39,7 @@ class Diagnosis:
     """A description of a source, and the settings under which it can be read.
 
     Args:
-        rows: the description, a word and a text a row, in the order in which they are shown.
+        rows: the description: rows of a word and a text, in the order in which they are shown.
         settings: the lines for `params.yaml`, section by section.
         class_table: the lines of a CSV that the settings name and nobody has written yet; empty for none.
         problem: the reason why nothing can be trained on the source as it is; empty if there is none.
@@ -238,7 +238,7 @@ def _propose_classes(found: Diagnosis, source: Source, inputs: list[Stored], for
 
 
 def _propose_groups(found: Diagnosis, path: Path, images: list[str], proposal: Proposal) -> None:
-    """Propose what frames of one sequence or city have in common, where pairs would be divided at random."""
+    """Propose a `group_pattern` for frames of one sequence or city, if pairs would be divided at random."""
     if not proposal.arrangement.divided:
         return
     pairs = sum(map(len, proposal.arrangement.pair_ids.values()))

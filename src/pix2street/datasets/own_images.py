@@ -55,7 +55,7 @@ def _why_not(source: Source, name: str) -> str:
 
 
 def _what_is_there(others: dict[str, str]) -> str:
-    """Return the end of a clause: which files there are in a source without images."""
+    """Return the end of a clause, which lists the files of a source without images."""
     if not others:
         return ", it is empty"
     first = f"{next(iter(others))!r}{', ...' if len(others) > 1 else ''}"
@@ -86,7 +86,7 @@ def copy_images(source: Source, folder: Path, destinations: dict[str, str], left
 
 
 def say_notes(path: Path, arrangement: Arrangement) -> None:
-    """Print what was understood from the names, a line a note."""
+    """Print how the names were read, one note on each line."""
     for note in arrangement.notes:
         print(f"{path}: {note}")
 

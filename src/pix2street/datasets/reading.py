@@ -112,7 +112,7 @@ def split_names(images: Iterable[Image]) -> dict[str, str]:
 
 
 def listed(names: Iterable[str], form=repr) -> str:
-    """Return the first names, a line each, and the number of the others."""
+    """Return the first names, one on each line, and the number of the others."""
     names = list(names)
     more = f"\n  and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return "".join(f"\n  {form(name)}" for name in names[:SHOWN]) + more
@@ -126,5 +126,5 @@ def in_folders(names: Iterable[str]) -> str:
 
 
 def images_are(count: int) -> str:
-    """Return the beginning of a sentence about so many images."""
+    """Return the beginning of a sentence about this number of images."""
     return f"{count} images are" if count > 1 else "1 image is"

@@ -1,4 +1,4 @@
-"""Inputs and targets told apart: by the folders and names that are set; where these fail, names propose a setting."""
+"""The side of each image, by the folders and names that are set; where these fail, names propose a setting."""
 
 import re
 from collections import Counter, defaultdict

@@ -115,7 +115,7 @@ def _add_translation(app: FastAPI, translator: Translator) -> None:
         seed: Annotated[int, Query(ge=0, lt=2**31)] = card.seed,
         page: Annotated[str, Query(max_length=64)] = "",
     ):
-        """Return the photo of a raw drawing as a PNG; a drawing is a byte a class id, or three a colour, row by row."""
+        """Return the photo of a raw drawing as a PNG; a drawing holds a byte per class id or three per colour."""
         check_type(request, {RAW})
         expected = int(np.prod(shape))
         body = await read_body(request, expected)

@@ -23,19 +23,20 @@ Noise = Literal["none", "dropout", "latent"]
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorCard:
-    """A trained generator as its users see it: what it must be shown, what it gives, and how it was examined.
+    """The description of a trained generator: its inputs, its photos, and the mode in which it was examined.
 
     Args:
         family: the name of the kind of model, see `models.MODELS`.
-        input_from: where the inputs it was trained on came from, see `pairs.Dataset`.
-        height_px, width_px: the size of the inputs it was trained on.
-        multiple_px: both sides of what the network is shown are a multiple of this.
-        scale: how many times as high and as wide as its input a photo is.
-        conditions: what a photo depends on beside its input: a name and how many values it has.
+        input_from: the source of its training inputs, see `pairs.Dataset`.
+        height_px, width_px: the size of its training inputs.
+        multiple_px: the number of which both sides of the network's inputs must be a multiple.
+        scale: the ratio of a photo's height and width to those of its input.
+        conditions: the number of values of each further input, by its name.
         noise: the kind of noise that makes photos of one input differ.
-        noise_on, norm, seed: from the section `generate`: the mode in which it was examined.
-        intra_op_threads, inter_op_threads: from the section `compute`: the last bits depend on them.
-        kernels: `numerics.kernels` in training: the last bits depend on them, too.
+        noise_on, norm, seed: the mode in which it was examined, from the section `generate`.
+        intra_op_threads, inter_op_threads: the threads of training, from the section `compute`; the last bits depend on
+            them.
+        kernels: `numerics.kernels` in training; the last bits depend on them, too.
     """
 
     family: str
@@ -69,11 +70,11 @@ class GeneratorCard:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Return the card of the generator in `folder`, also of one that was recorded before there were cards.
+        """Return the card of the generator in `folder`, even if an old version recorded it without a card.
 
         Raises:
-            UserError: the folder has no card, so that it holds no generator of this project; or its card is damaged or
-                has other fields.
+            UserError: the folder has no card and hence no generator of this project, or the card is damaged or has
+                other fields.
         """
         if not (folder / FILE).is_file() and (folder / FILE_BEFORE_CARDS).is_file():
             return read_json(folder / FILE_BEFORE_CARDS, cls._from_before_cards, WAY_OUT)

@@ -14,8 +14,8 @@ from pix2street.layers.in_use import Mode, in_use
 def as_inference(generator: keras.Model, norm: str, noise: bool, any_size: bool = False) -> keras.Model:
     """Return a copy of `generator` that behaves the same in every call.
 
-    Calls in training mode would do for "batch", but they move the stored averages of the network they use, make an
-    image depend on its companions in the batch, and are lost on export.
+    Calls in training mode would suffice for "batch", but they change the stored averages, make an image depend on the
+    others in its batch, and cannot be exported.
 
     Args:
         generator: a trained network; the copy has its present weights, see also `copy_weights`.
@@ -31,7 +31,7 @@ def as_inference(generator: keras.Model, norm: str, noise: bool, any_size: bool 
 
 
 def copy_weights(generator: keras.Model, inference: keras.Model) -> None:
-    """Give a copy made by `as_inference` the present weights of its generator, each to the weight of its name."""
+    """Give a copy made by `as_inference` the present weights of its generator, by their names."""
     for layer in inference.layers:
         trained = _weights_by_name(generator.get_layer(layer.name))
         for name, weight in _weights_by_name(layer).items():
@@ -44,7 +44,7 @@ def _weights_by_name(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
 
 
 def reseed(inference: keras.Model, *key: int) -> None:
-    """Make what the next call draws as noise a function of `key`."""
+    """Seed the noise of the next call by `key`."""
     for index, layer in enumerate(inference.layers):
         if generator := getattr(layer, "seed_generator", None):
             generator.state.assign([derive_seed(*key, index), 0])

@@ -34,12 +34,12 @@ PAIR_ASPECT_TOLERANCE = 0.02
 
 
 def read_input(card: GeneratorCard, path: Path, half: Half | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels of the file at `path`, as `to_input` does, and what reading it did beyond decoding.
+    """Return the pixels of the file at `path`, as `to_input` does, and notes on changes by reading.
 
-    An image with a palette is read as its colours, or as class ids where only its numbers are those of classes.
+    An image with a palette is read as colours, or as class ids if only its indices are ids of classes.
 
     Raises:
-        UserError: as `to_input`; or the file is no image, is broken, or has more than 8 bits a channel.
+        UserError: `to_input` fails, or the file is not an image, is broken, or has more than 8 bits a channel.
     """
     classes = card.encoding.classes
     stored = read_stored(path, ids=classes is not None)

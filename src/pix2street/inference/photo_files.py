@@ -1,4 +1,4 @@
-"""Files translated to photo files: one that cannot be translated does not stop the others."""
+"""Translation of files to photo files; a file that cannot be translated does not stop the others."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ class Outcome:
     """The failures and notes of a set of files.
 
     Args:
-            failures: the reason by the name of each file that could not be read, is no input or has no photo.
-        notes: by the name of each other file, what reading it did beyond decoding, as in `decoding.Stored`.
+        failures: the reason why a file gave no photo, by the file's name.
+        notes: what was done beyond decoding (see `decoding.Stored`), by the name of each other file.
     """
 
     failures: dict[str, str] = field(default_factory=dict)
@@ -35,14 +35,14 @@ class Outcome:
 
 
 def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | None, batch: int) -> Outcome:
-    """Write every photo that can be made; each file is written whole or not at all.
+    """Write every photo that can be made; each file is complete or absent.
 
     Args:
         half: which half of a side-by-side pair is the input, see `to_input`.
         batch: the number of inputs that are read before the network sees them. It sees several at once only without
             noise.
     """
-    # With noise each goes through the network by itself, and the jobs of a file differ in their seed.
+    # With noise the inputs go through the network one by one, and the jobs of a file differ in their seed.
     batch = 1 if translator.card.noisy else batch
     outcome = Outcome()
     with tqdm(total=len(jobs), unit=" photos") as bar:
@@ -54,7 +54,7 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
 
 
 def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | None, outcome: Outcome) -> None:
-    """Translate jobs that have one seed, and note in `outcome` what became of them."""
+    """Translate jobs with the same seed, and note their results in `outcome`."""
     readable: dict[Job, np.ndarray] = {}
     for job in jobs:
         try:

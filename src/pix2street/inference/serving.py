@@ -74,10 +74,10 @@ log = logging.getLogger(__name__)
 
 
 class Refusal(MlflowException):
-    """An error that the scoring server answers with its message alone, never with what the request held."""
+    """An error that the scoring server answers only with its message, never with the content of the request."""
 
     def serialize_as_json(self) -> str:
-        # The server has put the whole request in front of the message by now.
+        # By now the server has put the whole request before the message.
         self.message = self.args[0]
         return super().serialize_as_json()
 
@@ -182,7 +182,7 @@ def _from_base64(value: Any, name: str) -> bytes:
         if not kind.endswith(";base64"):
             raise UserError(f"{name}: a data URI must begin with data:image/png;base64, or the like; {FORM}")
     try:
-        # Some programs break lines.
+        # Some programs break base64 into lines.
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UserError(f"{name}: is not base64 ({error}); encode the file's bytes, as `base64 -w0` does") from error
@@ -216,7 +216,7 @@ def guard(scoring_server: ModuleType, check_room: Callable[[], None]) -> None:
     """Give MLflow's scoring server clear answers to requests that never reach a model.
 
     Without this, it answers a request without a content type with 500, reads CSV and Parquet from anybody, ignores
-    unknown fields, and sends back what it could not read, with a traceback.
+    unknown fields, and returns what it could not read, with a traceback.
 
     Args:
         check_room: raises the refusal of a request where too many are waiting.

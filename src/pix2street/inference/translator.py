@@ -20,7 +20,7 @@ class Translator:
     """A generator that turns inputs into photos: at the size it was trained on, into the pixels that `generate` writes.
 
     Args:
-        card: the generator's; `noise_on` says whether photos have noise.
+        card: the generator's card; `noise_on` says whether photos have noise.
     """
 
     def __init__(self, generator: keras.Model, card: GeneratorCard):
@@ -33,7 +33,7 @@ class Translator:
         """Return the translator of the generator in a folder such as `models/generator`.
 
         Args:
-            noise: whether its noise is on; None for what it was examined with.
+            noise: whether its noise is on; None for the mode in which it was examined.
 
         Raises:
             UserError: the folder holds no generator, or one without noise where noise is asked for.
@@ -48,8 +48,8 @@ class Translator:
     def translate(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
         """Return the photo of one input: a function of its pixels, its name and the seed.
 
-        An input whose sides are no multiples of the card's `multiple_px` is continued mirrored to the next that are;
-        what follows from that part is cut off the photo.
+        An input is continued by mirroring until its sides are multiples of the card's `multiple_px`; the same part is
+        then cut off the photo.
 
         Args:
             pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size.
@@ -67,15 +67,15 @@ class Translator:
     ) -> list[np.ndarray]:
         """Return the photos of several inputs, each as `translate` returns it.
 
-        Without noise, inputs of one padded size go through the network together. That is faster, and a rounding may
-        fall the other way, which moves a few values by 1 of 255. With noise, each input goes through by itself.
+        Without noise, inputs of one padded size go through the network together, which is faster but may change the
+        rounding of a few values by 1 of 255. With noise, the inputs go through one by one.
         """
         return [to_pixels(unit) for unit in self.translate_unrounded(images, names, seed)]
 
     def translate_unrounded(
         self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
     ) -> list[np.ndarray]:
-        """Return what `translate_all` rounds to pixels, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
+        """Return the photos of `translate_all` unrounded, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
         card = self.card
         seed = card.seed if seed is None else seed
         padded = [self._padded(pixels) for pixels in images]

@@ -1,4 +1,4 @@
-"""Feature files, so that one batch of features is in memory however many photos a set has."""
+"""Feature files, so that memory holds only one batch of features at a time."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from pix2street.judges.inception import Inception
 
 
 def real_features(network: Inception, resize: str, targets: Sequence[Path]) -> np.ndarray:
-    """Return the features of the real photos, `[N, D]`, kept in the cache under the hash of all they depend on."""
+    """Return the features of the real photos, `[N, D]`, from the cache if they were computed before."""
     content = [network.sha256, resize, version("tensorflow"), *map(sha256_of, targets)]
     path = cache_folder() / "features" / f"{hashlib.sha256(' '.join(content).encode()).hexdigest()}.npy"
     if path.exists():

@@ -1,4 +1,4 @@
-"""The Inception network of 2015, whose features every published FID compares, on photos on disk.
+"""The Inception network of 2015, whose features every published FID compares, for photos on disk.
 
 The file is `classify_image_graph_def.pb` (TensorFlow authors, Apache-2.0) as TTUR used it (Heusel et al., "GANs trained
 by a two time-scale update rule converge to a local Nash equilibrium", 2017). The Inception networks of Keras and
@@ -32,7 +32,7 @@ WAY_OUT = f"get {GRAPH} or {URL.rsplit('/')[-1]}, save it and set `evaluate.ince
 
 
 def fetch_inception(path: Path | None = None, url: str = URL, sha256: str = GRAPH_SHA256) -> Path:
-    """Return the path of the network's .pb, fetched once into the cache and checked, or taken unchecked from `path`.
+    """Return the path of the network's .pb: `path`, unchecked, or else a checked file that is fetched once.
 
     Args:
         path: a .pb, or an archive or a folder that holds `classify_image_graph_def.pb`; None fetches `url`.
@@ -105,15 +105,15 @@ class Inception:
             if self._network.outputs[0].shape.as_list()[1:] != [1, 1, FEATURES]:
                 raise ValueError(f"its pool_3 is {self._network.outputs[0].shape}, not [N, 1, 1, {FEATURES}]")
         except (DecodeError, ValueError) as error:
-            raise UserError(f"{path}: not the Inception network of 2015 ({error}); {WAY_OUT}") from error
+            raise UserError(f"{path}: this is not the Inception network of 2015 ({error}); {WAY_OUT}") from error
 
     def features(self, photos: Sequence[Path], resize: str, batch: int = 16) -> Iterator[np.ndarray]:
         """Yield each batch's `pool_3`, `[n, 2048]` float32; `batch` changes the speed and at most the last bits.
 
         Args:
-            photos: photos of one size; other threads read them ahead, but never more than a few batches.
-            resize: how photos become 299x299: "tf" as in TTUR, by the graph's first node, TensorFlow 1's bilinear
-                resize without antialiasing; "clean" as in clean-fid, by `resize_clean`.
+            photos: photos of one size; other threads read a few batches of them ahead.
+            resize: the way photos become 299x299: "tf" uses the graph's first node, TensorFlow 1's bilinear resize
+                without antialiasing, as in TTUR; "clean" uses `resize_clean`, as in clean-fid.
         """
         shape = read_rgb(photos[0]).shape if photos else ()
         chunks = [photos[start : start + batch] for start in range(0, len(photos), batch)]
@@ -125,7 +125,7 @@ class Inception:
         return self._network(tf.constant(fed)).numpy().reshape(-1, FEATURES)
 
     def fed(self, photos: Sequence[Path], resize: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the photos as the network takes them: `[n, 299, 299, 3]` float32 in [0, 255].
+        """Return the photos in the form that the network takes, `[n, 299, 299, 3]` float32 in [0, 255].
 
         Raises:
             UserError: a photo has another shape than `shape`, `(H, W, 3)`.
@@ -136,7 +136,7 @@ class Inception:
             if pixels[-1].shape != shape:
                 size, others = (f"{height}x{width}" for height, width, _ in (pixels[-1].shape, shape))
                 raise UserError(
-                    f"{photo}: {size} px, all photos must have one size, the first has {others}; run its stage again"
+                    f"{photo}: {size} px, but the first photo has {others}; all must have one size, run the stage again"
                 )
         if resize == "clean":
             return np.stack([resize_clean(photo, SIDE_PX) for photo in pixels])
@@ -177,7 +177,7 @@ def _modern(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
 
 
 def _ahead(work: Callable, items: Iterable) -> Iterator:
-    """Yield `work(item)` of each item in order, done a few items ahead by other threads."""
+    """Yield `work(item)` for each item in order; other threads work a few items ahead."""
     threads = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         coming = deque()

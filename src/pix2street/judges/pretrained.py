@@ -1,4 +1,4 @@
-"""Judges that were trained elsewhere, as networks that take this project's photos. Pure Keras 3.
+"""Judges that were trained elsewhere, adapted to this project's photos. Pure Keras 3.
 
 KerasHub, whose code is under Apache-2.0, offers SegFormers (Xie et al. 2021). Their weights derive from NVIDIA's, whose
 licence allows research and evaluation only: https://github.com/NVlabs/SegFormer/blob/master/LICENSE, section 3.3.
@@ -26,18 +26,17 @@ def load_segformer(preset: str, weights: Path | None, height_px: int, width_px: 
     """Return a SegFormer for photos of one size, and Cityscapes' 19 evaluated classes in the order of its channels.
 
     The network maps photos `[N, height_px, width_px, 3]` float32 in [-1, 1] to logits `[N, height_px, width_px, 19]`.
-    KerasHub's network takes only squares. A longer photo is therefore seen through as few square windows as cover it,
-    each pixel through the window whose centre is nearest; Xie et al. also test on Cityscapes with sliding windows
-    (section 4.1). Keras' counters, which name layers, are reset, so that the saved network has the same bytes in every
-    process.
+    KerasHub's network takes only squares. A longer photo is therefore cut into the fewest square windows that cover it,
+    and each pixel's logits come from the window whose centre is nearest; Xie et al. also test on Cityscapes with
+    sliding windows (section 4.1). Keras' counters, which name layers, are reset, so that the saved network has the same
+    bytes in every process.
 
     Args:
         preset: one of `SEGFORMERS`.
         weights: the preset's folder, for a machine without a network; None lets KerasHub download it once.
 
     Raises:
-        UserError: KerasHub or the weights are missing, the weights are for other classes, or no SegFormer takes the
-            size.
+        UserError: KerasHub or the weights are missing, the weights are for other classes, or the size does not fit.
     """
     side_px = min(height_px, width_px)
     if side_px % 32 or side_px < 64:
@@ -80,8 +79,8 @@ def _square_segformer(preset: str, weights: Path | None, side_px: int) -> keras.
 
     for name in ("config.json", "task.json", "model.weights.h5", "task.weights.h5") if weights else ():
         if not (weights / name).is_file():
-            raise UserError(f"{weights}: has no {name}; put all files of {preset} there, or none to fetch them")
-    # The path is absolute because KerasHub takes a bare name for that of its own preset.
+            raise UserError(f"{weights}: has no {name}; put all files of {preset} into it, or remove it to fetch them")
+    # The path is absolute because KerasHub takes a bare name for one of its presets.
     source = str(weights.resolve()) if weights else preset
     unreadable = (OSError, ValueError) if weights else OSError
     try:
@@ -115,18 +114,18 @@ def load_keras_model(path: Path) -> keras.Model:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         raise UserError(
-            f"{path}: not a model that Keras {keras.__version__} reads ({_first_line(error)}); "
-            "save it again without custom layers and without Lambda layers"
+            f"{path}: Keras {keras.__version__} cannot read this model ({_first_line(error)}); save it again without "
+            "custom layers and Lambda layers"
         ) from error
     for end, rule in (("input", "[N, H, W, 3]"), ("output", "[N, h, w, classes]")):
         shapes = [tuple(tensor.shape) for tensor in getattr(model, f"{end}s", None) or ()]
         if len(shapes) != 1 or len(shapes[0]) != 4 or (end == "input" and shapes[0][-1] != 3):
-            raise UserError(f"{path}: a judge has one {end} {rule}, this model's are {shapes}; save one that has")
+            raise UserError(f"{path}: a judge has one {end} {rule}, but this model has {shapes}; save another model")
     return model
 
 
 def _windows(length_px: int, side_px: int) -> list[tuple[int, int, int]]:
-    """Return the start of each window, and the range of its pixels, counted from there, that is used."""
+    """Return each window's start, and the first and the end of its pixels to use, counted from that start."""
     count = -(-length_px // side_px)
     starts = [round(index * (length_px - side_px) / max(count - 1, 1)) for index in range(count)]
     seams = [0, *((left + right + side_px) // 2 for left, right in pairwise(starts)), length_px]

@@ -1,4 +1,4 @@
-"""A segmentation network as a judge, which says what classes it sees in a photo. Pure Keras 3.
+"""The judge: a segmentation network that names the class of each pixel of a photo. Pure Keras 3.
 
 A network takes photos `[N, H, W, 3]` and gives a score for each of its classes, `[N, h, w, classes]`. If h and w differ
 from H and W, the classes are resized by nearest neighbour.
@@ -27,13 +27,13 @@ FEATURE_LAYER = "encode_4"
 
 
 def build_segmenter(height_px: int, width_px: int, classes: int, filters: int, seed: int) -> keras.Model:
-    """Return an untrained U-Net (Ronneberger et al. 2015) of the blocks of pix2pix, with a score for every class.
+    """Return an untrained U-Net (Ronneberger et al. 2015) made of the blocks of pix2pix.
 
     Args:
-        filters: of the first level; each level doubles them, up to eight times.
+        filters: the filters of the first level; each further level doubles them, up to eight times as many.
 
     Returns:
-        `[N, H, W, 3]` in [-1, 1] `-> [N, H, W, classes]` float32 logits.
+        `[N, H, W, 3] -> [N, H, W, classes]`: photos in [-1, 1] give float32 logits.
     """
     inputs = x = keras.Input((height_px, width_px, 3), name="input")
     levels = min((side & -side).bit_length() - 1 for side in (height_px, width_px))
@@ -57,7 +57,7 @@ def train_segmenter(
 ) -> Iterator[float]:
     """Train `network` in place with Adam on per-pixel cross-entropy; after each epoch yield its mean loss.
 
-    Void pixels count nothing. The learning rate falls to zero along a half cosine, so that the weights of the last
+    Void pixels do not count. The learning rate falls to zero along a half cosine, so that the weights of the last
     epoch can be used.
 
     Args:
@@ -75,12 +75,12 @@ def train_segmenter(
 
 @dataclass(frozen=True)
 class Card:
-    """A judge's description of itself, `judge.json` beside its weights; part of the protocol of its scores.
+    """A judge's description, `judge.json` beside its weights; it is part of the protocol of its scores.
 
     Args:
         channels: the classes of its output, in order.
-        height_px, width_px: the size of the photos it is shown; photos of another size are resampled bicubically.
-        black, white: the values it is shown for 0 and for 255.
+        height_px, width_px: the size of its photos; photos of another size are resampled bicubically.
+        black, white: the values that it gets for 0 and for 255.
         weights_sha256: the SHA-256 of `segmenter.weights.h5`; empty until `write` has seen the file.
     """
 
@@ -103,28 +103,28 @@ class Card:
         """Return the card in `folder`.
 
         Raises:
-            UserError: the card is missing or damaged, or the weights beside it are not those it names.
+            UserError: the card is missing or damaged, or the weights beside it are not those that it names.
         """
         card = read_json(folder / "judge.json", lambda fields: cls(**fields))
         weights = folder / "segmenter.weights.h5"
         if (found := sha256_of(weights)) != card.weights_sha256:
             raise UserError(
-                f"{weights}: its SHA-256 must be {card.weights_sha256[:12]}..., as judge.json says, it is "
+                f"{weights}: its SHA-256 must be {card.weights_sha256[:12]}..., as judge.json says, but is "
                 f"{found[:12]}...; run `segment` again"
             )
         return card
 
     def protocol(self) -> dict:
-        """Return the facts in which equal judges agree; the channels follow from the weights."""
+        """Return the facts that are equal for equal judges; the channels follow from the weights."""
         fields = {key: value for key, value in asdict(self).items() if key != "channels"}
         return {**fields, "photos_resized": "bicubic, antialiased", "classes_resized": "nearest"}
 
 
 class Segmenter:
-    """A network that looks at photos on disk and names the class of every pixel.
+    """A judge for photos on disk; it names the class of every pixel.
 
     Args:
-        classes: the class table of the data set; the network's other classes are left out before the best is taken.
+        classes: the class table of the data set; scores of the network's other classes are ignored.
 
     Raises:
         UserError: the network does not know an evaluated class.
@@ -150,7 +150,7 @@ class Segmenter:
         """Return the judge in `folder`.
 
         Raises:
-            UserError: its weights are not those its card names, or its layers are not installed.
+            UserError: the weights are not those that the card names, or their layers are not installed.
         """
         card = Card.read(folder)
         if card.name in SEGFORMERS:

@@ -1,1 +1,1 @@
-"""What networks are made of, the discriminator and the losses; networks on disk."""
+"""Parts of networks: blocks, norms, the discriminator, the losses, and the files that hold a network."""

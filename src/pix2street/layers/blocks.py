@@ -1,9 +1,10 @@
-"""The two blocks that a U-Net is made of (Isola et al. 2017, appendix 6.1). Pure Keras 3.
+"""The blocks of a U-Net (Isola et al. 2017, appendix 6.1). Pure Keras 3.
 
-Every kernel and every dropout mask has a seed of its own, kept in the network's configuration: a network rebuilt
-from its JSON starts again from the very weights it started from.
+Each kernel and each dropout mask has its own seed in the network's configuration, so a network that is rebuilt from its
+JSON has the same initial weights again.
 
-`product` computes the same convolution as a matrix product: faster on a CPU where images are small, see `products.py`.
+`product=True` computes the same convolution as a matrix product, which is faster on a CPU for small images; see
+`products.py`.
 """
 
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose
 def encode(
     x: KerasTensor, filters: int, seeds: Iterator[int], name: str, norm: str | None, product: bool = False
 ) -> KerasTensor:
-    """Conv 4x4 stride 2 -> norm -> LeakyReLU(0.2): `[N, H, W, C] -> [N, H/2, W/2, filters]`.
+    """Apply Conv 4x4 stride 2 -> norm -> LeakyReLU(0.2): `[N, H, W, C] -> [N, H/2, W/2, filters]`.
 
-    The convolution has a bias only where no norm follows, which would cancel it. (The tutorial has none anywhere.)
+    The convolution has a bias only without a norm, because a norm would cancel the bias. (The tutorial has no biases.)
     """
     conv = ProductConv2D if product else layers.Conv2D
     x = conv(
@@ -40,7 +41,7 @@ def decode(
     dropout_share: float = 0.0,
     product: bool = False,
 ) -> KerasTensor:
-    """Twice the size -> norm -> Dropout -> ReLU: `[N, H, W, C] -> [N, 2H, 2W, filters]`."""
+    """Apply `enlarge` -> norm -> Dropout -> ReLU: `[N, H, W, C] -> [N, 2H, 2W, filters]`."""
     x = enlarge(x, filters, seeds, f"{name}_conv", upsample, product=product)
     x = NORMS[norm](name=f"{name}_norm")(x)
     if dropout_share:
@@ -57,11 +58,12 @@ def enlarge(
     use_bias: bool = False,
     product: bool = False,
 ) -> KerasTensor:
-    """`[N, H, W, C] -> [N, 2H, 2W, filters]`.
+    """Double the height and width: `[N, H, W, C] -> [N, 2H, 2W, filters]`.
 
     Args:
-        upsample: "transpose", a transposed convolution 4x4 stride 2, as in the paper; "resize", nearest neighbour and a
-            convolution 3x3, which makes no checkerboard (Odena et al. 2016) but takes more work and is never a product.
+        upsample: "transpose" is a transposed convolution 4x4 stride 2, as in the paper; "resize" is nearest neighbour
+            and a convolution 3x3, which makes no checkerboard (Odena et al. 2016) but takes longer and ignores
+            `product`.
     """
     how = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _weights(seeds), "name": name}
     if upsample == "resize":
@@ -70,5 +72,5 @@ def enlarge(
 
 
 def _weights(seeds: Iterator[int]) -> initializers.Initializer:
-    """N(0, 0.02) (Isola et al. 2017, appendix 6.2; Radford et al. 2016, section 3)."""
+    """Return N(0, 0.02) (Isola et al. 2017, appendix 6.2; Radford et al. 2016, section 3)."""
     return initializers.RandomNormal(0.0, 0.02, seed=next(seeds))

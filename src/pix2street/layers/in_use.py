@@ -1,12 +1,12 @@
-"""Layers in use: each kind of layer says what it becomes when a trained network is put to use.
+"""Layers in use: the layers that replace those of a trained network when it makes photos.
 
-A layer that behaves the same in training and in use needs none. Another registers its answer beside its class:
+A layer that behaves the same in training and in use needs no replacement. Other layers register it beside their class:
 
     @in_use.register
     def _(layer: MyNoise, mode: Mode) -> layers.Layer: ...
 
-The layer that it returns has the same name and takes those weights of the trained one that it has by the same names. A
-layer that draws noise keeps its state in the attribute `seed_generator`, as Keras' own do, so that its seed can be set.
+The replacement has the same name, and its weights are the trained ones of the same names. A layer that draws noise
+keeps its state in the attribute `seed_generator`, as Keras' layers do, so that its seed can be set.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from keras import layers
 
 @dataclass(frozen=True)
 class Mode:
-    """How a trained network is used.
+    """The way a trained network is used.
 
     Args:
-        norm: "batch" normalises each image with its own statistics, which is what batch norm does in training at
-            batch 1 (there it equals instance norm, Ulyanov et al. 2016); "moving" with the averages of training.
-        noise: whether noise stays on or is left out.
+        norm: "batch" normalises each image with its own statistics, as batch norm does in training at batch 1 (it then
+            equals instance norm, Ulyanov et al. 2016); "moving" normalises with the averages of training.
+        noise: whether the noise stays on.
         any_size: whether the network takes images of every size whose sides are multiples of the card's `multiple_px`.
     """
 
@@ -34,7 +34,7 @@ class Mode:
 
 @singledispatch
 def in_use(layer: layers.Layer, mode: Mode) -> layers.Layer:
-    """Return the layer that does the work of `layer` in use, here a layer of the same kind."""
+    """Return the layer that replaces `layer` in use: by default a layer of the same kind."""
     return layer.__class__.from_config(layer.get_config())
 
 

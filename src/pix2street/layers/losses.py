@@ -1,4 +1,4 @@
-"""Losses and accuracies of generative adversarial networks, as means over everything they are given. Pure Keras 3."""
+"""Losses and accuracies of generative adversarial networks, as means over all values. Pure Keras 3."""
 
 from keras import ops
 
@@ -19,10 +19,10 @@ def l1(generated, target):
 
 
 def accuracy_real(logits):
-    """Return the share of real patches that the discriminator takes for real; 0.5 for a guess."""
+    """Return the share of real patches that the discriminator takes for real; a guess gives 0.5."""
     return ops.mean(ops.cast(logits > 0, "float32"))
 
 
 def accuracy_generated(logits):
-    """Return the share of generated patches that the discriminator takes for generated; 0.5 for a guess."""
+    """Return the share of generated patches that the discriminator takes for generated; a guess gives 0.5."""
     return ops.mean(ops.cast(logits < 0, "float32"))

@@ -1,6 +1,6 @@
-"""A network on disk: its architecture as JSON and its weights as HDF5, equal bytes for equal networks.
+"""Networks on disk: the architecture as JSON and the weights as HDF5.
 
-(`.keras` archives hold the time of saving.)
+Equal networks give equal bytes, unlike `.keras` archives, which hold the time of saving.
 """
 
 import json
@@ -25,7 +25,7 @@ def load_network(folder: Path, name: str) -> keras.Model:
     """Return the network that `save_network` wrote, with its weights.
 
     Raises:
-        UserError: as `load_untrained`, or the weights are missing, damaged or those of another network.
+        UserError: `load_untrained` fails, or the weights are missing, damaged or those of another network.
     """
     network = load_untrained(folder, name)
     weights = folder / f"{name}.weights.h5"
@@ -35,25 +35,25 @@ def load_network(folder: Path, name: str) -> keras.Model:
         raise
     except (OSError, ValueError, KeyError) as error:
         fault = str(error).partition("\n")[0]
-        raise UserError(f"{weights}: must hold the weights of {name}.json, it does not ({fault}); {REMAKE}") from error
+        raise UserError(f"{weights}: must hold the weights of {name}.json, but does not ({fault}); {REMAKE}") from error
     return network
 
 
 def load_untrained(folder: Path, name: str) -> keras.Model:
-    """The network that `save_network` wrote, with the very weights it started its training from.
+    """Return the network that `save_network` wrote, with its initial weights.
 
-    That holds for networks whose initializers carry seeds, as all of this project do.
+    The weights are the same because all initializers of this project have seeds.
 
     Raises:
-        UserError: its architecture is missing, damaged or of another version.
+        UserError: the architecture is missing, damaged or of another version.
     """
     return read_json(folder / f"{name}.json", _of_json)
 
 
 def _of_json(architecture: Any) -> keras.Model:
-    # Resolved by name: a network may come from a version that had these layers in another module.
+    # Layers are looked up by name, since an older version may have had them in another module.
     ours = {layer.__name__: layer for layer in (*NORMS.values(), ProductConv2D, ProductConv2DTranspose)}
     network = keras.models.model_from_json(json.dumps(architecture), ours)
     if not isinstance(network, keras.Model):
-        raise TypeError("it describes no network")
+        raise TypeError("it does not describe a network")
     return network

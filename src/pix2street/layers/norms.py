@@ -1,4 +1,4 @@
-"""The norms of both networks, by name."""
+"""The norms of generator and discriminator, by name."""
 
 import keras
 from keras import layers, ops
@@ -8,14 +8,13 @@ from pix2street.layers.in_use import Mode, in_use
 
 @keras.saving.register_keras_serializable("pix2street")
 class BatchNorm(layers.BatchNormalization):
-    """Batch normalisation (Ioffe & Szegedy 2015): Keras' own, trained by a fused kernel where TensorFlow is the
-    backend.
+    """Batch normalisation (Ioffe & Szegedy 2015), in training by TensorFlow's fused kernel if the backend has it.
 
-    The kernel passes over the image once where Keras' operations pass over it eight times. Statistics are float32 in
-    every precision. Under a strategy with several devices they are those of the whole batch, whichever device holds it.
+    The kernel reads the image once, Keras' operations read it eight times. Statistics are float32 in every precision;
+    with several devices they are those of the whole batch.
 
-    Epsilon 1e-5 and the averages' momentum 0.9 are the PyTorch reference's; the tutorial keeps Keras' 1e-3 and 0.99,
-    and the pix2pix paper names neither.
+    Epsilon 1e-5 and momentum 0.9 of the averages come from the PyTorch reference. The tutorial keeps Keras' 1e-3 and
+    0.99; the pix2pix paper names neither.
     """
 
     def __init__(self, epsilon=1e-5, momentum=0.9, **kwargs):
@@ -37,7 +36,7 @@ class BatchNorm(layers.BatchNormalization):
             variance=[],
             epsilon=self.epsilon,
         )
-        # The kernel's variance is that of the population the values are a sample of; Keras averages the values' own.
+        # The kernel returns the unbiased variance (divided by n - 1); Keras averages the biased one.
         values = ops.cast(ops.size(inputs) // inputs.shape[-1], "float32")
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance * (values - 1) / values)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
@@ -46,7 +45,7 @@ class BatchNorm(layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("pix2street")
 class ImageNorm(layers.GroupNormalization):
-    """Instance normalisation (Ulyanov et al. 2016): each channel of each image with its own mean and variance."""
+    """Instance normalisation (Ulyanov et al. 2016): each channel of each image has its own mean and variance."""
 
     def __init__(self, epsilon=1e-5, **kwargs):
         kwargs.pop("groups", None)

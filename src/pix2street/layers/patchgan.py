@@ -12,11 +12,11 @@ from pix2street.layers.norms import NORMS
 def build_patchgan(
     input_shape: tuple[int, int, int], target_shape: tuple[int, int, int], filters: int, seed: int, norm: str = "batch"
 ) -> keras.Model:
-    """C64-C128-C256-C512 and one more convolution: a logit for every 70x70 patch of [input, target].
+    """Return C64-C128-C256-C512 and one more convolution, which give a logit for every 70x70 patch of [input, target].
 
-    The first three blocks have stride 2, the last two convolutions stride 1, all 4x4 with one pixel of padding: a
-    256x256 pair gives 30x30 logits. As in the paper, its reference and the tutorial the first block has no norm;
-    as in the reference a convolution has a bias where no norm follows (the tutorial's first has none).
+    All convolutions are 4x4 with one pixel of padding; the first three have stride 2, the last two stride 1. A 256x256
+    pair gives 30x30 logits. The first block has no norm, as in the paper, its reference and the tutorial. A convolution
+    without a norm has a bias, as in the reference (the tutorial's first convolution has none).
 
     Returns:
         `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, H/8 - 2, W/8 - 2, 1]` float32 logits.
@@ -34,7 +34,7 @@ def build_patchgan(
 
 
 def _block(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, norm: str | None):
-    """Conv 4x4 -> norm -> LeakyReLU(0.2)."""
+    """Apply Conv 4x4 -> norm -> LeakyReLU(0.2)."""
     x = _conv(x, filters, stride, seeds, f"{name}_conv", use_bias=norm is None)
     if norm:
         x = NORMS[norm](name=f"{name}_norm")(x)

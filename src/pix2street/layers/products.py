@@ -1,8 +1,8 @@
-"""The strided convolutions of the deep levels as one matrix product: the functions and weights of the plain layers.
+"""Strided convolutions as one matrix product, with the same results and weights as Keras' layers. Pure Keras 3.
 
-Where an image is only a few pixels wide, a CPU spends more on arranging a convolution than on computing it. Both layers
-are 4x4, stride 2, "same". The kernel is used as it is stored, 8 million numbers in the largest; what is rearranged is
-the image, which is small. Pure Keras 3.
+If an image is only a few pixels wide, a CPU spends more time on preparing a convolution than on computing it. Both
+layers are 4x4, stride 2, "same". They rearrange the image, which is small, and use the kernel as it is stored, because
+the largest holds 8 million numbers.
 """
 
 import keras
@@ -13,13 +13,13 @@ from pix2street.layers.in_use import Mode, in_use
 
 @keras.saving.register_keras_serializable("pix2street")
 class ProductConv2D(layers.Conv2D):
-    """`[N, H, W, C] -> [N, H/2, W/2, F]`: the 4x4 patch around every output pixel times the kernel."""
+    """Convolution `[N, H, W, C] -> [N, H/2, W/2, F]`: the 4x4 patch around each output pixel times the kernel."""
 
     def convolution_op(self, inputs, kernel):
         _, height, width, channels = inputs.shape
         rows, columns = height // 2, width // 2
         padded = ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        # Two neighbours, each two pixels high, make the four rows of a patch; the same again makes its columns.
+        # Two neighbours, each two pixels high, make the four rows of a patch; the columns are made likewise.
         pixels = ops.reshape(padded, (-1, rows + 1, 2, 2 * columns + 2, channels))
         pixels = ops.concatenate(_all_but_one(pixels, axis=1), axis=2)
         pixels = ops.reshape(pixels, (-1, rows, 4, columns + 1, 2 * channels))
@@ -31,18 +31,21 @@ class ProductConv2D(layers.Conv2D):
 
 @keras.saving.register_keras_serializable("pix2street")
 class ProductConv2DTranspose(layers.Conv2DTranspose):
-    """`[N, H, W, C] -> [N, 2H, 2W, F]`: every input pixel times the kernel, added up where the 4x4 results overlap."""
+    """Transposed convolution `[N, H, W, C] -> [N, 2H, 2W, F]`.
+
+    Every input pixel is multiplied by the kernel; the 4x4 results are added up where they overlap.
+    """
 
     def call(self, inputs):
         _, height, width, channels = inputs.shape
         matrix = ops.reshape(self.kernel, (16 * self.filters, channels))
-        # The kernel on the left: on the right it would be transposed, and so would its gradient.
+        # The kernel is the left factor; as the right one, it and its gradient would have to be transposed.
         patches = ops.matmul(matrix, ops.transpose(ops.reshape(inputs, (-1, channels))))
         patches = ops.reshape(ops.transpose(patches), (-1, height, width, 4, 4 * self.filters))
         pixels = ops.reshape(ops.transpose(patches, (0, 1, 3, 2, 4)), (-1, height, 2, 2, width, 4 * self.filters))
-        pixels = _overlap(pixels, places=1, parts=2)
+        pixels = _overlap(pixels, axis=1, parts=2)
         pixels = ops.reshape(pixels, (-1, 2 * height + 2, width, 2, 2 * self.filters))
-        pixels = _overlap(pixels, places=2, parts=3)
+        pixels = _overlap(pixels, axis=2, parts=3)
         outputs = ops.reshape(pixels, (-1, 2 * height + 2, 2 * width + 2, self.filters))
         for axis, side in ((1, 2 * height), (2, 2 * width)):
             outputs = ops.split(outputs, [1, side + 1], axis)[1]
@@ -53,7 +56,7 @@ class ProductConv2DTranspose(layers.Conv2DTranspose):
 
 @in_use.register
 def _(layer: ProductConv2D, mode: Mode) -> layers.Layer:
-    # A product is laid out for one size.
+    # A product works for one image size only.
     return (layers.Conv2D if mode.any_size else ProductConv2D).from_config(layer.get_config())
 
 
@@ -62,20 +65,20 @@ def _(layer: ProductConv2DTranspose, mode: Mode) -> layers.Layer:
     return (layers.Conv2DTranspose if mode.any_size else ProductConv2DTranspose).from_config(layer.get_config())
 
 
-# By splitting, whose gradient is a concatenation; that of a slice takes several times as long.
+# These functions split because the gradient of a split is a concatenation; that of a slice takes several times as long.
 
 
 def _all_but_one(x, axis: int) -> list:
-    """`x` without its last and without its first place along `axis`."""
+    """Return `x` without its last index along `axis`, and `x` without its first."""
     return [ops.split(x, [x.shape[axis] - 1], axis)[0], ops.split(x, [1], axis)[1]]
 
 
-def _overlap(x, places: int, parts: int):
-    """The two halves along axis `parts`, the second moved on by one along axis `places`, added up: one place more."""
+def _overlap(x, axis: int, parts: int):
+    """Add the two halves along axis `parts`, the second shifted by one along `axis`, which grows by one."""
     halves = ops.split(x, 2, parts)
     moved = []
     for half, room in zip(halves, ((0, 1), (1, 0)), strict=True):
         margins = [(0, 0)] * len(x.shape)
-        margins[places] = room
+        margins[axis] = room
         moved.append(ops.squeeze(ops.pad(half, margins), parts))
     return moved[0] + moved[1]

@@ -1,6 +1,6 @@
 """Metrics, which turn the measures of each photo of a set into scores; NumPy, SciPy and scikit-image only.
 
-Photos on disk -> measures or features of each -> statistics -> number: every arrow can be tested by itself. To add a
+The steps are photos on disk -> measures or features of each -> statistics -> number; tests cover every arrow. To add a
 metric, write `metrics/<name>.py` with
 
     PROTOCOL: the facts that one must know to compare its scores, its version among them

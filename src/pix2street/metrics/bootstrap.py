@@ -12,8 +12,8 @@ PROTOCOL = f"{SHARE:.0%} percentile bootstrap over images, {RESAMPLES} resamples
 def resamples(images: int) -> np.ndarray:
     """Return how often each image occurs in each resample, `[RESAMPLES, images]` float64; rows sum to `images`.
 
-    The result depends only on the number of images. So two sets of the same pairs are resampled alike, and differences
-    of their scores are differences between the photos of the same pairs.
+    The result depends only on the number of images, so two sets of the same pairs get the same resamples, and
+    differences of their scores compare photos of the same pairs.
     """
     rng = np.random.default_rng(SEED)
     return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES).astype(np.float64)

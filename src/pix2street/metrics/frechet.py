@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken as a Gaussian.
+"""The Fréchet distance between two sets of features, each modelled as a Gaussian.
 
 Features -> statistics -> distance. Over the pool_3 features of the Inception network of 2015 it is the FID (Heusel et
 al. 2017, equation 6, from Dowson and Landau 1982); over the features of any other network it is never called FID.

@@ -28,8 +28,8 @@ class Samples:
     """The measures of a set of photos, in the order of their pairs.
 
     Args:
-        pixels: one number a photo by name, as `pixels.measure` returns them.
-        confusions: one matrix a photo, as `segmentation.measure` returns them; None without a judge.
+        pixels: one number for each photo, by name, as `pixels.measure` returns them.
+        confusions: one matrix for each photo, as `segmentation.measure` returns them; None without a judge.
         classes: the class table of the inputs; None for a set without classes.
         features: the features of every network that looked at the photos.
     """

@@ -1,7 +1,7 @@
-"""Segmentation scores from confusion matrices, as Cityscapes' own evaluation defines them.
+"""Segmentation scores from confusion matrices, as Cityscapes' evaluation defines them.
 
 Pixels whose true class is not evaluated (void) count only in `pixel_accuracy_with_void`. A class that is absent from
-truth and judgement has no IoU; it is null, listed, and left out of the mean.
+truth and judgement has no IoU; its score is null, and the mean leaves it out.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def score(samples: Samples) -> dict:
 
 
 def measure(truths: Sequence[Path], judged: Sequence[Path], classes: ClassTable) -> np.ndarray:
-    """Return one confusion matrix a photo, see `confusion_matrix`: `[N, C + 1, C + 1]` int32.
+    """Return the confusion matrix of each photo, see `confusion_matrix`: `[N, C + 1, C + 1]` int32.
 
     Args:
         truths, judged: paths of class-id images, one channel.
@@ -96,7 +96,7 @@ def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
     With n_ij pixels of evaluated class i judged as j, t_i = sum_j n_ij (all columns) and v void pixels (Long et al.
     2015, section 5): pixel accuracy = sum_i n_ii / sum_i t_i, with void / (sum_i t_i + v); class accuracy = mean of
     n_ii / t_i over classes with truth; IoU_i = n_ii / (t_i + sum_j n_ji - n_ii), with j over evaluated rows only;
-    frequency-weighted IoU = sum_i t_i IoU_i / sum_i t_i. A category's IoU is that of its classes taken as one.
+    frequency-weighted IoU = sum_i t_i IoU_i / sum_i t_i. A category's IoU is that of the union of its classes.
     """
     names = np.array(classes.evaluated_names)
     hit, truth, judged = _marginals(matrix)
@@ -149,7 +149,7 @@ def _marginals(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
-    """Return the IoU of the classes `inside`, taken as one; None if they are absent."""
+    """Return the IoU of the union of the classes `inside`; None if they are absent."""
     matrix = matrix[:-1]
     truth, judged = matrix[inside].sum(), matrix[:, :-1][:, inside].sum()
     hit = matrix[:, :-1][np.ix_(inside, inside)].sum()

@@ -1,7 +1,7 @@
-"""Families of models, a module each.
+"""Families of models, one module each.
 
-To add one, write `models/<name>.py` with what `interface.Family` names, add a line to `MODELS`, its section to `train`
-in `params.yaml` and a profile. The battery of `tests/model_battery.py` then runs on it unchanged.
+To add a family, write `models/<name>.py` with the names of `interface.Family`, add a line to `MODELS`, a section to
+`train` in `params.yaml`, and a profile. The tests of `tests/model_battery.py` then run on it unchanged.
 """
 
 import importlib
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MODELS = {
     "pix2pix": "pix2street.models.pix2pix",
 }
-"""Where each family is. A family is imported only where it is chosen, so that no other makes its trainings stale."""
+"""The module of each family. Only the chosen family is imported, so that no other makes its trainings stale."""
 
 
 def open_family(name: str) -> "Family":

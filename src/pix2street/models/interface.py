@@ -1,7 +1,7 @@
-"""What a family of models offers to the training, and what it is given: values, and nothing about TensorFlow.
+"""The interface between a family of models and the training; it does not depend on TensorFlow.
 
-A family is a module `models/<name>.py` with the names of `Family`. Its head imports neither Keras nor NumPy, for
-`params.py` takes its `Settings` from it; the functions that build networks import them.
+A family is a module `models/<name>.py` with the names of `Family`. Its top level imports neither Keras nor NumPy,
+because `params.py` takes `Settings` from it; the functions that build networks import them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]
 Batch = Mapping[str, Any]
-"""Tensors by name, `input` and `target` `[B, H, W, C]` float32; the two may differ in size."""
+"""Tensors by name: `input` and `target`, `[B, H, W, C]` float32, which may differ in size."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the data ask of a generator; it follows from the data and never from params.
+    """The shapes of a generator's inputs and targets, which follow from the data and never from params.
 
     Args:
         input_shape, target_shape: (H, W, C) of one input and of one target.
-        conditions: how many values each further input has, by its name.
+        conditions: the number of values of each further input, by its name.
     """
 
     input_shape: Shape
@@ -34,16 +34,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Term:
-    """A number that every step yields, a column of the history.
+    """A number that every step returns; a column of the history.
 
     Args:
-        name: of the column.
-        panel: the title of the plot in which it is drawn.
-        player: whose adversarial loss it is, "generator" or "discriminator"; empty where it says nothing of the game.
-        equilibrium: its value where the discriminator cannot tell real from generated; None where it has none.
-        scaled_by: the setting of the family that `equilibrium` is multiplied by; empty for none.
-        total: whether it is a sum that a player descends: it is drawn last, and neither told nor compared between runs,
-            because it depends on the weights of its parts.
+        name: the name of the column.
+        panel: the title of the plot that shows it.
+        player: "generator" or "discriminator" for the adversarial loss of this player; empty for other numbers.
+        equilibrium: the value when the discriminator cannot tell real from generated; None for numbers without one.
+        scaled_by: the setting of the family that multiplies `equilibrium`; empty for none.
+        total: whether it is the weighted sum that a player minimises. Such a sum is drawn last; it is neither printed
+            nor compared between runs, because it depends on the weights.
     """
 
     name: str
@@ -64,12 +64,13 @@ class Player(Protocol):
     """One side of the game: an optimizer and the networks that it moves."""
 
     def scaled(self, loss: Any) -> Any:
-        """Return the loss as its gradients are to be taken, inside the tape: shared out over devices and, where small
-        gradients would vanish, enlarged.
+        """Return the loss to take gradients of, inside the tape.
+
+        It is divided by the number of devices and multiplied where small gradients would vanish.
         """
 
     def descend(self, tape: Any, scaled_loss: Any) -> None:
-        """Update the networks by the gradients of what `scaled` returned."""
+        """Update the networks by the gradients of a loss that `scaled` returned."""
 
 
 MakePlayer = Callable[..., Player]
@@ -78,13 +79,13 @@ MakePlayer = Callable[..., Player]
 
 @dataclass(frozen=True)
 class Training:
-    """Everything that one update touches.
+    """Networks, players and further state of a training, and the step that updates them.
 
     Args:
-        networks: all that is trained, by name, in the order of the checkpoints; the generator first.
-        players: by name, in the order of the checkpoints; the first moves the generator.
-        step: one update; it returns every term of the family by name, as scalars.
-        state: what exact resumption needs beside networks and optimizers, e.g. an image pool or a counter.
+        networks: all trained networks by name, in the order of the checkpoints; the generator is the first.
+        players: the players by name, in the order of the checkpoints; the first updates the generator.
+        step: performs one update and returns every term of the family by name, as scalars.
+        state: further variables that exact resumption needs, e.g. an image pool or a counter.
     """
 
     networks: Mapping[str, "keras.Model"]
@@ -99,28 +100,28 @@ class Training:
 
 
 class Family(Protocol):
-    """What `models/<name>.py` offers."""
+    """The names that `models/<name>.py` defines."""
 
     TITLE: str
-    """Its name as its authors write it."""
+    """The name of the family as its authors write it."""
     PAPER: str
-    """Where it is described: authors, year, title."""
+    """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
     PAIRING: Literal["paired", "unpaired"]
-    """Whether a batch holds an input and its own target, or the target of another pair."""
+    """Whether a batch shows an input with its own target or with that of another pair."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]
-    """What `Training.step` returns, in the order of the history's columns."""
+    """The numbers that `Training.step` returns, in the order of the history's columns."""
 
     def build_generator(self, task: Task, settings: Section, seed: int) -> "keras.Model":
         """Return the untrained generator; its initial weights follow from `seed`."""
 
     def multiple_px(self, task: Task) -> int:
-        """Return the number that both sides of every input must be a multiple of."""
+        """Return the number of which both sides of every input must be a multiple."""
 
     def build_training(
         self, task: Task, settings: Section, generator: "keras.Model", make_player: MakePlayer, seed: int
     ) -> Training:
-        """Return the game of this generator against networks that are built here."""
+        """Build the other networks and return the training of this generator with them."""

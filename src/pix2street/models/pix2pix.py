@@ -1,7 +1,7 @@
 """pix2pix (Isola et al. 2017, "Image-to-image translation with conditional adversarial networks").
 
-A U-Net generator G turns an input x into a photo; a PatchGAN discriminator D sees x beside a photo and says of every
-patch whether the photo is real. G's noise z is dropout that stays on in use (section 3.1).
+A U-Net generator G turns an input x into a photo; a PatchGAN discriminator D sees x beside a photo and says for every
+patch whether it is real. The noise z of G is dropout, which stays on in use (section 3.1).
 """
 
 import itertools
@@ -21,7 +21,7 @@ PAPER = "Isola et al. 2017, Image-to-image translation with conditional adversar
 
 LN_2 = math.log(2)
 WIDEST = 8
-"""A level of the U-Net has at most this many times the filters of the first."""
+"""The largest ratio of a level's filters to those of the first level."""
 
 
 class Settings(Section):
@@ -44,7 +44,7 @@ class Settings(Section):
 PAIRING = "paired"
 NOISE = "dropout"
 
-# Binary cross-entropies from logits: ln 2 = 0.693 is a discriminator that cannot tell.
+# Binary cross-entropies from logits are ln 2 = 0.693 when the discriminator cannot tell real from generated.
 TERMS = (
     Term("gen_total", "the generator's sum", total=True),
     Term("gen_gan", "single GAN terms", "generator", LN_2),
@@ -61,23 +61,23 @@ TERMS = (
 
 
 def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
-    """Return the U-Net: an encoder down to the smallest size, a decoder back up, and a skip between equal sizes.
+    """Return the U-Net: an encoder down to the smallest size, a decoder back up, and skips between equal sizes.
 
     At 256x256 with 64 filters: C64-C128-C256-C512-C512-C512-C512-C512 down to 1x1, then
     CD512-CD512-CD512-C512-C256-C128-C64 and a last transposed convolution.
 
-    The paper, its PyTorch reference and the TensorFlow tutorial differ; this network is
-    - the reference's in the innermost block, which has no norm. Over 1x1 values at batch 1 a norm returns its own bias
-      and cuts the bottleneck off, as in the tutorial's and the paper's first networks (the paper's errata say so);
-    - the paper's and the tutorial's in the first block, which has no norm;
-    - the tutorial's in the skips, taken after LeakyReLU; the reference's go on through another ReLU;
-    - the tutorial's and the paper's text in dropout: the decoder's first three blocks, at every size.
+    The paper, its PyTorch reference and the TensorFlow tutorial differ in four details:
+    - The innermost block has no norm, as in the reference. At batch 1 a norm over 1x1 values returns only its bias and
+      cuts the bottleneck off, as in the tutorial and the paper's first networks (see the paper's errata).
+    - The first block has no norm, as in the paper and the tutorial.
+    - Skips are taken after LeakyReLU, as in the tutorial; in the reference they pass through another ReLU.
+    - The decoder's first three blocks have dropout at every size, as in the tutorial and the paper's text.
 
     Args:
-        task: a side that can be halved more often than the other is halved only as often.
-        settings: levels whose smaller image has at most `product_side_px` are computed as matrix products, see
-            `layers/products.py`; the function and the weights stay the same.
-        seed: of the initial weights and dropout masks.
+        task: gives the size. Both sides are halved equally often, until one is odd.
+        settings: levels whose smaller image has at most `product_side_px` are computed as matrix products, with the
+            same result; see `layers/products.py`.
+        seed: the seed of the initial weights and the dropout masks.
 
     Returns:
         `[N, H, W, C] -> [N, H, W, 1 or 3]` float32 in [-1, 1].
@@ -108,23 +108,23 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
         x = decode(x, width, seeds, f"decode_{step + 1}", norm, upsample, dropout, product)
         x = layers.Concatenate(name=f"skip_{step + 1}")([x, skips.pop()])
     x = enlarge(x, task.target_shape[-1], seeds, "output_conv", upsample, use_bias=True)
-    # Float32 whatever the precision of the rest: losses are taken from it.
+    # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
     return keras.Model(inputs, outputs, name="unet")
 
 
 def count_levels(task: Task) -> int:
-    """Return how often both sides can be halved: 256x256 -> 8, 128x256 -> 7, 96x128 -> 5."""
+    """Return how often both sides can be halved: 256x256 gives 8, 128x256 gives 7, 96x128 gives 5."""
     return min((side & -side).bit_length() - 1 for side in task.input_shape[:2])
 
 
 def multiple_px(task: Task) -> int:
-    """Return what both sides of an input must be a multiple of: every level halves them."""
+    """Return the number of which both sides of an input must be a multiple, since every level halves them."""
     return 2 ** count_levels(task)
 
 
 def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Model":
-    """Return the PatchGAN: a logit for every 70x70 patch of [input, photo], see `layers/patchgan.py`."""
+    """Return the PatchGAN, which gives a logit for every 70x70 patch of [input, photo]; see `layers/patchgan.py`."""
     from pix2street.layers.patchgan import build_patchgan
 
     return build_patchgan(task.input_shape, task.target_shape, settings.discriminator_filters, seed, settings.norm)
@@ -134,11 +134,11 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
 
 
 def losses(real_logits, generated_logits, generated, target, settings: Settings) -> dict:
-    """Return every loss by its name in `TERMS`; the networks are updated by the two totals.
+    """Return every loss by its name in `TERMS`; the two totals update the networks.
 
-    The generator maximises log D(x, G(x)) instead of minimising log(1 - D(x, G(x))) (section 3.3), plus
-    l1_weight times L1 (equation 4). The discriminator's total is the sum of its terms, as in the tutorial, times
-    `disc_loss_weight`: the paper and its reference halve it.
+    G maximises log D(x, G(x)) instead of minimising log(1 - D(x, G(x))) (section 3.3), and minimises L1 with the weight
+    `l1_weight` (equation 4). D minimises the sum of its two losses, as in the tutorial, times `disc_loss_weight`: the
+    paper and its reference halve the sum.
     """
     from pix2street.layers.losses import cross_entropy_generated, cross_entropy_real, l1
 
@@ -162,10 +162,10 @@ def losses(real_logits, generated_logits, generated, target, settings: Settings)
 def build_training(
     task: Task, settings: Settings, generator: "keras.Model", make_player: MakePlayer, seed: int
 ) -> Training:
-    """Return G against D.
+    """Return the training of G against D.
 
-    Both updates follow from the same weights and share one pass of D(x, G(x)), as in the tutorial; the PyTorch
-    reference updates D first and passes G(x) through the new one.
+    Both updates start from the same weights and share one pass of D(x, G(x)), as in the tutorial; the PyTorch reference
+    updates D first and passes G(x) through the updated D.
     """
     import tensorflow as tf
 

@@ -1,6 +1,6 @@
 """Two runs side by side: their scores with differences and intervals, and the same samples on one page.
 
-Numbers of different protocols are not compared unless that is asked for, and then they are marked.
+Numbers of different protocols are compared only if the user forces it, and are then marked.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ SHARED = ("shared", "intervals")
 
 @dataclass(frozen=True)
 class Result:
-    """The evaluation and the report that a run left.
+    """The evaluation and the report of a run.
 
     Args:
-        name: as the user calls the run.
+        name: the user's name of the run.
         metrics: the content of `metrics.json`.
-        images: a row a pair.
-        class_pixels: a row a pair and class; empty for a set without classes.
+        images: a row for each pair.
+        class_pixels: a row for each pair and class; empty for a set without classes.
         samples: pictures, PNG by caption, of each pair on the report's page.
     """
 

@@ -1,6 +1,6 @@
 """The curves of a training, panel by panel, as the terms of its family and the measures of every family arrange them.
 
-No family and no term is known here by name, so that a new family needs no change.
+This module does not name any family or term, so that a new family needs no change here.
 """
 
 import re
@@ -24,7 +24,7 @@ RUN_PARAMETERS = ("download.dataset", "train.model", "train.run.epochs", "train.
 def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
     """Return the panels of a training: first those of the family's terms, then the measures', the totals last.
 
-    A measure is drawn among the family's terms where they share a panel. What the history lacks is left out.
+    A measure is drawn among the family's terms where they share a panel. Measures that the history lacks are left out.
     """
     panels: Panels = {}
     for term in (*terms, *MEASURES):
@@ -34,12 +34,12 @@ def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
 
 
 def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[float, str]:
-    """Return the values that a panel's curves are compared with, and in words what each of them means.
+    """Return the reference values of a panel's curves, with their meaning in words.
 
-    What real photos score has no words: the title of the panel says it.
+    The value of real photos has no words, because the title of the panel explains it.
 
     Args:
-        settings: those of the family.
+        settings: the settings of the family.
     """
     references = {}
     for term in terms:
@@ -52,7 +52,7 @@ def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[fl
 
 
 def tables_of(terms: Iterable[Term], history: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
-    """Return a table a panel by a name for its file: a row an epoch and term, with `epoch`, `term` and `value`."""
+    """Return a table for each panel, by the name of its file, with the columns `epoch`, `term` and `value`."""
     return {
         re.sub(r"\W+", "_", title).strip("_"): history.melt(
             "epoch", [term.name for term in curves], var_name="term", value_name="value"
@@ -70,7 +70,7 @@ def compared_curves() -> list[str]:
 def compared_parameters() -> list[str]:
     """Return the parameters that are worth a column in a list of runs, over all families.
 
-    A family's own are the choices of its form and the weights of its losses.
+    For a family these are the choices of its form and the weights of its losses.
     """
     chosen = [
         f"train.{model}.{name}"

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that the stages before left of one run, as it was read.
+    """The outputs of one run that the report shows.
 
     Args:
         params: all of `params.yaml`.
-        verdict: what validation found.
-        history: a row an epoch.
+        verdict: the verdict of `validate`.
+        history: a row for each epoch.
         sheets: contact sheets as PNG by epoch.
-        metrics: the content of `metrics.json`; what it lacks is left out of the report.
-        class_iou: a row a class, a column a set of photos; empty for a set without classes.
-        confusion: pixels by `truth` and `judged`, a column a set of photos; empty for a set without classes.
+        metrics: the content of `metrics.json`; the report leaves out missing scores.
+        class_iou: a row for each class, a column for each set of photos; empty for a set without classes.
+        confusion: pixels by `truth` and `judged`, a column for each set of photos; empty for a set without classes.
         extremes: examples under a title, e.g. `best`, `worst`.
-        versions: of the packages that computed it, by name.
+        versions: the versions of the packages that computed it, by name.
     """
 
     params: Mapping[str, Any]

@@ -48,12 +48,12 @@ def read_examples(folders: Folders, held_out: str, count: int) -> list[Example]:
 
 
 def read_extremes(folders: Folders, held_out: str, images: pd.DataFrame, count: int) -> dict[str, list[Example]]:
-    """Return the `best` and the `worst` generated photos, by mean IoU, or by L1 where no judge saw them.
+    """Return the `best` and the `worst` generated photos, by mean IoU, or by L1 without a judge.
 
     No photo is among both. A judged photo comes with pictures of what the judge sees in it and in its target.
 
     Args:
-        images: a row a pair, as `evaluate` writes it.
+        images: a row for each pair, as `evaluate` writes it.
     """
     judged = "mean_iou" in images
     order = images.sort_values(

@@ -16,7 +16,7 @@ COLORS = {"generated": "#c2410c", "ceiling": "#0f766e", "mean_color": "#64748b",
 CURVE_COLORS = ("#c2410c", "#0f766e", "#2563eb", "#7c3aed", "#ca8a04")
 """Colours of a panel's curves, in order."""
 STYLE = {
-    "svg.hashsalt": "pix2street",  # ids within the file would be random
+    "svg.hashsalt": "pix2street",  # otherwise the ids in the file would be random
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
@@ -34,11 +34,11 @@ STYLE = {
 
 
 def curves(history: pd.DataFrame, panels: Panels, settings: Mapping[str, Any], columns: int) -> dict[str, str]:
-    """Return a figure by title for every panel: a curve a term, and a dashed line at each value that has a meaning.
+    """Return a figure by title for every panel: a curve for each term, and a dashed line at each reference value.
 
     Args:
-        settings: those of the family.
-        columns: how many figures lie side by side on the page; letters and lines have the same size for any number.
+        settings: the settings of the family.
+        columns: the number of figures in a row of the page; it does not change the size of letters and lines.
     """
     return {
         title: _panel(history, title, terms, references_of(terms, settings), 10 / columns)
@@ -68,7 +68,7 @@ def _panel(
 
 
 def class_iou(table: pd.DataFrame) -> str:
-    """Return IoU by class: a bar for the generated photos, a mark each for the ceiling and the baselines."""
+    """Return IoU by class: a bar for the generated photos, and marks for the ceiling and the baselines."""
     table = table.dropna(subset=["ceiling"]).sort_values("ceiling", kind="stable")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 0.6 + 0.27 * len(table)), layout="constrained")
@@ -87,9 +87,9 @@ def class_iou(table: pd.DataFrame) -> str:
 
 
 def intervals(scores: dict[str, dict]) -> str:
-    """Return the scores that have a 95 % interval with it as error bars: a panel a score, a bar a set of photos.
+    """Return the scores with 95 % intervals as error bars: a panel for each score, a bar for each set of photos.
 
-    The text is empty where no score has an interval.
+    The text is empty if no score has an interval.
     """
     titles = {"mean_iou": "mean IoU", "pixel_accuracy": "per-pixel accuracy", "l1": "L1, less is better"}
     having = {
@@ -116,12 +116,12 @@ def intervals(scores: dict[str, dict]) -> str:
 
 
 def confusion(table: pd.DataFrame, photos: str) -> str:
-    """Return what each true class is judged to be in a set of photos, as shares of its pixels.
+    """Return the confusion matrix of a set of photos, as shares of each true class's pixels.
 
     Classes that do not occur are left out.
 
     Args:
-        table: `truth`, `judged` and pixels in a column a set of photos.
+        table: `truth`, `judged`, and a column of pixels for each set of photos.
         photos: the set, a column of `table`.
     """
     pixels = table.pivot_table(index="truth", columns="judged", values=photos, sort=False).drop(index="void")

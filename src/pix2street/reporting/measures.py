@@ -1,7 +1,7 @@
 """The measures that every training takes after each epoch, and the limits at which they become faults.
 
-`training/diagnostics.py` computes the measures. Their limits are kept apart from it: a change of wording trains nothing
-again.
+`training/diagnostics.py` computes the measures. The limits are in this module, so that a change of limits or words
+does not train again.
 """
 
 from collections.abc import Mapping

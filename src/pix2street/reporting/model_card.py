@@ -1,6 +1,6 @@
-"""The model card: what a generator is for, what it was trained on, how good it is and what nobody has measured.
+"""The model card: the purpose of a generator, its training data, its quality, and what nobody has measured.
 
-Sections as Mitchell et al. have them ("Model cards for model reporting", 2019, section 4).
+The sections are those of Mitchell et al. ("Model cards for model reporting", 2019, section 4).
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def as_model_card(evidence: Evidence) -> str:
         drawn=evidence.dataset.name == "synthetic_streets",
         beaten=_where_mean_colors_are_ahead(metrics),
         columns=[title_of(name) for name in class_iou.columns[1:]],
-        # A bar would end its cell.
+        # A vertical bar would end the cell of the table.
         classes=[
             [str(row[0]).replace("|", "\\|"), *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)
         ],

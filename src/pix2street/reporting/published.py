@@ -12,7 +12,7 @@ SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")
 
 
 def published_rows(metrics: Mapping[str, Any], classes: ClassTable | None) -> list[dict[str, Any]]:
-    """Return a row a result: its method, scores and source, and how its protocol `differs` from that of `metrics`.
+    """Return each result's method, scores and source, and how its protocol `differs` from that of `metrics`.
 
     The list is empty for data whose evaluated classes are not Cityscapes'. Accuracies and IoU are from 0 to 1.
     """

@@ -28,7 +28,7 @@ ENOUGH_IMAGES = 2048
 
 
 def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row a score: `name`, `note` and a cell for every set of photos, the floor's last.
+    """Return a row for each score: `name`, `note`, a cell for every set of photos, and last one for the floor.
 
     A cell is the value, and in words its 95 % interval and its share of the ceiling.
     """
@@ -55,7 +55,7 @@ def title_of_score(key: str) -> str:
 
 
 def fid_warning(metrics: Mapping[str, Any]) -> str:
-    """Return a warning about an FID that is taken over fewer than 2,048 images; empty where none is."""
+    """Return a warning about FIDs of fewer than 2,048 images; empty without such FIDs."""
     found = [match for key in metrics["generated"] if (match := DISTANCE.match(key))]
     if not found or (count := int(found[0][4])) >= ENOUGH_IMAGES:
         return ""

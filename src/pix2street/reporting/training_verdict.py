@@ -1,4 +1,4 @@
-"""What a row of the history says in words: whether one side of the game has won, and what is wrong with the photos."""
+"""The verdict on a row of the history, in words: whether a player has won, and the faults of the photos."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from pix2street.models.interface import Term
 from pix2street.reporting.measures import FAULTS, faults_of
 
-# Shares of a term's equilibrium. Below a tenth of ln 2 a cross-entropy is right with a mean confidence of 93 %: the
-# other side gets next to no gradient from it. Between the two a side is ahead, which is the usual state of such a game.
+# Shares of a term's equilibrium. A cross-entropy below a tenth of ln 2 means a mean confidence of 93 %, so that the
+# other side gets hardly any gradient. Between the two shares a side is ahead, which is usual.
 WON = 0.1
 AHEAD = 0.5
 
@@ -16,8 +16,8 @@ def verdict(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[s
     """Return a sentence or more about one epoch: whether a side has won, and every fault in its row.
 
     Args:
-        terms: those of the family.
-        settings: those of the family.
+        terms: the terms of the family.
+        settings: the settings of the family.
     """
     faults = [f"{FAULTS[name].sentence} ({name} {row[name]:.2f})." for name in faults_of(row)]
     sentences = [who_has_won(row, terms, settings), *(faults or ["No fault was found in the photos."])]
@@ -27,8 +27,8 @@ def verdict(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[s
 def who_has_won(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[str, Any]) -> str:
     """Return one sentence about the game, from one epoch's mean terms; none where a side has no equilibrium.
 
-    A side has won where each of its adversarial terms is below a tenth of the value that it has where the discriminator
-    cannot tell; it is ahead where each is below half of that.
+    A side has won if all its adversarial terms are below a tenth of their equilibrium, their value when the
+    discriminator cannot tell real from generated; it is ahead if all are below half of it.
     """
     gen, disc = (_share_of_equilibrium(row, terms, settings, side) for side in ("generator", "discriminator"))
     if gen is None or disc is None:
@@ -56,7 +56,7 @@ def _share_of_equilibrium(
 
 
 def _values(row: Mapping[str, float], terms: Iterable[Term], settings: Mapping[str, Any]) -> list[str]:
-    """Return the terms that have an equilibrium, a part a panel; totals repeat their parts and are left out."""
+    """Return the terms with an equilibrium by panel; totals repeat their parts and are left out."""
     panels: dict[tuple[str, float], list[str]] = {}
     for term in sorted(terms, key=lambda term: not term.player):
         reference = term.reference(settings)

@@ -1,1 +1,1 @@
-"""The typed sections of `params.yaml`, a module a stage; each section reaches its step whole."""
+"""The typed sections of `params.yaml`, one module for each stage; a step gets its section whole."""

@@ -17,8 +17,10 @@ TABLE_NAMES = (
     "ade20k",
     "ade20k_from_zero",
 )
-"""The values of `paired_folder.classes` beside the name of a CSV file. The tables are in `core/class_tables.py`, which
-loads NumPy; NumPy reads the environment once, and this module is imported before the environment is settled."""
+"""The values of `paired_folder.classes` other than the name of a CSV file.
+
+The tables are in `core/class_tables.py`, which loads NumPy. This module must not, because it is imported before the
+environment is set, which NumPy reads once."""
 
 
 def _pattern(pattern: str) -> str:
@@ -55,7 +57,7 @@ class SyntheticStreets(Section):
 
 
 class SplitShares(Section):
-    """The shares by which images that are in no split are divided."""
+    """The shares by which images without a split are divided."""
 
     train: Share
     val: Share
@@ -65,17 +67,17 @@ class SplitShares(Section):
     def _sum_to_one(self) -> Self:
         total = self.train + self.val + self.test
         if abs(total - 1) > 1e-9:
-            raise ValueError(f"train + val + test must be 1, they are {total:g}")
+            raise ValueError(f"train + val + test must be 1, but are {total:g}")
         return self
 
     @property
     def above_zero(self) -> dict[str, float]:
-        """The share of each split that has one."""
+        """The shares of the splits that get images."""
         return {split: share for split, share in self.model_dump().items() if share > 0}
 
 
 class Cityscapes(Section):
-    """The size to which frames are reduced as they are read, their number, and the address of the site."""
+    """The size to which frames are reduced when they are read, their numbers, and the address of the site."""
 
     height_px: Annotated[int, Field(ge=64, le=1024)]
     width_px: Annotated[int, Field(ge=64, le=2048)]
@@ -95,12 +97,12 @@ class Naming(Section):
     """The meaning of the names of folders and files.
 
     Args:
-        group_pattern: a regular expression whose first group, searched in a pair_id, names what stays in one split.
-        split_shares: how images that are in no split are divided; None where they may not be.
-        split_folders: what folders with other than the usual names are.
-        id_pattern: a regular expression whose first group, searched in a name without its ending, is the pair_id.
-        id_from: whether the pair_id is the `name`, or the `path`: the names of the sub-folders come before it.
-        seed: the seed by which groups are divided.
+        group_pattern: a regular expression. Pairs whose pair_ids have the same first group stay in one split.
+        split_shares: the shares by which images without a split are divided; None forbids such images.
+        split_folders: the splits of folders that do not have the usual names.
+        id_pattern: a regular expression whose first group, in a file name without its ending, is the pair_id.
+        id_from: "name" uses the file name for the pair_id; "path" puts the names of the sub-folders before it.
+        seed: the seed of the division into splits.
     """
 
     group_pattern: Annotated[str, AfterValidator(_pattern)] | None
@@ -121,15 +123,15 @@ class OwnImages(Naming):
 
 
 class PairedFolder(Section):
-    """The form of a user's own pairs: which half, folder or file is the input, and what its colours or ids mean.
+    """The form of a user's own pairs: which half, folder or file is the input, and what its pixels mean.
 
     Args:
-        form: the half of a side-by-side image that is the input, or `folders` where inputs and targets are apart.
-        input_folder, target_folder: for `folders`, their names at any depth of the path, e.g. `labels` of
-            `train/labels/a.png`, or with `*` the names of their files.
+        form: the half of a side-by-side image that is the input, or `folders` if inputs and targets are separate files.
+        input_folder, target_folder: for `folders`, the names of the folders at any depth, e.g. `labels` in
+            `train/labels/a.png`; with `*`, patterns of the files' names.
         classes: `none`, one of `TABLE_NAMES`, or the name of a CSV file in the source.
-        label_pixels: the form in which the inputs' pixels hold their class.
-        void_id: an id of pixels that nobody labelled, which the table lacks; None for none.
+        label_pixels: whether the inputs' pixels hold colours or ids of classes.
+        void_id: the id of pixels that nobody labelled, if the table does not have it; else None.
     """
 
     form: Literal["left", "right", "folders"]
@@ -143,7 +145,7 @@ class PairedFolder(Section):
     def _ids_have_separate_files(self) -> Self:
         if self.label_pixels == "ids" and self.form != "folders":
             raise ValueError(
-                f"label_pixels: ids needs form: folders, it is {self.form}; a photo beside them has colours"
+                f"label_pixels: ids needs form: folders, but it is {self.form}; a photo beside them has colours"
             )
         return self
 
@@ -157,7 +159,7 @@ class PairedFolder(Section):
 
 
 class Sketches(Section):
-    """The settings by which edges are drawn (Canny)."""
+    """The settings of Canny's edge detector."""
 
     sigma: Annotated[float, Field(gt=0, le=10)]
     low_share: Share

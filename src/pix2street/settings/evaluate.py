@@ -8,7 +8,7 @@ from pix2street.settings.section import Device, Section, Share
 
 
 class Evaluate(Section):
-    """The photos that are scored, and by which metrics beside the judge."""
+    """The photos to score, and the metrics to use besides the judge's."""
 
     device: Device
     subset: Literal["val", "test"]

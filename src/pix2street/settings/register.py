@@ -8,10 +8,10 @@ from pix2street.settings.section import Section, Share
 
 
 class Register(Section):
-    """The limits of a model that becomes a version in the registry, and the scores that decide on its promotion."""
+    """The limits that a model must keep to be registered, and the scores that decide on its promotion."""
 
     required: bool
-    # The registry refuses `/` and `:`; they would end the name in models:/<name>@<alias>.
+    # The registry refuses `/` and `:`, which would end the name in models:/<name>@<alias>.
     model: Annotated[str, Field(pattern=r"^[\w.-]+( [\w.-]+)*$")]
     max: dict[str, FiniteFloat]
     min: dict[str, FiniteFloat]

@@ -1,4 +1,4 @@
-"""Parts of the sections of `params.yaml`: typed values that know their range.
+"""Parts of the sections of `params.yaml`: typed values with their ranges.
 
 No key has a default: `params.yaml` names every key, so that DVC sees every value. This module does not load NumPy,
 which reads the environment once, because the caller sets the environment later.

@@ -18,7 +18,7 @@ class Pretrained(Section):
     @model_validator(mode="after")
     def _black_is_not_white(self) -> Self:
         if self.black == self.white:
-            raise ValueError(f"black and white must differ, both are {self.black:g}")
+            raise ValueError(f"black and white must differ, but both are {self.black:g}")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The section `train` but for the families' own sections, which are in `models/`."""
+"""The section `train` without the sections of the families, which are in `models/`."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +10,7 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 
 class Run(Section):
-    """The length of a training, what it keeps and what it shows on the way."""
+    """The length of a training, and what it saves and shows meanwhile."""
 
     seed: Seed
     epochs: Count
@@ -34,7 +34,7 @@ class Data(Section):
 
 
 class Devices(Section):
-    """The devices of a training, their precision and speed."""
+    """The devices of a training, its precision and its speed."""
 
     device: Device
     strategy: Literal["one_device", "mirrored", "multi_worker"]
@@ -47,12 +47,12 @@ class Devices(Section):
     @model_validator(mode="after")
     def _compiled_for_one_device(self) -> Self:
         if self.jit_compile and self.strategy != "one_device":
-            raise ValueError(f"jit_compile needs strategy: one_device, it is {self.strategy}; choose false")
+            raise ValueError(f"jit_compile needs strategy: one_device, but it is {self.strategy}; choose false")
         return self
 
 
 class Train(Section):
-    """The chosen family and how it is trained; `params.py` adds a section for every family."""
+    """The chosen family, and the settings that all families share; `params.py` adds a section for every family."""
 
     model: str
     run: Run
@@ -71,7 +71,9 @@ class Train(Section):
     @model_validator(mode="after")
     def _the_best_needs_a_measure(self) -> Self:
         if self.run.keep == "best" and not self.data.holdout_pairs:
-            raise ValueError("run.keep: best needs data.holdout_pairs of at least 1; val and test are never looked at")
+            raise ValueError(
+                "run.keep: best needs data.holdout_pairs of at least 1, because it never looks at val and test"
+            )
         return self
 
 

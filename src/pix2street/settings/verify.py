@@ -10,7 +10,7 @@ Tolerance = Annotated[float, Field(ge=0)]
 
 
 class Verify(Section):
-    """The distance by which each score may move when a commit is verified with `--tolerant`."""
+    """The differences of scores that `pix2street verify --tolerant` accepts."""
 
     l1: Tolerance
     psnr: Tolerance

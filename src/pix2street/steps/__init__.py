@@ -1,1 +1,4 @@
-"""One module a stage: values and folders in, values and files out. Steps know neither `params.yaml` nor each other."""
+"""The work of each stage, one module each, from values and folders to values and files.
+
+Steps know neither `params.yaml` nor each other.
+"""

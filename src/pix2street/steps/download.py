@@ -1,4 +1,4 @@
-"""Download: get a data set as pairs of images, with its description of itself."""
+"""Download: get a data set as pairs of images, with its description."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ RESIZED = {
     "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
 }
 GREY = "grey, one channel; networks that look at them (judge, Inception) are shown it in all three of theirs"
-"""The line in the protocol of a set with grey targets; that of any other has no such line."""
+"""A line that only the protocol of a set with grey targets has."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
     "category_mean_iou",
@@ -48,19 +48,19 @@ def evaluate_photos(
     """Score all photos of one held-out subset.
 
     Args:
-        generated: the folder with `<subset>/<pair_id>.png` of the trained generator.
-        baselines: a folder with a folder for each baseline, laid out like `generated`.
+        generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
+        baselines: a folder with a folder for each baseline, arranged like `generated`.
         judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
         inception: the file `settings.inception`; None fetches the network.
-        judge_score: the judge's own score on real photos; None for a set without classes, which has no judge.
-        generator: how the photos were made, for the protocol.
+        judge_score: the judge's score on real photos; None for a set without classes, which has no judge.
+        generator: the settings that made the photos, for the protocol.
 
     Returns:
         The content of `metrics.json`, and the tables beside it by name.
 
     Raises:
-        UserError: the subset has no pairs; photos are missing, too many or of another size; weights or ids are not
-            those expected; the judge is too weak.
+        UserError: the subset has no pairs, photos are missing, too many or of another size, weights or ids are not
+            those expected, or the judge is too weak.
     """
     subset = settings.subset
     pairs = read_pairs(split_folder, subset)
@@ -97,7 +97,7 @@ def evaluate_photos(
 def _judge(
     judge: Segmenter, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
 ) -> tuple[dict[str, np.ndarray], dict[str, list[Features]]]:
-    """Return the confusion matrices of every set of photos, and its features if the judge has some.
+    """Return the confusion matrices of every set of photos, and its features if the judge has features.
 
     The real photos come first, so that a weak judge is refused before it sees the others.
     """
@@ -166,8 +166,8 @@ def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None
     if reached is None or reached < settings.min_ceiling:
         said = "no evaluated class at all" if reached is None else f"mean IoU {reached:.3f}"
         raise UserError(
-            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.subset}, it must reach "
-            f"{settings.min_ceiling:g}: its scores of generated photos would mean nothing; train it longer or larger "
+            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.subset}, but must reach "
+            f"{settings.min_ceiling:g}, because a weak judge's scores mean nothing; train it longer or larger "
             "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
         )
 
@@ -175,9 +175,9 @@ def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None
 def _pixels_protocol(
     split_folder: Path, dataset: Dataset, subset: str, targets: Sequence[Path], generator: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the protocol of the scores that need no network, with the part that all scores share.
+    """Return the protocol of the scores without a network, and the part that all scores share.
 
-    That part names the pairs, their size, and how photos were made.
+    That part names the pairs, their size, and the settings that made the photos.
     """
     height, width = read_rgb(targets[0]).shape[:2]
     rows = read_manifest(split_folder)
@@ -199,7 +199,7 @@ def _pixels_protocol(
 
 
 def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict[str, Any]:
-    """Return the protocol of the scores that the judge gives, by metric."""
+    """Return the protocol of the judge's scores, by metric."""
     card, names = judge.card.protocol(), judge.classes.evaluated_names
     parts = {"segmentation": {**segmentation.PROTOCOL, "classes": names, "judge": card}}
     for of_judge in features["ceiling"]:
@@ -209,7 +209,7 @@ def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]]
 
 
 def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
-    """Return the protocol of the scores over the network's features, by score."""
+    """Return the protocol of the scores that use the network's features, by score."""
     details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize]}
     details |= {"photos": images, "targets": images}
     return {
@@ -219,7 +219,7 @@ def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str]
 
 
 def _inception_keys(network: Inception, resize: str, images: str) -> dict[str, str]:
-    """Return the keys of the distances; only those over the published network are called FID and KID."""
+    """Return the keys of the distances, which are called FID and KID only if the network is the published one."""
     names = {"frechet": "fid", "kid": "kid"}
     if not network.published:
         names = {"frechet": f"frechet_{network.sha256[:8]}", "kid": f"mmd_{network.sha256[:8]}"}
@@ -227,7 +227,7 @@ def _inception_keys(network: Inception, resize: str, images: str) -> dict[str, s
 
 
 def _score(samples: Samples) -> dict[str, Any]:
-    """Return the scores of a set of photos by every metric that has its samples."""
+    """Return the scores of a set of photos by every metric that applies to it."""
     scores: dict[str, Any] = {"images": len(samples.pixels["l1"])}
     for name, metric in METRICS.items():
         if samples.confusions is not None or name != "segmentation":
@@ -275,10 +275,10 @@ def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the tables by name: `images`, a row for each generated photo, and those that need a judge.
+    """Return the tables by name.
 
-    The latter are `class_iou`, `class_pixels`, the right, true and judged pixels of each class in each generated photo,
-    and `confusion`; they are empty for a set without classes.
+    `images` has a row for each generated photo. The other tables are empty for a set without classes: `class_iou`,
+    `class_pixels` with the right, true and judged pixels of each class in each generated photo, and `confusion`.
     """
     generated, classes = samples["generated"], samples["generated"].classes
     images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
@@ -290,7 +290,7 @@ def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list
         empty = {name: pd.DataFrame(columns=header) for name, header in columns.items()}
         return {"images": images, "class_iou": class_iou, **empty}
     counts = segmentation.counts_of(generated.confusions)
-    # One photo a resample.
+    # Each row of the identity matrix selects one photo.
     images["pixel_accuracy"], images["mean_iou"] = segmentation.resampled(counts, np.eye(counts.shape[1]))
     index = pd.MultiIndex.from_product([pair_ids, names], names=["pair_id", "class"])
     columns = dict(zip(("right", "true", "judged"), counts.reshape(3, -1), strict=True))

@@ -1,4 +1,4 @@
-"""Generate: make the photo of every held-out input by the trained generator and by two baselines without training."""
+"""Generate: make a photo of every held-out input by the trained generator and by two untrained baselines."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from pix2street.training.batches import plain_batches
 def generate_photos(
     split: Path, generator_folder: Path, folder: Path, baselines_folder: Path, settings: Generate
 ) -> None:
-    """Write `{val,test}/<pair_id>.png` into `folder` and those of the baselines into `baselines_folder/<baseline>`.
+    """Write `{val,test}/<pair_id>.png` into `folder`, and the baselines' photos into `baselines_folder/<baseline>`.
 
-    The baselines are `untrained`, the same generator with the weights that its training started from, and, for a set
-    with classes, `mean_color`, which paints every class in its mean colour over the targets of train.
+    The baseline `untrained` is the generator with its initial weights. A set with classes also has `mean_color`, which
+    paints each class in its mean colour over the targets of train.
     """
     encoding = GeneratorCard.read(generator_folder).encoding
     networks = {

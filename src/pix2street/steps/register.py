@@ -1,4 +1,4 @@
-"""Register: hold a model's scores against limits that were written before it ran."""
+"""Register: compare a model's scores with limits that were written before it ran."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,25 +10,24 @@ from pix2street.metrics import segmentation
 from pix2street.settings.register import Register
 
 JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter"}
-"""Scores that need a judge, and so a set with classes."""
+"""The scores that need a judge, and hence a set with classes."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
 """The keys of `params.yaml`, in words."""
 
 
 def decide(metrics: Mapping[str, Any], weights_sha256: str, register: Register) -> dict[str, Any]:
-    """Hold every limit against its score; the model is accepted unless one fails. A value at its limit passes.
+    """Compare every score with its limit; accept the model unless a limit fails. A value equal to its limit passes.
 
-    A limit whose score is missing fails, and says so. A limit on what a judge sees does not apply where the data set
-    has no classes.
+    A limit fails if its score is missing. Limits of the judge's scores do not apply to a data set without classes.
 
     Args:
         metrics: the content of `metrics.json`.
-        weights_sha256: of the weights that were measured.
-        register: holds the limits by score; a score within another is named with a dot, e.g. `iou.car`.
+        weights_sha256: the SHA-256 of the weights that were scored.
+        register: the limits by score; a dot names a part of a score, e.g. `iou.car`.
 
     Returns:
-        The content of `decision.json`. `passed` of a limit is None where it does not apply.
+        The content of `decision.json`; `passed` is None for a limit that does not apply.
     """
     limits = [_hold(rule, score, limit, metrics) for rule in RULES for score, limit in getattr(register, rule).items()]
     return {
@@ -40,7 +39,7 @@ def decide(metrics: Mapping[str, Any], weights_sha256: str, register: Register) 
 
 
 def as_text(decision: Mapping[str, Any]) -> str:
-    """Return the decision as a table for the terminal, under one line that says it."""
+    """Return the decision for the terminal: a line, and a table of the limits."""
     limits = decision["limits"]
     held = sum(limit["passed"] is not None for limit in limits)
     if not limits:
@@ -56,7 +55,7 @@ def as_text(decision: Mapping[str, Any]) -> str:
 
 
 def failures_of(decision: Mapping[str, Any]) -> list[str]:
-    """Return every limit that the model does not keep, in words."""
+    """Return a line for each limit that the model does not keep."""
     return [
         f"register.{limit['rule']}.{limit['score']}: "
         + (limit["why"] or f"{_short(limit['value'])}, must be {_in_words(limit)}")
@@ -74,7 +73,7 @@ def _hold(rule: str, score: str, limit: float, metrics: Mapping[str, Any]) -> di
     elif metrics["judge"] is None and (rule == "min_of_ceiling" or _name_of(score) in JUDGED):
         why = "does not apply: the data set has no classes"
     else:
-        why, passed = _why_there_is_none(rule, score, generated, values), False
+        why, passed = _why_it_is_missing(rule, score, generated, values), False
     return {"score": score, "rule": rule, "limit": limit, "value": value, "passed": passed, "why": why}
 
 
@@ -88,17 +87,17 @@ def _name_of(score: str) -> str:
     return score.split(".")[0].removesuffix("_interval")
 
 
-def _why_there_is_none(rule: str, score: str, generated: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    there = [name for name, value in values.items() if isinstance(value, int | float)]
+def _why_it_is_missing(rule: str, score: str, generated: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    measured = [name for name, value in values.items() if isinstance(value, int | float)]
     name, _, part = score.partition(".")
     if part and part not in (parts := generated.get(name) or {}):
         return f"no class or part of this name; {name} has {', '.join(parts) or 'none'}"
     if name in generated:
         return "has no share of the ceiling" if rule == "min_of_ceiling" else "has no value in these photos"
     if name.startswith(DISTANCES) and rule != "min_of_ceiling":
-        there = [name for name in there if name.startswith(DISTANCES)]
-        return f"not measured; set evaluate.fid (there are {', '.join(there) or 'none'})"
-    return f"no score of this name; there are {', '.join(there) or 'none'}"
+        measured = [name for name in measured if name.startswith(DISTANCES)]
+        return f"not measured; set evaluate.fid (measured: {', '.join(measured) or 'none'})"
+    return f"no score of this name; measured: {', '.join(measured) or 'none'}"
 
 
 def _outcome(limit: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Report: one page that a person reads, and a summary for a pull request."""
+"""Report: a page for people, and a summary for a pull request."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from pix2street.reporting.templates import fill
 
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
 CURVES_IN_A_ROW = (4, 3)
-"""How many curves may lie side by side on the page; the number that fills the last row better is taken."""
+"""The possible numbers of curves in a row of the page; the one that fills the last row better is used."""
 
 
 def render_report(evidence: Evidence) -> tuple[str, str]:
@@ -61,7 +61,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
 
 
 def _embedded(examples: Sequence[Example]) -> list[Example]:
-    """Return the examples with addresses that hold the pictures themselves."""
+    """Return the examples with their images as data URIs."""
     return [
         Example(e.pair_id, {caption: data_uri(png, "png") for caption, png in e.images.items()}, e.note)
         for e in examples

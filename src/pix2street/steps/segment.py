@@ -1,4 +1,4 @@
-"""Segment: get the judge, trained here on real targets or brought along, and see how good it is."""
+"""Segment: train the judge on real targets or load another one, and score it on real photos."""
 
 from functools import partial
 from pathlib import Path
@@ -25,16 +25,16 @@ def make_judge(
     path: Path,
     settings: Segment,
 ) -> None:
-    """Write the judge, its card `judge.json`, and `score.json`: how well it sees real photos of val.
+    """Write the judge, its card `judge.json`, and `score.json` with its scores on the real photos of val.
 
-    A data set without classes has no judge: `score.json` alone is written and holds null.
+    A data set without classes has no judge; then only `score.json` is written, and it holds null.
 
     Args:
         path: a folder that may hold a SegFormer's preset, or `judge.keras`.
     """
     classes = Dataset.read(split).classes
     if classes is None:
-        print("the data set has no classes: there is no judge")
+        print("the data set has no classes, so it has no judge")
         write_json(folder / "score.json", None)
         return
     judge, pretrained = settings.judge, settings.pretrained
@@ -49,8 +49,8 @@ def make_judge(
         card = Card(judge, classes.evaluated_names, **pretrained.model_dump())
         if (channels := network.output_shape[-1]) != len(card.channels):
             raise UserError(
-                f"{path / 'judge.keras'}: gives scores for {channels} classes, the data set evaluates "
-                f"{len(card.channels)}: one for each, in the order of the class table; save another model"
+                f"{path / 'judge.keras'}: gives scores for {channels} classes, but the data set evaluates "
+                f"{len(card.channels)}; save a model with one score for each, in the order of the class table"
             )
     card.write(folder, network)
 

@@ -1,4 +1,4 @@
-"""Split: make input and target of the working size of every downloaded pair, and list all files in a manifest."""
+"""Split: resize input and target of every downloaded pair to the working size, and list all files in a manifest."""
 
 import hashlib
 import os
@@ -47,7 +47,7 @@ HASH_SIDE = 16
 
 
 class Item(NamedTuple):
-    """The files of one pair, one file if input and target share it; `fault` says why files make no pair."""
+    """The files of a pair (one file if input and target share it); `fault` says why files make no pair."""
 
     pair_id: str
     split: str
@@ -58,11 +58,11 @@ class Item(NamedTuple):
 def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
-    Inputs of a set with classes become class ids in one channel: label colours are snapped to the class table, and the
-    shares of pixels changed at all and changed by more than `snap_tolerance` are recorded. Labels are resized by
-    nearest neighbour, photos antialiased. Grey and edge inputs are drawn from the target at the working size. Targets
-    are kept in one channel if `target_mode` is grey. Every file is in exactly one row; a row that could not become a
-    pair has the reason in `fault`, and `validate` then stops. The files that `download` left out have the last rows.
+    Inputs of a set with classes become class ids in one channel. Label colours are snapped to the class table, and the
+    shares of pixels that were changed, and changed by more than `snap_tolerance`, are recorded. Labels are resized by
+    nearest neighbour, photos with antialiasing. Grey and edge inputs are drawn from the target at the working size.
+    Targets have one channel if `target_mode` is grey. Every file is in exactly one row. A row that could not become a
+    pair has the reason in `fault`, and `validate` then fails. The files that `download` left out are in the last rows.
 
     Returns:
         The number of rows of downloaded files in the manifest, and how many of them are faulty.
@@ -168,8 +168,8 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
     drawing = read_stored(files[0], ids, max_px)
     if ids and drawing.pixels.ndim != 2:
         raise ValueError(
-            f"has mode {drawing.mode}, class ids need one 8-bit channel; save it so, or set label_pixels: colors where "
-            "its colours are the classes'"
+            f"has mode {drawing.mode}, class ids need one 8-bit channel; save it so, or set label_pixels: colors if "
+            "its colours are those of the classes"
         )
     if dataset.input_from == "file":
         target = read_stored(files[1], ids=False, max_px=max_px)
@@ -200,7 +200,7 @@ def _to_ids(classes: ClassTable, stored: np.ndarray, snap_tolerance: float) -> t
     """Return the class ids `[H, W]` uint8 of a drawing in colours or ids, and its columns of the manifest."""
     if stored.ndim == 2:
         unknown = ~classes.known[stored]
-        # An id that no class has must not reach a network: it becomes the first class, and is reported.
+        # An id without a class must not reach a network; it becomes the first class and is reported.
         ids = np.where(unknown, np.uint8(classes.entries[0].id), stored)
         share = round(float(unknown.mean()), 6)
         listed = " ".join(map(str, np.unique(stored[unknown]))) or None
@@ -236,7 +236,7 @@ def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict[str, Any]:
 
 
 def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict[str, Any]:
-    """Return the columns that `validate` compares with its limits, of the images as networks will see them."""
+    """Return the columns that `validate` compares with its limits, for the images at the working size."""
     light = luma(target)
     counts = np.bincount(light.ravel(), minlength=256)
     shares = counts[counts > 0] / light.size
@@ -251,12 +251,12 @@ def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict[str, 
         "target_mean": round(float(light.mean()), 4),
         "target_std": round(float(light.std()), 4),
         "target_entropy_bits": round(float((shares * np.log2(1 / shares)).sum()), 4),
-        # Relative to the contrast, so that a night is not taken for a blur.
+        # The sharpness is relative to the contrast, so that a night scene does not count as blurred.
         "target_sharpness": round(float(ndimage.laplace(light.astype(np.float32)).std() / max(light.std(), 1e-6)), 4),
         "target_phash": perceptual_hash(target, HASH_SIDE),
     }
 
 
 def _sha256_of_pixels(pixels: np.ndarray) -> str:
-    """Return a hash that is equal for equal pixels, however their file is packed."""
+    """Return a hash that depends only on the pixels, not on the compression of their file."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()

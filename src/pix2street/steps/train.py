@@ -35,7 +35,7 @@ from pix2street.training.runtime import Strategy
 OnEpoch = Callable[[int, Row, Path | None], None]
 
 PAIRS_DIAGNOSED = 16
-"""Photos that the diagnostics compare; more change them little and cost an epoch of a small set noticeably."""
+"""The number of photos that the diagnostics compare; more would change little and slow down small data sets."""
 
 
 def train_model(
@@ -50,20 +50,20 @@ def train_model(
     strategy: Strategy,
     checkpoints: Checkpoints | None = None,
 ) -> pd.DataFrame:
-    """Train and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
+    """Train a model, and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
-    A contact sheet input | target | generated of a fixed list of validation pairs is written every
-    `sample_every_epochs` and after the last epoch, in the mode that `generate` says. `holdout_pairs` of train are
-    kept apart: L1 and the diagnostics of each epoch are measured on them, or on pairs of train where there are none.
+    Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
+    val is written, in the mode of `generate`. `holdout_pairs` of train are kept apart; L1 and the diagnostics of each
+    epoch are measured on them. Without such pairs the diagnostics are measured on pairs of train.
 
     Args:
-        on_epoch: called after each epoch with its number from 1, the rest of its row of the history and the path of its
-            contact sheet; also for the epochs before the checkpoint that an interrupted training goes on from.
-        compute: the threads that this process computes with; they are noted for those after it.
-        checkpoints: of this very training, see `open_checkpoints`; None for none.
+        on_epoch: called after each epoch with its number from 1, the rest of its row of the history, and the path of
+            its contact sheet or None; a resumed training calls it also for the epochs before the checkpoint.
+        compute: the numbers of threads of this process; the card records them for later processes.
+        checkpoints: the checkpoints of this training, see `open_checkpoints`; None to write none.
 
     Returns:
-        The history: a row an epoch, see `train_epochs`, with `holdout_l1` where pairs are kept apart.
+        The history: a row for each epoch, see `train_epochs`, with `holdout_l1` if pairs are kept apart.
     """
     dataset = Dataset.read(split)
     family = open_family(train.model)
@@ -74,7 +74,7 @@ def train_model(
     training, saved = _start(family, task, train, strategy)
 
     examiner = Examiner(saved, generate, encoding, held_out or pairs[:PAIRS_DIAGNOSED], bool(held_out))
-    # Sheets must outlive an interruption as the checkpoints do.
+    # Contact sheets must survive an interruption, as the checkpoints do.
     sheets = Sheets(
         checkpoints.samples if checkpoints else samples_folder, examiner, read_pairs(split, "val"), train.run
     )
@@ -124,7 +124,7 @@ def _mode_of(generate: Generate, compute: Compute) -> dict[str, Any]:
 
 
 def _start(family: Family, task: Task, train: Train, strategy: Strategy) -> tuple[Training, keras.Model]:
-    """Return everything that is trained, and a generator of the same form in float32, whatever it is trained in."""
+    """Return the training, and a generator of the same form in float32 in which its weights are saved."""
     saved = family.build_generator(task, train.family, train.run.seed)
     with _precision(train.device.precision), strategy.scope():
         generator = family.build_generator(task, train.family, train.run.seed)
@@ -147,13 +147,13 @@ def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: b
 
 
 class Examiner:
-    """Measures and draws a generator as it is used.
+    """An examiner of generators, which measures and draws them in the mode of `generate`.
 
     Args:
-        generator: of the form of all that are examined.
-        generate: the mode in which a generator is used.
-        pairs: what it is measured on.
-        kept_apart: whether no epoch trains on these pairs, so that L1 over them is worth a column.
+        generator: a generator of the same form as those to examine.
+        generate: the mode in which generators are used.
+        pairs: the pairs for `measure`.
+        kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Examiner:
         self._kept_apart = kept_apart
 
     def measure(self, generator: keras.Model) -> Row:
-        """Return L1 over all pairs where they are kept apart, and the diagnostics over the first of them."""
+        """Return L1 over all pairs if they are kept apart, and the diagnostics over the first `PAIRS_DIAGNOSED`."""
         copy_weights(generator, self._inference)
         batches = list(self._batches)
         generated = np.stack(list(translate_unrounded(self._inference, batches, self._pair_ids, self._seed)))
@@ -179,7 +179,7 @@ class Examiner:
         return l1 | diagnose(generated[some], exchanged, targets[some])
 
     def draw_sheet(self, generator: keras.Model, pairs: Sequence[Pair]) -> np.ndarray:
-        """Return input | target | generated as one picture, a row a pair."""
+        """Return one picture input | target | generated, with a row for each pair."""
         copy_weights(generator, self._inference)
         pair_ids = [pair.pair_id for pair in pairs]
         photos = translate(self._inference, plain_batches(pairs, self._encoding, batch=1), pair_ids, self._seed)
@@ -221,7 +221,7 @@ class Sheets:
 
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """Build networks in this block so that they compute as Keras' dtype policy says."""
+    """Build the networks in this block with a dtype policy of Keras."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -233,10 +233,10 @@ def _precision(policy: str) -> Iterator[None]:
 def open_checkpoints(
     root: Path, split: Path, train: Train, generate: Generate, compute: Compute, process: dict[str, Any]
 ) -> Checkpoints:
-    """Return the checkpoints of the training with these settings, these data and this code; no other uses them.
+    """Return the checkpoints of the training with these settings, data and code; no other training uses them.
 
     Args:
-        process: what else its bits depend on: devices, this worker, kernels.
+        process: further values that the bits depend on: devices, worker, kernels.
     """
     settings = {
         "train": train.model_dump(exclude={"device": {"device", "strategy"}, "run": {"max_checkpoint_gib"}}),
@@ -249,10 +249,10 @@ def open_checkpoints(
 
 
 def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Return the pairs of train to train on, and at most `count` kept apart from them, both in the manifest's order.
+    """Return the pairs to train on, and at most `count` pairs of train to keep apart, both in the manifest's order.
 
-    Frames of one group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit; where
-    not even one fits, single pairs are.
+    Frames of a group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit. If even
+    the smallest group does not fit, single pairs are kept apart.
 
     Raises:
         UserError: fewer than two pairs would be left to train on.
@@ -260,15 +260,15 @@ def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]
     pairs = read_pairs(split, "train")
     if len(pairs) < count + 2:
         raise UserError(
-            f"{split}: {len(pairs)} pairs in train, train.data.holdout_pairs: {count} leaves fewer than two to "
-            "train on; choose less or add pairs"
+            f"{split}: train has {len(pairs)} pairs, and train.data.holdout_pairs: {count} leaves fewer than two to "
+            "train on; choose fewer or add pairs"
         )
     manifest = read_manifest(split).set_index("pair_id")
     groups = manifest.loc[[pair.pair_id for pair in pairs], "group"].to_numpy()
     sizes = pd.Series(groups).value_counts(sort=False)
     if count and sizes.min() > count:
         print(
-            f"every group of train has more than {count} pairs: single pairs are kept apart (train.data.holdout_pairs)"
+            f"every group of train has more than {count} pairs; single pairs are kept apart (train.data.holdout_pairs)"
         )
         groups = np.arange(len(pairs))
         sizes = pd.Series(1, index=groups)

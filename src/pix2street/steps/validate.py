@@ -1,4 +1,4 @@
-"""Validate: compare the manifest with its limits before anything is trained on it."""
+"""Validate: compare the manifest with its limits, before a training."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -42,17 +42,17 @@ COLUMNS_SHOWN = {
     "fit": ["exchanged"],
     "equal_sizes": [f"{half}_source_{side}_px" for half in ("input", "target") for side in ("height", "width")],
 }
-"""Columns that the terminal shows of the offenders of a check, beside the one that is checked."""
+"""The columns that the terminal shows for the offenders of a check, besides the checked one."""
 
 
 def validate_split(
     split: Path, size: tuple[int, int], limits: Validate, data_docs: Path | None = None
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the verdict on the folder `split`, and the manifest with the columns it was derived from.
+    """Return the verdict on the folder `split`, and the manifest with the columns that decided it.
 
     Args:
         size: the working size, (height_px, width_px).
-        data_docs: the folder for Great Expectations' own pages; None writes none.
+        data_docs: the folder for Great Expectations' pages; None writes none.
 
     Raises:
         UserError: a waiver names an unknown check or pair.
@@ -90,7 +90,7 @@ def validate_split(
 
 
 def _account(table: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, Any]:
-    """Return how many files were found; those in pairs, faulty ones and those left out add up to it."""
+    """Return the number of files: the number found is the sum of those in pairs, faulty ones and those left out."""
     faulty = int(table.loc[table["fault"] != "", "files"].sum())
     reasons = left_out.groupby("left_out")["files"].sum().sort_index().sort_values(ascending=False, kind="stable")
     return {
@@ -103,7 +103,7 @@ def _account(table: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, Any]:
 
 
 def _count_passed(table: pd.DataFrame, results: list[dict[str, Any]]) -> dict[str, int]:
-    """Return how many files were checked, and how many belong to rows that passed and that failed."""
+    """Return how many files were checked, and how many of them belong to rows that passed or failed."""
     failing = {
         pair_id
         for result in results
@@ -124,7 +124,7 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
         return
     failed = [check for check in verdict["checks"] if not check["success"] and not check["waived"]]
     if (faults := table["fault"]).ne("").all():
-        # Without any pair every other check fails as well, and would hide the reason.
+        # Without a pair every other check fails, too, and would hide the reason.
         listed = "".join(f"\n  {fault}" for fault in faults.head(FAULTS_SHOWN))
         more = (
             f"\n  ... and {len(faults) - FAULTS_SHOWN} more in data/split/manifest.csv"
@@ -151,7 +151,7 @@ def warnings_of(verdict: dict[str, Any], table: pd.DataFrame) -> str:
 
 
 def _lines_of(check: dict[str, Any], table: pd.DataFrame) -> list[str]:
-    """Return a check's rule and way out, and a table of its first offenders."""
+    """Return a check's rule and way out, and a table of the first offenders."""
     lines = [f"\n  {check['key']}: {check['rule']}{_limits_of(check)}: {_extent(check)}"]
     lines += [f"  {check['way_out']}"] if check["way_out"] else []
     rows = table[table["pair_id"].isin(check["offending"][:OFFENDERS_SHOWN])]
@@ -171,31 +171,33 @@ def _limits_of(check: dict[str, Any]) -> str:
 
 
 def _extent(check: dict[str, Any]) -> str:
-    """Return how many rows offend, or the observed value of the whole set."""
+    """Return the number of offending rows in words, or the observed value of the whole set."""
     if check["offending"]:
         return f"{len(check['offending'])} of {check['checked']} {'offend' if check['warning'] else 'fail'}"
     return f"it is {check['observed']:g}" if check["observed"] is not None else "nothing was checked"
 
 
 def passed(split: Path) -> dict[str, str]:
-    """Return the content of the file that later stages wait for; it changes with the data and never with a limit."""
+    """Return the content of `passed.json`, on which later stages depend; it changes with the data, not with limits."""
     return {"manifest_sha256": sha256_of(split / "manifest.csv")}
 
 
 def _refuse_unknown_waivers(waive: Waivers, keys: list[str], pair_ids: set[str]) -> None:
-    """Raise `UserError` if a waiver names a check or a pair that does not exist; it would waive nothing."""
+    """Raise `UserError` if a waiver names an unknown check or pair, because it would waive nothing."""
     if unknown := sorted(set(waive.checks) - set(keys)):
-        raise UserError(f"validate.waive.checks: no check is called {', '.join(unknown)}; name {', '.join(keys)}")
+        raise UserError(
+            f"validate.waive.checks: no check is called {', '.join(unknown)}; the checks are {', '.join(keys)}"
+        )
     if unknown := sorted(set(waive.pairs) - pair_ids):
         raise UserError(f"validate.waive.pairs: the data set has no pair {', '.join(unknown)}; fix or remove the name")
 
 
 def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTable | None) -> pd.DataFrame:
-    """Measure how well each row's input and target belong together.
+    """Return how well each row's input and target fit together.
 
     Returns:
-        Each row's `lead`, its `fit` and the pair_id `exchanged` with which its fit is lowest. They are NaN and empty
-        for a row without images on disk; `fit` and `exchanged` also for a row whose lead is too high for a suspect.
+        Each row's `lead`, its `fit`, and `exchanged`, the pair_id with which its fit is lowest. Rows without images on
+        disk have NaN and empty text; `fit` and `exchanged` are also missing for rows whose lead is too high to suspect.
     """
     lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
     exchanged, suspects = np.full(len(manifest), "", object), Suspects()
@@ -219,5 +221,5 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
 
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edge maps of a pair's input, class ids in their colours, and of its target."""
+    """Return the edge maps of a pair's input (class ids in their colours) and of its target."""
     return edge_map(drawing_of(pair.input_path, classes)), edge_map(read_rgb(pair.target_path))

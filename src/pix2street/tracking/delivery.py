@@ -88,7 +88,7 @@ class Delivery:
 
 
 def deliver_all(layout: Layout) -> int:
-    """Record all that was kept for this store while it was away; return the number of runs.
+    """Deliver all records that were kept for this store; return the number of runs.
 
     Records that are kept for other stores, and runs that another process works on, remain.
 
@@ -138,7 +138,7 @@ def _newest(client: MlflowClient, experiment_id: str, query: str) -> Run | None:
 def _equal_runs(run: RunDescription) -> str:
     """Return the query for runs of these weights under these parameters.
 
-    A DVC experiment has a separate run, even where another run trained the same.
+    A DVC experiment has a separate run, even if another run has the same training.
     """
     tags = {WEIGHTS_TAG: run.weights, PARAMS_TAG: run.tags[PARAMS_TAG]}
     if DVC_EXPERIMENT_TAG in run.tags:

@@ -55,13 +55,13 @@ class RunDescription:
     made: bool = False
     """The run was created for this description, so it held nothing before."""
     whole: bool = False
-    """All that the stage had to record at the run's beginning is recorded or kept."""
+    """Every record of the run's beginning was recorded or kept."""
     ended: bool = False
     """The run's end was recorded."""
 
     @property
     def identity(self) -> list[str | None]:
-        """What must be equal for a later stage to belong to a run."""
+        """The values that must be equal for a later stage to belong to a run."""
         return [self.store, self.weights, self.tags[PARAMS_TAG], self.tags.get(DVC_EXPERIMENT_TAG, "")]
 
 

@@ -106,7 +106,7 @@ def _within(seconds: float, ask: Callable[[], object]) -> None:
     A thread costs nothing where a store answers, unlike a process, and it ends with this process.
 
     Raises:
-        TimeoutError: `ask` did not return within so many seconds.
+        TimeoutError: `ask` did not return in time.
         Exception: the error of `ask`.
     """
     answers = queue.SimpleQueue()

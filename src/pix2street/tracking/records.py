@@ -1,4 +1,4 @@
-"""Everything that a run is given: one frozen record for each kind.
+"""Everything that is recorded in a run: one frozen class for each kind of record.
 
 A record is written to the spool as the JSON of its fields, `kind` among them, and read back by `record_from`. `send`
 gives it to the store. A record may be sent twice, after an interruption; the second time changes nothing.
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Record(ABC):
-    """A thing to be recorded; one with `only_if_made` is dropped if the store already had the run."""
+    """A record; one with `only_if_made` is dropped if the store already had the run."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -182,7 +182,7 @@ class GeneratorModel(FileRecord):
         """Log the model, unless the run has it; an incomplete one from an interrupted try is removed.
 
         Raises:
-            UserError: a file is missing without which the model cannot be served.
+            UserError: a file that the model needs is missing.
         """
         from pix2street.inference import serving
 

@@ -62,7 +62,7 @@ from pix2street.tracking.system_metrics import SystemMetrics
 
 
 class Run:
-    """A run under recording. A store that is away is asked again after ever more records, so nothing is slowed."""
+    """A run under recording. A silent store is asked again after ever more records, so nothing is slowed."""
 
     def __init__(self, layout: Layout, description: RunDescription):
         """Claim the run's spool; `start` and `of_weights` also open its store."""
@@ -244,7 +244,7 @@ class Run:
             self._record("system metrics", Metrics(metrics=tuple(points)))
 
     def _record(self, what: str, record: Record) -> None:
-        """Record after all that is owed; keep the record where the store is away or is not to be asked yet.
+        """Send the kept records and then this one; keep it if the store does not answer or is not to be asked yet.
 
         Args:
             what: the record's name in messages.
@@ -267,7 +267,7 @@ class Run:
         self._reason = reason
 
     def _reach(self, what: str, record: Record | None) -> bool:
-        """Deliver all that is owed, then `record`; return whether the store answered."""
+        """Deliver the kept records, then `record`; return whether the store answered."""
         # Stores fail in the ways of MLflow, of HTTP, of each database and of each artifact store.
         try:
             delivery = Delivery(self._layout, self._spool)

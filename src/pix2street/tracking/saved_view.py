@@ -1,4 +1,4 @@
-"""The comparison that a user wants first, as a saved view of MLflow's page of runs: scores, losses, pictures.
+"""The saved view of MLflow's page of runs that compares scores, losses and pictures.
 
 The page keeps its saved views in tags of the experiment: JSON with a name and the page's deflated state.
 """

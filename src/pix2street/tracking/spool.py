@@ -1,4 +1,4 @@
-"""Records that a run still owes its store: in order, with copies of their files, in a folder for each run.
+"""Records that are not delivered yet: in order, with copies of their files, in a folder for each run.
 
 The process that holds a folder's lock works on that run; the lock of a process that died is free. A record is removed
 after it was delivered, so an interrupted delivery is repeated: delivering twice must do no more than delivering once.
@@ -91,7 +91,7 @@ class Spool:
         write_text(self.path / f"{name}.json", json.dumps(dataclasses.asdict(record), default=os.fspath))
 
     def owed(self) -> list[tuple[str, Record]]:
-        """Return all that is owed, in order: names for `drop`, and records with absolute paths.
+        """Return all kept records in order: their names for `drop`, and the records with absolute paths.
 
         Raises:
             UserError: a record cannot be read.
@@ -99,7 +99,7 @@ class Spool:
         return [(name, self._record(name)) for name in self._names()]
 
     def is_empty(self) -> bool:
-        """Return whether nothing is owed."""
+        """Return whether no record is kept."""
         return not self._names()
 
     def drop(self, name: str) -> None:
@@ -108,7 +108,7 @@ class Spool:
         shutil.rmtree(self.path / name, ignore_errors=True)
 
     def close(self) -> None:
-        """Let other processes work on this run; the folder remains, even where it owes nothing."""
+        """Let other processes work on this run; the folder remains, even if it keeps no record."""
         self._lock.close()
 
     def remove(self) -> None:

@@ -108,7 +108,7 @@ def _limit_s() -> float:
         limit_s = 0.0
     if not 0 < limit_s <= threading.TIMEOUT_MAX:
         raise UserError(
-            f"PIX2STREET_STORE_TIMEOUT_S: must be a number of seconds above 0, it is {text}; set another, or unset it "
+            f"PIX2STREET_STORE_TIMEOUT_S: must be a number of seconds above 0, but is {text}; set another, or unset it "
             f"for {PROBE_TIMEOUT_S}"
         )
     return limit_s

@@ -1,1 +1,1 @@
-"""The loop around one update of both networks: batches, devices, optimizer, checkpoints, diagnostics."""
+"""Training: batches, devices, optimizers, the loop over epochs, checkpoints and diagnostics."""

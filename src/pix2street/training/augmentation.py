@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 JITTER_RATIO = 286 / 256
-"""How much larger an image is made before it is cropped back."""
+"""The factor by which an image is enlarged before it is cropped back."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Crops and mirrors images of one index alike, by a function of (seed, index)."""
+    """Random crops and mirroring, equal for all images of a pair; they depend only on (seed, index)."""
 
     seed: int
     jitter: bool
@@ -20,11 +20,11 @@ class Augmentation:
     def __call__(
         self, index: tf.Tensor, images: Sequence[tf.Tensor], class_ids: Sequence[bool]
     ) -> tuple[tf.Tensor, ...]:
-        """Return the images `[H, W, C]` of one pair in [0, 255], each in its size and type.
+        """Return the augmented images `[H, W, C]` of one pair in [0, 255]; each keeps its size and type.
 
         Args:
-            images: their sizes are whole multiples of the smallest one's.
-            class_ids: whether each of them holds class ids, which are never interpolated.
+            images: images whose sizes are whole multiples of the smallest one's.
+            class_ids: whether each image holds class ids, which are never interpolated.
         """
         crop_seed, mirror_seed = tf.stack([self.seed, 2 * index]), tf.stack([self.seed, 2 * index + 1])
         if self.jitter:
@@ -36,10 +36,10 @@ class Augmentation:
 
 
 def _jitter(images: Sequence[tf.Tensor], seed: tf.Tensor, class_ids: Sequence[bool]) -> list[tf.Tensor]:
-    """Enlarge all images by 286/256 and crop them at one position back to their sizes.
+    """Enlarge all images by 286/256 and crop them back to their sizes, at the same position.
 
     Class ids are enlarged by nearest neighbour, photos bicubically. (The tutorial enlarges both by nearest neighbour,
-    the PyTorch reference both bicubically, the classes' colours too.)
+    the PyTorch reference enlarges both bicubically, even the classes' colours.)
     """
     smallest = [min(image.shape[axis] for image in images) for axis in (0, 1)]
     larger = [round(side * JITTER_RATIO) for side in smallest]

@@ -1,7 +1,7 @@
-"""From PNGs on disk to batches: decode, jitter, mirror, encode, normalise (tf.data).
+"""Batches from PNGs on disk: decode, jitter, mirror, encode, normalise (tf.data).
 
-Order, crop and mirroring are a function of (seed, epoch, index in the manifest) alone: neither the number of
-threads nor an interruption changes them.
+Order, crops and mirroring depend only on (seed, epoch, index in the manifest); neither the number of threads nor an
+interruption changes them.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ from pix2street.training.augmentation import Augmentation
 
 @dataclass(frozen=True)
 class InputEncoding:
-    """How an input on disk is shown to the generator.
+    """The form in which the generator gets an input on disk.
 
     Args:
-        kind: "color": RGB in [-1, 1], class ids in their classes' colours; "onehot": a channel a class, 0 or 1.
-        classes: the table of the ids on disk; None where inputs are RGB.
+        kind: "color" is RGB in [-1, 1], for class ids their colours; "onehot" is a channel for each class, 0 or 1.
+        classes: the table of the ids on disk; None for RGB inputs.
     """
 
     kind: str
@@ -34,11 +34,11 @@ class InputEncoding:
 
     def __post_init__(self):
         if self.kind == "onehot" and self.classes is None:
-            raise UserError("train.data.encoding: onehot needs a data set with classes, this one has none; use color")
+            raise UserError("train.data.encoding: onehot needs a data set with classes, but this has none; use color")
 
     @property
     def channels(self) -> int:
-        """The generator's input channels."""
+        """The number of the generator's input channels."""
         return len(self.classes.entries) if self.classes and self.kind == "onehot" else 3
 
     def to_json(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class InputEncoding:
         return cls(fields["encoding"], fields["classes"] and ClassTable.from_json(fields["classes"]))
 
     def encode(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Stored pixels `[..., H, W, 1 or 3]` uint8 -> `[..., H, W, channels]` float32."""
+        """Encode stored pixels: `[..., H, W, 1 or 3]` uint8 -> `[..., H, W, channels]` float32."""
         if self.classes is None:
             return to_unit(tf.cast(pixels, tf.float32))
         ids = tf.cast(pixels[..., 0], tf.int32)
@@ -64,44 +64,44 @@ MIB = 1 << 20
 
 
 def epoch_order(pairs: int, seed: int, epoch: int) -> np.ndarray:
-    """The order in which an epoch sees so many pairs."""
+    """Return the indices of all pairs, `[pairs]`, in a random order that depends only on (seed, epoch)."""
     return np.random.default_rng([seed, epoch]).permutation(pairs)
 
 
 def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0, target_channels: int = 0) -> Reader:
-    """A function for tf.data: place in `pairs` -> input `[H, W, 1 or 3]`, target `[H, W, 1 or 3]`, both uint8.
+    """Return a function for tf.data that maps an index in `pairs` to input and target, `[H, W, 1 or 3]` uint8.
 
-    Where all pairs, decoded, take at most `cache_mib`, they are read once and kept in memory.
+    If all decoded pairs fit into `cache_mib`, they are read once and kept in memory.
 
     Args:
-        target_channels: 3 repeats the one channel of grey targets; 0 leaves targets as they are stored.
+        target_channels: 3 repeats the one channel of grey targets; 0 keeps targets as they are stored.
     """
     paths = tf.constant([(str(pair.input_path), str(pair.target_path)) for pair in pairs])
 
-    def read(place):
-        files = tf.gather(paths, place)
+    def read(index):
+        files = tf.gather(paths, index)
         inputs = tf.io.decode_png(tf.io.read_file(files[0]), channels=1 if class_ids else 3)
         return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=target_channels)
 
     first = read(0)
     if sum(tf.size(image).numpy() for image in first) * len(pairs) > cache_mib * MIB:
-        # A graph must know how large its images are; the decoder cannot.
-        return lambda place: tuple(
-            tf.ensure_shape(image, like.shape) for image, like in zip(read(place), first, strict=True)
+        # A graph needs the images' shape, which the decoder does not know.
+        return lambda index: tuple(
+            tf.ensure_shape(image, like.shape) for image, like in zip(read(index), first, strict=True)
         )
     everything = tf.data.Dataset.range(len(pairs)).map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(pairs))
     inputs, targets = everything.get_single_element()
-    return lambda place: (tf.gather(inputs, place), tf.gather(targets, place))
+    return lambda index: (tf.gather(inputs, index), tf.gather(targets, index))
 
 
 @dataclass(frozen=True)
 class TrainingFeed:
-    """The pairs to train on, augmented, in an order that is a function of (seed, epoch).
+    """The augmented pairs to train on, in an order that depends only on (seed, epoch).
 
     Args:
-        read: see `open_pairs`.
-        pairs: their pair_ids, in the order of `read`.
-        apart: show each input beside the target of another pair, jittered and mirrored by itself: no step sees a pair.
+        read: reads a pair by its index, see `open_pairs`.
+        pairs: the pair_ids, in the order of `read`.
+        apart: combine each input with the target of another pair, and augment the two independently.
     """
 
     read: Reader
@@ -116,14 +116,14 @@ class TrainingFeed:
         return len(self.pairs)
 
     def pair_ids(self, epoch: int) -> list[str]:
-        """Return the pair_ids in an epoch's order; epochs count from 0. Where pairs are drawn apart, the inputs'."""
+        """Return the pair_ids of the inputs in an epoch's order; epochs count from 0."""
         return [self.pairs[index] for index in self._order(epoch)]
 
     def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
         """Return the pairs at these positions of an epoch's order, in batches of exactly `size`.
 
-        `{"input": [B, H, W, C], "target": [B, H, W, 1 or 3]}` float32, inputs encoded, targets in [-1, 1]. Pairs that
-        fill no batch are left out.
+        A batch is `{"input": [B, H, W, C], "target": [B, H, W, 1 or 3]}` float32, with encoded inputs and targets in
+        [-1, 1]. Pairs that do not fill a batch are left out.
         """
         order = self._order(epoch)
         inputs = order[positions]
@@ -153,12 +153,12 @@ class TrainingFeed:
         return epoch_order(len(self.pairs), self.seed, epoch)
 
     def _shift(self, epoch: int) -> int:
-        """Return how far the targets are moved on in the epoch's order: never by 0, which would be the pairs."""
+        """Return by how many positions the targets are shifted in the epoch's order; 0 would keep the pairs."""
         return 1 + derive_seed(self.seed, epoch, 1) % (len(self.pairs) - 1)
 
 
 def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) -> tf.data.Dataset:
-    """Return all pairs in their order, as on disk; as `TrainingFeed.batches`, but the last batch may be smaller."""
+    """Return all pairs in order without augmentation, as `TrainingFeed.batches` does; the last batch may be smaller."""
     stored = _mapped(tf.data.Dataset.range(len(pairs)), open_pairs(pairs, encoding.classes is not None))
     return _batched(stored, encoding, batch)
 
@@ -166,10 +166,10 @@ def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) ->
 def segmentation_batches(
     pairs: Sequence[Pair], classes: ClassTable, seed: int, epoch: int, batch: int
 ) -> tf.data.Dataset:
-    """Return one epoch for the judge, jittered and mirrored, as Keras' `fit` takes it.
+    """Return the augmented batches of one epoch for the judge, as Keras' `fit` takes them.
 
-    Targets `[B, H, W, 3]` float32 in [-1, 1], the channel of grey ones repeated, and evaluated classes `[B, H, W]`
-    int32, `VOID` elsewhere.
+    A batch holds the targets, `[B, H, W, 3]` float32 in [-1, 1] (the channel of grey ones is repeated), and the
+    evaluated class of each pixel, `[B, H, W]` int32, or `VOID`.
     """
     positions = classes.evaluated.astype(np.int32)
     read = open_pairs(pairs, class_ids=True, target_channels=3)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: all that its future depends on, in files that are whole or not there at all."""
+"""Checkpoints of a training: all that is needed to continue it, in files that are complete or absent."""
 
 import fcntl
 import hashlib
@@ -25,14 +25,14 @@ BROKEN = (OSError, ValueError, KeyError, EOFError)
 
 @dataclass
 class State:
-    """How far a training has come.
+    """The state of a training between two steps.
 
     Args:
-        epoch, step: the epoch it is in, from 0, and how many of that epoch's batches are done.
-        sums: of that epoch's terms so far by name, weighted with the images of each batch.
-        history: a row for every epoch before.
-        variables: of all networks, then of all optimizers, then the family's own.
-        best: the weights to keep so far, where not the last ones are kept.
+        epoch, step: the current epoch, from 0, and the number of its steps that are done.
+        sums: each term's sum over the images of this epoch so far, by name.
+        history: a row for each finished epoch.
+        variables: the variables of all networks, then of all optimizers, then the family's own.
+        best: the weights of the best epoch so far under `run.keep: best`; else empty.
     """
 
     epoch: int
@@ -44,10 +44,10 @@ class State:
 
 
 def training_key(settings: dict[str, Any], data_sha256: str, family: str) -> str:
-    """Return 64 hexadecimal digits that follow from settings, data, versions and every loaded module of this package.
+    """Return the SHA-256 of settings, data, versions and all loaded modules of this package, in hexadecimal digits.
 
     Args:
-        family: the module of the chosen family; those of the others, loaded or not, change no training.
+        family: the module of the chosen family; the modules of other families do not count.
     """
     others = {name for name in MODELS.values() if name != family}
     modules = {
@@ -65,14 +65,14 @@ def training_key(settings: dict[str, Any], data_sha256: str, family: str) -> str
 
 
 class Checkpoints:
-    """The checkpoints of the training named by `key`, in a folder of its own below `root`.
+    """The checkpoints of the training with this `key`, in a separate folder below `root`.
 
-    A file's name holds epoch, step and the SHA-256 of its content: what a kill, a full disk or a bad disk left of it is
-    seen and passed over. The newest two are kept. Used in a `with` block, by one process at a time.
+    A file's name holds epoch, step and the SHA-256 of its content, so that a file damaged by a kill or a disk is
+    recognised and skipped. The newest two are kept. Use the object in a `with` block, in one process at a time.
 
     Args:
-        root: created where it is missing.
-        max_gib: what all trainings' checkpoints below `root` may take; the oldest of trainings that are not running go.
+        root: the folder of all trainings; it is created if it is missing.
+        max_gib: the limit for the checkpoints of all trainings; the oldest that are not in use are removed.
     """
 
     def __init__(self, root: Path, key: str, max_gib: float):
@@ -83,7 +83,7 @@ class Checkpoints:
 
     @property
     def samples(self) -> Path:
-        """Where contact sheets wait until the training is done."""
+        """The folder of the contact sheets until the training is done."""
         return self._folder / "samples"
 
     def __enter__(self) -> Self:
@@ -94,8 +94,8 @@ class Checkpoints:
         except BlockingIOError as error:
             self._lock.close()
             raise UserError(
-                f"{self._folder}: the same training runs already (where DVC alone was killed, its stage lives on); "
-                "wait for it or stop it"
+                f"{self._folder}: the same training runs already (a stage continues if only DVC was killed); wait for "
+                "it or stop it"
             ) from error
         for partial in self._folder.glob("*.partial"):
             partial.unlink()
@@ -106,7 +106,7 @@ class Checkpoints:
         self._lock.close()
 
     def newest(self, not_after: tuple[int, int] | None = None) -> State | None:
-        """The newest state whose file is sound, up to an epoch and step; None for a training that begins."""
+        """Return the newest state with a sound file, at most at this (epoch, step); None if no file has one."""
         for path in reversed(self._files()):
             if not_after and tuple(map(int, path.stem.split("_")[:2])) > not_after:
                 continue
@@ -121,12 +121,12 @@ class Checkpoints:
                     }
                     return State(**head, **lists)
             except BROKEN as error:
-                print(f"{path}: a broken checkpoint ({error}); removed, the one before is tried")
+                print(f"{path}: a broken checkpoint ({error}); removed, the one before it is tried")
                 path.unlink()
         return None
 
     def save(self, state: State) -> None:
-        """Write `state` down. Where the disk is full the training goes on, and would begin further back if killed."""
+        """Write `state`. If that fails, e.g. on a full disk, print the reason and let the training go on."""
         partial = self._folder / "newest.partial"
         lists = {"variables": state.variables, "best": state.best}
         counts = {name: len(values) for name, values in lists.items()}
@@ -142,14 +142,14 @@ class Checkpoints:
             os.replace(partial, self._folder / name)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            place = f"epoch {state.epoch}, step {state.step}"
-            print(f"{self._folder}: no checkpoint after {place} ({error}); training goes on")
+            after = f"epoch {state.epoch}, step {state.step}"
+            print(f"{self._folder}: no checkpoint after {after} ({error}); training goes on")
             return
         for old in self._files()[:-KEPT]:
             old.unlink()
 
     def remove(self) -> None:
-        """Forget all of it: the training is done and its outs are in place."""
+        """Remove the whole folder, once the training is done and its outputs are written."""
         shutil.rmtree(self._folder)
 
     def _files(self) -> list[Path]:
@@ -159,8 +159,8 @@ class Checkpoints:
         others = [folder for folder in self._root.iterdir() if folder.is_dir() and folder != self._folder]
         if not self._files() and any(list(folder.glob("*.npz")) for folder in others):
             print(
-                f"{self._root}: checkpoints of {len(others)} trainings with other parameters, data or code are there; "
-                "they are not used"
+                f"{self._root}: holds checkpoints of {len(others)} trainings with other parameters, data or code, "
+                "which are not used"
             )
         sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) for folder in others}
         for folder in sorted(others, key=lambda folder: folder.stat().st_mtime):
@@ -171,5 +171,5 @@ class Checkpoints:
                 shutil.rmtree(folder)
                 sizes.pop(folder)
                 print(
-                    f"{folder}: checkpoints removed, all may take {self._max_gib:g} GiB (train.run.max_checkpoint_gib)"
+                    f"{folder}: checkpoints removed; all may take {self._max_gib:g} GiB (train.run.max_checkpoint_gib)"
                 )

@@ -1,27 +1,30 @@
-"""What training does to the generator, measured after every epoch; `reporting/training_verdict.py` judges it.
+"""Measures of known failures of generators, taken after every epoch; `reporting/training_verdict.py` judges them.
 
-Losses alone do not show it: a generator may fool the discriminator with one photo for every input, with noise that has
-nothing to do with the input, or with a pattern of its own. All measures but the accuracy are relative to the real
-targets, so that a night scene is not taken for saturated nor a chequered floor for an artefact.
+Losses do not show these failures: a generator may fool the discriminator with one photo for every input, with photos
+that ignore the input, or with a regular pattern. All measures are relative to the real targets, so that a night scene
+does not count as saturated, nor a chequered floor as an artefact.
 """
 
 import numpy as np
 
 SATURATED = 1 - 1.5 / 127.5
-"""Of an 8-bit channel the two lowest and the two highest levels lie beyond it."""
+"""The absolute value that only the two lowest and the two highest levels of an 8-bit channel exceed."""
 PERIODS_PX = (2, 4)
-"""Of the patterns that the last two doublings of the image's size leave (Odena et al. 2016)."""
+"""The periods of the patterns that the last two up-samplings leave (Odena et al. 2016)."""
 NEIGHBOURS = 6
-"""Frequencies on each side that a peak is compared with."""
+"""The number of frequencies on each side with which a peak is compared."""
 
 
 def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """All measures of a generator by their names in the history.
+    """Return all measures of a generator by their names in the history.
+
+    All arrays are `[N, H, W, 1 or 3]` float32 in [-1, 1].
 
     Args:
-        generated: the photos of N >= 2 inputs, each with noise of its own.
-        exchanged: at each place the photo of the next input, the first's at the end, with the noise of this place.
-        targets: the real counterparts. All `[N, H, W, 1 or 3]` float32 in [-1, 1].
+        generated: the photos of N >= 2 inputs, each with different noise.
+        exchanged: at each index the photo of the next input (at the last index, of the first), with the noise that
+            `generated` has at this index.
+        targets: the real photos.
     """
     return {
         "diversity": diversity(generated, targets),
@@ -32,35 +35,34 @@ def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) 
 
 
 def diversity(generated: np.ndarray, targets: np.ndarray) -> float:
-    """Mean L1 between the photos of different inputs, by that between their targets; 0 for one photo for all.
+    """Return the mean L1 between the photos of different inputs, divided by that between their targets.
 
-    A generator that has collapsed onto few photos is far below 1 (mode collapse: Goodfellow 2016, section 5.1.1; the
-    pairwise distance as a measure of it: Zhu et al. 2017, "Toward multimodal image-to-image translation", section 5).
+    It is 0 for a generator with one photo for all inputs, and far below 1 after mode collapse (Goodfellow 2016, section
+    5.1.1). Zhu et al. 2017, "Toward multimodal image-to-image translation", section 5, measure it by such a distance.
     """
     return _ratio(_distance(generated, np.roll(generated, 1, 0)), _distance(targets, np.roll(targets, 1, 0)))
 
 
 def sensitivity(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) -> float:
-    """How far a photo moves when its input is exchanged and its noise kept, by the distance of the two targets.
+    """Return how much the photo changes (mean L1) if the input is exchanged but not the noise.
 
-    0 for a generator that does not look at its input, however its photos differ (the paper's unconditional GAN, Isola
-    et al. 2017, table 2, is one that may not).
+    It is divided by the distance of the two targets. A generator that ignores its input has 0, as a GAN may whose
+    discriminator does not see the input (Isola et al. 2017, section 4.2).
     """
     return _ratio(_distance(generated, exchanged), _distance(targets, np.roll(targets, -1, 0)))
 
 
 def saturated_share(generated: np.ndarray, targets: np.ndarray) -> float:
-    """Share of channel values at either end of their range, less the targets' own; tanh learns nothing there."""
+    """Return the share of channel values at the ends of their range, where tanh hardly learns, minus the targets'."""
     return float((np.abs(generated) > SATURATED).mean() - (np.abs(targets) > SATURATED).mean())
 
 
 def checkerboard(generated: np.ndarray, targets: np.ndarray) -> float:
-    """Height of the spectral peaks that up-sampling leaves, in decibels above the targets' own; 0 where there are none.
+    """Return the height of the highest spectral peak of up-sampling, in decibels above that of the targets, at least 0.
 
-    Transposed convolutions repeat a pattern every two pixels, and the layer before the last every four (Odena et al.
-    2016, "Deconvolution and checkerboard artifacts"); both stand out of the power spectrum as lines (Zhang et al. 2019,
-    "Detecting and simulating artifacts in GAN fake images", section 3.2; Durall et al. 2020, section 3). The highest
-    line counts.
+    The last transposed convolution repeats a pattern every two pixels, the one before it every four (Odena et al. 2016,
+    "Deconvolution and checkerboard artifacts"). Both give peaks in the power spectrum (Zhang et al. 2019, "Detecting
+    and simulating artifacts in GAN fake images", section 3.2; Durall et al. 2020, section 3).
     """
     return float(max(0.0, np.max(_peaks_db(generated) - _peaks_db(targets))))
 
@@ -74,15 +76,15 @@ def _ratio(a: float, b: float) -> float:
 
 
 def _peaks_db(images: np.ndarray) -> np.ndarray:
-    """For both axes and every period: power at its frequency by the median of those beside it, in decibels."""
+    """Return the power at each period's frequency by the median beside it, in decibels, for both axes: `[4]`."""
     grey = images.mean(axis=-1, dtype=np.float64)
     power = (np.abs(np.fft.fft2(grey - grey.mean(axis=(1, 2), keepdims=True))) ** 2).mean(axis=0)
     peaks = []
     for axis in (0, 1):
-        # The other axis' zero frequency holds what is the same all along it: edges, no pattern.
+        # The other axis' zero frequency is left out: it holds straight edges, which are no pattern.
         line = np.delete(power, 0, axis=1 - axis).mean(axis=1 - axis)
         for period in PERIODS_PX:
-            place = len(line) // period
-            beside = [(place + off) % len(line) for off in range(-NEIGHBOURS, NEIGHBOURS + 1) if abs(off) > 1]
-            peaks.append(10 * np.log10((line[place] + 1e-12) / (np.median(line[beside]) + 1e-12)))
+            peak = len(line) // period
+            beside = [(peak + off) % len(line) for off in range(-NEIGHBOURS, NEIGHBOURS + 1) if abs(off) > 1]
+            peaks.append(10 * np.log10((line[peak] + 1e-12) / (np.median(line[beside]) + 1e-12)))
     return np.array(peaks)

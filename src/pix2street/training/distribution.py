@@ -19,17 +19,17 @@ LOST_WORKER = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-"""How TensorFlow's collectives end when a process they need is gone."""
+"""The errors of TensorFlow's collectives when another process has ended."""
 
 Steps = Callable[[Iterator, int], tf.Tensor]
-"""`(batches, count) -> [count or fewer, terms + 1]` float32."""
+"""A function `(batches, count) -> [at most count, terms + 1]` float32, see `build_steps`."""
 
 
 def build_steps(training: Training, terms: Sequence[str], device: Devices, strategy: tf.distribute.Strategy) -> Steps:
-    """Return a function that takes so many steps, each on the next batch, and returns a row for every step.
+    """Return a function that takes `count` steps, each on the next batch, and returns a row for every step.
 
-    A row holds the terms by their order in `terms`, and at the end the sum of all trained weights after the step,
-    which is finite where all of them are. No step follows a row with a value that is not finite.
+    A row holds the terms in the order of `terms`, and last the sum of all trained weights after the step, which is
+    finite only if all weights are. The steps end after a row with a value that is not finite.
     """
     trained = _trained_weights(training.networks.values())
 
@@ -68,7 +68,7 @@ def _trained_weights(networks) -> list[keras.Variable]:
 
 
 def local_devices(strategy: tf.distribute.Strategy) -> list[int]:
-    """Return the number of each of this process' devices among all that train together."""
+    """Return the numbers of this process' devices among the devices of all processes."""
     numbers = tf.function(strategy.run)(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
     return [int(number) for number in strategy.experimental_local_results(numbers)]
 
@@ -79,7 +79,7 @@ def shared_out(
     positions: np.ndarray,
     size: int,
 ) -> Iterator:
-    """Return batches of `size` over all devices; every worker reads its own part of each and nothing else."""
+    """Return batches of `size` for all devices together; each worker reads only its part of them."""
 
     def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         shares = positions.reshape(len(positions) // size, context.num_input_pipelines, -1)
@@ -89,10 +89,10 @@ def shared_out(
 
 
 def agreed_state(strategy: tf.distribute.Strategy, checkpoints: Checkpoints) -> State | None:
-    """Return the newest state that every worker has; None for a training that begins.
+    """Return the newest state that every worker has; None if the training begins.
 
     Raises:
-        UserError: the workers have checkpoints and none in common.
+        UserError: the workers have checkpoints, but none in common.
     """
     state = checkpoints.newest()
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -112,7 +112,7 @@ def agreed_state(strategy: tf.distribute.Strategy, checkpoints: Checkpoints) -> 
 
 
 def explain_lost_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> Exception:
-    """Return the error to raise for one of `LOST_WORKER`: the same where no other process takes part."""
+    """Return the error to raise for one of `LOST_WORKER`: a `UserError` if there are other processes, else `error`."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return error
     return UserError(

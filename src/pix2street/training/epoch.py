@@ -1,4 +1,4 @@
-"""One epoch: its steps, its checkpoints, and the pairs that are named where a number is no longer finite."""
+"""One epoch: its steps, its checkpoints, and the error that names the pairs when a value is not finite."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ class Feed(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """How an epoch is cut into steps: `full` batches of `batch` pairs, then one of `rest` where that is not 0.
+    """The steps of an epoch: `full` batches of `batch` pairs, then one batch of `rest` pairs unless `rest` is 0.
 
-    With several devices a batch is shared out equally; the pairs at an epoch's end that cannot be, fewer than there are
-    devices and others in every epoch, are left out of it.
+    Several devices share each batch equally. The last pairs of an epoch that cannot be shared, fewer than the devices,
+    are left out; they are different pairs in each epoch.
     """
 
     batch: int
@@ -53,51 +53,51 @@ class Plan:
 
     @classmethod
     def of(cls, pairs: int, batch: int, replicas: int) -> "Plan":
-        """Return the plan for so many pairs and devices.
+        """Return the plan for these numbers of pairs and devices.
 
         Raises:
-            UserError: the batch cannot be shared out equally, or there are fewer pairs than devices.
+            UserError: the devices cannot share the batch equally, or there are fewer pairs than devices.
         """
         if batch % replicas:
             raise UserError(
-                f"train.run.batch: {batch} cannot be shared out equally to {replicas} devices; choose a multiple"
+                f"train.run.batch: {batch} cannot be shared equally by {replicas} devices; choose a multiple"
             )
         full, rest = divmod(pairs, batch)
         plan = cls(batch, full, rest - rest % replicas)
         if not plan.images:
-            raise UserError(f"{pairs} pairs to train on cannot be shared out to {replicas} devices; add pairs")
+            raise UserError(f"{pairs} pairs to train on cannot be shared by {replicas} devices; add pairs")
         return plan
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch."""
+        """The number of steps of an epoch."""
         return self.full + (self.rest > 0)
 
     @property
     def images(self) -> int:
-        """Pairs of an epoch."""
+        """The number of pairs of an epoch."""
         return self.full * self.batch + self.rest
 
     def stretch(self, step: int) -> tuple[int, int]:
-        """Return the size of the batch of `step`, and the first step after it that has a batch of another size."""
+        """Return the batch size of `step`, and the first step after it with another batch size."""
         return (self.batch, self.full) if step < self.full else (self.rest, self.steps)
 
     def positions(self, step: int, end: int) -> np.ndarray:
-        """Return the positions of the pairs of these steps, which have batches of one size, in the epoch's order."""
+        """Return the positions in the epoch's order of the pairs of these steps, which must have one batch size."""
         size, _ = self.stretch(step)
         return np.arange(step * self.batch, step * self.batch + (end - step) * size)
 
 
 class EpochRunner:
-    """Takes every step of an epoch, from the newest checkpoint on.
+    """A training that advances by an epoch at a time, from its newest checkpoint on.
 
     Args:
-        training: built under the scope of `strategy`.
-        terms: the names of what `training.step` returns.
-        checkpoints: where they are kept; None for none.
+        training: the training, built under the scope of `strategy`.
+        terms: the names of the terms that `training.step` returns.
+        checkpoints: the training's checkpoints; None to write none.
 
     Raises:
-        UserError: as `Plan.of` and `agreed_state`.
+        UserError: `Plan.of` or `agreed_state` fails.
     """
 
     def __init__(
@@ -130,14 +130,14 @@ class EpochRunner:
 
     @property
     def images_seen(self) -> int:
-        """Images of all epochs so far."""
+        """The number of images seen so far, over all epochs."""
         return self.state.epoch * self.plan.images + self.state.step * self.plan.batch
 
     def advance(self, epoch: int, progress: tqdm) -> dict[str, float]:
-        """Take the steps of this epoch that have not been taken; return its learning rate and the mean of every term.
+        """Take the remaining steps of this epoch; return its learning rate and the mean of every term.
 
         Raises:
-            UserError: a loss or a weight is no longer finite, or another worker is gone.
+            UserError: a loss or a weight is not finite, or another worker has ended.
         """
         state, plan = self.state, self.plan
         share = learning_rate_share(self._run.schedule, epoch, self._run.epochs)
@@ -149,8 +149,8 @@ class EpochRunner:
         if state.step == 0:
             state.sums = dict.fromkeys(self._terms, 0.0)
         while state.step < plan.steps:
-            # A size of batch has a graph to itself: one that is relaxed on meeting a second size makes the bits of an
-            # epoch depend on where the process began.
+            # Each batch size gets a separate graph. A graph that TensorFlow relaxes for a second size would make the
+            # bits of an epoch depend on the step at which the process began.
             size, end = plan.stretch(state.step)
             positions = plan.positions(state.step, end)
             batches = shared_out(self._strategy, lambda *which: self._feed.batches(epoch, *which), positions, size)
@@ -165,7 +165,7 @@ class EpochRunner:
         return {"learning_rate": players[0].learning_rate * share, **means}
 
     def save(self) -> None:
-        """Write a checkpoint where checkpoints are kept."""
+        """Write a checkpoint if the training has checkpoints."""
         if self._checkpoints:
             self.state.variables = [np.asarray(variable) for variable in self._variables]
             self._checkpoints.save(self.state)
@@ -180,7 +180,7 @@ class EpochRunner:
         return state
 
     def _call(self, batches, end: int) -> np.ndarray:
-        """Take the next steps up to `end`, as many as one call takes and no more than to the next checkpoint."""
+        """Take the steps of one call: at most `steps_per_call`, and not beyond `end` or the next checkpoint."""
         count = min(self._steps_per_call, end - self.state.step)
         if every := self._run.checkpoint_every_steps:
             count = min(count, every - self.state.step % every)
@@ -190,7 +190,7 @@ class EpochRunner:
             raise explain_lost_worker(self._strategy, error) from error
 
     def _add(self, epoch: int, row: np.ndarray, size: int) -> None:
-        """Count one step in.
+        """Add the row of one step to the sums.
 
         Raises:
             UserError: a value in its row is not finite.
@@ -209,5 +209,5 @@ class EpochRunner:
         weights = "" if np.isfinite(row[-1]) else "a weight is no longer finite; "
         raise UserError(
             f"epoch {epoch + 1}, step {self.state.step + 1}: {weights}losses: {values}; pairs: {named}. The last good "
-            "checkpoint is kept; look at these pairs, lower the learning rates of the family's section in train"
+            "checkpoint is kept; look at these pairs, or lower the learning rates in the family's section of train"
         )

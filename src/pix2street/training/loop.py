@@ -1,4 +1,4 @@
-"""The epochs of a training: a plain loop that knows no family and no term."""
+"""The loop over the epochs of a training, which is the same for all families."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,9 +14,9 @@ from pix2street.training.epoch import EpochRunner, Feed
 from pix2street.training.snapshot import take_snapshot
 
 STATISTICS_BATCHES = 16
-"""Batches of train that the moving statistics of averaged weights are taken over."""
+"""The number of batches of train that give the moving statistics of averaged weights."""
 HOLDOUT_L1 = "holdout_l1"
-"""The column of which the least value decides under `run.keep: best`."""
+"""The column whose least value decides the best epoch under `run.keep: best`."""
 
 Row = dict[str, float]
 """One epoch of the history, by column."""
@@ -37,19 +37,19 @@ def train_epochs(
 ) -> list[Row]:
     """Train all networks in place and return the history; `snapshot` then holds the weights to keep.
 
-    A row holds the epoch from 1, the learning rate of the generator's player (the others' follow the same schedule),
-    the mean of every term, and what `inspect` returned. With checkpoints the training goes on from the newest: the
-    epochs before it are not trained again, and everything after it comes out bit for bit as without the interruption.
+    A row holds the epoch from 1, the learning rate of the generator's player (the others follow the same schedule), the
+    mean of every term, and the values from `inspect`. With checkpoints the training continues after the newest one, and
+    the result has the same bits as without an interruption.
 
     Args:
-        training: built under the scope of `strategy`.
-        terms: the names of what `training.step` returns.
+        training: the training, built under the scope of `strategy`.
+        terms: the names of the terms that `training.step` returns.
         snapshot: a generator of the same form in float32.
         inspect: measures the generator after an epoch.
-        on_epoch: called with every row and the generator after that epoch, None where an earlier process trained it.
+        on_epoch: called with each row and the generator after that epoch; None if an earlier process trained the epoch.
 
     Raises:
-        UserError: as `EpochRunner` and its `advance`.
+        UserError: `EpochRunner` or its `advance` fails.
     """
     runner = EpochRunner(training, terms, feed, run=run, device=device, strategy=strategy, checkpoints=checkpoints)
     state, plan = runner.state, runner.plan

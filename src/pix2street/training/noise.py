@@ -1,4 +1,4 @@
-"""The noise of networks in training, as a function of where it is used."""
+"""The noise of networks in training, seeded so that an interruption does not change it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ from pix2street.core.seeds import derive_seed
 
 
 def noise_layers_of(network: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers that draw random numbers, at any depth: those that hold a Keras `seed_generator`."""
+    """Return the layers, at any depth, that draw random numbers; they hold a Keras `seed_generator`."""
     return [layer for layer in network._flatten_layers() if _draws(layer)]
 
 
@@ -25,8 +25,8 @@ def seed_noise(
     """Make an epoch's noise a function of (seed, epoch, network, layer, device).
 
     Args:
-        devices: the number of each of this process' devices among all that train together.
-        begin: count the draws from 0; False goes on counting them, within an epoch that was interrupted.
+        devices: the numbers of this process' devices among those of all processes.
+        begin: count the draws from 0; False continues the count of an interrupted epoch.
     """
     for number, network in enumerate(networks):
         for index, layer in enumerate(network._flatten_layers(include_self=False)):

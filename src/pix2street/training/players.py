@@ -1,4 +1,4 @@
-"""Players, each an optimizer and the networks that it moves: Adam in one pass over memory, averages of weights."""
+"""Players: an optimizer and the networks that it updates. Adam runs in one pass and may keep averages of weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ import tensorflow as tf
 
 
 class OnePassAdam(keras.optimizers.Adam):
-    """Keras' Adam (Kingma & Ba 2015, algorithm 1 with section 2's order), computed by TensorFlow's own kernel.
+    """Keras' Adam (Kingma & Ba 2015, algorithm 1 in the order of section 2), computed by TensorFlow's kernel.
 
-    Keras writes the update as seven operations, each of which reads and writes every weight; the kernel does all at
-    once. It uses Keras' private `_momentums`, `_velocities` and `_get_variable_index`, whose release is pinned.
+    Keras' update is seven operations, each of which reads and writes every weight; the kernel does them in one pass.
+    This class uses Keras' private `_momentums`, `_velocities` and `_get_variable_index`; the release is pinned.
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        """Update one variable, its momentum and its velocity in place."""
+        """Update a variable, its momentum and its velocity in place."""
         index = self._get_variable_index(variable)
         dtype = variable.dtype
         steps = tf.cast(self.iterations + 1, dtype)
@@ -37,11 +37,11 @@ class OnePassAdam(keras.optimizers.Adam):
 
 @dataclass(frozen=True)
 class AdamPlayer:
-    """One side of the game, moved by Adam; see `models.interface.Player`.
+    """A player that Adam updates; see `models.interface.Player`.
 
     Args:
-        learning_rate: at the start; a schedule multiplies it.
-        replicas: how many devices run a step side by side; gradients are summed over them.
+        learning_rate: the initial learning rate; the schedule multiplies it.
+        replicas: the number of devices that share a step; gradients are summed over them.
     """
 
     networks: Sequence[keras.Model]
@@ -55,7 +55,7 @@ class AdamPlayer:
         return [variable for network in self.networks for variable in network.trainable_variables]
 
     def scaled(self, loss: Any) -> Any:
-        """Return this device's share of the loss, enlarged where the optimizer scales losses."""
+        """Return this device's share of the loss, multiplied if the optimizer scales losses."""
         return self.optimizer.scale_loss(loss / self.replicas)
 
     def descend(self, tape: tf.GradientTape, scaled_loss: Any) -> None:
@@ -63,9 +63,10 @@ class AdamPlayer:
         self.optimizer.apply(tape.gradient(scaled_loss, self.weights), self.weights)
 
     def averages_of(self, network: keras.Model) -> list[keras.Variable]:
-        """Return the running averages of a network's trainable variables, in order; none where there is no average.
+        """Return the running averages of a network's trainable variables, in order; empty if none are kept.
 
-        (Keras' own way to them overwrites the weights that are being trained; the release is pinned.)
+        (They are read from a private attribute of the pinned Keras release, since its public method overwrites the
+        weights in training.)
         """
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         if not inner.use_ema:
@@ -76,13 +77,13 @@ class AdamPlayer:
 
 @dataclass(frozen=True)
 class Adams:
-    """The players of one training: called as `models.interface.MakePlayer` is.
+    """A maker of the players of one training, see `models.interface.MakePlayer`.
 
     Args:
         generator: the network whose weights are averaged.
-        ema_decay: above 0 a running average of its weights is kept (Polyak & Juditsky 1992).
-        scale_losses: whether losses are multiplied while gradients are taken, as float16 needs (Micikevicius et al.
-            2018, section 3.2); a step whose scaled gradients are not finite is left out then and the factor halved.
+        ema_decay: the decay of the running average of its weights (Polyak & Juditsky 1992); 0 keeps none.
+        scale_losses: whether losses are multiplied before gradients are taken, as float16 needs (Micikevicius et al.
+            2018, section 3.2). A step whose scaled gradients are not finite is skipped, and the factor is halved.
         replicas: see `AdamPlayer`.
     """
 
@@ -94,13 +95,13 @@ class Adams:
     def __call__(
         self, networks: Sequence[keras.Model], *, learning_rate: float, beta_1: float, beta_2: float
     ) -> AdamPlayer:
-        """Return the player that moves these networks."""
+        """Return the player that updates these networks."""
         ema_decay = self.ema_decay if any(network is self.generator for network in networks) else 0.0
         optimizer = OnePassAdam(
             learning_rate, beta_1=beta_1, beta_2=beta_2, use_ema=ema_decay > 0, ema_momentum=ema_decay or None
         )
         if self.scale_losses:
-            # Keras begins at 2^15, where an L1 weight of 100 overflows and the first steps are lost.
+            # Keras begins with 2^15, which overflows under an L1 weight of 100 and loses the first steps.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**10)
         player = AdamPlayer(networks, optimizer, learning_rate, self.replicas)
         optimizer.build(player.weights)
@@ -108,10 +109,10 @@ class Adams:
 
 
 def learning_rate_share(schedule: str, epoch: int, epochs: int) -> float:
-    """Return the share of the learning rate that an epoch, numbered from 0, trains with.
+    """Return the factor of the learning rate in an epoch, numbered from 0.
 
-    "constant": all. "linear": all in the first half, then less by equal parts every epoch, and nothing left after the
-    last, as the PyTorch reference does.
+    "constant" is always 1. "linear" is 1 in the first half, then falls by equal steps and would reach 0 after the last
+    epoch, as in the PyTorch reference.
     """
     constant = epochs - epochs // 2
     if schedule == "constant" or epoch < constant:

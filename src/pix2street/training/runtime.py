@@ -1,4 +1,4 @@
-"""Which devices TensorFlow computes on, with how many threads, and whether it does so deterministically."""
+"""The devices and threads on which TensorFlow computes, and its determinism."""
 
 import os
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from pix2street.core.numerics import settle_keras
 def prepare(
     key: str, device: str, seed: int, deterministic: bool = True, *, intra_op_threads: int, inter_op_threads: int
 ) -> None:
-    """Set TensorFlow up for a whole process, before it computes anything.
+    """Configure TensorFlow for the whole process, before it computes anything.
 
     Args:
-        key: where `device` stands in `params.yaml`, for the error message.
-        device: "gpu" insists on one, "auto" takes one when there is one, "cpu" leaves it alone.
-        seed: of Python, NumPy and TensorFlow.
-        deterministic: insist on kernels that give the same bits in every run.
-        intra_op_threads: CPU threads within an operation; the results' last bits depend on them.
-        inter_op_threads: operations that may run side by side.
+        key: the key of `device` in `params.yaml`, for the error message.
+        device: "gpu" requires a GPU, "auto" uses one if the machine has one, "cpu" uses none.
+        seed: the seed of Python, NumPy and TensorFlow.
+        deterministic: use only kernels that give the same bits in every run.
+        intra_op_threads: the number of CPU threads within an operation; the last bits of results depend on it.
+        inter_op_threads: the number of operations that may run at the same time.
 
     Raises:
-        UserError: `device` is "gpu" and TensorFlow sees none, or Keras computes with another library.
+        UserError: `device` is "gpu" but TensorFlow sees none, or Keras computes with another library.
     """
     settle_keras()
-    # Where a GPU has it, as by default: a variable (NVIDIA_TF32_OVERRIDE) would decide otherwise.
+    # TensorFloat-32 is the default on GPUs that have it; without this line NVIDIA_TF32_OVERRIDE could change that.
     tf.config.experimental.enable_tensor_float_32_execution(True)
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
@@ -63,11 +63,11 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "mirrored": tf.distribute.MirroredStrategy,
     "multi_worker": _multi_worker,
 }
-"""How a training is spread over devices. Called before TensorFlow computes anything, after `prepare`."""
+"""The strategies that spread a training over devices. Call one after `prepare`, before TensorFlow computes."""
 
 
 def worker_of(strategy: Strategy) -> int:
-    """This process' number among those that train together; 0 writes the outs."""
+    """Return this process' number among all processes of the training; number 0 writes the outputs."""
     resolver = strategy.cluster_resolver
     if not resolver or not resolver.task_type or resolver.task_type == "chief":
         return 0

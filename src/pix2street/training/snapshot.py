@@ -1,4 +1,4 @@
-"""The generator as one would use it, taken after an epoch: its weights, or the running average of them."""
+"""The generator to use after an epoch: a copy of its weights, or of their running average."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,12 @@ from pix2street.training.players import AdamPlayer
 def take_snapshot(generator: keras.Model, player: AdamPlayer, snapshot: keras.Model, batches: Iterable[Batch]) -> None:
     """Give `snapshot` the generator's weights, or their running average where the player keeps one.
 
-    Moving statistics belong to the weights that they were met with. A network of averaged weights gets its own: the
-    means over `batches`, as its norms meet them in training.
+    Moving statistics belong to particular weights. Averaged weights therefore get new ones: the means over `batches`,
+    computed as in training.
 
     Args:
         snapshot: a generator of the same form in float32.
-        batches: of train, always the same; they are read only where there are averages and moving statistics.
+        batches: always the same batches of train; they are read only for averaged weights with moving statistics.
     """
     for variable, own in zip(snapshot.weights, generator.weights, strict=True):
         variable.assign(np.asarray(own))
@@ -30,7 +30,7 @@ def take_snapshot(generator: keras.Model, player: AdamPlayer, snapshot: keras.Mo
 
 
 def restate_statistics(network: keras.Model, batches: Iterable[Batch]) -> None:
-    """Make a network's moving means and variances the means over these batches; nothing else of it changes."""
+    """Set a network's moving means and variances to the means over these batches; change nothing else."""
     norms = [layer for layer in network._flatten_layers() if isinstance(layer, BatchNormalization)]
     if not norms:
         return

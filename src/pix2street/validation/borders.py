@@ -69,7 +69,7 @@ def _counts(pairs: pd.DataFrame) -> tuple[Counter[int], Counter[int]]:
 
 
 def _happened(pairs: pd.DataFrame) -> str:
-    """Return a sentence on what happened to the drawings and what to ask for."""
+    """Return a sentence on the probable cause and the way out."""
     if pairs["input_lossy"].mean() > 0.5:
         return f"The files are in a lossy format such as JPEG, which changes colours at borders: {ASK}"
     at_borders = pairs["changed_at_borders"].median()

@@ -20,7 +20,7 @@ class IdFindings:
             `numbering.misread_share`.
         misread: what the user can do if that share is too large.
         unknown: what the user can do if ids have no class.
-        note: a line about a set that may be right and that a person should look at.
+        note: a line about a set that may be right but that a person should check.
     """
 
     misread_share: float = 0.0

@@ -1,10 +1,10 @@
-"""Measures of whether an input and a target belong together: then the edges of the one lie where those of the other do.
+"""Measures of whether an input and a target belong together, i.e. have edges at the same positions.
 
 The agreement of input i with target j is the correlation of their edges, after the edges common to all are subtracted.
 Two measures follow from it, both between -2 and 2 and positive for a pair that belongs together:
 
 - The lead of a pair is its own agreement, less the mean of the highest agreement of its input with another target and
-  of its target with another input. A right pair with few edges may have a lead far below 0, so a low lead proves
+  of its target with another input. A correct pair with few edges may have a lead far below 0, so a low lead proves
   nothing by itself.
 - The fit of a pair is the agreement that two pairs lose, on average, if they exchange their inputs; the other pair is
   the one for which this loss is lowest. A fit is negative if both pairs would agree better after the exchange, which
@@ -33,7 +33,7 @@ def edge_map(pixels: np.ndarray) -> np.ndarray:
     colors = resize_box(pixels, height, width).astype(np.float32)
     smooth = ndimage.gaussian_filter(colors, (SMOOTH_PX, SMOOTH_PX, 0))
     gradient = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).sum(axis=-1)
-    # The root keeps a few hard edges from drowning the many soft ones.
+    # The root prevents a few hard edges from outweighing the many soft ones.
     return np.sqrt(gradient).ravel()
 
 
@@ -59,8 +59,8 @@ def block_lead(agreement: np.ndarray) -> np.ndarray:
 def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the fit of every pair of a block, and the index of the other pair with which it is lowest.
 
-    The two pairs that gain most by an exchange are taken out first, and the rest are compared without them. Otherwise a
-    right pair would be blamed for a swapped one that looks like it.
+    The two pairs that gain most by an exchange are removed first, and the rest are compared without them. Otherwise a
+    correct pair would be blamed because it resembles a swapped one.
 
     Returns:
         The fits, `[N]` float, and the indices, `[N]` int; 0 and -1 for a pair that is left without another.
@@ -86,8 +86,8 @@ def block_fit(agreement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Suspects:
     """The pairs of a whole set with the lowest leads, at most `SUSPECTS`, with their edge maps.
 
-    Swapped pairs have low leads, also if they lie in two blocks or subsets. So only these few pairs are compared with
-    each other, and not all pairs with all.
+    Swapped pairs have low leads even if they are in two blocks or subsets, so it suffices to compare these few pairs
+    with each other.
     """
 
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))

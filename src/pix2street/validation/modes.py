@@ -30,7 +30,7 @@ def way_out_of(counts: Mapping[str, int], channels: int) -> str:
     """Return advice about targets of these modes; empty if all of them fit.
 
     Args:
-        counts: how many targets have each mode.
+        counts: the number of targets with each mode.
         channels: the number of channels that targets are kept in.
     """
     wrong = {mode: count for mode, count in counts.items() if mode not in TARGET_MODES[channels]}

@@ -22,12 +22,12 @@ def run_checks(
 ) -> list[dict[str, Any]]:
     """Return each check's result: key, rule, limits, success, rows checked, offending pair_ids, and its waivers.
 
-    A check that tolerates some offenders passes with a warning if it finds that few. A check that had nothing to look
-    at has failed, though Great Expectations let it pass.
+    A check that tolerates some offenders passes with a warning if it finds only so few. A check without rows to test
+    fails, although Great Expectations lets it pass.
 
     Args:
         manifest: the manifest with its derived columns.
-        data_docs: the folder for Great Expectations' own pages; None builds none.
+        data_docs: the folder for Great Expectations' pages; None builds none.
     """
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -68,7 +68,7 @@ def _describe(check: Check, found: ExpectationValidationResult, waive: Waivers) 
     excused = [pair_id for pair_id in offending if pair_id in waive.pairs]
     observed = found.result.get("observed_value")
     rows = found.result.get("element_count")
-    # Null values have not been looked at.
+    # Great Expectations does not test null values.
     checked = rows - found.result.get("missing_count", 0) if rows is not None else None
     left = len(offending) - len(excused)
     success = bool(found.success) or (bool(offending) and left == 0)

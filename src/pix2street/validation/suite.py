@@ -30,9 +30,9 @@ class Findings:
     """Figures of a whole set, found before its rows are checked.
 
     Args:
-        ids: what the class ids say.
-        borders: what the borders in the drawings say.
-        target_modes: how many targets are stored in each mode.
+        ids: the findings in the class ids.
+        borders: the findings on the borders of the drawings.
+        target_modes: the number of targets stored in each mode.
     """
 
     ids: IdFindings

@@ -31,7 +31,7 @@ def lock_rows(stages: list[Stage], recorded: dict[str, Any]) -> list[Row]:
     """Return a row for each stage whose entry in the lock does not belong to code, data and parameters of the commit.
 
     Args:
-        stages: those of `dvc.yaml`, in a repository that is the commit.
+        stages: the stages of `dvc.yaml`, in a repository of the commit.
         recorded: the entries of `dvc.lock`, by stage.
     """
     makers = {path_of(out): stage.name for stage in stages for out in stage.outs}
@@ -54,7 +54,7 @@ def is_made(path: str, outs: Collection[str]) -> bool:
 
 
 def _faults_of(stage: Stage, recorded: dict[str, Any], makers: dict[str, str]) -> list[str]:
-    """List what one stage's entry in the lock says that is not true of the commit.
+    """List the differences between one stage's entry in the lock and the commit.
 
     Args:
         makers: the stage that makes each output, by its path.

@@ -1,12 +1,11 @@
-"""Whether a commit makes what its `dvc.lock` says.
+"""Verification that a commit makes the outputs in its `dvc.lock`.
 
-The commit is cloned into an empty folder that has its own DVC cache and tracking store, so no earlier result can be
-taken for a new one, and nothing is recorded. Then `dvc repro` runs every stage, one after the other, each in a
+The commit is cloned into an empty folder with a separate DVC cache and tracking store, so that no earlier result is
+used and nothing is recorded. Then `dvc repro` runs every stage, one after the other, each in a
 workspace (`workspaces`).
 
-DVC takes the hash of a dependency when the command has ended (iterative/dvc#11058). A file edited in between is
-recorded as it is afterwards, beside outputs that were made from its former content. So hashes are taken before the run
-as well.
+DVC takes the hash of a dependency after the command (iterative/dvc#11058). If a file is edited meanwhile, its new hash
+is recorded with outputs of its former content. Hashes are therefore also taken before the run.
 """
 
 import json
@@ -36,7 +35,7 @@ FLOATING = "compute"
 
 
 def verify(checkout: Path, revision: str, folder: Path, tolerances: Mapping[str, float] | None = None) -> list[Row]:
-    """Make everything again that `dvc.lock` records at a commit; return a row for each output, in the stages' order.
+    """Make all outputs of a commit again; return a row for each output, in the stages' order.
 
     Progress is printed to standard error. `folder/made` ends as the clone with all that was made in it,
     `folder/<stage>.log` holds what a stage printed.

@@ -35,7 +35,7 @@ def keep_apart(root: Path, folder: Path) -> None:
 
 
 def bring_sources(checkout: Path, made: Path, stage: Stage, repo: Repo) -> None:
-    """Copy into the clone what a stage reads that no stage makes and git does not hold: data that a parameter names.
+    """Copy into the clone the data that a parameter names, if no stage makes them and git does not hold them.
 
     It is copied, so that a stage that edits what it reads does not reach the checkout.
     """

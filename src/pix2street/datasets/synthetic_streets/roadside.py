@@ -22,8 +22,8 @@ class Material(NamedTuple):
     """The surface of a plane.
 
     Args:
-        height_m: of the plane.
-        class_id: of its pixels.
+        height_m: the height of the plane.
+        class_id: the class of its pixels.
         shade: `shade(along, length, up, noise, mask)`, in metres along and up the plane, returns the colour of each
             pixel and the mask of those that the surface covers.
     """

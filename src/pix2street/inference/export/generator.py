@@ -1,4 +1,4 @@
-"""A generator exported: every format written, checked, timed and described."""
+"""The export of a generator: every format is written, checked, timed and described."""
 
 import importlib.util
 from collections.abc import Collection
@@ -91,7 +91,7 @@ def _refuse_to_replace(out: Path) -> None:
 
 
 def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int) -> dict[str, Any]:
-    """Return what travels with every file; it holds no time, so that equal generators have equal descriptions."""
+    """Return the description that every file carries; it holds no time, so it is equal for equal generators."""
     ids = "class ids [N, H, W] uint8, any batch, any size"
     rgb = "RGB [N, H, W, 3] uint8, any batch, any size"
     sides = "H, W" if card.scale == 1 else f"{card.scale}H, {card.scale}W"

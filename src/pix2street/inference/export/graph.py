@@ -25,10 +25,10 @@ def in_float32(generator: keras.Model) -> keras.Model:
 
 
 class _CentredNorm(ImageNorm):
-    """`ImageNorm` with its variance taken from what is left after the mean.
+    """`ImageNorm` that computes the variance after it has subtracted the mean.
 
-    Keras' own takes E[x^2] - E[x]^2, of which float32 loses digits; how many depends on the order in which a runtime
-    adds. This norm is nearer to `predict` in ONNX Runtime, and faster there.
+    Keras computes E[x^2] - E[x]^2, which loses digits in float32, more or fewer by the order in which a runtime adds.
+    In ONNX Runtime this norm is nearer to `predict` and faster.
     """
 
     def call(self, inputs, mask=None):
@@ -38,7 +38,7 @@ class _CentredNorm(ImageNorm):
 
 
 def for_any_size(generator: keras.Model, card: GeneratorCard) -> keras.Model:
-    """Return the network that the files compute: without noise, for every size, its norms centred."""
+    """Return the network of the files: without noise, for every size, with centred norms."""
 
     def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, ImageNorm):

@@ -1,4 +1,4 @@
-"""The held-out pairs that files are checked on, and the photos of them."""
+"""The held-out pairs on which exported files are checked, and their photos."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ KINDS = {1: "grey", 3: "RGB"}
 
 
 def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair]]:
-    """Return what the data set in `split` says of itself, and its held-out pairs.
+    """Return the description of the data set in `split`, and its held-out pairs.
 
     Raises:
         UserError: the folder holds no data set, another one than the generator was trained on, or no such pairs.
@@ -32,7 +32,7 @@ def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair
     if dataset.classes != card.encoding.classes:
         raise UserError(
             f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
-            "name the folder of its own data set"
+            "name the folder of that data set"
         )
     for name in HELD_OUT_SUBSETS:
         if pairs := read_pairs(split, name):
@@ -50,7 +50,7 @@ def refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
 
 
 def read_pixels(card: GeneratorCard, pair: Pair) -> np.ndarray:
-    """Return a pair's input as it is stored, which is what the files take."""
+    """Return a pair's stored input, which exported files take."""
     return read_ids(pair.input_path) if card.encoding.classes else read_rgb(pair.input_path)
 
 

@@ -1,4 +1,4 @@
-"""Every file held to the photos of `predict --no-dropout`."""
+"""Comparison of every file's photos with those of `predict --no-dropout`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,7 +23,7 @@ def check_pairs(
     photos: Photos,
     others: Mapping[str, Translator],
 ) -> None:
-    """Hold every file to `predict` on all pairs, in batches although `predict` takes one image at a time.
+    """Compare every file, in batches, with `predict`, which takes one image at a time, on all pairs.
 
     Args:
         predicted: the translator of `predict --no-dropout`.
@@ -51,7 +51,7 @@ def check_pairs(
 def check_sizes(
     predicted: Translator, runners: Mapping[str, Runner], rows: Sequence[Row], pairs: Sequence[Pair]
 ) -> None:
-    """Hold every file to `predict` on two pairs, cut and continued to sizes that the network itself does not take.
+    """Compare every file with `predict` on two pairs that are cut or continued to sizes the network does not take.
 
     Raises:
         UserError: as `compare`.
@@ -70,7 +70,7 @@ def check_sizes(
 
 
 def _one_at_a_time(predicted: Translator, inputs: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Return the photos of `predict` before rounding; in batches it would be held to the batches of a file."""
+    """Return the photos of `predict` before rounding, one at a time as `predict` makes them."""
     return np.concatenate(
         [predicted.translate_unrounded([pixels], [name]) for pixels, name in zip(inputs, names, strict=True)]
     )
@@ -99,7 +99,7 @@ def compare(row: Row, outputs: Mapping[str, np.ndarray], expected: np.ndarray, n
         if outputs[output].shape != array.shape or outputs[output].dtype != array.dtype:
             shapes = [f"{value.dtype} {value.shape}" for value in (array, outputs[output])]
             raise UserError(
-                f"{row.name}: {names[0]}: {output} must be {shapes[0]}, it is {shapes[1]}; nothing was written"
+                f"{row.name}: {names[0]}: {output} must be {shapes[0]}, but is {shapes[1]}; nothing was written"
             )
     levels, units = (
         np.abs(outputs[output].astype(np.float64) - array).reshape(len(names), -1).max(axis=1)
@@ -113,7 +113,7 @@ def compare(row: Row, outputs: Mapping[str, np.ndarray], expected: np.ndarray, n
     limits = (PIXEL_LIMIT, UNIT_LIMIT) if FORMATS[row.name].exact else (255, 2.0)
     words = (" of 255 levels", " before rounding")
     for differences, limit, unit in zip((levels, units), limits, words, strict=True):
-        if not (differences <= limit).all():  # a difference that is no number is beyond every limit
+        if not (differences <= limit).all():  # NaN is beyond every limit
             worst = int(np.argmax(np.nan_to_num(differences, nan=np.inf)))
             raise UserError(
                 f"{row.name}: {names[worst]}: differs from `predict --no-dropout` by {differences[worst]:.4g}{unit}, "

@@ -1,4 +1,4 @@
-"""Measurements of the exported files: a row a format, and tables of them for the terminal."""
+"""Measurements of the exported files: a row for each format, and tables for the terminal."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class Row:
     """The measurements of one format.
 
     Args:
-        name: of the format, or `KERAS`.
+        name: the name of the format, or `KERAS`.
         load_s: the time from its files to its first photo.
         images_per_s: its speed by the number of images in a batch.
         pixel_difference, unit_difference: the largest differences from `predict --no-dropout`, of 255 levels and before

@@ -1,4 +1,4 @@
-"""Files as they are used: each opened from disk, its time to the first photo, and its speed."""
+"""Exported files in use: each is opened from disk, and its time to the first photo and its speed are measured."""
 
 import statistics
 import time
@@ -29,7 +29,7 @@ It gives "photo" `[N, H, W, 1 or 3]` uint8 and "unit", the same before rounding,
 def open_runners(
     model: Path, card: GeneratorCard, folder: Path, formats: Collection[str], threads: int, first: np.ndarray
 ) -> tuple[dict[str, Runner], list[Row]]:
-    """Open the network and every exported file, and return the runners with a row each: size and time to load.
+    """Open the network and every exported file, and return the runners, and for each a row with size and time to load.
 
     Args:
         model: the folder of the generator that was exported.
@@ -74,7 +74,7 @@ def _size_mib(path: Path) -> float:
 def measure_speeds(runners: Mapping[str, Runner], rows: Sequence[Row], inputs: np.ndarray, rounds: int) -> None:
     """Note in each row its median images/s.
 
-    The formats take turns, so that other work of the machine slows all of them alike.
+    The formats take turns, so that other load on the machine slows all of them equally.
     """
     batches = [np.resize(inputs, (batch, *inputs.shape[1:])) for batch in BATCHES]
     taken: dict[tuple[str, int], list[float]] = {}
