@@ -1,14 +1,14 @@
-"""How far smoothed and damaged drawings are from sound ones, in what `validate` holds against its limits.
+"""A table that compares smoothed and damaged drawings with sound ones by the measures that `validate` limits.
 
     python benchmarks/borders.py data/split
     python benchmarks/borders.py images --input-side right
 
-reads the drawings of a split folder, or one half of any folder of side-by-side images, and makes as many of drawn
-streets. Each set is resized by nearest neighbour, which is right, and spoiled: by smoothing resizes and by JPEG, as
-colours and as class ids. A row says what `moved_share` (the mean, and the worst drawing), `seam_share` and
-`between_ratio` become, how many pixels have changed their class, and which of the limits of params.yaml find the set.
+reads the drawings of a split folder, or one half of any folder of side-by-side images, and makes the same number of
+drawn streets. It resizes each set by nearest neighbour, which is right, and spoils it by smoothing resizes and by JPEG,
+as colours and as class ids. A row gives `moved_share` (the mean, and the worst drawing), `seam_share` and
+`between_ratio`, the share of pixels that have changed their class, and the limits of params.yaml that find the set.
 
-It prints a table as Markdown.
+The table is Markdown on standard output.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Spoil = Callable[[np.ndarray], np.ndarray]
 
 
 def read_drawings(folder: Path, input_side: str | None) -> list[np.ndarray]:
-    """Class ids `[H, W]` of all drawings."""
+    """Return the class ids `[H, W]` of all drawings."""
     if input_side is None:
         return [read_ids(pair.input_path) for split in SUBSETS for pair in read_pairs(folder, split)]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
@@ -61,7 +61,7 @@ def as_jpeg(quality: int, subsampling: int) -> Spoil:
 
 
 def spoilers() -> Iterator[tuple[str, Spoil, Spoil]]:
-    """A name, what spoils a drawing, and the sound drawing of the same size."""
+    """Yield a name, a function that spoils a drawing, and one that makes the sound drawing of the same size."""
     for name in FILTERS:
         for scale in (0.5, 0.75, 2.0):
             yield f"{name} x{scale:g}", resized(name, scale), resized("nearest", scale)
@@ -71,7 +71,7 @@ def spoilers() -> Iterator[tuple[str, Spoil, Spoil]]:
 
 
 def measured(drawings: list[np.ndarray], spoil: Spoil, sound: Spoil, ids: bool) -> dict[str, float]:
-    """The mean and the largest `moved_share`, `seam_share`, `between_ratio`, and the share of wrong pixels."""
+    """Return the mean and the largest `moved_share`, `seam_share`, `between_ratio`, and the share of wrong pixels."""
     moved, wrong, rows = [], [], []
     for drawing in drawings:
         if ids:
@@ -110,8 +110,8 @@ def found_by(row: dict[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--input-side", choices=("left", "right"), help="of side-by-side images; else a split folder")
-    parser.add_argument("--limit", type=int, default=100, help="drawings of each set; default: %(default)s")
+    parser.add_argument("--input-side", choices=("left", "right"), help="the drawings' half of side-by-side images")
+    parser.add_argument("--limit", type=int, default=100, help="drawings in each set; default: %(default)s")
     options = parser.parse_args()
     drawings = read_drawings(options.folder, options.input_side)
     drawings = drawings[:: max(1, len(drawings) // options.limit)][: options.limit]

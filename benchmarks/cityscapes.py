@@ -1,4 +1,4 @@
-"""How long Cityscapes takes to become ready, beside the time that decoding its frames alone takes.
+"""The time that preparing Cityscapes takes, beside the time that decoding its frames takes.
 
     python benchmarks/cityscapes.py --frames 64 --rounds 3
 
@@ -36,14 +36,14 @@ reader = lru_cache(random_reader)
 
 
 def encode_frame(index: int) -> tuple[bytes, bytes]:
-    """Photo and labels of one frame as PNG; grain brings the photo to the 2 to 3 MB of a real one."""
+    """Return photo and labels of one frame as PNG; grain brings the photo to the 2 to 3 MB of a real one."""
     photo, ids = draw_scene(0, index, HEIGHT_PX, WIDTH_PX)
     grain = np.random.default_rng(index).integers(-2, 3, photo.shape)
     return png_bytes(np.clip(photo + grain, 0, 255).astype(np.uint8)), png_bytes(ids)
 
 
 def write_archives(folder: Path, frames: int) -> int:
-    """The two archives; returns how many frames stand in train, the rest in val."""
+    """Write the two archives, and return the number of frames in train; the others are in val."""
     train = frames - max(1, frames // 8)
     with (
         zipfile.ZipFile(folder / ARCHIVES["leftImg8bit"], "w") as photos,
@@ -58,7 +58,7 @@ def write_archives(folder: Path, frames: int) -> int:
 
 
 def decode_frame(folder: Path, names: tuple[str, str]) -> int:
-    """Decode one frame and drop it; returns how many bytes it has."""
+    """Decode one frame, drop it, and return how many bytes it has."""
     return sum(
         decode(reader(folder / ARCHIVES[part])(name), name).nbytes
         for part, name in zip(("leftImg8bit", "gtFine"), names, strict=True)

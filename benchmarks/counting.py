@@ -1,11 +1,11 @@
-"""The work of a training step, counted. Pure Keras 3."""
+"""The number of operations in a training step. This module needs nothing but Keras 3."""
 
 import keras
 import numpy as np
 
 
 def gigaflop(network: keras.Model) -> float:
-    """Of one forward pass over one image: multiplications and additions of its convolutions."""
+    """Return the multiplications and additions of all convolutions in one forward pass over one image."""
     total = 0
     for layer in network.layers:
         if hasattr(layer, "kernel"):
@@ -16,8 +16,9 @@ def gigaflop(network: keras.Model) -> float:
 
 
 def step_gigaflop(generator: keras.Model, discriminator: keras.Model) -> float:
-    """Of one update of both networks, an image of the batch.
+    """Return the work of one update of both networks for one image of the batch.
 
-    Forward and twice backward of G and of D on real; of D on generated forward, twice backward and once to its input.
+    G and D on the target cost one forward and two backward passes each. D on the generated photo costs a forward pass,
+    two backward passes, and one more to its input.
     """
     return 3 * gigaflop(generator) + 7 * gigaflop(discriminator)

@@ -1,4 +1,4 @@
-"""How long evaluation takes, and what Inception's features cost beside the network's bare forward pass.
+"""The time of evaluation, and the cost of Inception's features beside the network's bare forward pass.
 
     python benchmarks/evaluation.py --pairs 500 --rounds 3
 
@@ -50,7 +50,7 @@ def seconds(work) -> float:
 
 
 def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
-    """Seconds that evaluating `pairs` pairs takes, and their targets."""
+    """Return the seconds that evaluating `pairs` pairs takes, and the paths of their targets."""
     downloaded, split = folder / "downloaded", folder / "split"
     for path in (downloaded, split, folder / "judge"):
         path.mkdir()
@@ -76,7 +76,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
 
 
 def write_inception(path: Path) -> Path:
-    """A network of the published one's size and ends, with random weights."""
+    """Write a network with the size and the ends of the published one and with random weights."""
     model = keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(SIDE_PX, SIDE_PX, 3))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
@@ -90,7 +90,7 @@ def write_inception(path: Path) -> Path:
 
 
 def time_inception(path: Path, photos: list[Path], rounds: int) -> dict:
-    """Photos a second through the bare network and from disk to features, and the share that remains."""
+    """Return photos a second through the bare network and from disk to features, and the share that remains."""
     network = Inception(path)
     rates: dict[str, list[float]] = {}
     batches = {
@@ -109,7 +109,7 @@ def time_inception(path: Path, photos: list[Path], rounds: int) -> dict:
 
 
 def confusion_rate() -> float:
-    """Confusion matrices of 512 x 256 px label maps a second, one at a time."""
+    """Return the confusion matrices of 512 x 256 px label maps that one process makes in a second."""
     maps = [draw_scene(0, index, 256, 512)[1] for index in range(8)]
     classes = cityscapes_classes()
     pairs = [(a, b) for a in maps for b in maps] * 4
@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--photos", type=int, default=96, help="that Inception looks at in a round")
+    parser.add_argument("--photos", type=int, default=96, help="photos that Inception sees in a round")
     options = parser.parse_args()
     prepare("device", "cpu", 0, intra_op_threads=1, inter_op_threads=2)
     result = {"pairs": options.pairs, "confusion_matrices_per_s": round(confusion_rate())}

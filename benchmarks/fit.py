@@ -1,21 +1,22 @@
-"""How often `validate` takes a right pair for a swapped one, and how many swapped pairs it finds.
+"""The rates at which `validate` takes a right pair for a swapped one, and at which it finds swapped pairs.
 
     python benchmarks/fit.py data/split
     python benchmarks/fit.py images --target-side left --sizes 64 128 256 --draws 50
 
 reads a split folder or any folder of side-by-side images, and makes four sets: the pairs as they are, grey from photo,
-edges from photo, and as many drawn streets; with `--harder` the pairs spoiled in four ways. Each is cross-validated
-over groups (the sequences of the file names; whole groups are put together where there are more than five): a limit is
-set on all groups but one, half-way between the lowest fit of a right pair and the fit below which 90 % of the swapped
-ones lie, and it is tried on the group left out. `shipped` is tried as well, the limits of params.yaml.
+edges from photo, and the same number of drawn streets; with `--harder` it spoils the pairs in four ways instead. It
+cross-validates each set over groups (the sequences of the file names; it joins whole groups if they are more than
+five). It sets a limit on all groups but one, half-way between the lowest fit of a right pair and the fit below which
+90 % of the swapped pairs lie, and tries this limit on the group left out. It also tries `shipped`, the limits of
+params.yaml.
 
-Right pairs are tried in many companies: all pairs, one group alone, all pairs and their mirror images, and drawn
-subsets of 12, 60 and 240. These trials are not independent, since the same pairs stand in them again and again. So two
-extrapolations stand beside the counts. Both look at what two pairs of different groups lose by an exchange: one takes
-the lowest percent of these losses for a generalized Pareto distribution, the other takes all for a normal one. The
-table shows the less favourable, for a set with as many pairs as were read.
+It tries right pairs in many companies: all pairs, one group, all pairs and their mirror images, and drawn subsets of
+12, 60 and 240. These trials are not independent, since they contain the same pairs again and again. The table therefore
+has two extrapolations beside the counts. Both use the loss in fit when two pairs of different groups are exchanged: one
+fits a generalized Pareto distribution to the lowest percent of these losses, the other a normal distribution to all.
+The table shows the less favourable one, for a set with the number of pairs that were read.
 
-It prints a table as Markdown, and last everything as a line of JSON.
+The output is a table in Markdown, and after it all figures as a line of JSON.
 """
 
 import argparse
@@ -43,7 +44,7 @@ Pairs = tuple[list[np.ndarray], list[np.ndarray], list[str]]
 
 
 def read_split(folder: Path) -> Pairs:
-    """Inputs as `validate` compares them, targets, and names in order."""
+    """Return the inputs as `validate` compares them, the targets and the names, in order."""
     classes = Dataset.read(folder).classes
     pairs = sorted((pair for name in SUBSETS for pair in read_pairs(folder, name)), key=lambda pair: pair.pair_id)
     inputs = [drawing_of(pair.input_path, classes) for pair in pairs]
@@ -51,14 +52,14 @@ def read_split(folder: Path) -> Pairs:
 
 
 def read_halves(folder: Path, target_side: str) -> Pairs:
-    """The same of a folder of side-by-side images, in sub-folders or not."""
+    """Return the same of a folder of side-by-side images, in sub-folders or not."""
     paths = sorted((p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES), key=lambda path: path.stem)
     halves = [np.split(read_rgb(path), 2, axis=1)[:: -1 if target_side == "left" else 1] for path in paths]
     return [a for a, _ in halves], [b for _, b in halves], [path.stem for path in paths]
 
 
 def folds(names: list[str], pattern: str) -> np.ndarray:
-    """Which fold each pair is in; neighbours of one group share theirs."""
+    """Return the fold of each pair; neighbours of one group share theirs."""
     found = [re.match(pattern, name) for name in names]
     groups = [match.group(1) if match else "" for match in found]
     unique = {group: index for index, group in enumerate(dict.fromkeys(groups))}
@@ -70,7 +71,7 @@ def folds(names: list[str], pattern: str) -> np.ndarray:
 def kinds(
     folder: Path, target_side: str, pattern: str, size: int, harder: bool
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each set's name, the products of its edge maps, its folds."""
+    """Yield each set's name, the products of its edge maps, and its folds."""
     read = read_split(folder) if (folder / "manifest.csv").exists() else read_halves(folder, target_side)
     inputs, targets = ([resize_box(image, size, size) for image in half] for half in read[:2])
     fold = folds(read[2], pattern)
@@ -88,7 +89,7 @@ def kinds(
 
 
 def _harder(inputs: list[np.ndarray], targets: list[np.ndarray], fold: np.ndarray) -> Iterator:
-    """The pairs as they are, with one half spoiled."""
+    """Yield the same for the pairs with one half spoiled, in four ways."""
     rng = np.random.default_rng(0)
     dark = [np.clip(0.3 * photo + rng.normal(0, 8, photo.shape), 0, 255).astype(np.uint8) for photo in targets]
     yield "darkened, with noise", products_of(inputs, dark), fold
@@ -98,14 +99,14 @@ def _harder(inputs: list[np.ndarray], targets: list[np.ndarray], fold: np.ndarra
 
 
 def _four_colors(image: np.ndarray) -> np.ndarray:
-    """The image with all but its four commonest colours, in steps of 64 levels, painted black."""
+    """Return the image with all but its four commonest colours, in steps of 64 levels, painted black."""
     _, color, counts = np.unique((image // 64).reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
     common = np.isin(color.reshape(image.shape[:2]), np.argsort(-counts, kind="stable")[:4])
     return np.where(common[..., None], image, 0).astype(np.uint8)
 
 
 def products_of(inputs: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarray:
-    """Products of all edge maps: `[2 N]` inputs (N pairs, then their mirror images), and as many targets."""
+    """Return the products of all edge maps: `[2 N]` inputs (N pairs, then their mirror images), and as many targets."""
     images = [image for half in (inputs, targets) for image in [*half, *(image[:, ::-1] for image in half)]]
     maps = np.array([edge_map(image) for image in images])
     maps -= maps.mean(axis=1, keepdims=True)
@@ -113,7 +114,7 @@ def products_of(inputs: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarr
 
 
 def agreement_of(products: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """What `block_agreement` gives for the pairs `of`, without their maps, since thousands of sets are made of them."""
+    """Return what `block_agreement` gives for the pairs `of`, without their maps: there are thousands of sets."""
     targets = of + len(products) // 2
 
     def centered(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -125,7 +126,7 @@ def agreement_of(products: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def companies(fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> Iterator[np.ndarray]:
-    """The indices of right pairs in each set to try; `kept` are the pairs that may stand in one."""
+    """Yield the indices of right pairs in each set to try; `kept` are the pairs that may be in one."""
     yield kept
     for part in np.unique(fold[kept]):
         yield kept[fold[kept] == part]
@@ -136,7 +137,7 @@ def companies(fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draw
 
 
 def swaps(members: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
-    """`[n, 2]` places in a set to swap: 5 % of `members`, with any other of them or with the next one."""
+    """Return `[n, 2]` indices to swap: 5 % of `members`, each with any other of them or with the next one."""
     count = max(1, round(SWAPPED_SHARE * len(members) / 2))
     if how == "neighbours":
         starts = 2 * rng.choice((len(members) - 1) // 2, count, replace=False)
@@ -145,14 +146,14 @@ def swaps(members: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray
 
 
 def fit_of_swapped(agreement: np.ndarray, swapped: np.ndarray) -> np.ndarray:
-    """The fits of a set after the inputs at these places have been swapped."""
+    """Return the fits of a set after the inputs at these indices have been swapped."""
     order = np.arange(len(agreement))
     order[swapped] = order[swapped[:, ::-1]]
     return block_fit(agreement[order])[0]
 
 
 def limit_of(products: np.ndarray, fold: np.ndarray, kept: np.ndarray, rng: np.random.Generator, draws: int) -> float:
-    """Half-way between the lowest right fit and that below which most swapped pairs lie."""
+    """Return the fit half-way between the lowest right fit and that below which most swapped pairs lie."""
     lowest = min(block_fit(agreement_of(products, of))[0].min() for of in companies(fold, kept, rng, draws))
     agreement = agreement_of(products, kept)
     drawn = [swaps(np.arange(len(kept)), "random", rng) for _ in range(draws)]
@@ -161,7 +162,7 @@ def limit_of(products: np.ndarray, fold: np.ndarray, kept: np.ndarray, rng: np.r
 
 
 def cross_validate(products: np.ndarray, fold: np.ndarray, draws: int) -> dict:
-    """Counts of right trials, false alarms, and shares of swapped pairs found, by the limits of other folds."""
+    """Return the right trials, the false alarms and the shares of swapped pairs found, by the limits of other folds."""
     rng = np.random.default_rng(0)
     everyone = np.arange(len(fold))
     whole = agreement_of(products, everyone)
@@ -196,9 +197,9 @@ def cross_validate(products: np.ndarray, fold: np.ndarray, draws: int) -> dict:
 
 
 def tails(products: np.ndarray, fold: np.ndarray) -> dict:
-    """The chance that a right pair of a set of this size has a fit below the shipped limit, by two extrapolations.
+    """Return the chance that a right pair of such a set has a fit below the shipped limit, by two extrapolations.
 
-    Pairs of one group are left out: near-equal frames lose hardly anything by an exchange, and never gain by it.
+    It leaves out pairs of one group, since near-equal frames lose hardly anything by an exchange and never gain by it.
     """
     agreement = agreement_of(products, np.arange(len(fold)))
     own = agreement.diagonal()
@@ -218,8 +219,8 @@ def main() -> None:
     parser.add_argument("--target-side", choices=("left", "right"), default="right", help="of side-by-side images")
     parser.add_argument("--group-pattern", default=r"^([^_]+)_", help="its first group is the sequence")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128], help="working sizes in pixels")
-    parser.add_argument("--harder", action="store_true", help="the pairs spoiled in four ways, in place of other sets")
-    parser.add_argument("--draws", type=int, default=20, help="of swaps and of subsets, each size and group")
+    parser.add_argument("--harder", action="store_true", help="try only the pairs spoiled in four ways")
+    parser.add_argument("--draws", type=int, default=20, help="draws of swaps and of subsets for each size and group")
     options = parser.parse_args()
     rows = []
     titles = "set, px, limits, tried, false alarms, shipped, lowest fit, estimate, random, same group, neighbours"

@@ -1,8 +1,8 @@
-"""One training step on Keras' JAX backend, timed where JAX finds its device. TensorFlow is never imported.
+"""One training step on Keras' JAX backend, timed on the device that JAX finds. TensorFlow is never imported.
 
     PYTHONPATH=src python benchmarks/jax_step.py [--sizes 256:1:64 256:16:64] [--precisions float32 mixed_bfloat16]
 
-Needs only keras, jax, numpy and pydantic. Weights are random and data is noise: it measures speed and nothing else. The
+It needs only keras, jax, numpy and pydantic. Weights are random and data is noise: it measures nothing but speed. The
 matrix peak is what the device reaches in a large matrix product of the convolutions' precision, as JAX computes it by
 default: for float32, TensorFloat-32 where a GPU has it.
 """
@@ -29,14 +29,14 @@ from pix2street.models import pix2pix
 from pix2street.models.interface import Task
 
 EPOCH_PAIRS = 400
-"""Of facades, the smallest set of the paper."""
+"""The number of pairs of facades, the smallest set of the paper."""
 
 State = list[list[jax.Array]]
 Step = Callable[[State, jax.Array, jax.Array], tuple[State, jax.Array]]
 
 
 def state_of(*parts: tuple[keras.Model, keras.optimizers.Optimizer]) -> State:
-    """What a step changes, copied: each network's trainable variables, its other variables and its optimizer's."""
+    """Return a copy of all that a step changes: each network's trainable and other variables, and its optimizer's."""
     variables = [
         kind
         for network, optimizer in parts
@@ -52,7 +52,7 @@ def build_step(
     disc_optimizer: keras.optimizers.Optimizer,
     settings: pix2pix.Settings,
 ) -> Step:
-    """A compiled function of one batch that updates both networks, by the mathematics of `pix2street.models.pix2pix`.
+    """Return a compiled function of one batch that updates both networks, by the mathematics of `models.pix2pix`.
 
     Both updates follow from the same weights and share one pass of D(x, G(x)). The networks and optimizers themselves
     stay as they are; both optimizers must be built.
@@ -83,7 +83,7 @@ def build_step(
             disc_trained,
             has_aux=True,
         )
-        # What the other network's gradients would cost is never computed: nothing uses them.
+        # Nothing uses the other network's gradients, so they are never computed.
         none = jnp.zeros(())
         gen_gradients, _ = backward((_loss_scale(gen_optimizer, gen_memory), none))
         _, disc_gradients = backward((none, _loss_scale(disc_optimizer, disc_memory)))
@@ -95,13 +95,13 @@ def build_step(
 
 
 def _loss_scale(optimizer: keras.optimizers.Optimizer, memory: list[jax.Array]) -> jax.Array:
-    """1 unless the optimizer scales losses, for float16, whose small gradients would vanish."""
+    """Return 1, or the factor by which the optimizer scales losses for float16, whose small gradients would vanish."""
     with keras.StatelessScope(state_mapping=list(zip(optimizer.variables, memory, strict=True))):
         return jnp.asarray(optimizer.scale_loss(jnp.ones(())))
 
 
 def paper_settings(filters: int, product_side_px: int) -> pix2pix.Settings:
-    """The paper's settings at a width."""
+    """Return the paper's settings at a width."""
     return pix2pix.Settings(
         generator_filters=filters, discriminator_filters=filters, norm="batch", upsample="transpose",
         dropout_share=0.5, generator_rate=2e-4, discriminator_rate=2e-4, beta_1=0.5, beta_2=0.999, l1_weight=100.0,
@@ -110,9 +110,9 @@ def paper_settings(filters: int, product_side_px: int) -> pix2pix.Settings:
 
 
 def matrix_peak(precision: str) -> float:
-    """GFLOP/s of a matrix product in the precision that a policy computes in, the best of several."""
+    """Return the GFLOP/s of a matrix product in the precision that a policy computes in, the best of several."""
     side, products = (2048 if jax.default_backend() == "cpu" else 8192), 4
-    # Scaled so that a product of it with anything stays as large as that was.
+    # The scale keeps a product with anything as large as that was.
     matrix = jax.random.normal(jax.random.key(0), (side, side)) / side**0.5
     matrix = matrix.astype(keras.DTypePolicy(precision).compute_dtype)
     work = jax.jit(lambda a: jax.lax.fori_loop(0, products, lambda _, x: x @ a, a))
@@ -130,7 +130,7 @@ def _timed(work: Callable) -> float:
 def measure(
     size: int, batch: int, filters: int, precision: str, product_side_px: int, rounds: int, steps: int, peak: float
 ) -> dict:
-    """One row of the table: the figures of one size in one precision."""
+    """Return one row of the table: the figures of one size in one precision."""
     keras.utils.clear_session()
     keras.config.set_dtype_policy(precision)
     shape = (size, size, 3)
@@ -146,7 +146,7 @@ def measure(
     compile_s = time.perf_counter() - start
 
     def burst():
-        # Steps are waited for together: the next is prepared while one runs, as in training.
+        # It waits for several steps together: the next is prepared while one runs, as in training.
         nonlocal state
         for _ in range(steps):
             state, losses = step(state, inputs, targets)
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", default=precisions, choices=precisions)
     parser.add_argument("--product-side", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="of a round")
+    parser.add_argument("--steps", type=int, default=20, help="steps in a round")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures as JSON, too")
     arguments = parser.parse_args()
     device = jax.devices()[0]

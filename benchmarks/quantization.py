@@ -1,6 +1,7 @@
-"""What int8 arithmetic would give: an exported ONNX file quantised by ONNX Runtime, beside the shipped ones.
+"""Speed and error of int8 arithmetic: an exported ONNX file quantised by ONNX Runtime, beside the exported ones.
 
-Static quantisation is calibrated on train inputs; differences and L1 are taken on the held-out ones. Files take turns.
+Static quantisation is calibrated on inputs of train; differences and L1 are those of the held-out inputs. Files take
+turns.
 
     python benchmarks/quantization.py --export export --data data/split
 """
@@ -27,7 +28,7 @@ CONVOLUTIONS = ["Conv", "ConvTranspose", "MatMul"]
 
 
 class Calibration(quantization.CalibrationDataReader):
-    """Train inputs, one at a time."""
+    """Inputs of train, one at a time."""
 
     def __init__(self, inputs: Iterator[np.ndarray]):
         self._inputs = inputs
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def quantised(full: Path, folder: Path, read, train: list[Pair]) -> dict[str, Path]:
-    """The file with ONNX Runtime's int8 arithmetic, weights a scale a channel."""
+    """Write the file with ONNX Runtime's int8 arithmetic, one scale a channel, and return the paths by name."""
     prepared = folder / "prepared.onnx"
     quant_pre_process(full, prepared, skip_symbolic_shape=True)
     files = {
@@ -94,7 +95,7 @@ def opened(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def timed(sessions: dict, inputs: np.ndarray, rounds: int) -> dict[tuple[str, int], list[float]]:
-    """Seconds by name and batch."""
+    """Return the seconds by name and batch."""
     taken: dict[tuple[str, int], list[float]] = {}
     for round_ in range(rounds + 1):
         for name, session in sessions.items():
@@ -102,7 +103,7 @@ def timed(sessions: dict, inputs: np.ndarray, rounds: int) -> dict[tuple[str, in
                 pixels = np.resize(inputs, (count, *inputs.shape[1:]))
                 start = time.perf_counter()
                 session.run(["photo"], {"pixels": pixels})
-                if round_:  # the first run of each finds its memory
+                if round_:  # The first run of each allocates its memory.
                     taken.setdefault((name, count), []).append(time.perf_counter() - start)
     return taken
 

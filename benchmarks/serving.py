@@ -1,11 +1,11 @@
-"""What a served model carries, and what it does at twice that: requests over loopback to `mlflow models serve`.
+"""The load that `mlflow models serve` carries over the loopback, and its answers at twice that load.
 
     python benchmarks/serving.py [--generator FOLDER] [--image FILE] [--seconds S]
 
-First 1, 2 and 4 clients that each send their next request when the last is answered: the most that is answered in a
-second is what the server carries. Then requests that come at half and at twice that rate whatever the server does; a
-latency counts from the moment at which its request was due. Everything runs on one machine: the clients take their part
-of it. Prints a table and, as its last part, the same as JSON.
+First 1, 2 and 4 clients each send their next request when the last is answered; the largest number of answers in a
+second is the load that the server carries. Then requests come at half and at twice that rate, whether or not the server
+has answered; a latency counts from the moment at which its request was due. Everything runs on one machine, so the
+clients take their share of it. The output is a table, and after it the same as JSON.
 """
 
 import argparse
@@ -41,7 +41,7 @@ SHARES = (0.5, 2.0)
 
 
 class Answer(NamedTuple):
-    """status: of HTTP, or what went wrong."""
+    """One answer; `status` is that of HTTP, or the error."""
 
     status: str
     latency_s: float
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--generator", type=Path, default=Path("models/generator"))
     parser.add_argument("--image", type=Path, help="default: the first of data/split/val/inputs")
-    parser.add_argument("--seconds", type=float, default=15, help="of each part")
+    parser.add_argument("--seconds", type=float, default=15, help="seconds of each part")
     options = parser.parse_args()
     image = options.image or min(Path("data/split/val/inputs").glob("*.png"))
     body = json.dumps({"dataframe_records": [{"image": base64.b64encode(image.read_bytes()).decode()}]}).encode()
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def measure(address: str, body: bytes, seconds: float) -> None:
-    """Print all parts."""
+    """Measure all parts and print them."""
     print(f"{'':34}{'answered':>10}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}   other answers", flush=True)
     rows = []
 
@@ -77,7 +77,7 @@ def measure(address: str, body: bytes, seconds: float) -> None:
         for share in SHARES:
             rate = share * carried
             add(f"{share:g} times that: {rate:.1f} a second", *opened(address, body, rate, seconds, pool))
-        # Whether anything of the flood is left.
+        # This part shows whether anything of the flood is left.
         add("1 at a time, right after that", *closed(address, body, 1, seconds / 3, pool))
     print(json.dumps({"cores": len(os.sched_getaffinity(0)), "latencies": "ms", "rows": rows}, indent=2))
 
@@ -102,7 +102,7 @@ def as_row(title: str, answers: list[Answer], took_s: float) -> dict:
 def closed(
     address: str, body: bytes, clients: int, seconds: float, pool: ThreadPoolExecutor
 ) -> tuple[list[Answer], float]:
-    """So many clients; each sends its next request when the last is answered."""
+    """Let so many clients each send its next request when the last is answered; return the answers and the seconds."""
     end = time.monotonic() + seconds
 
     def client() -> list[Answer]:
@@ -119,7 +119,7 @@ def closed(
 def opened(
     address: str, body: bytes, rate: float, seconds: float, pool: ThreadPoolExecutor
 ) -> tuple[list[Answer], float]:
-    """So many requests a second, whatever becomes of those before."""
+    """Send so many requests a second, answered or not; return the answers and the seconds."""
     start = time.monotonic()
     waiting = []
     for number in range(max(1, int(rate * seconds))):
@@ -148,7 +148,7 @@ def ask(address: str, body: bytes, due: float) -> Answer:
 
 @contextmanager
 def served(generator: Path) -> Iterator[str]:
-    """The address of a server that `mlflow models serve` runs."""
+    """Yield the address of a server that `mlflow models serve` runs."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as taken:
         model, log, port = Path(folder) / "model", Path(folder) / "log", taken.getsockname()[1]
         mlflow.pyfunc.save_model(

@@ -1,12 +1,12 @@
-"""`make bench`: our training step beside the TensorFlow tutorial's loop and, if named, a PyTorch step.
+"""The training step of this project beside the TensorFlow tutorial's loop and, if named, a PyTorch step (`make bench`).
 
     python benchmarks/step.py [--sizes 256:1:64 128:4:32 64:8:32] [--rounds 5] [--torch path/to/step.py]
 
-Every variant runs in a process of its own; the processes of a group take turns (A B C A B C ...), so that what else the
-machine does falls on all alike. A burst that took half as long again as the variant's median is repeated. Medians,
-ratios to the group's first, shares of the matrix peak in the variant's own precision, peak memory and the time of an
-epoch are printed and written to `benchmarks/results.json`. The PyTorch script is started with --size, --batch and
---filters, and with --bf16 --fused for its fastest; it must answer as `benchmarks/worker.py` does.
+Every variant runs in its own process; the processes of a group take turns (A B C A B C ...), so that other work of the
+machine falls on all alike. A burst that took half as long again as the variant's median is repeated. Medians, ratios to
+the group's first, shares of the matrix peak in the variant's precision, peak memory and the time of an epoch are
+printed and written to `benchmarks/results.json`. The PyTorch script is started with --size, --batch and --filters, and
+with --bf16 --fused for its fastest; it must answer as `benchmarks/worker.py` does.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 EPOCHS_OF = (400, 2975)
-"""Pairs of the facades set that the tutorial trains on, and of Cityscapes."""
+"""The numbers of pairs of the facades set, on which the tutorial trains, and of Cityscapes."""
 
 OURS = ["--kind", "ours", "--threads", "1", "2", "--product-side", "8", "--deterministic"]
 BF16 = [*OURS, "--precision", "mixed_bfloat16"]
@@ -82,7 +82,7 @@ class Variant:
         self.times_ms += burst
 
     def finish(self) -> int:
-        """End it; its peak memory in MiB."""
+        """End the process and return its peak memory in MiB."""
         print("quit", file=self._process.stdin, flush=True)
         _, _, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = 0
@@ -90,7 +90,7 @@ class Variant:
 
 
 def machine() -> dict:
-    """What the figures depend on."""
+    """Return a description of the machine, on which the figures depend."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     gpus = subprocess.run(
@@ -108,7 +108,7 @@ def machine() -> dict:
 
 
 def measure(commands: dict[str, list[str]], batch: int, rounds: int, calls: int) -> dict:
-    """The figures of variants that take turns, by name; ratios are to the first of them."""
+    """Return the figures of variants that take turns, by name; ratios are to the first of them."""
     variants = {name: Variant(command) for name, command in commands.items()}
     for variant in variants.values():
         variant.run(3)  # traced, compiled and warm
@@ -142,7 +142,7 @@ def measure(commands: dict[str, list[str]], batch: int, rounds: int, calls: int)
 
 
 def precision_of(name: str) -> str:
-    """In which the peak that a variant is held against is measured."""
+    """Return the precision of the peak with which a variant is compared."""
     return "bfloat16" if "bf16" in name or "bfloat16" in name else "float32"
 
 

@@ -1,8 +1,8 @@
-"""One training step, timed on demand: a process that `benchmarks/step.py` interleaves with others.
+"""One training step, timed on demand, in a process that `benchmarks/step.py` interleaves with others.
 
 It prints a line of JSON when it is ready. Then, for every number N on standard input, it runs N calls of the step and
 prints the times of a step in milliseconds as a JSON list; `quit` ends it. Weights are random and data is noise, unless
-`--data disk` or `cached` asks for pairs of drawn streets behind the real input pipeline: it measures speed alone.
+`--data disk` or `cached` asks for pairs of drawn streets behind the real input pipeline: it measures speed only.
 """
 
 import argparse
@@ -42,7 +42,7 @@ DEFAULT = read_params(Path(__file__).parents[1] / "params.yaml").train
 
 
 def tutorial_step(generator, discriminator):
-    """The tutorial's loop: two tapes, stock Adam, one `tf.function`."""
+    """Return the tutorial's step: two tapes, stock Adam, one `tf.function`."""
     gen_adam, disc_adam = (keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2))
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)
     for network, adam in ((generator, gen_adam), (discriminator, disc_adam)):
@@ -66,19 +66,19 @@ def tutorial_step(generator, discriminator):
 
 
 def our_run(training: Training, jit_compile: bool, steps_per_call: int) -> Callable:
-    """What the training loop calls: `(batches, count) -> rows`."""
+    """Return the function that the training loop calls: `(batches, count) -> rows`."""
     device = DEFAULT.device.model_copy(update={"jit_compile": jit_compile, "steps_per_call": steps_per_call})
     return build_steps(training, [term.name for term in pix2pix.TERMS], device, tf.distribute.get_strategy())
 
 
 def noise_batches(size: int, batch: int) -> tf.data.Dataset:
-    """One batch again and again: no pipeline to speak of."""
+    """Return one batch again and again, without a real pipeline."""
     images = np.random.default_rng(0).uniform(-1, 1, (2, batch, size, size, 3)).astype("float32")
     return tf.data.Dataset.from_tensors(dict(zip(("input", "target"), images, strict=True))).repeat()
 
 
 def street_batches(folder: Path, size: int, batch: int, cache_mib: int) -> tf.data.Dataset:
-    """Drawn streets behind the pipeline of the training, endlessly."""
+    """Return an endless stream of drawn streets through the input pipeline of the training."""
     pairs = []
     for index in range(16):
         photo, ids = draw_scene(0, index, size, size)
@@ -91,7 +91,7 @@ def street_batches(folder: Path, size: int, batch: int, cache_mib: int) -> tf.da
 
 
 def matrix_peak(dtype: str) -> float:
-    """GFLOP/s of a matrix product on all cores, the best of several."""
+    """Return the GFLOP/s of a matrix product on all cores, the best of several."""
     a = tf.cast(tf.random.normal((2048, 2048)), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)))
     best = min(_timed(product) for _ in range(8))
