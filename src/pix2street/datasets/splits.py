@@ -172,7 +172,9 @@ def is_undivided(images: list[Image]) -> bool:
 def divide(reading: Reading, images: list[Image]) -> list[Image]:
     """Divide undivided images among the splits by share and seed, whole groups at a time."""
     naming, shares = reading.naming, reading.naming.split_shares.above_zero
-    groups = {pair_id: group_of(pair_id, naming.group_pattern) for pair_id in {image.pair_id for image in images}}
+    groups = {
+        pair_id: group_of(pair_id, naming.group_pattern) for pair_id in sorted({image.pair_id for image in images})
+    }
     sizes = Counter(groups.values())
     wanted = list(shares)
     if len(sizes) < len(wanted):
