@@ -21,7 +21,7 @@ PROBE = """<script>addEventListener('load', () => { document.title = JSON.string
 
 
 def look_at(page: str, folder: Path, width_px: int) -> dict:
-    """Images and how many are broken, SVG figures, how far it is too wide, and what it asked of elsewhere."""
+    """Return the images, the broken ones, the SVG figures, the pixels beyond the width, and the addresses asked for."""
     (folder / "index.html").write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
     done = subprocess.run(
         [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width_px},900",

@@ -1,4 +1,4 @@
-"""Which of the project's own files a Python file imports, directly or not: read from the source, nothing is run."""
+"""The files of the project that a Python file imports, directly or not; they are read, not run."""
 
 import ast
 from collections.abc import Collection

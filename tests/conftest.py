@@ -12,7 +12,7 @@ from pix2street.core.classes import cityscapes_classes  # noqa: E402
 from pix2street.core.images import write_png  # noqa: E402
 from pix2street.core.pairs import Dataset, Pair, write_manifest  # noqa: E402
 
-# No test knows how fast this machine is: a store that answers is waited for.
+# A slow machine is no failure: tests wait for a store as long as it takes.
 os.environ["PIX2STREET_STORE_TIMEOUT_S"] = "3600"
 
 LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strategies.py", "test_benchmarks.py")
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture
 def tiny_pairs(tmp_path) -> list[Pair]:
-    """Six pairs of 32x32: class-id inputs (road below sky) and targets that repeat each id in all channels."""
+    """Return six pairs of 32x32: class-id inputs (road below sky) and targets with each id in all channels."""
     pairs = []
     for index in range(6):
         ids = np.full((32, 32), 23, np.uint8)
@@ -40,7 +40,7 @@ def tiny_pairs(tmp_path) -> list[Pair]:
 
 @pytest.fixture(scope="session")
 def road_and_sky(tmp_path_factory):
-    """Four train and two val pairs: road 10 grey below sky 200 grey, with a little noise."""
+    """Return a split, four train and two val pairs: road of level 10 below sky of level 200, with a little noise."""
     folder = tmp_path_factory.mktemp("split")
     rng = np.random.default_rng(0)
     rows = []

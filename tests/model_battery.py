@@ -1,4 +1,4 @@
-"""What every family of models must do, whatever it is made of."""
+"""Checks that every family of models must pass."""
 
 from pathlib import Path
 
@@ -32,13 +32,13 @@ def check_shape_and_range(family: Family, settings: Section) -> None:
 
 
 def check_sides(family: Family, settings: Section) -> None:
-    """Inputs of both sides a multiple of `multiple_px` are taken."""
+    """Check that sides that are multiples of `multiple_px` are accepted."""
     multiple = family.multiple_px(TASK)
     assert all(side % multiple == 0 for side in SHAPE[:2])
 
 
 def check_files(family: Family, settings: Section, folder: Path) -> None:
-    """Equal networks give equal files; a loaded one answers the same; an untrained one is back at its start."""
+    """Check that equal networks give equal files, a loaded one answers the same, and an untrained one has its start."""
     network = family.build_generator(TASK, settings, 7)
     start = network.get_weights()
     network.set_weights([weight + 0.01 for weight in start])
@@ -65,7 +65,7 @@ def check_one_step_moves_every_weight(family: Family, settings: Section) -> None
 
 
 def check_terms(family: Family, settings: Section) -> None:
-    """A step returns what the family declares, as finite scalars, and every setting that scales a term exists."""
+    """Check that a step returns the declared terms as finite scalars, and that settings that scale terms exist."""
     terms = start(family, settings).step({"input": images(seed=1), "target": images(seed=2)})
     assert list(terms) == [term.name for term in family.TERMS]
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
@@ -73,7 +73,7 @@ def check_terms(family: Family, settings: Section) -> None:
 
 
 def check_a_seed_decides_all(family: Family, settings: Section) -> None:
-    """The same seed gives the same step, another seed another start."""
+    """Check that the same seed gives the same step, and another seed another start."""
     results = []
     for seed in (0, 0, 1):
         keras.utils.set_random_seed(len(results))

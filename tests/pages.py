@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs, taken apart into blocks, commands and code in sentences."""
+"""The blocks, commands and code in sentences of README, CONTRIBUTING and docs."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def in_passing(page: str) -> Iterator[tuple[int, str]]:
 
 
 def inline_code(page: str) -> Iterator[tuple[int, str]]:
-    """Yield line and text of all code outside of blocks; a line break within is a space."""
+    """Yield line and text of all code outside of blocks; a line break inside it becomes a space."""
     prose = FENCE.sub(lambda block: "\n" * block[0].count("\n"), page)
     for found in re.finditer(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", prose, re.S):
         yield prose.count("\n", 0, found.start()) + 1, " ".join(found[2].split())

@@ -11,17 +11,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+from shipped import PARAMS
 from web import Handler, serving
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import EdgeSettings, edges, jpeg_bytes, png_bytes
 from pix2street.core.limits import Limits
 from pix2street.datasets.synthetic_streets.scene import draw_scene
-from pix2street.params import read_params
 from pix2street.settings.download import Download, OwnImages, PairedFolder, SplitShares
 
 LIMITS = Limits(max_files=1000, max_gib=1.0, max_ratio=100.0)
-SHIPPED = read_params(Path(__file__).parents[1] / "params.yaml").download
+SHIPPED = PARAMS.download
 PIX2PIX_SETS = ("facades", "maps", "night2day", "edges2shoes", "edges2handbags")
 HEIGHT_PX, WIDTH_PX = 64, 128
 

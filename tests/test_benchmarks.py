@@ -1,4 +1,4 @@
-"""The benchmarks run and print what they promise; what they measure is no test."""
+"""The benchmarks run and print the figures that they promise; no test depends on the figures' values."""
 
 import json
 import subprocess

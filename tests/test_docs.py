@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs: a test runs what they tell people to type, and the site is built from them."""
+"""Tests run every command in README, CONTRIBUTING and docs, and the site is built from them."""
 
 import ast
 import os
@@ -22,7 +22,7 @@ SIX = "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete
 CLONE = "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
 SERVED = "inference/test_serving.py::test_the_documented_command_line_makes_a_photo"
 COVERED = {
-    # command, as a regular expression: file and name of the test that runs it
+    # A command, as a regular expression, with the file and the name of the test that runs it.
     r"make repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
     r"make verify": "test_pipeline.py::test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded",
     r"make ui": "test_docs.py::test_make_ui_opens_a_store",
@@ -46,7 +46,7 @@ COVERED = {
 }
 
 IN_PASSING = {
-    # command within a sentence that `COVERED` does not have: the test that runs it, or why none does
+    # A command in a sentence that `COVERED` does not have, with the test that runs it, or the reason why none does.
     r"dvc repro --force download": "`dvc repro` with an option of DVC's own",
     r"make (test|fresh)": "continuous integration runs it",
     r"make bench|python benchmarks/step\.py.*": "test_benchmarks.py::test_training_steps_are_timed_in_turn",
@@ -118,7 +118,7 @@ def test_a_new_command_is_found():
 
 def test_extras_are_locked():
     lock = (ROOT / "requirements.txt").read_text()
-    for extra in EXTRAS.keys() - {"gpu", "parity"}:  # CUDA's and PyTorch's gigabytes
+    for extra in EXTRAS.keys() - {"gpu", "parity"}:  # These need the gigabytes of CUDA or PyTorch.
         for requirement in EXTRAS[extra]:
             name = re.match(r"[\w.-]+", requirement)[0]
             assert f"\n{name}==" in f"\n{lock}", (extra, name)
@@ -131,7 +131,7 @@ def environment() -> dict[str, str]:
 
 
 def recipe_of(target: str) -> str:
-    """Return what `make` would run, with the installation before it."""
+    """Return the commands that `make` would run, with the installation before them."""
     command = ["make", "-n", "--no-print-directory", target]
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
 

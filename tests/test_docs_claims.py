@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs: the parameters, files, links and code that they show exist."""
+"""Parameters, files, links and code that README, CONTRIBUTING and docs show exist."""
 
 import ast
 import importlib.util
@@ -49,7 +49,7 @@ def unknown_keys(page: str) -> list[str]:
 
 
 def is_valid(key: str, text: str) -> bool:
-    """Return whether params.yaml may have this value at `key`, whatever the rules between several keys say."""
+    """Return whether params.yaml may have this value at `key`, apart from rules that concern several keys."""
     values = YAML(typ="safe").load(text)
     for name in reversed(key.split(".")):
         values = {name: values}
@@ -116,7 +116,7 @@ def missing_files(page: str) -> list[str]:
 
 
 def expanded(text: str) -> list[str]:
-    """Return the names that braces stand for."""
+    """Return the names that a name with braces means."""
     braces = re.search(r"\{([^{}]*)\}", text)
     if not braces:
         return [text]

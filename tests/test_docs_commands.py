@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs: every command can be typed, by the parser of the program that takes it.
+"""The parser of its program accepts every command in README, CONTRIBUTING and docs.
 
 Sentences may leave out required arguments.
 """
@@ -63,7 +63,7 @@ def _system(words: list[str]) -> None:
 
 
 def _parsed(parse: Callable[[list[str]], Any], words: list[str]) -> tuple[Any, str | None]:
-    """Return what argparse read and None, or None and its complaint; a missing argument is none."""
+    """Return the parsed arguments and None, or None and argparse's complaint; a missing argument is no complaint."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         try:
@@ -110,7 +110,7 @@ def _dvc(words: list[str]) -> str | None:
 
 
 def dvc_arguments(words: list[str]) -> argparse.Namespace:
-    """Return what DVC reads, or raise its complaint, which DVC itself only logs."""
+    """Return the arguments that DVC parses, or raise its complaint, which DVC itself only logs."""
 
     def refuse(parser: DvcParser, message: str, cmd_cls: Any = None) -> None:
         raise DvcException(message)
@@ -120,7 +120,7 @@ def dvc_arguments(words: list[str]) -> argparse.Namespace:
 
 
 def with_overrides(changes: list[str]) -> None:
-    """Raise what DVC or the schema say of `dvc exp run -S`."""
+    """Raise the complaint of DVC or the schema about `dvc exp run -S`."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copy(ROOT / "params.yaml", folder))
         apply_overrides(copy, changes)

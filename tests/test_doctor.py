@@ -1,10 +1,12 @@
-"""The words of doctor on a source, compared with what the stages then read."""
+"""The findings of doctor on a source, compared with the files that the stages then read."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from project import merge
 from ruamel.yaml import YAML
 from sources import LIMITS
 
@@ -83,20 +85,11 @@ def save(path: Path, pixels: np.ndarray) -> None:
 def applied(settings: dict) -> str:
     """Return the shipped params.yaml with the settings."""
     yaml = YAML(typ="safe")
-    params = yaml.load(SHIPPED)
-    merge(params, settings)
+    params = merge(yaml.load(SHIPPED), settings)
     path = Path("params.yaml")
     with path.open("w") as file:
         yaml.dump(params, file)
     return path.read_text()
-
-
-def merge(params: dict, settings: dict) -> None:
-    for key, value in settings.items():
-        if isinstance(value, dict) and isinstance(params.get(key), dict) and params[key]:
-            merge(params[key], value)
-        else:
-            params[key] = value
 
 
 @pytest.mark.parametrize(
@@ -147,11 +140,15 @@ def test_what_cannot_be_read_is_a_problem_with_the_way_out(tmp_path, monkeypatch
         save(tmp_path / split_of(index) / inputs / f"{index}.png", CITYSCAPES.to_colors(ids))
         save(tmp_path / split_of(index) / "targets" / f"{index}.png", photo)
     diagnosis = doctor.diagnose(tmp_path, DOWNLOAD)
-    assert "'val/labels' (4)" in diagnosis.problem
+    assert diagnosis.problem == (
+        f"{tmp_path}: val has no inputs (input_folder: inputs), but images in 'val/labels' (4) that are in neither "
+        "inputs/ nor targets/. Give the folders the same names in every split, and name them in "
+        "download.paired_folder.input_folder and target_folder"
+    )
     assert not diagnosis.settings
     with pytest.raises(SystemExit, match="'val/labels' \\(4\\)"):
         main(["doctor", str(tmp_path)])
-    assert "28 images" in capsys.readouterr().out
+    assert re.search(r"^files +28 images, 0 other files$", capsys.readouterr().out, re.M)
 
 
 def test_broken_files_litter_and_turned_photos_are_told(tmp_path):

@@ -1,4 +1,4 @@
-"""dvc.yaml says what the code does: no stage misses a dependency, and every declared dependency is needed."""
+"""dvc.yaml agrees with the code: no stage misses a dependency, and every declared dependency is needed."""
 
 import ast
 import re
@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from closure import import_closure
 from ruamel.yaml import YAML
+from shipped import PARAMS
 
 from pix2street.layout import Layout
 from pix2street.models import MODELS
-from pix2street.params import Params, read_params
+from pix2street.params import Params
 from pix2street.verification.wiring import wiring_files
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/pix2street"
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-PARAMS = read_params(ROOT / "params.yaml")
 
-# None of these can change an output: DVC tracks the values that params.py and settings/ check one by one, the paths of
-# layout.py are the names of outputs, stage.py surrounds a step, tracking/run.py and tracking/registry.py only record.
+# None of these can change an output. DVC tracks each value that params.py and settings/ check, the paths of layout.py
+# are the names of outputs, stage.py surrounds a step, and tracking/run.py and tracking/registry.py only record.
 WIRING = {ROOT / name for name in wiring_files(ROOT)}
 
 
@@ -80,7 +80,7 @@ def closure_of(modules: Iterable[str]) -> set[Path]:
 
 
 def builds_networks(closure: set[Path]) -> bool:
-    """Return whether some of these files has a family build its networks."""
+    """Return whether one of these files lets a family build its networks."""
     return any(".build_generator(" in path.read_text() for path in closure if path.suffix == ".py")
 
 
@@ -181,7 +181,7 @@ def params_read(stage: str) -> set[str]:
 
 
 def collapsed(keys: set[str]) -> set[str]:
-    """Return the keys with each section that is named to its last key by its own name alone."""
+    """Return the keys, and instead of a section's keys its name if all of them are named."""
     sections = {name: set(value) for name, value in PARAMS.model_dump(by_alias=True).items()}
     for section, names in sections.items():
         every = {f"{section}.{name}" for name in names}

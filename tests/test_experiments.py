@@ -42,7 +42,7 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     grid = ["-S", "train.pix2pix.l1_weight=1.0,10.0,100.0", "-S", "train.run.seed=1,2"]
     queued = project.run("dvc", "exp", "run", "--queue", *grid, **WHO)
     assert queued.returncode == 0, queued.stderr
-    # The exit code of --run-all is 0 even where an experiment failed.
+    # The exit code of --run-all is 0 even if an experiment failed.
     workers = project.start("dvc", "exp", "run", "--run-all", "-j", "2", **WHO)
     said = "".join(workers.communicate(timeout=3600))
     shown = json.loads(project.run("dvc", "exp", "show", "--json", **WHO).stdout)
@@ -89,7 +89,10 @@ def test_six_experiments_of_two_workers_are_six_complete_runs(project):
     l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
     assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
     params = json.loads(project.run("dvc", "params", "diff", one, two, "--json", **WHO).stdout)
-    assert "train.pix2pix.l1_weight" in params["params.yaml"] or "train.run.seed" in params["params.yaml"]
+    given = [[float(named[name].data.params[key]) for name in (one, two)] for key in keys]
+    differing = {key: values for key, values in zip(keys, given, strict=True) if values[0] != values[1]}
+    found = {key: [value["old"], value["new"]] for key, value in params["params.yaml"].items()}
+    assert found == differing
     plotted = project.run("dvc", "plots", "diff", one, two, **WHO)
     assert plotted.returncode == 0, plotted.stderr
     assert one in (project.root / "dvc_plots/index.html").read_text()

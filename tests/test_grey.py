@@ -1,4 +1,4 @@
-"""Grey targets from `split` to an exported file: one channel in every place, and the same to whoever looks at it."""
+"""Grey targets from `split` to an exported file have one channel everywhere, and every reader sees the same photo."""
 
 import base64
 import json
@@ -49,7 +49,7 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> dict:
-    """Twelve pairs, a grey photo beside its coloured drawing, through every stage up to `evaluate`."""
+    """Take twelve pairs, a grey photo beside its coloured drawing, through every stage up to `evaluate`."""
     root = tmp_path_factory.mktemp("grey")
     for index in range(12):
         photo, ids = draw_scene(0, index, SIDE, SIDE)
@@ -102,7 +102,7 @@ def run(tmp_path_factory) -> dict:
 
 @pytest.fixture(scope="module")
 def photo_of_val(run) -> tuple[np.ndarray, str, np.ndarray]:
-    """A held-out input, its pair_id and the photo that `generate` wrote of it."""
+    """Return a held-out input, its pair_id and the photo that `generate` wrote for it."""
     pair = read_pairs(run["root"] / "split", "val")[0]
     return read_ids(pair.input_path), pair.pair_id, read_photo(run["root"] / f"photos/val/{pair.pair_id}.png")
 
@@ -145,7 +145,7 @@ def test_scores_are_those_of_the_channel_and_say_how_it_is_shown(run):
     photo, target = (read_photo(run["root"] / f"{place}/a_08.png") for place in ("photos/val", "split/val/targets"))
     assert images.loc["a_08", "l1"] == pytest.approx(np.abs(photo.astype(int) - target).mean() / 127.5)
     protocol = run["metrics"]["protocol"]
-    assert "one channel" in protocol["shared"]["photos"]
+    assert protocol["shared"]["photos"].startswith("grey, one channel; networks that look at them ")
     assert run["metrics"]["generated"]["frechet_segmenter"] > 0
 
 

@@ -1,4 +1,4 @@
-"""Who may import whom."""
+"""The imports that each room and module of the package may have."""
 
 import ast
 from pathlib import Path
@@ -18,7 +18,7 @@ ROWS = (
     {"settings"},
     {"core", "layout"},
 )
-"""The rooms of the package and its loose modules, from the top: an arrow never points up."""
+"""The rooms of the package and its loose modules from the top; no import points up."""
 
 KNOWS = {
     "cli": {
@@ -69,7 +69,7 @@ KNOWS = {
     "core": set(),
     "layout": set(),
 }
-"""Whom each of them imports beside itself, no more and no less. A step knows no other step."""
+"""The rooms that each of them imports, no more and no less. A step imports no other step."""
 
 # Each library is named in one room, so that another could replace it.
 ONLY_IN = {

@@ -22,10 +22,10 @@ PATTERNS = {
 }
 
 EXCEPT = {
-    "src/pix2street/datasets/pix2pix_sets.py": "a family",  # the address and the folder of these authors' data
-    "src/pix2street/inference/card.py": "a family",  # the one of all generators that were recorded before cards
-    "src/pix2street/settings/train.py": "a family",  # former keys, and the keys that they are now
-    "src/pix2street/judges/segmenter.py": "a network",  # its own, by the name in its file
+    "src/pix2street/datasets/pix2pix_sets.py": "a family",  # holds the address and the folder of these authors' data
+    "src/pix2street/inference/card.py": "a family",  # holds that of generators that were recorded before cards
+    "src/pix2street/settings/train.py": "a family",  # holds former keys, and the keys that they are now
+    "src/pix2street/judges/segmenter.py": "a network",  # holds its own, by the name in its file
 }
 
 
@@ -39,7 +39,7 @@ def sources() -> list[Path]:
 
 
 def found_in(text: str) -> list[tuple[str, str]]:
-    """Return what is named in a text, and how."""
+    """Return the kind and the text of every name of a family, a network or a term."""
     return [(kind, match[0]) for kind, pattern in PATTERNS.items() for match in pattern.finditer(text)]
 
 

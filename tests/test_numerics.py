@@ -1,5 +1,5 @@
-"""What computes is settled by parameters alone. The file is also the script that hostile and clean environments run:
-`test_numerics.py SPLIT FOLDER`.
+"""Parameters decide all numbers; the environment decides none. This file is also the script that hostile and clean
+environments run: `test_numerics.py SPLIT FOLDER`.
 """
 
 import ast
@@ -42,11 +42,11 @@ HOSTILE = {
 }
 
 
-# In a process of its own
+# In a new process
 
 
 def main(split: Path, folder: Path) -> None:
-    """Write what a judge and a generator are after a tiny training, and what `predict` and the served model make."""
+    """Write a judge and a generator after a tiny training, and the photos of `predict` and of the served model."""
     from pix2street.cli import main as pix2street
     from pix2street.stage import load_quietly, with_clear_errors
 
@@ -96,7 +96,7 @@ def serve(generator: Path, source: Path, photo: Path) -> None:
 
 
 def run(split: Path, folder: Path, **variables: str) -> tuple[dict[str, str], str]:
-    """The hash of every file that the script writes, and what it says on standard error."""
+    """Return the hash of every file that the script writes, and its standard error."""
     home = folder / "home"
     home.mkdir(parents=True)
     out = folder / "out"
@@ -133,13 +133,13 @@ def test_what_is_imported_before_the_environment_is_settled_loads_nothing_that_r
 
 @pytest.fixture
 def environment(monkeypatch) -> dict[str, str]:
-    """An empty environment in place of this process' own."""
+    """Replace the environment of this process by an empty one."""
     monkeypatch.setattr(os, "environ", {})
     return os.environ
 
 
 def own(environment: dict[str, str]) -> dict[str, str]:
-    """What is in the environment beside pytest's own."""
+    """Return the variables of the environment without those of pytest."""
     return {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
 
 
@@ -212,7 +212,7 @@ def test_a_process_that_has_loaded_another_backend_is_told_so(monkeypatch):
 
 
 def test_every_script_pins_before_it_loads_what_computes():
-    """A script's first `pin` or `choose_backend` stands above its first import of a library that computes."""
+    """Check that a script's first `pin` or `choose_backend` precedes its first import of a library that computes."""
     root = TESTS.parent
     scripts = [path for folder in ("benchmarks", "tests") for path in (root / folder).glob("*.py")]
     checked = []

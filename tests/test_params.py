@@ -1,4 +1,4 @@
-"""Parameters: each fault names its key, the rule and the value; former keys name what they are now."""
+"""Parameters: each fault names its key, the rule and the value; an error on a former key names the present one."""
 
 import random
 from pathlib import Path
@@ -334,12 +334,12 @@ def test_damaged_parameters_are_never_a_traceback(tmp_path):
         b"!!set {a}",
     ]
     for _ in range(150):
-        # A part of the file, so that each is read in little time.
+        # Only a part of the file is damaged and read, which takes little time.
         start = rng.randrange(len(SHIPPED.read_bytes()))
         data = bytearray(SHIPPED.read_bytes()[start : start + 600])
         for _ in range(rng.randint(1, 3)):
             place = rng.randrange(len(data))
             data[place : place + rng.choice([0, 1, 50])] = rng.choice(pieces)
         path.write_bytes(data)
-        with pytest.raises(UserError):
+        with pytest.raises(UserError, match=r"^params\.yaml"):
             read_params(path)

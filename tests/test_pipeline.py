@@ -1,4 +1,4 @@
-"""The pipeline as a user runs it: DVC, all stages, a tiny configuration in a repository of its own."""
+"""The pipeline as a user runs it: DVC with all stages of a tiny configuration in a new repository."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from pix2street.tracking import saved_view
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    """A project whose pipeline has run once."""
+    """Return a project whose pipeline has run once."""
     project = Project(tmp_path_factory.mktemp("project"))
     done = project.repro()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -35,9 +35,9 @@ def test_a_second_repro_runs_nothing(project):
 def test_a_forced_training_without_a_store_gives_the_same_hash_for_every_out(project):
     before = (project.root / "dvc.lock").read_bytes()
     metrics = (project.root / "reports/evaluate/metrics.json").read_bytes()
-    # Tracking points at a port where nobody listens: training must finish all the same, and say what is missing.
+    # Tracking points at a port on which nobody listens: training must finish nevertheless and name what is missing.
     away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    # However long a training takes, the machine is sampled once, at its end.
+    # The machine is sampled once, at the end of a training of any length.
     away["MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"] = "3600"
     forced = project.repro("--force", "--downstream", "train", **away)
     assert forced.returncode == 0, forced.stderr
@@ -146,7 +146,7 @@ def test_two_recorded_runs_are_compared(project, tmp_path):
     assert f"A: {names[0]}\nB: {names[1]}" in done.stdout
     row = next(line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["L1"])
     assert row[-4:] == ["+0.000", "0.000", "to", "0.000"]
-    # One run shows one sample, the other two: one is common.
+    # One run shows one sample and the other two; one of them is common.
     assert page.read_text().count("<figcaption>") == 1
     failed = project.run("pix2street", "compare", names[0], "nobody")
     assert failed.returncode == 1
@@ -170,12 +170,12 @@ def test_a_failed_validation_stops_the_pipeline_with_the_rows(tmp_path):
     failed = project.repro()
     assert failed.returncode != 0
     assert "uniform: photos are not uniform, at least 128: 16 of 16 fail" in failed.stderr
-    assert "street_0000000" in failed.stderr
+    assert "\n  street_0000000 " in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "Running stage 'segment'" not in failed.stdout
     assert "Running stage 'train'" not in failed.stdout
     assert not json.loads((tmp_path / "reports/validate/verdict.json").read_text())["success"]
-    assert "Failed" in (tmp_path / "reports/validate/index.html").read_text()
+    assert '<span class="bad">Failed</span>' in (tmp_path / "reports/validate/index.html").read_text()
     assert not (tmp_path / "reports/validate/passed.json").exists()
 
 

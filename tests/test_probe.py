@@ -1,4 +1,4 @@
-"""Stores of every kind that cannot be opened are given up once, within a limit, and named without a password."""
+"""A store of any kind that cannot be opened is given up once, within a limit, and named without its password."""
 
 import importlib.util
 import os
@@ -84,7 +84,7 @@ def listen():
 
 @pytest.fixture
 def layout(tmp_path, monkeypatch):
-    """An empty repository; a silent store is given up at once, and nothing is asked a second time."""
+    """Return an empty repository, in which a silent store is given up at once and nothing is asked a second time."""
     for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in stage.ENVIRONMENT.items():
@@ -100,7 +100,7 @@ def layout(tmp_path, monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """A short limit for stores that stay silent, whose answer cannot come too late."""
+    """Set a short limit for stores that stay silent, whose answer cannot come too late."""
     monkeypatch.setenv("PIX2STREET_STORE_TIMEOUT_S", "0.1")
 
 
@@ -297,7 +297,7 @@ def test_a_command_ends_with_one_message(layout, tmp_path, monkeypatch, command)
 
 
 def test_a_process_ends_although_its_question_hangs(layout, tmp_path):
-    """The process does not wait for its question at its end either."""
+    """Check that the process does not wait for its question at its end either."""
     (tmp_path / "sitecustomize.py").write_text(
         "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
     )

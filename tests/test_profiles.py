@@ -1,4 +1,4 @@
-"""Profiles are small, complete, and leave nothing behind; params.yaml keeps what its author wrote."""
+"""Profiles are small and complete, and none leaves a value behind; params.yaml keeps its author's text."""
 
 import re
 import shutil
@@ -95,7 +95,7 @@ def test_a_shipped_profile_is_valid_changes_its_values_alone_and_is_what_dvc_rea
     wanted = committed() | values_of(SHIPPED, name)
     assert flat(load_yaml(params)) == wanted
     written = load_yaml(params)
-    del written["verify"]  # of no stage, so of no dump
+    del written["verify"]  # belongs to no stage, so to no dump
     assert read_params(params).model_dump(by_alias=True) == written
     assert {change.key for change in changes} == {key for key, value in wanted.items() if value != committed()[key]}
     lines = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
@@ -322,7 +322,8 @@ def test_a_broken_value_is_fixed_by_a_profile_that_names_it(params):
 def test_ones_own_profile_is_chosen_like_any_other(params):
     write_profile(params, "mine", title="Mine", params={"train": {"run": {"epochs": 3}}})
     assert [change.key for change in use(params, "mine")] == ["train.run.epochs"]
-    assert "*  mine" in as_table(params, params.parent / "profiles")
+    marked = [line for line in as_table(params, params.parent / "profiles").splitlines() if line.startswith("*")]
+    assert [line.split()[:3] for line in marked] == [["*", "mine", "Mine"]]
 
 
 def test_the_table_has_what_each_takes_and_marks_the_one_that_is(params):

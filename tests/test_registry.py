@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import re
 import subprocess
 import sys
 
@@ -12,8 +13,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
 from shipped import PARAMS, changed
-from tiny_cards import tiny_card
-from tiny_models import build_unet
+from tiny_models import build_unet, tiny_card
 
 from pix2street.core.decoding import decode
 from pix2street.core.errors import UserError
@@ -59,7 +59,7 @@ def evaluate(layout: Layout, name: str) -> dict:
 
 
 class Store:
-    """A repository whose runs are recorded; every test registers them under another name."""
+    """A repository with recorded runs; every test registers them under another name."""
 
     def __init__(self, layout: Layout):
         self.layout = layout
@@ -196,9 +196,11 @@ def test_a_worse_candidate_is_refused_unless_forced(store, capsys):
     with pytest.raises(UserError, match=r"version 2 .* is worse than the champion, version 1 .*: L1 0.2\d+ after 0.2"):
         promote(store.layout, "down", BY, force=False)
     assert store.aliases("down") == {"candidate": "2", "champion": "1"}
-    assert "told apart" in capsys.readouterr().out
+    assert re.search(r"^ *L1 +0\.2.* \+0\.\d{3} .* told apart$", capsys.readouterr().out, re.M)
     promote(store.layout, "down", BY, force=True)
-    assert "forced, although: version 2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"^forced, although: version 2 .* is worse than the champion, version 1 .*: L1 ", said, re.M)
+    assert said.endswith("version 2 of down is now the champion; before it was version 1\n")
     assert store.aliases("down") == {"candidate": "2", "champion": "2"}
 
 
@@ -206,10 +208,10 @@ def test_a_candidate_that_was_measured_otherwise_is_refused_unless_forced(store,
     champion_and_candidate(store, "other", "first", "unlike")
     with pytest.raises(UserError, match="not measured alike") as refused:
         promote(store.layout, "other", BY, force=False)
-    assert "pixels.version: 1 and 2" in str(refused.value)
+    assert "\n  pixels.version: 1 and 2\n" in str(refused.value)
     assert store.aliases("other") == {"candidate": "2", "champion": "1"}
     promote(store.layout, "other", BY, force=True)
-    assert "pixels.version: 1 and 2" in capsys.readouterr().out
+    assert "\n  pixels.version: 1 and 2\n" in capsys.readouterr().out
     assert store.aliases("other") == {"candidate": "2", "champion": "2"}
 
 

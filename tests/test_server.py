@@ -24,7 +24,7 @@ def postgres_program(name: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def database():
-    """The address of a fresh PostgreSQL; None where there is no such program or no driver."""
+    """Yield the address of a fresh PostgreSQL; None if the program or the driver is missing."""
     driver, initdb, pg_ctl = (
         importlib.util.find_spec("psycopg2"),
         postgres_program("initdb"),
@@ -50,7 +50,7 @@ def database():
 
 
 class Server:
-    """An `mlflow server` on a free port, which can die and come back."""
+    """An `mlflow server` on a free port; it can be killed and started again."""
 
     def __init__(self, folder: Path, database: str):
         self.folder, self.database, self.port = folder, database, free_port()
@@ -90,9 +90,9 @@ def server(tmp_path_factory, database):
 
 @pytest.fixture(scope="module")
 def checkouts(tmp_path_factory, server) -> list[Project]:
-    """Two checkouts whose pipelines ran at the same time, recorded by one server."""
+    """Return two checkouts whose pipelines ran at the same time, recorded by one server."""
     checkouts = [Project(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
-    # A server with much to do takes its time, and a request to it is no failure for that.
+    # A busy server answers late, which is no failure.
     patient = {"MLFLOW_TRACKING_URI": server.address, "MLFLOW_HTTP_REQUEST_TIMEOUT": "3600"}
     processes = [project.start("dvc", "repro", **patient) for project in checkouts]
     for process in processes:
@@ -139,7 +139,7 @@ def test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything(s
     outs = ["models/generator/generator.weights.h5", "reports/train/history.csv"]
     outs += [f"reports/train/samples/epoch_{epoch:04d}.png" for epoch in (1, 2)]
     before = {out: (project.root / out).read_bytes() for out in outs}
-    # Within the second epoch.
+    # This is within the second epoch.
     process = project.start_until(12, "python", "pipeline/train.py", MLFLOW_TRACKING_URI=server.address)
     server.die()
     process.send_signal(signal.SIGCONT)

@@ -1,5 +1,7 @@
-"""Small networks and settings of pix2pix, for tests that need some."""
+"""Small generators of pix2pix: their settings, networks and cards, and folders as training leaves them."""
 
+import json
+import math
 from pathlib import Path
 
 import keras
@@ -10,8 +12,19 @@ from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
 from pix2street.models import pix2pix
 from pix2street.models.interface import Task
+from pix2street.training.batches import InputEncoding
 
 SETTINGS = PARAMS.train
+TINY_TRAIN = changed(
+    SETTINGS,
+    run={"epochs": 3, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3},
+    data={"holdout_pairs": 0},
+    device={"cache_mib": 64},
+    pix2pix={
+        "generator_filters": 4, "discriminator_filters": 4, "generator_rate": 2e-3, "discriminator_rate": 2e-3,
+    },
+)  # fmt: skip
+"""The section `train` of a training that takes seconds."""
 
 
 def pix2pix_settings(**changes) -> pix2pix.Settings:
@@ -29,8 +42,33 @@ def build_unet(
     return pix2pix.build_generator(task, pix2pix_settings(generator_filters=filters, **changes), seed)
 
 
+def tiny_card(
+    encoding: InputEncoding,
+    input_from: str = "left",
+    height_px: int = 32,
+    width_px: int = 32,
+    norm: str = "batch",
+    noise_on: bool = True,
+    seed: int = 0,
+    **others,
+) -> GeneratorCard:
+    """Return the card of the generator that `save_moved` saves for it."""
+    common = math.gcd(height_px, width_px)
+    fields = {"family": "pix2pix", "multiple_px": common & -common, "noise": "dropout", **others}
+    return GeneratorCard(
+        encoding=encoding,
+        input_from=input_from,
+        height_px=height_px,
+        width_px=width_px,
+        norm=norm,
+        noise_on=noise_on,
+        seed=seed,
+        **fields,
+    )
+
+
 def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> None:
-    """Write a generator that was "trained" by moving every weight a little."""
+    """Write a generator that was "trained" by moving every weight a little, and its card."""
     shape = (card.height_px, card.width_px, card.encoding.channels)
     network = build_unet(shape, product_side_px=product_side_px)
     rng = np.random.default_rng(1)
@@ -39,13 +77,11 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> N
     card.write(folder)
 
 
-TINY_TRAIN = changed(
-    SETTINGS,
-    run={"epochs": 3, "sample_every_epochs": 2, "sample_pairs": 2, "checkpoint_every_steps": 3},
-    data={"holdout_pairs": 0},
-    device={"cache_mib": 64},
-    pix2pix={
-        "generator_filters": 4, "discriminator_filters": 4, "generator_rate": 2e-3, "discriminator_rate": 2e-3,
-    },
-)  # fmt: skip
-"""The section `train` of a training of seconds."""
+def write_as_before_cards(folder: Path, card: GeneratorCard) -> None:
+    """Write what versions without cards wrote, and remove the card."""
+    fields = card.to_json()
+    names = ("encoding", "input_from", "height_px", "width_px", "norm", "seed")
+    names += ("intra_op_threads", "inter_op_threads", "kernels")
+    usage = {**{name: fields[name] for name in names}, "dropout": card.noise_on}
+    (folder / "usage.json").write_text(json.dumps(usage))
+    (folder / "card.json").unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""A tiny training on noise, for tests that need it in processes of their own: several devices, workers, kills.
+"""A tiny training on noise for tests that run it in new processes: with several devices, with workers, and with kills.
 
     python tests/tiny_training.py one_device|mirrored|multi_worker OUT.npz [--devices N] [--checkpoints FOLDER] [...]
 
-writes the rows of the history and all weights. Run as a script it has as many logical CPU devices as it is told.
+writes the rows of the history and all weights. As a script it runs on the given number of logical CPU devices.
 """
 
 import argparse
@@ -19,7 +19,8 @@ if __name__ == "__main__":
 
 import numpy as np
 import tensorflow as tf
-from tiny_models import SETTINGS, changed, pix2pix_settings
+from shipped import changed
+from tiny_models import SETTINGS, pix2pix_settings
 from tqdm import tqdm
 
 from pix2street.models import pix2pix
@@ -72,7 +73,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     **run,
 ) -> tuple[list[dict], list[np.ndarray], list[np.ndarray]]:
-    """The rows of the history, the weights of both networks, and those to keep."""
+    """Return the rows of the history, the weights of both networks, and those to keep."""
     strategy = strategy or tf.distribute.get_strategy()
     rates = {"generator_rate": 1e-3, "discriminator_rate": 1e-3}
     settings = pix2pix_settings(dropout_share=dropout_share, product_side_px=0, **rates)
@@ -102,7 +103,7 @@ def train(
 def kill_at_call(count: int) -> None:
     """Let this process kill itself, as `kill -9` does, so many calls of Python functions after its first step.
 
-    (What comes before the first step is tracing, the same every time.)
+    Everything before the first step is tracing, which is the same every time.
     """
     calls: Iterator[int] = iter(range(count))
 
@@ -131,7 +132,7 @@ def stand_still_at(images: int) -> None:
 
 
 def train_or_die(folder: Path, out: Path, kill_after_calls: int | None, **changes) -> None:
-    """A training with checkpoints in `folder`; its result goes to `out`, if it lives to see it."""
+    """Train with checkpoints in `folder`, and write the result to `out` unless the training is killed before."""
     if kill_after_calls:
         kill_at_call(kill_after_calls)
     with Checkpoints(folder, "k" * 64, 1.0) as checkpoints:

@@ -1,4 +1,4 @@
-"""A family that is as unlike pix2pix as the interface allows, in a few lines.
+"""A family in a few lines that is as unlike pix2pix as the interface allows.
 
 It enlarges its input twice, learns from unpaired images, has three networks and two players with other rates, one of
 which moves two networks, a noise layer that is no dropout, and a pool of past photos that exact resumption needs.
@@ -18,14 +18,13 @@ PAPER = "nobody 2026, A family for tests"
 
 
 class Settings(Section):
-    """Its section."""
+    """The section of this family."""
 
     filters: Count
     rate: LearningRate
 
 
 PAIRING = "unpaired"
-NOISE = "none"
 NOISE = "none"
 TERMS = (
     Term("fool", "game", "generator", 0.25),

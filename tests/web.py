@@ -14,7 +14,7 @@ from urllib3.util import Retry
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A handler without a log that knows how to send a file, or part of it."""
+    """A handler without a log that can send a file or a part of it."""
 
     protocol_version = "HTTP/1.1"
 
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def first_answer(address: str, process: subprocess.Popen) -> requests.Response | None:
-    """Return the answer of a server once it is up, however long it imports; None where its process has ended."""
+    """Return the answer of a server when it has started, however long that takes; None if its process has ended."""
     with requests.Session() as session:
         patience = Retry(total=10, connect=10, backoff_factor=0.1, backoff_max=1)
         session.mount("http://", HTTPAdapter(max_retries=patience))

@@ -10,6 +10,7 @@ import zipfile
 from contextlib import suppress
 
 import pytest
+from disk import put
 
 from pix2street.core.archives import open_source, random_reader
 from pix2street.core.errors import UserError
@@ -20,7 +21,7 @@ KIND = pytest.mark.parametrize("kind", ["zip", "tar"])
 
 
 def member(kind: str, name: str, content: bytes = b"x", **fields):
-    """One member of a zip or tar; `fields` are set on its header."""
+    """Return one member of a zip or tar; `fields` are set on its header."""
     if kind == "zip":
         info = zipfile.ZipInfo(name)
         info.filename = name  # as stored: the constructor would change it
@@ -93,23 +94,19 @@ def test_a_path_that_leads_elsewhere_is_refused_by_name(tmp_path, kind, name, wh
 
 
 def test_links_and_devices_in_a_tar_are_refused_by_name(tmp_path):
-    kinds = {tarfile.SYMTYPE: "symbolic link", tarfile.LNKTYPE: "hard link", tarfile.CHRTYPE: "no regular file"}
+    kinds = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link", tarfile.CHRTYPE: "no regular file"}
     kinds |= {tarfile.BLKTYPE: "no regular file", tarfile.FIFOTYPE: "no regular file"}
     for kind, why in kinds.items():
         build(
             tmp_path / "bad", "tar", member("tar", "a.png"), member("tar", "odd.png", b"", type=kind, linkname="a.png")
         )
-        message = refusal(tmp_path / "bad")
-        assert "'odd.png'" in message
-        assert why in message
+        assert f": refused, nothing was unpacked: member 'odd.png' is {why}" in refusal(tmp_path / "bad")
 
 
 def test_links_and_devices_in_a_zip_are_refused_by_name(tmp_path):
-    for kind, why in {stat.S_IFLNK: "symbolic link", stat.S_IFCHR: "no regular file"}.items():
+    for kind, why in {stat.S_IFLNK: "a symbolic link", stat.S_IFCHR: "no regular file"}.items():
         build(tmp_path / "bad", "zip", member("zip", "odd.png", create_system=3, external_attr=(kind | 0o644) << 16))
-        message = refusal(tmp_path / "bad")
-        assert "'odd.png'" in message
-        assert why in message
+        assert f": refused, nothing was unpacked: member 'odd.png' is {why}" in refusal(tmp_path / "bad")
 
 
 @KIND
@@ -118,9 +115,7 @@ def test_links_and_devices_in_a_zip_are_refused_by_name(tmp_path):
 )
 def test_names_that_are_one_file_on_other_systems_are_refused(tmp_path, kind, names):
     build(tmp_path / "bad", kind, *(member(kind, name) for name in names))
-    message = refusal(tmp_path / "bad")
-    assert names[1] in message
-    assert "only by case" in message
+    assert f"member {names[1]!r} differs from {names[0]!r} only by case" in refusal(tmp_path / "bad")
 
 
 @KIND
@@ -133,7 +128,7 @@ def test_more_files_than_the_limit_are_refused(tmp_path, kind):
 def test_more_bytes_than_the_limit_are_refused(tmp_path, kind):
     build(tmp_path / "large", kind, member(kind, "a.png", bytes(600_000)), member(kind, "b.png", bytes(600_000)))
     message = refusal(tmp_path / "large", Limits(100, 1_100_000 / 2**30, 100))
-    assert "download.max_gib" in message
+    assert "takes what it unpacks to past 1,100,000 bytes (download.max_gib: " in message
     if kind == "zip":
         assert "'b.png'" in message
 
@@ -148,7 +143,7 @@ def test_a_locked_zip_is_refused(tmp_path):
 
 
 def zip_bomb(path) -> None:
-    """1 MiB in one deflated body of 1 GiB that ten members share."""
+    """Write one deflated body of 1 MiB that ten members share, each of 1 GiB unpacked."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("0.png", bytes(1 << 20))
         (entry,) = archive.filelist
@@ -163,7 +158,7 @@ def zip_bomb(path) -> None:
 
 
 def tar_bomb(path) -> None:
-    """10 GiB of zeros in a tar.bz2 of less than 1 MiB, behind a header that says so."""
+    """Write 10 GiB of zeros into a tar.bz2 of less than 1 MiB, behind a header that says so."""
     info = tarfile.TarInfo("zeros.png")
     info.size = 10 << 30
     zeros = bz2.compress(bytes(16 << 20), 1)
@@ -184,8 +179,8 @@ def test_a_bomb_is_refused_before_it_is_read(tmp_path, make):
     make(tmp_path / "bomb")
     limits = Limits(max_files=500_000, max_gib=64.0, max_ratio=100.0)
     message = refusal(tmp_path / "bomb", limits)
-    assert "refused, nothing was unpacked" in message
-    assert "max_unpack_ratio" in message
+    assert message.startswith(f"{tmp_path / 'bomb'}: refused, nothing was unpacked: ")
+    assert "download.max_unpack_ratio: 100 times its own " in message
 
 
 def test_what_is_no_archive_is_named(tmp_path):
@@ -211,14 +206,9 @@ def test_a_cut_archive_is_named(tmp_path, kind):
     if kind == "tar":
         whole.write_bytes(gzip.compress(whole.read_bytes()))
     (tmp_path / "cut").write_bytes(whole.read_bytes()[:-40] if kind == "tar" else whole.read_bytes()[:5000])
-    message = refusal(tmp_path / "cut")
-    assert "get it again" in message
-
-
-def put(folder, *names) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(os.fsencode(name))
+    broken = "a broken archive (Compressed file ended before the end-of-stream marker was reached)"
+    why = {"zip": "a zip that is cut short", "tar": broken}[kind]
+    assert refusal(tmp_path / "cut") == f"{tmp_path / 'cut'}: {why}; get it again"
 
 
 def test_links_are_followed_and_nothing_vanishes(tmp_path):
@@ -350,7 +340,7 @@ def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path):
 
 @pytest.mark.parametrize("packing", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_a_changed_archive_is_read_or_refused(tmp_path, packing):
-    """An archive with bytes changed, cut out or doubled is refused or gives whole members with plain names."""
+    """Change, cut out or double bytes of an archive: it is refused or gives whole members with plain names."""
     files = {"train/a.png": bytes(range(256)), "val/ü.txt": b"x" * 50, "__MACOSX/._a": b"1", "x" * 120 + ".png": b"y"}
     kind, _, packed = packing.partition(".")
     build(tmp_path / "whole", kind, *(member(kind, name, content) for name, content in files.items()))

@@ -40,7 +40,7 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How a camera stores an upright photo under each EXIF orientation."""
+"""The way in which a camera stores an upright photo under each EXIF orientation."""
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif", "jpg"])

@@ -132,7 +132,7 @@ def test_a_stalled_server_is_left_and_asked_again(tmp_path):
         stall.wait()
 
     with serving(answer) as url:
-        # An answer that a busy machine gives too late is one try more.
+        # An answer that a busy machine gives too late makes one try more.
         assert fetch(url, tmp_path / "set.zip", silence_s=0.2, attempts=1000).read_bytes() == CONTENT
         stall.set()
 

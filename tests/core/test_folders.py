@@ -2,15 +2,10 @@ import errno
 import os
 
 import pytest
+from disk import put
 
 from pix2street.core.errors import UserError
 from pix2street.core.folders import walk
-
-
-def put(folder, *names) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(os.fsencode(name))
 
 
 def test_links_between_many_folders_come_to_an_end(tmp_path):

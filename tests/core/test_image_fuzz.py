@@ -1,4 +1,4 @@
-"""No image, however damaged, ends in anything but its pixels or a refusal; each fault comes back with its seed."""
+"""Every image gives its pixels or a refusal, however damaged it is; the seed of a case repeats it."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from pix2street.core.decoding import Stored, decode_stored, decode_upload
 from pix2street.core.errors import UserError
 
 MUTATIONS = int(os.environ.get("IMAGE_MUTATIONS", "60"))
-"""How often every base is damaged; raise it for a longer search."""
+"""The number of times that every base is damaged; raise it for a longer search."""
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
 
@@ -52,7 +52,7 @@ BASES = {
 
 
 def mutated(whole: bytes, rng: np.random.Generator) -> bytes:
-    """Some bytes changed, mostly near the beginning; a length or an offset made huge; cut, or said twice."""
+    """Return damaged data: bytes changed, mostly near the beginning, a length made huge, or a part cut or doubled."""
     data = bytearray(whole)
     for _ in range(rng.integers(1, 6)):
         place = int(rng.integers(len(data)) if rng.random() < 0.4 else rng.integers(min(len(data), 80)))

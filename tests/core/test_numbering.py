@@ -55,7 +55,7 @@ def test_label_ids_read_as_train_ids_are_named(streets, renumbered):
 def test_a_table_of_ones_own_with_the_same_names_is_known_too(renumbered):
     few = ClassTable(tuple(e for e in LABEL_IDS.entries if e.id in (0, 1, 2, 5, 6, 7, 8, 10, 11, 13, 18, 21, 23, 26)))
     ids = {i: share for i, share in renumbered.items() if few.known[i]}
-    assert "cityscapes_train_ids" in misread_share(few, ids)[1]
+    assert "set download.paired_folder.classes: cityscapes_train_ids" in misread_share(few, ids)[1]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,11 @@ def test_drawn_streets_raise_no_alarm(streets, renumbered):
 def test_a_set_in_which_nothing_is_scored_is_found():
     share, way_out = misread_share(own(0, 1, evaluated=False), {0: 0.5, 1: 0.5})
     assert share == 1
-    assert "a mask does" in way_out
+    assert way_out.startswith("The inputs hold only 0 and 1, as a mask does. A class table of two rows reads it, ")
+    assert way_out.endswith("\n  classes: classes.csv\n  label_pixels: ids")
     assert misread_share(own(3, 4, evaluated=False), {3: 1.0})[1].startswith("No pixel is of an evaluated class")
     # Road and sky by their trainIds.
-    assert "cityscapes_train_ids" in misread_share(LABEL_IDS, {0: 0.5, 10: 0.5})[1]
+    assert "set download.paired_folder.classes: cityscapes_train_ids" in misread_share(LABEL_IDS, {0: 0.5, 10: 0.5})[1]
 
 
 @pytest.mark.parametrize(

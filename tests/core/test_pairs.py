@@ -1,4 +1,4 @@
-"""Names as they occur: kept as they are, or refused by name."""
+"""Names of all kinds: they are kept unchanged, or refused with the name."""
 
 import os
 

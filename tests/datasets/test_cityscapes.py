@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -136,8 +137,7 @@ def test_a_broken_frame_is_named(source, out, content, why):
     store(source, "archives", {"gtFine/train/aachen/aachen_000002_000019_gtFine_labelIds.png": content})
     message = refusal(source, out)
     assert "1 frames cannot be used" in message
-    assert "aachen_000002_000019" in message
-    assert why in message
+    assert re.search(rf"\n  aachen_000002_000019: .*{re.escape(why)}", message)
 
 
 def test_a_damaged_archive_is_named_by_its_frame(source, out):
@@ -148,8 +148,11 @@ def test_a_damaged_archive_is_named_by_its_frame(source, out):
     data[offset] ^= 255
     path.write_bytes(data)
     message = refusal(source, out)
-    assert "aachen_000005_000019" in message
-    assert "CRC" in message
+    frame = "aachen_000005_000019"
+    assert message == (
+        f"1 frames cannot be used; get the archives again:\n  {frame}: BadZipFile: Bad CRC-32 for file "
+        f"'leftImg8bit/train/aachen/{frame}_leftImg8bit.png'"
+    )
 
 
 def test_missing_data_is_one_message_with_every_way_out(source, out, tmp_path):

@@ -1,4 +1,4 @@
-"""The files that people have beside and instead of images: listed, refused or read by their content."""
+"""Files that people have beside and instead of images: they are listed, refused, or read by their content."""
 
 import csv
 import io

@@ -191,9 +191,11 @@ def test_what_cannot_be_used_is_refused_with_names(source, flat, tmp_path):
     assert "no such folder or archive" in message(tmp_path / "nowhere")
     assert "neither a folder nor a zip nor a tar" in message(source / "README.txt")
     (tmp_path / "empty").mkdir()
-    assert "no images found" in message(tmp_path / "empty")
+    assert message(tmp_path / "empty").startswith(f"{tmp_path / 'empty'}: no images found")
     assert "no class table classes.csv in it" in message(source, classes="classes.csv")
-    assert "group_pattern" in message(flat, group_pattern="(city)")
+    assert message(flat, group_pattern="(city)").startswith(
+        "town0_0: group_pattern '(city)' must match every pair_id and hold one (group); "
+    )
     assert (
         "1 group cannot fill train and val: download.own_images.group_pattern '^(t)' finds no more in 20 pair_ids"
         in message(flat, group_pattern="^(t)")

@@ -1,8 +1,7 @@
-"""Two tiny generators behind the page: one of classes with validation inputs to start from, one of colours without."""
+"""Two tiny generators behind the page: one of classes with validation inputs, one of colours without."""
 
 import pytest
-from tiny_cards import tiny_card
-from tiny_models import save_moved
+from tiny_models import save_moved, tiny_card
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.demo.drawings import examples_of

@@ -1,14 +1,14 @@
-"""What the page's server takes and what it refuses, asked without a browser."""
+"""The requests that the page's server accepts and refuses, sent without a browser."""
 
 import io
+import re
 import socket
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from tiny_cards import tiny_card
-from tiny_models import save_moved
+from tiny_models import save_moved, tiny_card
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
@@ -41,7 +41,7 @@ def test_a_drawing_becomes_the_translators_photo(client, labels_translator):
 
 def test_the_page_asks_nothing_of_anywhere_and_says_what_it_needs(client, road_and_sky):
     page = client.get("/")
-    assert "Paint a street" in page.text
+    assert "<h1>Paint a street</h1>" in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'self';")
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     model = client.get("/model.json").json()
@@ -194,7 +194,7 @@ def test_the_command_serves_the_model_that_is_named(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(server.uvicorn.Server, "run", ask)
     main(["demo", "--model", "model", "--port", "0"])
     assert [answer.status_code for answer in answers] == [200]
-    assert "paint on http://127.0.0.1:" in capsys.readouterr().out
+    assert re.fullmatch(r"paint on http://127\.0\.0\.1:\d+ \(Ctrl\+C ends it\)\n", capsys.readouterr().out)
 
 
 def test_only_the_loopback_is_served_without_a_warning(monkeypatch, capsys):
@@ -202,6 +202,8 @@ def test_only_the_loopback_is_served_without_a_warning(monkeypatch, capsys):
     serve(None, "127.0.0.1", 0, False)
     assert capsys.readouterr().err == ""
     serve(None, "0.0.0.0", 0, False)
-    assert "no password" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "warning: --host 0.0.0.0 lets everybody on the network use this page; there is no password\n"
+    )
     assert is_loopback("::1")
     assert not is_loopback("192.168.0.1")

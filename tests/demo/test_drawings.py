@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
-from tiny_cards import tiny_card
+from tiny_models import tiny_card
 
 from pix2street.core.class_tables import pascal_voc
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes

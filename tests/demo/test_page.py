@@ -1,4 +1,4 @@
-"""Somebody at the page, in a real headless Chromium: paints, waits, and looks at the pixels that come back."""
+"""A visitor of the page, in a real headless Chromium, who paints, waits, and looks at the pixels of the photo."""
 
 import socket
 import threading
@@ -67,11 +67,11 @@ class Visitor:
             self.sent.append(request.post_data_buffer)
 
     def wait(self) -> None:
-        """Until the street belongs to the drawing."""
+        """Wait until the street belongs to the drawing."""
         self.page.wait_for_selector("#street[aria-busy=false]")
 
     def ids(self) -> np.ndarray:
-        """What the page sent last, once all is answered; the canvas shows the same."""
+        """Return the drawing that the page sent last, after all answers; check that the canvas shows the same."""
         self.wait()
         ids = np.frombuffer(self.sent[-1], np.uint8).reshape(32, 32)
         assert (self.pixels("drawing") == COLORS[ids]).all()
@@ -88,7 +88,7 @@ class Visitor:
         return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
 
     def place(self, column: int, row: int) -> tuple[float, float]:
-        """The middle of a cell, on the screen."""
+        """Return the middle of a cell on the screen."""
         box = self.page.locator("#drawing").bounding_box()
         height, width = self.page.evaluate("[drawing.height, drawing.width]")
         return box["x"] + (column + 0.5) * box["width"] / width, box["y"] + (row + 0.5) * box["height"] / height
@@ -109,7 +109,7 @@ class Visitor:
 
 @pytest.fixture
 def visit(browser):
-    """Opens pages; what is true of each of them is held at the end."""
+    """Return a function that opens pages; check at the end what must be true of each of them."""
     visitors = []
 
     def open_page(address: str, **settings) -> Visitor:

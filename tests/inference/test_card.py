@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from tiny_cards import tiny_card, write_as_before_cards
-from tiny_models import save_moved
+from tiny_models import save_moved, tiny_card, write_as_before_cards
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError

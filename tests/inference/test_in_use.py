@@ -10,7 +10,7 @@ PHOTOS = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype("float32
 
 
 def moved(dropout_share: float) -> keras.Model:
-    """A network whose every weight, norms' averages too, is away from its start."""
+    """Return a network in which every weight, and every average of a norm, is away from its start."""
     network = build_unet((32, 32, 3), 3, 4, 0, dropout_share=dropout_share, product_side_px=0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.uniform(0.05, 0.3, weight.shape) for weight in network.get_weights()])

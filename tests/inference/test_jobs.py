@@ -9,7 +9,7 @@ from pix2street.inference.jobs import find_inputs, plan
 
 @pytest.fixture(autouse=True)
 def shots(tmp_path, monkeypatch):
-    """A working folder with images, what is none, and what is hidden."""
+    """Return a working folder with images, other files, and hidden files."""
     monkeypatch.chdir(tmp_path)
     names = [
         "a.png",

@@ -1,4 +1,4 @@
-"""`pix2street predict` as a user runs it, in this process: what is set up for a whole process is only noted."""
+"""`pix2street predict` as a user runs it, but in this process: `prepare` only notes its arguments."""
 
 import os
 import re
@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from shipped import PARAMS, changed
-from tiny_cards import tiny_card
-from tiny_models import save_moved
+from tiny_models import save_moved, tiny_card
 
 from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
@@ -38,7 +37,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def prepared(tmp_path, monkeypatch):
-    """A working folder, and what `prepare` was told."""
+    """Change into an empty working folder, and return the list of the arguments that `prepare` gets."""
     told = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runtime, "prepare", lambda *place, **threads: told.append((*place, threads)))

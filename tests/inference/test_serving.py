@@ -1,4 +1,4 @@
-"""The MLflow model: in this process, and behind a server that `mlflow models serve` started."""
+"""The MLflow model in this process, and behind a server that `mlflow models serve` started."""
 
 import ast
 import base64
@@ -23,8 +23,7 @@ from closure import import_closure
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from PIL import Image
-from tiny_cards import tiny_card, write_as_before_cards
-from tiny_models import save_moved
+from tiny_models import save_moved, tiny_card, write_as_before_cards
 from web import first_answer, free_port
 
 from pix2street.core.classes import cityscapes_classes
@@ -130,7 +129,7 @@ def test_the_pinned_libraries_are_all_that_is_imported():
     root = Path(serving.__file__).parents[2]
     files = {Path(serving.__file__), *import_closure(Path(serving.__file__), root)}
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files if file.suffix == ".py"]
-    # What a function imports is imported when it is called; of those only what loads the generator is.
+    # Imports inside functions do not count, except those of the functions that load the generator.
     nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
@@ -211,7 +210,7 @@ def test_more_requests_than_may_wait_are_refused_at_once_and_a_failure_frees_its
     threads = [threading.Thread(target=ask, daemon=True) for _ in range(2 + MAX_WAITING)]
     for thread in threads:
         thread.start()
-    # All but one have a place, and none of them ends: the first answer is a refusal.
+    # Only one request finds the queue full, and no other ends before it: the first answer is a refusal.
     while not answers:
         slow.at_work.wait()
         threads[-1].join(0.01)
@@ -258,7 +257,7 @@ def test_a_large_request_never_reaches_the_model():
 
 @pytest.fixture(scope="module")
 def server(folder):
-    """The address of the champion, served as docs/serving.md says."""
+    """Yield the address of the champion, served as docs/serving.md says."""
     layout = Layout(folder.parents[1])
     write_json(layout.verdict, {"success": True})
     with pytest.MonkeyPatch.context() as patch:

@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 from shipped import PARAMS, changed
-from tiny_cards import tiny_card
-from tiny_models import save_moved
+from tiny_models import save_moved, tiny_card
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError

@@ -1,4 +1,4 @@
-"""Features of real photos are computed once for equal content; no more than a batch is in memory."""
+"""Features of real photos are computed once for equal content, and no more than one batch is in memory."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pix2street.judges.feature_files import real_features, write_features
 
 
 class Counting:
-    """A stand-in for a network, whose features are the level of a photo; it counts the photos it has seen."""
+    """A replacement of a network whose features are the level of a photo; it counts the photos that it has seen."""
 
     sha256 = "ab" * 32
 

@@ -1,4 +1,4 @@
-"""A judge looks at photos on disk, and its card says which judge it is."""
+"""A judge looks at photos on disk, and its card identifies it."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""A network on disk is read as it was written, or one message says what is wrong with it."""
+"""A network on disk is read as it was written, or one message names the fault."""
 
 import subprocess
 import sys
@@ -66,7 +66,7 @@ def test_a_network_of_a_version_with_other_modules_is_read(tmp_path, norm):
     text = path.read_text(encoding="utf-8")
     assert '"pix2street.layers.products"' in text
     path.write_text(text.replace('"pix2street.layers.', '"pix2street.'), encoding="utf-8")
-    # In a process of its own, in which nothing else has loaded the layers.
+    # In a new process nothing else has loaded the layers.
     subprocess.run([sys.executable, "-c", LOAD, tmp_path, tmp_path / "seen.npz"], check=True)
     photo = generator.predict_on_batch(np.ones((1, 32, 32, 3), "float32"))
     with np.load(tmp_path / "seen.npz") as seen:

@@ -20,7 +20,7 @@ def test_a_transposed_convolution_as_a_product_is_the_same_function(size, use_bi
 
 
 def agree(plain_class, product_class, size, use_bias) -> None:
-    """Outputs, gradients by input and by every weight, with the very same weights."""
+    """Check that outputs and gradients by the input and by every weight agree, with equal weights."""
     rng = np.random.default_rng(0)
     inputs = tf.constant(rng.normal(size=(3, *size, 5)).astype("float32"))
     made = [c(7, 4, 2, padding="same", use_bias=use_bias, activation="tanh") for c in (plain_class, product_class)]

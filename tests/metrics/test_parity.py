@@ -1,7 +1,7 @@
-"""Fréchet and kernel distance beside torch-fidelity's, and TensorFlow's resizing beside its port.
+"""Fréchet and kernel distance compared with torch-fidelity's, and TensorFlow's resizing with its port.
 
-What its functions gave is recorded here and always compared. `make parity` runs its own code again: it needs the extra
-`parity`, 3 GB of PyTorch, and is no part of the ordinary tests.
+The tests always compare with recorded results of its functions. `make parity` runs its code again; that needs the extra
+`parity`, 3 GB of PyTorch, and is not part of the ordinary tests.
 """
 
 import numpy as np

@@ -88,7 +88,7 @@ def test_the_id_255_is_void_where_the_table_says_so_and_a_class_where_it_says_th
     mask = ClassTable((ClassEntry(0, "rest", (0, 0, 0), True), ClassEntry(255, "thing", (255, 255, 255), True)))
     scores = scores_of(matrix_of([[0, 255, 255]], [[0, 255, 0]], mask), mask)
     assert scores["iou"] == {"rest": 0.5, "thing": 0.5}
-    # As many classes as there are places beside the marker of what is not scored.
+    # The largest number of classes, beside the marker of what is not scored.
     full = ClassTable(tuple(ClassEntry(i, f"c{i}", (i, 0, 0), i < 255) for i in range(256)))
     matrix = matrix_of([[0, 254, 255]], [[0, 254, 254]], full)
     assert (matrix[0, 0], matrix[254, 254], matrix[255, 254], matrix.sum()) == (1, 1, 1, 3)

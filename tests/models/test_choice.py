@@ -1,4 +1,4 @@
-"""DVC trains again only for the chosen family: tried in a copy of the project that has a second one."""
+"""DVC trains again only for the chosen family; a copy of the project has a second one."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def stale(root: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    """A copy of the project with the families pix2pix and tiny, whose lock says that pix2pix is trained."""
+    """Return a copy of the project with the families pix2pix and tiny, whose lock says that pix2pix is trained."""
     root = tmp_path_factory.mktemp("families") / "project"
     root.mkdir()
     for name in ("pipeline", "src"):
@@ -75,7 +75,7 @@ def trained(tmp_path_factory) -> Path:
 
     with chdir(root), Repo() as repo:
         (train,) = repo.stage.collect("train")
-        # Stand-ins of what earlier stages and the training itself would have made.
+        # These replace the outputs of earlier stages and of the training.
         for made in [*train.outs, *(dep for dep in train.deps if not (root / dep.fs_path).exists())]:
             path = root / made.fs_path
             assert path.is_relative_to(root)
@@ -87,7 +87,7 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def project(trained, tmp_path) -> Path:
-    """A copy of it that a test may change."""
+    """Return a copy of it that a test may change."""
     return shutil.copytree(trained, tmp_path / "project", symlinks=True)
 
 
@@ -107,7 +107,7 @@ def test_a_training_is_stale_after_an_edit_of_its_own_familys_module_or_section(
 def test_the_choice_of_another_family_makes_a_training_stale(project):
     change_params(project, lambda values: values["train"].update(model="tiny"))
     assert {"src/pix2street/models/tiny.py", "train.model", "train.tiny"} <= stale(project)
-    # The parameters take the section of the family that is chosen.
+    # The parameters get the section of the chosen family.
     environment = {**os.environ, "PYTHONPATH": str(project / "src")}
     command = [sys.executable, "-c", READ]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ from tiny_models import SETTINGS
 from pix2street.models import MODELS, open_family
 
 SMALL = {"pix2pix": {"generator_filters": 4, "discriminator_filters": 4}}
-"""What makes each family small."""
+"""The settings that make each family small."""
 
 
 @pytest.fixture(params=MODELS)

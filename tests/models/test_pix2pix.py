@@ -17,7 +17,7 @@ def trainable(network) -> int:
 
 
 def test_parameters_at_256_px_follow_from_the_layer_sizes():
-    # Kernels are 4x4 = 16. A bias stands only where no norm follows; a norm has a scale and an offset.
+    # Kernels are 4x4 = 16. A bias exists only where no norm follows; a norm has a scale and an offset.
     encoder = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 4 * 512 * 512) + 64 + 512
     encoder_norms = 2 * (128 + 256 + 512 + 512 + 512 + 512)
     # Each decoder block but the first sees the block below and a skip.

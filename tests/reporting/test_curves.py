@@ -21,7 +21,7 @@ HINGE = (Term("g", "hinge", "generator"), Term("d", "hinge", "discriminator"), T
 
 
 def history_of(terms, epochs: int = 3) -> pd.DataFrame:
-    """A history of made-up values, some of them negative."""
+    """Return a history of made-up values, some of them negative."""
     columns = [term.name for term in (*terms, *MEASURES)]
     values = np.random.default_rng(0).normal(size=(epochs, len(columns)))
     return pd.DataFrame(

@@ -1,19 +1,17 @@
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from shipped import PARAMS
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import png_bytes
 from pix2street.core.pairs import Dataset
-from pix2street.params import read_params
 from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
 from pix2street.steps.report import render_report
 
-ROOT = Path(__file__).parents[2]
 NAMES = ["road", "car", "sky"]
 
 
@@ -42,8 +40,8 @@ PROTOCOL = {
 
 
 def shipped_params() -> dict:
-    """The shipped parameters, of a short training on small pictures."""
-    params = read_params(ROOT / "params.yaml").model_dump(by_alias=True)
+    """Return the shipped parameters, changed to a short training on small pictures."""
+    params = PARAMS.model_dump(by_alias=True)
     params["split"] |= {"height_px": 32, "width_px": 64}
     params["train"]["run"]["epochs"] = 3
     return params
@@ -51,7 +49,7 @@ def shipped_params() -> dict:
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """Everything a report is made of, made up."""
+    """Return made-up evidence for a whole report."""
     picture = png_bytes(np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8))
     captions = ["input", "target", "generated", "mean colour", "untrained"]
     return Evidence(
@@ -106,7 +104,7 @@ def evidence() -> Evidence:
 
 @pytest.fixture
 def classless(evidence) -> Evidence:
-    """The same for a data set without classes."""
+    """Return the same for a data set without classes."""
     plain = {"images": 8, "l1": 0.123}
     protocol = {name: PROTOCOL[name] for name in ("shared", "intervals", "pixels")}
     metrics = {"split": "val", "pairs": 8, "judge": None, "generated": plain, "floor": {}, "protocol": protocol,

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 from shipped import PARAMS, changed
-from tiny_cards import tiny_card
-from tiny_models import build_unet
+from tiny_models import save_moved, tiny_card
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.files import sha256_of
-from pix2street.core.images import read_rgb
+from pix2street.core.images import read_ids, read_rgb
 from pix2street.core.pairs import read_pairs
-from pix2street.layers.networks import load_network, save_network
+from pix2street.inference.card import GeneratorCard
+from pix2street.inference.translator import Translator
+from pix2street.layers.networks import load_network, load_untrained
 from pix2street.steps.generate import generate_photos, mean_colors
 from pix2street.training.batches import InputEncoding
 
@@ -17,11 +18,7 @@ from pix2street.training.batches import InputEncoding
 def model(tmp_path_factory):
     """Return the folder of a generator that was "trained" by moving every weight a little."""
     folder = tmp_path_factory.mktemp("model")
-    network = build_unet((32, 32, 3), 3, 4, 0)
-    rng = np.random.default_rng(1)
-    network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
-    save_network(network, folder, "generator")
-    tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0).write(folder)
+    save_moved(folder, tiny_card(InputEncoding("color", cityscapes_classes())))
     return folder
 
 
@@ -53,10 +50,14 @@ def test_generating_never_changes_a_weight_and_is_a_function_of_the_seed(road_an
     assert (tmp_path / "other/g/val/p4.png").read_bytes() != first
 
 
-def test_the_untrained_baseline_is_another_network(photos, model):
-    trained, untrained = (read_rgb(photos / name / "val/p4.png") for name in ("generated", "baselines/untrained"))
-    assert (trained != untrained).any()
-    assert load_network(model, "generator").count_params() > 0
+def test_the_untrained_baseline_is_the_network_before_its_training(road_and_sky, photos, model):
+    card = GeneratorCard.read(model)
+    ids = read_ids(road_and_sky / "val/inputs/p4.png")
+    loaders = {"generated": load_network, "baselines/untrained": load_untrained}
+    expected = {name: Translator(load(model, "generator"), card).translate(ids, "p4") for name, load in loaders.items()}
+    for name, photo in expected.items():
+        np.testing.assert_array_equal(read_rgb(photos / name / "val/p4.png"), photo)
+    assert (expected["generated"] != expected["baselines/untrained"]).any()
 
 
 def test_mean_colors_are_those_of_train_targets(road_and_sky, photos):

@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from shipped import PARAMS
 
 from pix2street.core.files import write_json
-from pix2street.params import read_params
 from pix2street.steps.register import as_text, decide, failures_of
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ METRICS = {"generated": GENERATED, "judge": {"mean_iou": 0.5}, "protocol": {"pix
 CLASSLESS = {"generated": {"images": 80, "l1": 0.25}, "judge": None, "protocol": {}}
 
 
-SHIPPED = read_params(ROOT / "params.yaml").register_
+SHIPPED = PARAMS.register_
 
 
 def decided(metrics=METRICS, **limits):

@@ -52,7 +52,7 @@ def test_the_protocol_the_judge_and_the_best_are_shown(page):
     assert "sees the 8 real photos of val" in page
     assert "<code>segmentation.judge.height_px</code>" in page
     assert "good: mean IoU 0.789" in page
-    assert "the best 1" in page
+    assert "<details open><summary>the best 1</summary>" in page
     assert "<summary>the worst" not in page
 
 
@@ -68,8 +68,7 @@ def test_few_images_are_said_to_bias_an_fid(evidence):
     for text in render_report(replace(evidence, metrics=metrics)):
         assert "FID, tf resizing, 8 of val" in text
         assert "123.400" in text
-        assert "± 0.0005" in text
-        assert "0.062" in text
+        assert re.search(r"\b0\.062\b.{1,60}± 0\.0005", text)
         assert "Over 8 images, fewer than Inception" in text
     many = {"fid_tf_val2975": 50.0}
     metrics["generated"] = {**evidence.metrics["generated"], **many}
@@ -82,15 +81,30 @@ def test_few_images_are_said_to_bias_an_fid(evidence):
 def test_metrics_that_are_missing_are_left_out(evidence, missing):
     metrics = {key: value for key, value in evidence.metrics.items() if key not in missing}
     page, summary = render_report(replace(evidence, metrics=metrics, extremes={}))
-    assert "0.456" in page
-    assert "0.456" in summary
+    assert "<b>0.456</b><span>mean IoU of the generated photos (95 %: 0.436–0.486)</span>" in page
+    assert "| mean IoU | 0.456 (0.436–0.486, 76%) |" in summary
+    for part, shown in {"ceiling": "| ceiling |", "floor": "| floor |"}.items():
+        assert (shown in summary) == (part not in missing)
+    assert ("sees the 8 real photos of val" in page) == {"judge", "protocol"}.isdisjoint(missing)
 
 
-@pytest.mark.parametrize("score", ["mean_iou", "l1", "pixel_accuracy", "mean_iou_interval", "absent_classes", "psnr"])
-def test_a_score_that_is_missing_is_left_out(evidence, score):
+@pytest.mark.parametrize(
+    ("score", "row"),
+    [
+        ("mean_iou", "| mean IoU | – ("),
+        ("l1", "| L1 | – ("),
+        ("pixel_accuracy", "| per-pixel accuracy | – | 0.800 | – |"),
+        ("mean_iou_interval", "| mean IoU | 0.456 (76%) | 0.600 ("),
+        ("absent_classes", "| mean IoU | 0.456 (0.436–0.486, 76%) | 0.600 ("),
+        ("psnr", "| PSNR | – | 17.250 | – |"),
+    ],
+)
+def test_a_score_that_is_missing_is_left_out(evidence, score, row):
     generated = {key: value for key, value in evidence.metrics["generated"].items() if key != score}
     metrics = {**evidence.metrics, "generated": generated, "baselines": {}}
-    assert "Scores" in render_report(replace(evidence, metrics=metrics))[0]
+    page, summary = render_report(replace(evidence, metrics=metrics))
+    assert f"\n{row}" in summary
+    assert ("left out of the mean: train." in page) == (score != "absent_classes")
 
 
 def test_absent_classes_are_listed(page):
@@ -101,14 +115,14 @@ def test_a_set_without_classes_says_what_is_left_out(classless):
     page, summary = render_report(classless)
     assert "This data set has no classes. Everything that needs them is left out" in page
     assert "IoU by class" not in page
-    assert "0.123" in page
-    assert "0.123" in summary
+    assert "<b>0.123</b><span>L1, of 0 to 2</span>" in page
+    assert "\n**0.123 L1, of 0 to 2**, 0.500 L1 before training.\n" in summary
     assert "everything that needs a judge is left out" in summary
 
 
 def test_a_waiver_is_seen(evidence):
     page, summary = render_report(evidence)
-    assert "checks sharp" in page
+    assert "<strong>Waived in <code>validate.waive</code>:</strong>\n checks sharp\n.</p>" in page
     assert "1 checks on 48 files; waived: checks sharp." in summary
 
 
@@ -123,8 +137,8 @@ def test_the_summary_fits_a_comment(evidence):
 def test_a_failed_check_is_seen(evidence):
     check = {**evidence.verdict["checks"][0], "success": False, "waived": False, "offending": ["p1", "p2"]}
     page, summary = render_report(replace(evidence, verdict={**evidence.verdict, "success": False, "checks": [check]}))
-    assert "Failed" in page
-    assert "Validation failed" in summary
+    assert '<span class="bad">Failed</span>:\n1 checks on 48 files' in page
+    assert "\nValidation failed: 1 checks on 48 files; waived: checks sharp." in summary
 
 
 @pytest.mark.parametrize("width_px", [500, 1200])

@@ -1,4 +1,4 @@
-"""Targets that are accepted, in colour and in grey, and the advice about every other one."""
+"""Accepted targets in colour and in grey, and the advice about all others."""
 
 import json
 from pathlib import Path

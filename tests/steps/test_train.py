@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_models import PARAMS, TINY_TRAIN, changed
+from shipped import PARAMS, changed
+from tiny_models import TINY_TRAIN
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
@@ -94,7 +95,7 @@ CHANGES = {
     "pix2pix.disc_loss_weight": 0.5,
     "pix2pix.product_side_px": 0,
 }
-"""Another value for every setting that the weights depend on."""
+"""Another value for every setting on which the weights depend."""
 WITHOUT_INFLUENCE = {
     "run.epochs", "run.keep", "run.sample_every_epochs", "run.sample_pairs", "run.checkpoint_every_steps",
     "run.max_checkpoint_gib", "device.device", "device.strategy", "device.deterministic", "device.jit_compile",
@@ -186,7 +187,7 @@ def test_the_best_epoch_is_kept_by_the_pairs_apart_alone(road_and_sky, tmp_path)
     history, _ = train(road_and_sky, tmp_path / "best", run={"epochs": 4, "keep": "best"}, **slow)
     best = int(history["holdout_l1"].idxmin())
     assert history["holdout_l1"].nunique() == 4
-    # The same training that ends with that epoch.
+    # This is the same training, but it ends with that epoch.
     shorter, _ = train(road_and_sky, tmp_path / "last", run={"epochs": best + 1}, **slow)
     assert shorter["holdout_l1"].tolist() == history["holdout_l1"].tolist()[: best + 1]
     kept, last = (load_network(tmp_path / name / "generator", "generator").get_weights() for name in ("best", "last"))

@@ -11,8 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_cards import tiny_card
-from tiny_models import build_unet
+from tiny_models import build_unet, tiny_card
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_json, write_text
@@ -36,7 +35,7 @@ METRICS = {"generated": {"l1": 0.5, "iou": {"traffic light": 0.25}}, "judge": No
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
-    """An empty database that MLflow created, which takes seconds."""
+    """Return an empty database of MLflow's; creating it takes seconds."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -44,10 +43,10 @@ def empty_store(tmp_path_factory):
 
 @pytest.fixture
 def layout(tmp_path, monkeypatch, empty_store):
-    """A repository after training and evaluation, with an empty store."""
+    """Return a repository after training and evaluation, with an empty store."""
     for variable in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(variable, raising=False)
-    # However long a test takes, the machine is sampled once, at a training's end.
+    # The machine is sampled once, at the end of a training of any length.
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "3600")
     layout = Layout(tmp_path)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
@@ -148,7 +147,7 @@ def test_a_failed_training_is_a_failed_run(layout):
 
 
 class Store:
-    """A store that can be away."""
+    """A store that can be unreachable."""
 
     def __init__(self, monkeypatch):
         self.away = False
@@ -268,7 +267,7 @@ def test_a_replay_that_was_interrupted_anywhere_doubles_nothing(layout, store, m
         )
         find_or_create(delivery, *arguments)
 
-    # Each time a process dies after it delivered and before it noted that.
+    # Each time, a process dies after a delivery and before it has noted it.
     monkeypatch.setattr(Delivery, "_find_or_create", dies_once_created)
     with pytest.raises(KeyboardInterrupt):
         deliver_all(layout)
@@ -386,7 +385,7 @@ def test_a_generator_that_cannot_be_served_is_no_model_and_the_rest_is_recorded(
     assert "tracking: not recorded: the model (the model has no card.json; run `dvc repro`" in capsys.readouterr().out
     client, (run,) = runs_of(layout)
     assert content_of(client, run)[2] == []
-    assert "pix2street.weights" in run.data.tags
+    assert run.data.tags["pix2street.weights"] == sha256_of(layout.generator / "generator.weights.h5")
     assert owed(layout) == []
 
 
@@ -398,7 +397,7 @@ def test_a_disk_that_takes_no_spool_stops_nothing(layout, store, capsys):
 
 
 def test_equal_trainings_at_one_time_are_two_runs(layout, tmp_path_factory):
-    """Two checkouts record in one server; a later stage finds the run of its checkout."""
+    """Record two checkouts in one server: a later stage finds the run of its checkout."""
     other = Layout(tmp_path_factory.mktemp("other") / "project")
     shutil.copytree(layout.root, other.root)
     server = f"sqlite:///{layout.root / 'mlflow.db'}"

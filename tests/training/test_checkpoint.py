@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -62,7 +63,9 @@ def test_a_broken_one_is_passed_over_for_the_one_before(tmp_path, capsys, damage
         content[len(content) // 2] ^= 1
         path.write_bytes({"cut": content[:-100], "flip": content, "empty": b""}[damage])
         assert same(checkpoints.newest(), state(1))
-    assert "a broken checkpoint" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        f"{path}: a broken checkpoint (its content does not match its name); removed, the one before it is tried\n"
+    )
     assert len(files(tmp_path)) == 1
 
 
@@ -80,7 +83,8 @@ def test_those_of_another_training_are_never_used_and_said(tmp_path, capsys):
         checkpoints.save(state(1))
     with Checkpoints(tmp_path, "b" * 64, 1.0) as checkpoints:
         assert checkpoints.newest() is None
-    assert "of 1 trainings with other parameters, data or code, which are not used" in capsys.readouterr().out
+    others = "holds checkpoints of 1 trainings with other parameters, data or code, which are not used"
+    assert capsys.readouterr().out == f"{tmp_path}: {others}\n"
 
 
 def test_the_disk_they_take_is_bounded_but_running_ones_stay(tmp_path, capsys):
@@ -105,7 +109,8 @@ def test_a_full_disk_costs_a_checkpoint_and_nothing_else(tmp_path, capsys):
             large.variables.append(np.zeros(100_000))
             checkpoints.save(large)
             assert same(checkpoints.newest(), state(1))
-        assert "training goes on" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert re.fullmatch(r".*: no checkpoint after epoch 2, step 0 \(.*No space left.*\); training goes on\n", said)
         assert list(tmp_path.rglob("*.partial")) == []
 
 

@@ -10,7 +10,7 @@ RNG = np.random.default_rng(0)
 
 
 def streets(count: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Drawings of a skyline each, and photos of them: smooth light, grain, the skyline's own tones."""
+    """Return drawings of one skyline each, and photos of them with smooth light, grain and the skyline's tones."""
     skylines = RNG.integers(16, 48, (count, 4)).repeat(SIZE // 4, axis=1)
     inputs = np.where(np.arange(SIZE)[None, :, None] < skylines[:, None, :], 0.8, -0.6)
     light = np.linspace(-0.2, 0.2, SIZE)[None, None, :] * RNG.uniform(-1, 1, (count, 1, 1))
@@ -32,7 +32,7 @@ def constant(inputs, noises):
 
 
 def blind(inputs, noises):
-    """Other photos for other noise, whatever the input."""
+    """Return photos that depend on the noise and not on the input."""
     return np.roll(TARGETS, 2, axis=0) + 0.03 * noises
 
 
@@ -41,7 +41,7 @@ def chequered(inputs, noises):
 
 
 def chequered_unevenly(inputs, noises):
-    """Every four pixels, and only where the input is light."""
+    """Return the photos with a grid of every four pixels, only where the input is light."""
     stripes = np.sin(np.arange(SIZE) * np.pi / 2)[None, None, :, None]
     return healthy(inputs, noises) + 0.15 * stripes * (inputs > 0)
 

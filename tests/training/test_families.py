@@ -1,10 +1,11 @@
-"""The loop trains a family that is unlike pix2pix, and goes on with it exactly, without knowing it."""
+"""The loop trains a family that is unlike pix2pix, and resumes it exactly, although it does not know it."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import toy_family
-from tiny_models import SETTINGS, changed
+from shipped import changed
+from tiny_models import SETTINGS
 
 from pix2street.core.errors import UserError
 from pix2street.models.interface import Task
@@ -18,7 +19,7 @@ TOY = toy_family.Settings(filters=4, rate=2e-3)
 
 
 class Feed:
-    """Five small drawings and five photos twice as large, each beside another's."""
+    """Five small drawings, each beside a photo of another one that is twice as large."""
 
     def __init__(self, seed: int, damaged: int | None = None):
         rng = np.random.default_rng(0)
@@ -41,7 +42,7 @@ class Feed:
 
 
 def train(checkpoints: Checkpoints | None = None, feed: Feed | None = None, epochs: int = 3, **changes):
-    """The history, every trained or kept value, the weights to keep, and what `on_epoch` was told."""
+    """Return the history, every trained or kept value, the weights to keep, and the arguments of `on_epoch`."""
     run = changed(SETTINGS.run, seed=4, epochs=epochs, batch=2, ema_decay=0.5, checkpoint_every_steps=1, **changes)
     generator = toy_family.build_generator(TASK, TOY, 0)
     training = toy_family.build_training(TASK, TOY, generator, Adams(generator, run.ema_decay), 0)
@@ -72,7 +73,7 @@ def test_rows_have_the_familys_terms_in_their_order():
 
 
 def test_a_row_is_the_mean_over_all_images_of_the_epoch():
-    """Two batches of two and one of one, each weighted with its images; seen with rates of nearly nothing."""
+    """Use two batches of two and one of one, each weighted with its images; the learning rates are nearly zero."""
     generator = toy_family.build_generator(TASK, TOY, 0)
     slow = toy_family.Settings(filters=4, rate=1e-12)
     training = toy_family.build_training(TASK, slow, generator, Adams(generator), 0)

@@ -1,4 +1,4 @@
-"""`kill -9` at any moment, wherever the training is then, and the next start ends with the same bits."""
+"""After `kill -9` at any moment of the training, the next start ends with the same bits."""
 
 import multiprocessing
 import signal

@@ -19,7 +19,7 @@ def batches(count: int = 4, seed: int = 0) -> list[dict]:
 
 
 def normed(momentum: float = 0.9) -> keras.Model:
-    """A convolution and a batch norm, for which the moving statistics can be worked out by hand."""
+    """Return a convolution and a batch norm, whose moving statistics can be worked out by hand."""
     inputs = keras.Input((SIDE, SIDE, 3))
     x = keras.layers.Conv2D(4, 3, kernel_initializer=keras.initializers.RandomNormal(seed=1), name="conv")(inputs)
     return keras.Model(inputs, keras.layers.BatchNormalization(momentum=momentum, name="norm")(x))
@@ -41,7 +41,7 @@ def test_statistics_are_the_means_over_the_batches():
 
 
 def averaged(build, steps: int = 6):
-    """A network whose weights have moved, the player that moved them, and a snapshot of it."""
+    """Return a network whose weights have moved, the player that moved them, and a snapshot of it."""
     network, snapshot = build(), build()
     player = Adams(network, ema_decay=0.8)([network], **RATES)
     rng = np.random.default_rng(5)

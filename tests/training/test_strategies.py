@@ -1,4 +1,4 @@
-"""One device, several devices, several processes: the same training. All of it in processes of their own."""
+"""One device, several devices and several processes give the same training. Each training runs in a new process."""
 
 import json
 import os
@@ -28,12 +28,12 @@ class Training:
         )  # fmt: skip
 
     def stands_still(self) -> None:
-        """It does, as it was told to."""
+        """Wait until the training has stopped, as it was asked to."""
         _, status = os.waitpid(self.process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), self.process.communicate()
 
     def end(self) -> tuple[int, str]:
-        """Its exit code and all it wrote."""
+        """Return its exit code and all its output."""
         output = "".join(self.process.communicate(timeout=3600))
         return self.process.returncode, output
 
@@ -45,7 +45,7 @@ class Training:
 
 
 def workers(folder: Path, *arguments: str) -> list[Training]:
-    """Two processes that train together over the loopback."""
+    """Start two processes that train together over the loopback."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
@@ -63,7 +63,7 @@ def equal(one: dict, other: dict) -> bool:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> list[dict[str, np.ndarray]]:
-    """20 steps of a global batch of 2: one device, two devices, and both of two workers. Without dropout."""
+    """Return 20 steps without dropout, of a global batch of 2: of one device, of two, and of each of two workers."""
     folder = tmp_path_factory.mktemp("strategies")
     settings = ["--dropout-share", "0", "--epochs", "5"]
     one = Training("one_device", folder / "one.npz", *settings)
