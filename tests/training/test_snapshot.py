@@ -53,7 +53,7 @@ def averaged(build, steps: int = 6):
 
 def test_an_averaged_network_has_the_statistics_of_its_own_weights():
     network, player, snapshot = averaged(normed)
-    take_snapshot(network, player, snapshot, batches())
+    take_snapshot(network, player, snapshot, batches)
     mean, variance = statistics_of(snapshot, batches())
     np.testing.assert_allclose(snapshot.get_layer("norm").moving_mean, mean, atol=1e-6)
     np.testing.assert_allclose(snapshot.get_layer("norm").moving_variance, variance, rtol=1e-4)
@@ -63,7 +63,7 @@ def test_an_averaged_network_has_the_statistics_of_its_own_weights():
 def test_the_photos_of_an_averaged_network_are_normalised_as_in_training():
     network, player, snapshot = averaged(lambda: build_unet((SIDE, SIDE, 3), dropout_share=0.0))
     some = batches(1)
-    take_snapshot(network, player, snapshot, some)
+    take_snapshot(network, player, snapshot, lambda: some)
     moving = as_inference(snapshot, "moving", noise=False)(some[0]["input"])
     # Over one batch the moving statistics are that batch's: the photos are those of training.
     training = snapshot(some[0]["input"], training=True)
@@ -79,7 +79,7 @@ def test_without_an_average_the_snapshot_is_the_network():
     network, snapshot = normed(), normed()
     network(batches(1)[0]["input"], training=True)
     player = Adams(network)([network], **RATES)
-    take_snapshot(network, player, snapshot, batches())
+    take_snapshot(network, player, snapshot, batches)
     for one, other in zip(network.get_weights(), snapshot.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

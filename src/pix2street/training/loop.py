@@ -1,6 +1,7 @@
 """The loop over the epochs of a training, which is the same for all families."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -55,13 +56,13 @@ def train_epochs(
     state, plan = runner.state, runner.plan
     player = next(iter(training.players.values()))
     size, end = plan.stretch(0)
-    some = plan.positions(0, min(end, STATISTICS_BATCHES))
+    read_some = partial(feed.batches, 0, plan.positions(0, min(end, STATISTICS_BATCHES)), size)
     for row in state.history:
         on_epoch(row, None)
     with tqdm(total=run.epochs * plan.images, initial=runner.images_seen, unit=" images", desc="train") as progress:
         for epoch in range(state.epoch, run.epochs):
             means = runner.advance(epoch, progress)
-            take_snapshot(training.generator, player, snapshot, feed.batches(0, some, size))
+            take_snapshot(training.generator, player, snapshot, read_some)
             row = {"epoch": epoch + 1, **means, **inspect(snapshot)}
             best = min((seen[HOLDOUT_L1] for seen in state.history), default=np.inf) if run.keep == "best" else None
             if best is not None and row[HOLDOUT_L1] < best:
@@ -72,7 +73,7 @@ def train_epochs(
             state.epoch, state.step = epoch + 1, 0
             state.history.append(row)
             runner.save()
-    take_snapshot(training.generator, player, snapshot, feed.batches(0, some, size))
+    take_snapshot(training.generator, player, snapshot, read_some)
     if run.keep == "best":
         snapshot.set_weights(state.best)
     return state.history

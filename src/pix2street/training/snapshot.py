@@ -1,6 +1,6 @@
 """The generator to use after an epoch: a copy of its weights, or of their running average."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -11,22 +11,24 @@ from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import AdamPlayer
 
 
-def take_snapshot(generator: keras.Model, player: AdamPlayer, snapshot: keras.Model, batches: Iterable[Batch]) -> None:
+def take_snapshot(
+    generator: keras.Model, player: AdamPlayer, snapshot: keras.Model, read_batches: Callable[[], Iterable[Batch]]
+) -> None:
     """Give `snapshot` the generator's weights, or their running average where the player keeps one.
 
-    Moving statistics belong to particular weights. Averaged weights therefore get new ones: the means over `batches`,
-    computed as in training.
+    Moving statistics belong to particular weights. Averaged weights therefore get new ones: the means over some
+    batches of train, computed as in training.
 
     Args:
         snapshot: a generator of the same form in float32.
-        batches: always the same batches of train; they are read only for averaged weights with moving statistics.
+        read_batches: returns these batches, always the same; called only for averaged weights.
     """
     for variable, own in zip(snapshot.weights, generator.weights, strict=True):
         variable.assign(np.asarray(own))
     if averages := player.averages_of(generator):
         for variable, average in zip(snapshot.trainable_variables, averages, strict=True):
             variable.assign(np.asarray(average))
-        restate_statistics(snapshot, batches)
+        restate_statistics(snapshot, read_batches())
 
 
 def restate_statistics(network: keras.Model, batches: Iterable[Batch]) -> None:
