@@ -1,4 +1,4 @@
-"""DVC trains again only for the chosen family; a copy of the project has a second one."""
+"""DVC trains and reports again only for the chosen family; a copy of the project has a second one."""
 
 import os
 import shutil
@@ -13,6 +13,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
+STAGES = ["train", "report"]
 TINY = '''"""A second family, which no test trains."""
 
 from pix2street.settings.section import Count, Section
@@ -46,9 +47,9 @@ def edit(path: Path) -> None:
 
 
 def stale(root: Path) -> set[str]:
-    """Return the files and parameters that make the stage `train` stale by DVC's status."""
+    """Return the files and parameters that make the stages `train` and `report` stale by DVC's status."""
     with chdir(root), Repo() as repo:
-        status = repo.status(targets=["train"])
+        status = repo.status(targets=STAGES)
     changed = [entry for entries in status.values() for part in entries for entry in part["changed deps"].items()]
     return {name for path, what in changed for name in (what if isinstance(what, dict) else [path])}
 
@@ -74,14 +75,14 @@ def trained(tmp_path_factory) -> Path:
     change_params(root, lambda values: values["train"].update(tiny={"filters": 4}))
 
     with chdir(root), Repo() as repo:
-        (train,) = repo.stage.collect("train")
-        # These replace the outputs of earlier stages and of the training.
-        for made in [*train.outs, *(dep for dep in train.deps if not (root / dep.fs_path).exists())]:
-            path = root / made.fs_path
-            assert path.is_relative_to(root)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(path.name)
-        repo.commit(target="train", force=True)
+        for (stage,) in map(repo.stage.collect, STAGES):
+            # These replace the outputs of earlier stages and of the stage.
+            for made in [*stage.outs, *(dep for dep in stage.deps if not (root / dep.fs_path).exists())]:
+                path = root / made.fs_path
+                assert path.is_relative_to(root)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(path.name)
+            repo.commit(target=stage.name, force=True)
     return root
 
 
@@ -91,7 +92,7 @@ def project(trained, tmp_path) -> Path:
     return shutil.copytree(trained, tmp_path / "project", symlinks=True)
 
 
-def test_a_training_is_up_to_date_after_an_edit_of_another_familys_module_or_section(project):
+def test_training_and_report_are_up_to_date_after_an_edit_of_another_familys_module_or_section(project):
     assert stale(project) == set()
     edit(project / "src/pix2street/models/tiny.py")
     change_params(project, lambda values: values["train"]["tiny"].update(filters=5))
