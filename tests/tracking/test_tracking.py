@@ -135,9 +135,14 @@ def test_the_experiment_has_a_view_that_compares_its_runs_and_a_users_own_stays(
     assert lines == [f"train/{name}" for name in compared_curves()]
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert sections == {chart["metricSectionId"] for chart in state["compareRunCharts"]}
-    client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, "a user's")
+    earlier = saved_view.view_tag(["an_earlier_familys_term"], [])
+    client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, earlier)
     record_metrics(layout, METRICS, {**PARAMS, "report": {"sample_pairs": 3}})
-    assert client.get_experiment(run.info.experiment_id).tags[saved_view.TAG] == "a user's"
+    assert json.loads(client.get_experiment(run.info.experiment_id).tags[saved_view.TAG]) == view
+    for number, own in enumerate((json.dumps({**json.loads(earlier), "updatedAt": 1795718000000}), "a user's")):
+        client.set_experiment_tag(run.info.experiment_id, saved_view.TAG, own)
+        record_metrics(layout, METRICS, {**PARAMS, "report": {"sample_pairs": 4 + number}})
+        assert client.get_experiment(run.info.experiment_id).tags[saved_view.TAG] == own
 
 
 def test_a_failed_training_is_a_failed_run(layout):

@@ -14,7 +14,7 @@ def build_patchgan(
 ) -> keras.Model:
     """Return C64-C128-C256-C512 and one more convolution, which give a logit for every 70x70 patch of [input, target].
 
-    All convolutions are 4x4 with one pixel of padding; the first three have stride 2, the last two stride 1. A 256x256
+    Its convolutions are 4x4 with one pixel of padding; the first three have stride 2, the last two stride 1. A 256x256
     pair gives 30x30 logits. The first block has no norm, as in the paper, its reference and the tutorial. A convolution
     without a norm has a bias, as in the reference (the tutorial's first convolution has none).
 

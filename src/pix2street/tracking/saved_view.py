@@ -32,6 +32,19 @@ def view_tag(curves: Sequence[str], parameters: Sequence[str]) -> str:
     return json.dumps({"name": "Comparison", "createdAt": 0, "updatedAt": 0, "state": state})
 
 
+def may_replace(tag: str | None) -> bool:
+    """Return whether the present value of `TAG` is missing or one of `view_tag`; a view that a user saved stays.
+
+    MLflow's page writes the time of saving into a view, and `view_tag` writes 0.
+    """
+    if tag is None:
+        return True
+    try:
+        return json.loads(tag)["updatedAt"] == 0
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def _state(curves: Sequence[str], parameters: Sequence[str]) -> dict[str, Any]:
     columns = [f"params.`{name}`" for name in parameters] + [f"metrics.`generated/{name}`" for name in SCORES]
     bars = [_chart("BAR", "scores", f"generated/{name}") for name in SCORES + FIDS]

@@ -64,7 +64,8 @@ def experiment_of(layout: Layout, client: MlflowClient, view: str | None) -> str
     """Return the id of the project's experiment, which is created where the store has none.
 
     Args:
-        view: the tag of the view that compares its runs, for an experiment without one; None leaves it without.
+        view: the tag of the view that compares its runs; it replaces an earlier one of this project, so that the view
+            follows the families' terms. None leaves the experiment as it is.
     """
     experiment = client.get_experiment_by_name(EXPERIMENT)
     tags = {} if view is None else {saved_view.TAG: view}
@@ -77,8 +78,9 @@ def experiment_of(layout: Layout, client: MlflowClient, view: str | None) -> str
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             experiment = client.get_experiment_by_name(EXPERIMENT)
-    for tag in tags.keys() - experiment.tags.keys():
-        client.set_experiment_tag(experiment.experiment_id, tag, tags[tag])
+    present = experiment.tags.get(saved_view.TAG)
+    if view not in (None, present) and saved_view.may_replace(present):
+        client.set_experiment_tag(experiment.experiment_id, saved_view.TAG, view)
     return experiment.experiment_id
 
 

@@ -1,7 +1,7 @@
 """Measures of known failures of generators, taken after every epoch; `reporting/training_verdict.py` judges them.
 
 Losses do not show these failures: a generator may fool the discriminator with one photo for every input, with photos
-that ignore the input, or with a regular pattern. All measures are relative to the real targets, so that a night scene
+that ignore the input, or with a regular pattern. The measures are relative to the real targets, so that a night scene
 does not count as saturated, nor a chequered floor as an artefact.
 """
 
@@ -18,7 +18,7 @@ NEIGHBOURS = 6
 def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Return all measures of a generator by their names in the history.
 
-    All arrays are `[N, H, W, 1 or 3]` float32 in [-1, 1].
+    The arrays are `[N, H, W, 1 or 3]` float32 in [-1, 1].
 
     Args:
         generated: the photos of N >= 2 inputs, each with different noise.
