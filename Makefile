@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 setup: $(VENV)/.installed  ## Make .venv with the locked requirements
 
 repro: setup  ## Run the pipeline; unchanged stages are skipped
-	@pix2street profiles > /dev/null  # a fault in params.yaml ends in our words, before DVC reads it
+	@pix2street profiles > /dev/null  # names former keys of params.yaml before DVC reads it
 	dvc repro
 
 test: setup lint  ## Run the linter and all tests

@@ -494,6 +494,21 @@ def test_a_runs_evaluation_and_report_come_back(layout, tmp_path):
         assert (tmp_path / f"{number}/report/index.html").read_text() == "<html>"
 
 
+def test_an_id_that_is_cut_too_short_names_the_runs_it_could_mean(layout, tmp_path):
+    record_metrics(layout, METRICS)
+    client, (recorded,) = runs_of(layout)
+    for _ in range(16):  # some of 17 ids begin with the same of 16 digits
+        client.create_run(recorded.info.experiment_id, run_name="another")
+    ids = [run.info.run_id for run in runs_of(layout)[1]]
+    first = max({run_id[0] for run_id in ids}, key=lambda digit: sum(run_id[0] == digit for run_id in ids))
+    meant = [run_id[:8] for run_id in ids if run_id[0] == first]
+    with pytest.raises(UserError, match=f"{first}: the ids of {len(meant)} runs begin so: .*; write more") as error:
+        fetch_run(layout, first, tmp_path)
+    named = str(error.value).split("begin so: ")[1].split("; write")[0].split(", ")
+    assert {name.split(" ")[0] for name in named} <= set(meant)
+    assert len(named) == min(5, len(meant))
+
+
 def test_a_run_that_is_not_there_or_has_no_report_is_named(layout, tmp_path):
     record_metrics(layout, METRICS)
     _, (recorded,) = runs_of(layout)

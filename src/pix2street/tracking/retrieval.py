@@ -66,10 +66,11 @@ def _run_of(layout: Layout, run: str) -> Run:
     found = [one for one in runs if one.info.run_name == run][:1]
     found = found or [one for one in runs if one.info.run_id.startswith(run)]
     if len(found) != 1:
-        fault = "no run" if not found else f"{len(found)} runs"
-        names = ", ".join(f"{one.info.run_id[:8]} ({one.info.run_name})" for one in runs[:5]) or "none"
+        names = ", ".join(f"{one.info.run_id[:8]} ({one.info.run_name})" for one in (found or runs)[:5]) or "none"
+        if found:
+            raise UserError(f"{run}: the ids of {len(found)} runs begin so: {names}; write more of the id")
         raise UserError(
-            f"{run}: {fault} of experiment {EXPERIMENT} has this name or an id that begins so; the newest are {names}"
+            f"{run}: no run of experiment {EXPERIMENT} has this name or an id that begins so; the newest are {names}"
         )
     return found[0]
 
