@@ -1,13 +1,13 @@
 """evaluate: score generated and real photos and the baselines."""
 
 from pix2street.core.files import fresh_folder, read_json, user_path, write_json
-from pix2street.core.tables import write_table
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.core.tables import write_table
     from pix2street.steps.evaluate import evaluate_photos, judge_score_of
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import prepare

@@ -5,8 +5,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pix2street.core.files import fresh_folder, read_json, with_keys, write_bytes, write_text
-from pix2street.core.pairs import Dataset, plain_name
-from pix2street.core.tables import read_table, write_table
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
@@ -18,6 +16,8 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.core.pairs import plain_name
+    from pix2street.core.tables import write_table
     from pix2street.reporting.curves import tables_of
     from pix2street.reporting.model_card import as_model_card
     from pix2street.steps.report import render_report
@@ -48,6 +48,8 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
     Raises:
         UserError: an output is damaged.
     """
+    from pix2street.core.pairs import Dataset
+    from pix2street.core.tables import read_table
     from pix2street.reporting.evidence import Evidence
     from pix2street.reporting.examples import Folders, read_examples, read_extremes
 

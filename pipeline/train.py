@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 
 from pix2street.core.files import fresh_folder
 from pix2street.core.numerics import kernels
-from pix2street.core.tables import write_table
 from pix2street.layout import Layout
 from pix2street.params import Params
 from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
+    from pix2street.core.tables import write_table
     from pix2street.steps.train import open_checkpoints, train_model
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import STRATEGIES, prepare, worker_of

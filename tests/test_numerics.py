@@ -131,6 +131,15 @@ def test_what_is_imported_before_the_environment_is_settled_loads_nothing_that_r
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
+@pytest.mark.parametrize("script", sorted((TESTS.parent / "pipeline").glob("*.py")), ids=lambda script: script.stem)
+def test_a_stage_loads_nothing_that_reads_the_environment_before_it_is_settled(script):
+    code = (
+        "import runpy, sys; runpy.run_path(sys.argv[1]); print({'numpy', 'keras', 'tensorflow'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
 @pytest.fixture
 def environment(monkeypatch) -> dict[str, str]:
     """Replace the environment of this process by an empty one."""
