@@ -1,4 +1,4 @@
-"""segment: get the judge, a network that names the class of each pixel of a photo."""
+"""segment: get the judges, networks that name the class of each pixel of a photo."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -7,12 +7,12 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.steps.segment import make_judge
+    from pix2street.steps.segment import make_jury
     from pix2street.training.runtime import prepare
 
     prepare("segment.device", params.segment.device, params.segment.seed, **params.compute.model_dump())
     with fresh_folder(layout.segmenter) as folder:
-        make_judge(layout.split, folder, layout.root / params.segment.path, params.segment)
+        make_jury(layout.split, folder, layout.root / params.segment.path, params.segment)
 
 
 if __name__ == "__main__":

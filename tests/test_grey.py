@@ -36,7 +36,7 @@ from pix2street.reporting.model_card import as_model_card
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.report import render_report
-from pix2street.steps.segment import make_judge
+from pix2street.steps.segment import make_jury
 from pix2street.steps.split import split_pairs
 from pix2street.steps.train import train_model
 from pix2street.steps.validate import refuse_failures, validate_split
@@ -67,7 +67,7 @@ def run(tmp_path_factory) -> dict:
     verdict, table = validate_split(root / "split", (SIDE, SIDE), few)
     refuse_failures(verdict, table)
     segment = changed(PARAMS.segment, filters=4, epochs=1, batch=4, learning_rate=0.01)
-    make_judge(root / "split", root / "judge", root, segment)
+    make_jury(root / "split", root / "judge", root, segment)
     train = changed(
         PARAMS.train,
         run={"epochs": 1, "sample_pairs": 1},

@@ -63,7 +63,7 @@ def train(split: Path, folder: Path) -> None:
     from tiny_models import PARAMS, TINY_TRAIN, changed
 
     from pix2street.metrics.frechet import distance_of
-    from pix2street.steps.segment import make_judge
+    from pix2street.steps.segment import make_jury
     from pix2street.steps.train import train_model
     from pix2street.training.runtime import STRATEGIES, prepare
 
@@ -75,7 +75,7 @@ def train(split: Path, folder: Path) -> None:
     history = train_model(*folders, lambda *_: None, strategy=STRATEGIES["one_device"](), **sections)
     history.to_csv(folder / "history.csv")
     segment = changed(PARAMS.segment, filters=4, epochs=1, batch=1, learning_rate=1e-3)
-    make_judge(split, folder / "judge", folder, segment)
+    make_jury(split, folder / "judge", folder, segment)
     features = np.random.default_rng(0).normal([[[0]], [[0.1]]], 1, (2, 300, 256))
     (folder / "distance").write_text(repr(distance_of(*features)), encoding="utf-8")
 

@@ -76,7 +76,7 @@ class Layout:
 
     @property
     def segmenter(self) -> Path:
-        """The judge: `segmenter.json`, `segmenter.weights.h5`, `judge.json`, `score.json`."""
+        """The jury: `score.json`, and in `judge_<n>` each judge's `segmenter.json`, `segmenter.weights.h5`, `judge.json`."""
         return self.root / "models/segmenter"
 
     @property

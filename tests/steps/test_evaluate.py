@@ -17,7 +17,7 @@ from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.judges import inception
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import mean_colors
-from pix2street.steps.segment import make_judge
+from pix2street.steps.segment import make_jury
 
 PRETRAINED = {"height_px": 32, "width_px": 32, "black": 0.0, "white": 1.0}
 SEGMENT = changed(
@@ -29,7 +29,7 @@ GENERATOR = {"norm": "batch", "dropout": True, "seed": 0, "checkpoint": "last"}
 @pytest.fixture(scope="module")
 def judge(road_and_sky, tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    make_judge(road_and_sky, folder, folder, SEGMENT)
+    make_jury(road_and_sky, folder, folder, SEGMENT)
     return folder
 
 
@@ -214,7 +214,7 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     model.save(tmp_path / "judge.keras")
     folder = tmp_path / "own"
     folder.mkdir()
-    make_judge(road_and_sky, folder, tmp_path, changed(SEGMENT, judge="keras"))
+    make_jury(road_and_sky, folder, tmp_path, changed(SEGMENT, judge="keras"))
     metrics, _ = evaluate(road_and_sky, folder, photos)
     assert metrics["ceiling"]["mean_iou"] == metrics["generated"]["mean_iou"] == 1.0
     assert metrics["protocol"]["segmentation"]["judge"]["name"] == "keras"
@@ -229,7 +229,7 @@ def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, 
     folder = tmp_path / "judge"
     folder.mkdir()
     larger = {"height_px": 64, "width_px": 64}
-    make_judge(road_and_sky, folder, tmp_path / "judges", changed(SEGMENT, judge=name, pretrained=larger))
+    make_jury(road_and_sky, folder, tmp_path / "judges", changed(SEGMENT, judge=name, pretrained=larger))
     metrics, _ = evaluate(road_and_sky, folder, photos, min_ceiling=0.0)
     judge = metrics["protocol"]["segmentation"]["judge"]
     assert (judge["name"], judge["height_px"], judge["black"], judge["white"]) == (name, 64, -1.0, 1.0)
@@ -241,14 +241,14 @@ def test_a_judge_for_other_classes_is_refused(road_and_sky, tmp_path):
     inputs = keras.Input((32, 32, 3))
     keras.Model(inputs, keras.layers.Conv2D(4, 1)(inputs)).save(tmp_path / "judge.keras")
     with pytest.raises(UserError, match=r"judge\.keras: gives scores for 4 classes, but the data set evaluates 19"):
-        make_judge(road_and_sky, tmp_path, tmp_path, changed(SEGMENT, judge="keras"))
+        make_jury(road_and_sky, tmp_path, tmp_path, changed(SEGMENT, judge="keras"))
 
 
 def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_and_sky, photos, tmp_path, graph):
     split = shutil.copytree(road_and_sky, tmp_path / "split")
     Dataset("d", "D", "", "", "right", None, None).write(split)
     (tmp_path / "judge").mkdir()
-    make_judge(split, tmp_path / "judge", tmp_path, SEGMENT)
+    make_jury(split, tmp_path / "judge", tmp_path, SEGMENT)
     assert [path.name for path in (tmp_path / "judge").iterdir()] == ["score.json"]
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None

@@ -1,10 +1,11 @@
 """Segmentation scores from confusion matrices, as Cityscapes' evaluation defines them.
 
 Pixels whose true class is not evaluated (void) count only in `pixel_accuracy_with_void`. A class that is absent from
-truth and judgement has no IoU; its score is null, and the mean leaves it out.
+truth and judgement has no IoU; its score is null, and the mean leaves it out. Means over classes also leave out the
+classes that are not judged, because even real photos do not show them to the judges.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.samples import Samples
 
 PROTOCOL = {
-    "version": 2,
+    "version": 3,
     "scores": [
         "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
         "category_mean_iou", "iou", "category_iou",
     ],
     "void": "left out; pixel_accuracy_with_void counts it as wrong",
     "absent_classes": "no IoU, out of the mean",
+    "several_judges": "the mean of their scores",
 }  # fmt: skip
 
 
@@ -90,8 +92,29 @@ def confusion_matrix(
     return joint[:-1, :-1]
 
 
-def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
+def jury_scores(matrices: np.ndarray, classes: ClassTable, not_judged: Collection[str] = ()) -> dict:
+    """Return the mean of the scores of several judges, see `scores_of`, from the matrix of each, `[J, C + 1, C + 1]`.
+
+    `<score>_judges` lists the judges' own values if there are several judges. A class has the mean of the IoUs that it
+    has.
+    """
+    by_judge = [scores_of(matrix, classes, not_judged) for matrix in matrices]
+    scores = dict(by_judge[0])
+    for key, first in by_judge[0].items():
+        if isinstance(first, dict):
+            scores[key] = {name: _mean([score[key][name] for score in by_judge]) for name in first}
+        elif isinstance(first, float):
+            scores[key] = _mean([score[key] for score in by_judge])
+            if len(by_judge) > 1:
+                scores[f"{key}_judges"] = [score[key] for score in by_judge]
+    scores["absent_classes"] = [name for name, iou in scores["iou"].items() if iou is None]
+    return scores
+
+
+def scores_of(matrix: np.ndarray, classes: ClassTable, not_judged: Collection[str] = ()) -> dict:
     """Return the scores of a confusion matrix, see `confusion_matrix`; a score without any pixel is None.
+
+    The class accuracy and the mean IoU leave the classes in `not_judged` out.
 
     With n_ij pixels of evaluated class i judged as j, t_i = sum_j n_ij (all columns) and v void pixels (Long et al.
     2015, section 5): pixel accuracy = sum_i n_ii / sum_i t_i, with void / (sum_i t_i + v); class accuracy = mean of
@@ -100,19 +123,19 @@ def scores_of(matrix: np.ndarray, classes: ClassTable) -> dict:
     """
     names = np.array(classes.evaluated_names)
     hit, truth, judged = _marginals(matrix)
-    has_truth = truth > 0
     iou = _share(hit, truth + judged - hit)
-    known = np.isfinite(iou)
+    known, of_jury = np.isfinite(iou), ~np.isin(names, list(not_judged))
+    in_truth, in_mean = (truth > 0) & of_jury, known & of_jury
     categories = np.array([entry.category for entry in classes.entries if entry.evaluated])
     named = [name for name in dict.fromkeys(categories.tolist()) if name]
     by_category = {name: _category_iou(matrix, categories == name) for name in named}
     present = [value for value in by_category.values() if value is not None]
     counted, void = int(truth.sum()), int(matrix[-1].sum())
     return {
-        "pixel_accuracy": hit.sum() / counted if counted else None,
-        "pixel_accuracy_with_void": hit.sum() / (counted + void) if counted else None,
-        "class_accuracy": float((hit[has_truth] / truth[has_truth]).mean()) if counted else None,
-        "mean_iou": float(iou[known].mean()) if known.any() else None,
+        "pixel_accuracy": float(hit.sum() / counted) if counted else None,
+        "pixel_accuracy_with_void": float(hit.sum() / (counted + void)) if counted else None,
+        "class_accuracy": float((hit / np.maximum(truth, 1))[in_truth].mean()) if in_truth.any() else None,
+        "mean_iou": float(iou[in_mean].mean()) if in_mean.any() else None,
         "frequency_weighted_iou": float((truth * np.nan_to_num(iou)).sum() / counted) if counted else None,
         "category_mean_iou": float(np.mean(present)) if present else None,
         "iou": dict(zip(names.tolist(), [float(x) if np.isfinite(x) else None for x in iou], strict=True)),
@@ -155,6 +178,12 @@ def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
     hit = matrix[:, :-1][np.ix_(inside, inside)].sum()
     union = truth + judged - hit
     return float(hit / union) if union else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that exist; None if there are none."""
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else None
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

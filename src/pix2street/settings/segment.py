@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from pix2street.settings.section import Count, Device, LearningRate, Section, Seed, TrackedPath
+from pix2street.settings.section import Count, Device, LearningRate, Section, Seed, Share, TrackedPath
 
 
 class Pretrained(Section):
@@ -23,14 +23,25 @@ class Pretrained(Section):
 
 
 class Segment(Section):
-    """The judge: a segmentation U-Net trained on the real targets of `train`, or a network from elsewhere."""
+    """The judge: segmentation networks trained on the real targets of `train`, or a network from elsewhere."""
 
     device: Device
     judge: Annotated[str, Field(pattern=r"^(trained|keras|segformer_b[0-5]_cityscapes_1024)$")]
     path: TrackedPath
     pretrained: Pretrained
     seed: Seed
+    judges: Annotated[int, Field(ge=1, le=9)]
     filters: Count
     epochs: Count
     batch: Count
     learning_rate: LearningRate
+    min_class_share: Share
+    min_class_ceiling: Share
+
+    @model_validator(mode="after")
+    def _only_trained_judges_differ(self) -> Self:
+        if self.judge != "trained" and self.judges > 1:
+            raise ValueError(
+                f"judges must be 1 for a judge that is not trained here, but is {self.judges} for {self.judge}"
+            )
+        return self

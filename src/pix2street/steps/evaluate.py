@@ -16,6 +16,7 @@ from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
 from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
+from pix2street.judges.jury import Jury
 from pix2street.judges.segmenter import Segmenter
 from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
 from pix2street.settings.evaluate import Evaluate
@@ -76,7 +77,7 @@ def evaluate_photos(
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
     confusions, features = {}, {name: [] for name in photos}
     if dataset.classes:
-        judge = Segmenter.load(segmenter_folder, dataset.classes)
+        judge = Jury.load(segmenter_folder, dataset.classes).judges[0]
         confusions, features = _judge(judge, photos, pairs, judged, settings)
         protocol |= _judge_protocol(judge, features, len(pairs))
     with TemporaryDirectory() as scratch:

@@ -9,7 +9,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_photo, read_rgb, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, read_pairs
 from pix2street.inference.card import GeneratorCard
-from pix2street.judges.segmenter import Segmenter
+from pix2street.judges.jury import Jury
 from pix2street.metrics import pixels as pixel_metrics
 from pix2street.metrics import segmentation
 
@@ -71,7 +71,7 @@ class Photos:
         """Return L1 and mean IoU by maker; mean IoU is None without a judge."""
         classes, segmenter = card.encoding.classes, None
         if classes and (judge / "judge.json").is_file():
-            segmenter = Segmenter.load(judge, classes)
+            segmenter = Jury.load(judge, classes).judges[0]
         costs = {}
         for maker, values in self._l1.items():
             iou = None
