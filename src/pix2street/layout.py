@@ -76,7 +76,7 @@ class Layout:
 
     @property
     def segmenter(self) -> Path:
-        """The jury: `score.json`, and in `judge_<n>` each judge's `segmenter.json`, `segmenter.weights.h5`, `judge.json`."""
+        """The jury: `score.json`, and a folder `judge_<n>` for each judge, with its network, weights and card."""
         return self.root / "models/segmenter"
 
     @property

@@ -1,6 +1,6 @@
 """The training of a judge on photos and the classes of their pixels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import keras
@@ -32,15 +32,16 @@ def seed_of(seed: int, judge: int) -> int:
 
 
 def train_segmenter(
-    pairs: Sequence[Pair], classes: ClassTable, settings: Segment, seed: int
-) -> Iterator[tuple[keras.Model, float]]:
-    """Train a judge on the targets of `pairs`; after each epoch yield the network and the epoch's mean loss.
+    pairs: Sequence[Pair], classes: ClassTable, settings: Segment, seed: int, on_epoch: Callable[[float], None]
+) -> keras.Model:
+    """Return a judge that was trained on the targets of `pairs`.
 
     The learning rate rises from 0 over `WARM_UP` of the steps and falls to 0 along a half cosine (Smith & Topin 2018),
     so that the weights of the last epoch can be used. Gradients are cut at a norm of 1.
 
     Args:
         seed: the judge's own, see `seed_of`.
+        on_epoch: gets the mean loss of each epoch.
     """
     height, width = read_rgb(pairs[0].target_path).shape[:2]
     network = build_segmenter(height, width, len(classes.evaluated_names), settings.filters, seed)
@@ -55,7 +56,8 @@ def train_segmenter(
     trainer.compile(OnePassAdam(rate, global_clipnorm=1.0), loss, jit_compile=False)
     batches_of = partial(segmentation_batches, pairs, classes, seed, batch=settings.batch)
     for epoch in range(settings.epochs):
-        yield network, trainer.fit(batches_of(epoch), verbose=0, shuffle=False).history["loss"][0]
+        on_epoch(trainer.fit(batches_of(epoch), verbose=0, shuffle=False).history["loss"][0])
+    return network
 
 
 def class_pixels(pairs: Sequence[Pair], classes: ClassTable) -> np.ndarray:

@@ -84,10 +84,13 @@ def _train(pairs: list[Pair], classes: ClassTable, settings: Segment, index: int
     """Return a trained judge, and print the time that it took."""
     begin = time.monotonic()
     title = f"judge {index + 1} of {settings.judges}"
-    epochs = train_segmenter(pairs, classes, settings, seed_of(settings.seed, index))
-    with tqdm(epochs, desc=title, total=settings.epochs, unit=" epochs") as progress:
-        for network, loss in progress:
-            progress.set_postfix(loss=f"{loss:.3f}")
+    with tqdm(desc=title, total=settings.epochs, unit=" epochs") as progress:
+
+        def on_epoch(loss: float) -> None:
+            progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            progress.update()
+
+        network = train_segmenter(pairs, classes, settings, seed_of(settings.seed, index), on_epoch)
     print(f"{title}: trained in {time.monotonic() - begin:.0f} s")
     return network
 
