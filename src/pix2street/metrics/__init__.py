@@ -10,7 +10,7 @@ and add a line to `METRICS`. Its test has a closed form, identical sets and the 
 """
 
 from pix2street.metrics import frechet, kid, pixels, segmentation
-from pix2street.metrics.samples import Features, Samples
+from pix2street.metrics.samples import Features, Samples, normalised
 
 METRICS = {
     "pixels": pixels,
@@ -19,4 +19,4 @@ METRICS = {
     "kid": kid,
 }
 
-__all__ = ["METRICS", "Features", "Samples"]
+__all__ = ["METRICS", "Features", "Samples", "normalised"]

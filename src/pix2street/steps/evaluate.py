@@ -17,15 +17,24 @@ from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.jury import Jury
-from pix2street.judges.segmenter import Segmenter
-from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
+from pix2street.metrics import (
+    METRICS,
+    Features,
+    Samples,
+    bootstrap,
+    frechet,
+    judge_distances,
+    kid,
+    pixels,
+    segmentation,
+)
 from pix2street.settings.evaluate import Evaluate
 
 RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
     "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
 }
-GREY = "grey, one channel; networks that look at them (judge, Inception) are shown it in all three of theirs"
+GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
 """A line that only the protocol of a set with grey targets has."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
@@ -51,9 +60,9 @@ def evaluate_photos(
     Args:
         generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
         baselines: a folder with a folder for each baseline, arranged like `generated`.
-        judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
+        judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the first judge sees.
         inception: the file `settings.inception`; None fetches the network.
-        judge_score: the judge's score on real photos; None for a set without classes, which has no judge.
+        judge_score: the judges' scores on the real photos of val; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
 
     Returns:
@@ -61,7 +70,7 @@ def evaluate_photos(
 
     Raises:
         UserError: the subset has no pairs, photos are missing, too many or of another size, weights or ids are not
-            those expected, or the judge is too weak.
+            those expected, or the judges are too weak.
     """
     subset = settings.subset
     pairs = read_pairs(split_folder, subset)
@@ -75,17 +84,19 @@ def evaluate_photos(
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
-    confusions, features = {}, {name: [] for name in photos}
+    confusions, features, not_judged = {}, {name: [] for name in photos}, ()
     if dataset.classes:
-        judge = Jury.load(segmenter_folder, dataset.classes).judges[0]
-        confusions, features = _judge(judge, photos, pairs, judged, settings)
-        protocol |= _judge_protocol(judge, features, len(pairs))
+        jury = Jury.load(segmenter_folder, dataset.classes)
+        not_judged = tuple(jury.not_judged)
+        confusions, features = _judge(jury, photos, pairs, judged, settings)
+        protocol |= _jury_protocol(jury, len(pairs))
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
             protocol |= _look_through_inception(network, photos, targets, features, settings, Path(scratch))
         samples = {
-            name: Samples(measures[name], confusions.get(name), dataset.classes, features[name]) for name in photos
+            name: Samples(measures[name], confusions.get(name), dataset.classes, features[name], not_judged)
+            for name in photos
         }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
         floor = _floor(features["generated"], len(pairs))
@@ -96,25 +107,31 @@ def evaluate_photos(
 
 
 def _judge(
-    judge: Segmenter, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
+    jury: Jury, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
 ) -> tuple[dict[str, np.ndarray], dict[str, list[Features]]]:
-    """Return the confusion matrices of every set of photos, and its features if the judge has features.
+    """Return every judge's confusion matrices of every set of photos, and its features if it has features.
 
-    The real photos come first, so that a weak judge is refused before it sees the others.
+    The real photos come first, so that weak judges are refused before they see the others.
+
+    Args:
+        judged: the folder that gets what the first judge sees.
     """
     truths = [pair.input_path for pair in pairs]
     confusions, seen = {}, {}
-    for name in tqdm(photos, desc="judge", unit=" sets"):
-        seen[name] = judge.judge(photos[name], judged / name)
-        confusions[name] = segmentation.measure(truths, [judged / name / truth.name for truth in truths], judge.classes)
-        if name == "ceiling":
-            _refuse_a_weak_judge(segmentation.scores_of(confusions[name].sum(axis=0), judge.classes), settings)
-    keys = {"frechet": "frechet_segmenter"}
-    features = {
-        name: [] if of_photos is None else [Features(keys, of_photos, seen["ceiling"])]
-        for name, of_photos in seen.items()
-    }
-    return confusions, features
+    with TemporaryDirectory() as of_others:
+        for name in tqdm(photos, desc="judges" if len(jury.judges) > 1 else "judge", unit=" sets"):
+            matrices, seen[name] = [], []
+            for index, judge in enumerate(jury.judges):
+                folder = (Path(of_others) / str(index) if index else judged) / name
+                seen[name].append(judge.judge(photos[name], folder))
+                matrices.append(segmentation.measure(truths, [folder / path.name for path in truths], judge.classes))
+            confusions[name] = np.stack(matrices)
+            if name == "ceiling":
+                _refuse_weak_judges(confusions[name], jury, settings)
+    if not (levels := jury.judges[0].levels):
+        return confusions, {name: [] for name in photos}
+    real = seen["ceiling"]
+    return confusions, {name: judge_distances.features_of(found, real, levels) for name, found in seen.items()}
 
 
 def _look_through_inception(
@@ -161,13 +178,15 @@ def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
     return [folder / target.name for target in targets]
 
 
-def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None:
-    """Raise `UserError` if the mean IoU of real photos is below `min_ceiling`."""
-    reached = ceiling["mean_iou"]
+def _refuse_weak_judges(ceiling: np.ndarray, jury: Jury, settings: Evaluate) -> None:
+    """Raise `UserError` if the jury's mean IoU of real photos is below `min_ceiling`; matrices as in `Samples`."""
+    classes = jury.judges[0].classes
+    reached = segmentation.jury_scores(ceiling.sum(axis=1), classes, jury.not_judged)["mean_iou"]
     if reached is None or reached < settings.min_ceiling:
         said = "no evaluated class at all" if reached is None else f"mean IoU {reached:.3f}"
+        said = f"the judge sees {said}" if len(jury.judges) == 1 else f"{len(jury.judges)} judges see on average {said}"
         raise UserError(
-            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.subset}, but must reach "
+            f"evaluate.min_ceiling: {said} in the real photos of {settings.subset}, but must reach "
             f"{settings.min_ceiling:g}, because a weak judge's scores mean nothing; train it longer or larger "
             "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
         )
@@ -199,14 +218,14 @@ def _pixels_protocol(
     return {"shared": shared, "intervals": bootstrap.PROTOCOL, "pixels": pixels.PROTOCOL}
 
 
-def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict[str, Any]:
-    """Return the protocol of the judge's scores, by metric."""
-    card, names = judge.card.protocol(), judge.classes.evaluated_names
-    parts = {"segmentation": {**segmentation.PROTOCOL, "classes": names, "judge": card}}
-    for of_judge in features["ceiling"]:
-        key = of_judge.distances["frechet"]
-        parts[key] = {**frechet.PROTOCOL, "scores": [key], "judge": card, "photos": images, "targets": images}
-    return parts
+def _jury_protocol(jury: Jury, images: int) -> dict[str, Any]:
+    """Return the protocol of the judges' scores, by metric; `judge` is the first of the `judges`."""
+    first, cards = jury.judges[0], [judge.card.protocol() for judge in jury.judges]
+    of_jury = {"judge": cards[0], "judges": cards, "not_judged": dict(jury.not_judged)}
+    return {
+        "segmentation": {**segmentation.PROTOCOL, "classes": first.classes.evaluated_names, **of_jury},
+        **(judge_distances.protocol_of(cards, images) if first.levels else {}),
+    }
 
 
 def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
@@ -271,15 +290,16 @@ def _metrics(
 
 def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the part of `score.json` that `metrics.json` keeps; None for a set without classes, which has no judge."""
-    kept = ("split", "images", "pixel_accuracy", "class_accuracy", "mean_iou")
-    return score and {key: score[key] for key in kept}
+    kept = ["split", "images", "judges", "pixel_accuracy", "class_accuracy", "mean_iou"]
+    return score and {key: score[key] for key in kept + ["mean_iou_judges"] * (score["judges"] > 1)}
 
 
 def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:
     """Return the tables by name.
 
     `images` has a row for each generated photo. The other tables are empty for a set without classes: `class_iou`,
-    `class_pixels` with the right, true and judged pixels of each class in each generated photo, and `confusion`.
+    `class_pixels` with the right, true and judged pixels of each class in each generated photo for each judge, who
+    count from 1, and `confusion`, the sum over the judges.
     """
     generated, classes = samples["generated"], samples["generated"].classes
     images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
@@ -287,16 +307,23 @@ def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list
     order = [name for name in ("generated", "ceiling", "mean_color", "untrained") if "iou" in scores.get(name, {})]
     class_iou = pd.DataFrame({"class": names, **{name: list(scores[name]["iou"].values()) for name in order}})
     if not classes:
-        columns = {"class_pixels": ["pair_id", "class", "right", "true", "judged"], "confusion": ["truth", "judged"]}
+        columns = {
+            "class_pixels": ["judge", "pair_id", "class", "right", "true", "judged"],
+            "confusion": ["truth", "judged"],
+        }
         empty = {name: pd.DataFrame(columns=header) for name, header in columns.items()}
         return {"images": images, "class_iou": class_iou, **empty}
     counts = segmentation.counts_of(generated.confusions)
+    judges, photos = counts.shape[1:3]
+    in_mean = segmentation.counted(names, generated.not_judged)
     # Each row of the identity matrix selects one photo.
-    images["pixel_accuracy"], images["mean_iou"] = segmentation.resampled(counts, np.eye(counts.shape[1]))
-    index = pd.MultiIndex.from_product([pair_ids, names], names=["pair_id", "class"])
+    each = segmentation.resampled(counts, np.eye(photos), np.ones((photos, judges)), in_mean)
+    images["pixel_accuracy"], images["mean_iou"] = each
+    index = [range(1, judges + 1), pair_ids, names]
+    index = pd.MultiIndex.from_product(index, names=["judge", "pair_id", "class"])
     columns = dict(zip(("right", "true", "judged"), counts.reshape(3, -1), strict=True))
     class_pixels = pd.DataFrame(columns, index=index).reset_index()
     cells = pd.MultiIndex.from_product([[*names, "void"], [*names, "void"]], names=["truth", "judged"])
-    sums = {name: samples[name].confusions.sum(axis=0).ravel() for name in ("generated", "ceiling")}
+    sums = {name: samples[name].confusions.sum(axis=(0, 1)).ravel() for name in ("generated", "ceiling")}
     confusion = pd.DataFrame(sums, index=cells).reset_index()
     return {"images": images, "class_iou": class_iou, "class_pixels": class_pixels, "confusion": confusion}
