@@ -56,6 +56,7 @@ DISTANCES = {
     ),
 }
 """The distances by the key of their score. Each is the mean over the judges of a jury."""
+SCORES = tuple(f"{key}{suffix}" for key, distance in DISTANCES.items() for suffix in distance.suffixes)
 
 
 def features_of(seen: Sequence[np.ndarray], real: Sequence[np.ndarray], levels: Sequence[int]) -> list[Features]:

@@ -17,6 +17,7 @@ TITLES = {
     "psnr": ("PSNR", "dB"),
     "ssim": ("SSIM", "-1 to 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
+    "kid_segmenter": ("kernel distance, judge's features", "less is better, no KID"),
 }
 COUNTS = {
     "images": ("images", ""),
@@ -24,6 +25,8 @@ COUNTS = {
     "void_pixels": ("void pixels", ""),
 }
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
+BEST = {"l1": 0, "frechet_segmenter": 0, "kid_segmenter": 0, "kid_segmenter_std": 0}
+"""The best value of every score of which more is not better."""
 ENOUGH_IMAGES = 2048
 
 
@@ -51,7 +54,14 @@ def title_of_score(key: str) -> str:
         words = {"frechet": "Fréchet distance", "mmd": "kernel distance"}
         name = f"{words[name[:-9]]}, network {name[-8:]}" if name[:-9] in words else name.upper()
         return f"{name}, {resize} resizing, {count} of {split}{', standard deviation' if deviation else ''}"
+    if (base := key.removesuffix("_std")) != key and base in TITLES:
+        return f"{TITLES[base][0]}, standard deviation"
     return (TITLES | COUNTS).get(key, (key, ""))[0]
+
+
+def best_of(key: str) -> float | None:
+    """Return the best value of a score, from which every distance counts; None where more is better."""
+    return 0 if DISTANCE.match(key) else BEST.get(key)
 
 
 def fid_warning(metrics: Mapping[str, Any]) -> str:
