@@ -157,15 +157,18 @@ class Segmenter:
             need_keras_hub(card.name)
         return cls(load_network(folder, "segmenter"), card, classes)
 
-    def judge(self, photos: Sequence[Path], folder: Path, batch: int = 16) -> np.ndarray | None:
+    def judge(self, photos: Sequence[Path], folder: Path | None, batch: int = 16) -> np.ndarray | None:
         """Write the class ids that the judge sees to `<folder>/<photo's name>`, in the photo's size.
+
+        Without a folder nothing is written.
 
         `batch` changes the speed and at most the last bits of the features.
 
         Returns:
             The mean activations of `FEATURE_LAYER`, `[N, D]` float32; None for a judge that was not trained here.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
         card, features = self.card, []
         for start in range(0, len(photos), batch):
             paths = photos[start : start + batch]
@@ -173,8 +176,9 @@ class Segmenter:
             shown = np.stack([resize_photo(image, card.height_px, card.width_px) for image in images])
             scale = (card.white - card.black) / 255
             found = self._network.predict_on_batch(shown.astype(np.float32) * scale + card.black)
-            best = self._ids[found["scores"][..., self._channels].argmax(axis=-1)]
-            for path, image, ids in zip(paths, images, best, strict=True):
-                write_png(folder / path.name, resize_labels(ids, *image.shape[:2]))
+            if folder:
+                best = self._ids[found["scores"][..., self._channels].argmax(axis=-1)]
+                for path, image, ids in zip(paths, images, best, strict=True):
+                    write_png(folder / path.name, resize_labels(ids, *image.shape[:2]))
             features += [found["features"]] if "features" in found else []
         return np.concatenate(features) if features else None

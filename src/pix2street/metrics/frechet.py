@@ -25,9 +25,11 @@ class Statistics:
 
 
 def score(samples: Samples) -> dict[str, float | None]:
-    """Return the distance of photos to targets over every network's features; None if a side has fewer than two."""
+    """Return the distance for features with a key of `frechet`; None if a side has fewer than two photos."""
     return {
-        features.distances["frechet"]: distance_of(features.photos, features.targets) for features in samples.features
+        features.distances["frechet"]: distance_of(features.photos, features.targets)
+        for features in samples.features
+        if "frechet" in features.distances
     }
 
 

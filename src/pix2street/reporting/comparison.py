@@ -18,7 +18,7 @@ from pix2street.core.pairs import pair_id_of
 from pix2street.core.tables import read_table
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.segmentation import resampled
-from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
+from pix2street.reporting.scores import formatted, shortfall, title_of_score
 from pix2street.reporting.templates import fill
 
 SHARED = ("shared", "intervals")
@@ -86,8 +86,9 @@ class Row:
     @property
     def worse(self) -> bool:
         """Whether B is behind A by more than the chance of the photos; without an interval, whether it is behind."""
-        less_is_better = self.score in ("l1", "frechet_segmenter") or DISTANCE.match(self.score)
-        behind = self.difference is not None and (self.difference > 0 if less_is_better else self.difference < 0)
+        if self.difference is None:
+            return False
+        behind = shortfall(self.score, self.b) > shortfall(self.score, self.a)
         return behind and (self.paired is None or self.told_apart)
 
 

@@ -17,7 +17,21 @@ from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.segmenter import Segmenter
-from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
+from pix2street.metrics import (
+    METRICS,
+    Features,
+    Looks,
+    Samples,
+    bootstrap,
+    diversity,
+    frechet,
+    kid,
+    normalised,
+    pixels,
+    segmentation,
+    sliced_wasserstein,
+    spread,
+)
 from pix2street.settings.evaluate import Evaluate
 
 RESIZED = {
@@ -44,6 +58,7 @@ def evaluate_photos(
     inception: Path | None,
     judge_score: Mapping[str, Any] | None,
     generator: Mapping[str, Any],
+    draws: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Score all photos of one held-out subset.
 
@@ -54,6 +69,8 @@ def evaluate_photos(
         inception: the file `settings.inception`; None fetches the network.
         judge_score: the judge's score on real photos; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
+        draws: a folder with a folder for each further draw of the first drawings, arranged like `generated`; empty for
+            a generator without noise, None if none were asked for.
 
     Returns:
         The content of `metrics.json`, and the tables beside it by name.
@@ -74,20 +91,34 @@ def evaluate_photos(
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
-    confusions, features = {}, {name: [] for name in photos}
+    looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
+    real = looks["ceiling"] if "ceiling" in looks else Looks.of(targets, dataset.target_channels)
+    protocol |= {"sliced_wasserstein": sliced_wasserstein.protocol_of(real.patches), "spread": spread.PROTOCOL}
+    confusions, features, drawn = {}, {name: [] for name in photos}, None
     if dataset.classes:
         judge = Segmenter.load(segmenter_folder, dataset.classes)
         confusions, features = _judge(judge, photos, pairs, judged, settings)
         protocol |= _judge_protocol(judge, features, len(pairs))
+        if draws and features["generated"]:
+            drawn = _draws(judge, draws, subset, targets, features["generated"][0])
+            protocol |= _draws_protocol(judge, drawn)
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
             protocol |= _look_through_inception(network, photos, targets, features, settings, Path(scratch))
         samples = {
-            name: Samples(measures[name], confusions.get(name), dataset.classes, features[name]) for name in photos
+            name: Samples(
+                measures[name],
+                confusions.get(name),
+                dataset.classes,
+                features[name],
+                looks=(looks[name], real),
+                draws=drawn if name == "generated" else None,
+            )
+            for name in photos
         }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
-        floor = _floor(features["generated"], len(pairs))
+        floor = _floor(features["generated"], real)
     return (
         _metrics(scores, floor, subset, len(pairs), protocol, judge_score),
         _tables(scores, samples, [pair.pair_id for pair in pairs]),
@@ -114,6 +145,20 @@ def _judge(
         for name, of_photos in seen.items()
     }
     return confusions, features
+
+
+def _draws(
+    judge: Segmenter, folder: Path, subset: str, targets: Sequence[Path], generated: Features
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the judge's normalised features of all photos of the first drawings, `[D, K, F]`, and of the real photos.
+
+    The first of the K photos is that of `generated`. D is 0 if `folder` has no draws.
+    """
+    draws = [draw / subset for draw in sorted(folder.iterdir())]
+    count = len([*draws[0].iterdir()]) if draws else 0
+    found = [judge.judge(_photos(draw, targets[:count]), None) for draw in draws]
+    every = np.stack([generated.photos[:count], *found], axis=1)
+    return normalised(every, generated.targets), normalised(generated.targets, generated.targets)
 
 
 def _look_through_inception(
@@ -208,6 +253,13 @@ def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]]
     return parts
 
 
+def _draws_protocol(judge: Segmenter, drawn: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    """Return the protocol of the diversity."""
+    drawings, photos = drawn[0].shape[:2]
+    counts = {"drawings": drawings, "photos_of_a_drawing": photos}
+    return {"diversity": {**diversity.PROTOCOL, **counts, "judge": judge.card.protocol()}}
+
+
 def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
     """Return the protocol of the scores that use the network's features, by score."""
     details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize]}
@@ -235,12 +287,15 @@ def _score(samples: Samples) -> dict[str, Any]:
     return scores
 
 
-def _floor(real: Sequence[Features], count: int) -> dict[str, Any]:
-    """Return the distances between two random halves of the real photos."""
-    first, second = np.array_split(np.random.default_rng(0).permutation(count), 2)
-    halves = [Features(f.distances, f.targets[np.sort(first)], f.targets[np.sort(second)]) for f in real]
-    halves = Samples(features=halves)
-    return {"images": len(first), **frechet.score(halves), **kid.score(halves)} if real else {}
+def _floor(features: Sequence[Features], real: Looks) -> dict[str, Any]:
+    """Return the distances between two random halves of the real photos, and the spread of one to that of the other."""
+    first, second = map(np.sort, np.array_split(np.random.default_rng(0).permutation(len(real.light)), 2))
+    halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
+    samples = Samples(features=halves, looks=(real.some(first), real.some(second)))
+    scores = {"images": len(first)}
+    for metric in (frechet, kid, sliced_wasserstein, spread):
+        scores.update(metric.score(samples))
+    return scores
 
 
 def _metrics(

@@ -9,7 +9,7 @@ from pix2street.core.hashes import protocol_hash
 from pix2street.metrics import segmentation
 from pix2street.settings.register import Register
 
-JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter"}
+JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter", "kid_segmenter", "diversity"}
 """The scores that need a judge, and hence a set with classes."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
