@@ -30,6 +30,7 @@ def main(params: Params, layout: Layout) -> None:
                 "seed": params.generate.seed,
                 "checkpoint": params.train.run.keep,
             },
+            draws=layout.draws if params.generate.draws else None,
         )
     for name, table in tables.items():
         write_table(layout.evaluated / f"{name}.csv", table)

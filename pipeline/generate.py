@@ -1,4 +1,4 @@
-"""generate: make a photo of every held-out input by the generator and by the baselines."""
+"""generate: make a photo of every held-out input by the generator and by the baselines, and further draws of some."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -7,12 +7,14 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.steps.generate import generate_photos
+    from pix2street.steps.generate import draw_photos, generate_photos
     from pix2street.training.runtime import prepare
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
     with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:
         generate_photos(layout.split, layout.generator, folder, baselines_folder, params.generate)
+    with fresh_folder(layout.draws) as folder:
+        draw_photos(layout.split, layout.generator, folder, params.generate)
 
 
 if __name__ == "__main__":

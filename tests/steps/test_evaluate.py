@@ -63,6 +63,7 @@ def evaluate(pairs, judge, photos, inception=None, **changes):
         inception=inception,
         judge_score=json.loads((judge / "score.json").read_text()),
         generator=GENERATOR,
+        draws=photos / "draws" if (photos / "draws").is_dir() else None,
     )
 
 
@@ -87,7 +88,9 @@ def test_good_photos_score_near_the_ceiling_and_bad_ones_do_not(road_and_sky, ju
     assert generated["evaluated_pixels"] == 2 * 32 * 32
     assert generated["of_ceiling"]["mean_iou"] == generated["mean_iou"] / ceiling["mean_iou"]
     assert generated["mean_iou_interval"]["low"] <= generated["mean_iou"] <= generated["mean_iou_interval"]["high"]
-    assert metrics["floor"] == {"images": 1, "frechet_segmenter": None}
+    assert metrics["floor"]["images"] == 1
+    assert metrics["floor"]["frechet_segmenter"] is None
+    assert metrics["floor"]["swd"] > 0
 
     class_iou = tables["class_iou"].set_index("class")
     assert class_iou.loc["road", "generated"] == generated["iou"]["road"]
@@ -122,6 +125,47 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     card = json.loads((judge / "judge.json").read_text())
     assert protocol["segmentation"]["judge"]["weights_sha256"] == card["weights_sha256"]
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
+
+
+def test_looks_are_compared_with_those_of_the_real_photos(road_and_sky, judge, photos):
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    generated, ceiling, swapped = metrics["generated"], metrics["ceiling"], metrics["baselines"]["swapped"]
+    assert (ceiling["swd"], ceiling["color_spread"], ceiling["contrast_spread"]) == (0, 1, 1)
+    assert swapped["swd_16"] > generated["swd_16"] > 0
+    # There is more road in the second photo, so it is darker, unless the colours are swapped.
+    assert generated["color_spread"] == pytest.approx(1, abs=0.05)
+    assert metrics["protocol"]["sliced_wasserstein"]["scores"] == ["swd", "swd_32", "swd_16"]
+
+
+def test_diversity_is_measured_over_the_draws_and_the_photos_of_the_same_drawings(road_and_sky, judge, photos):
+    assert "diversity" not in evaluate(road_and_sky, judge, photos)[0]["generated"]
+    for draw in ("1", "2"):
+        (photos / "draws" / draw / "val").mkdir(parents=True)
+        shutil.copy(photos / "generated/val/p4.png", photos / "draws" / draw / "val")
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    assert metrics["generated"]["diversity"] == pytest.approx(0, abs=1e-3)
+    assert "diversity" not in metrics["baselines"]["swapped"]
+    protocol = metrics["protocol"]["diversity"]
+    assert (protocol["drawings"], protocol["photos_of_a_drawing"]) == (1, 3)
+    assert protocol["judge"] == metrics["protocol"]["segmentation"]["judge"]
+    shutil.copy(photos / "baselines/swapped/val/p4.png", photos / "draws/2/val")
+    assert evaluate(road_and_sky, judge, photos)[0]["generated"]["diversity"] > 0.1
+    assert {path.name for path in (photos / "judged").iterdir()} == {"ceiling", "generated", "swapped"}
+
+
+def test_a_generator_without_noise_has_no_diversity_by_definition(road_and_sky, judge, photos):
+    (photos / "draws").mkdir()
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    assert metrics["generated"]["diversity"] == 0
+    assert metrics["protocol"]["diversity"]["drawings"] == 0
+
+
+def test_a_draw_that_is_missing_is_named(road_and_sky, judge, photos):
+    for draw in ("1", "2"):
+        shutil.copytree(photos / "generated/val", photos / "draws" / draw / "val")
+    (photos / "draws/2/val/p4.png").unlink()
+    with pytest.raises(UserError, match=r"draws/2/val: must hold one photo for each of the 2 pairs; 1 missing \(p4"):
+        evaluate(road_and_sky, judge, photos)
 
 
 @pytest.fixture
@@ -220,7 +264,8 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     assert metrics["protocol"]["segmentation"]["judge"]["name"] == "keras"
     assert metrics["protocol"]["segmentation"]["judge"]["white"] == 1.0
     assert "frechet_segmenter" not in metrics["generated"]
-    assert metrics["floor"] == {}
+    assert "frechet_segmenter" not in metrics["floor"]
+    assert metrics["floor"]["swd_32"] > 0
 
 
 def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, tmp_path):

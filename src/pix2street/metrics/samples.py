@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pix2street.core.classes import ClassTable
+from pix2street.metrics.looks import Looks
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Samples:
         classes: the class table of the inputs; None for a set without classes.
         not_judged: the names of the classes that no mean of classes counts.
         features: the features of every network that looked at the photos.
+        looks: the looks of the photos and of their targets.
+        draws: each judge's normalised features of several photos of each of some drawings, `[D, K, F]`, and of the
+            targets, `[N, F]`; D is 0 for a generator without noise. Empty for photos of which there are no draws.
     """
 
     pixels: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -42,6 +46,8 @@ class Samples:
     classes: ClassTable | None = None
     features: Sequence[Features] = ()
     not_judged: Collection[str] = ()
+    looks: tuple[Looks, Looks] | None = None
+    draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
 
 
 def by_network(distances: Iterable[tuple[str, float | None]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pix2street.core.tables import read_table
 from pix2street.metrics.bootstrap import SEED_OF_JUDGES, interval_of, resamples
 from pix2street.metrics.segmentation import counted, resampled
 from pix2street.reporting.protocols import unlike_protocols
-from pix2street.reporting.scores import best_of, formatted, title_of_score
+from pix2street.reporting.scores import formatted, shortfall, title_of_score
 from pix2street.reporting.templates import fill
 
 SHARED = ("shared", "intervals")
@@ -101,8 +101,7 @@ class Row:
         """Whether B is behind A by more than chance; without an interval, whether it is behind and no judge differs."""
         if self.difference is None or self.disputed:
             return False
-        best = best_of(self.score)
-        behind = self.difference < 0 if best is None else abs(self.a + self.difference - best) > abs(self.a - best)
+        behind = shortfall(self.score, self.b) > shortfall(self.score, self.a)
         return behind and (self.paired is None or self.told_apart)
 
     @property

@@ -18,15 +18,20 @@ TITLES = {
     "ssim": ("SSIM", "-1 to 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
     "kid_segmenter": ("kernel distance, judge's features", "less is better, no KID"),
+    "swd": ("sliced Wasserstein distance, mean over levels", "x 1,000, less is better"),
+    "color_spread": ("spread of mean colour, relative to real photos", "1 is right"),
+    "contrast_spread": ("spread of contrast, relative to real photos", "1 is right"),
+    "diversity": ("diversity of photos of one drawing", "0 to 1, relative to real photos of different drawings"),
 }
 COUNTS = {
     "images": ("images", ""),
     "evaluated_pixels": ("evaluated pixels", ""),
     "void_pixels": ("void pixels", ""),
 }
+LESS_IS_BETTER = ("l1", "frechet_segmenter", "kid_segmenter", "swd")
+SPREADS = ("color_spread", "contrast_spread")
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
-BEST = {"l1": 0, "frechet_segmenter": 0, "kid_segmenter": 0, "kid_segmenter_std": 0}
-"""The best value of every score of which more is not better."""
+LEVEL = re.compile(r"^swd_(\d+)$")
 ENOUGH_IMAGES = 2048
 
 
@@ -36,8 +41,10 @@ def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]
     A cell is the value, and in words its 95 % interval and its share of the ceiling.
     """
     keys = {key for score in scores.values() for key in score}
+    levels = sorted(filter(LEVEL.match, keys), key=lambda key: -int(LEVEL.match(key)[1]))
     found = [key for key in sorted(keys) if DISTANCE.match(key) and not key.endswith("_std")]
-    titles = TITLES | {key: (title_of_score(key), "less is better") for key in found} | COUNTS
+    titles = TITLES | {key: (title_of_score(key), "x 1,000, less is better") for key in levels}
+    titles |= {key: (title_of_score(key), "less is better") for key in found} | COUNTS
     rows = []
     for key in [key for key in titles if key in keys]:
         title, note = titles[key]
@@ -54,14 +61,21 @@ def title_of_score(key: str) -> str:
         words = {"frechet": "Fréchet distance", "mmd": "kernel distance"}
         name = f"{words[name[:-9]]}, network {name[-8:]}" if name[:-9] in words else name.upper()
         return f"{name}, {resize} resizing, {count} of {split}{', standard deviation' if deviation else ''}"
+    if match := LEVEL.match(key):
+        return f"sliced Wasserstein distance, level of {match[1]} px"
     if (base := key.removesuffix("_std")) != key and base in TITLES:
         return f"{TITLES[base][0]}, standard deviation"
     return (TITLES | COUNTS).get(key, (key, ""))[0]
 
 
-def best_of(key: str) -> float | None:
-    """Return the best value of a score, from which every distance counts; None where more is better."""
-    return 0 if DISTANCE.match(key) else BEST.get(key)
+def shortfall(key: str, value: float) -> float:
+    """Return how far a score is from good, on its own scale: only differences of two shortfalls have a meaning.
+
+    Less of a distance and of L1 is better, a spread is best at 1, and more of every other score is better.
+    """
+    if key in SPREADS:
+        return abs(value - 1)
+    return value if key in LESS_IS_BETTER or DISTANCE.match(key) or LEVEL.match(key) else -value
 
 
 def fid_warning(metrics: Mapping[str, Any]) -> str:

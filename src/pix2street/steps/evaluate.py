@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,20 +21,23 @@ from pix2street.judges.jury import Jury
 from pix2street.metrics import (
     METRICS,
     Features,
+    Looks,
     Samples,
     bootstrap,
+    diversity,
     frechet,
+    inception_distances,
     judge_distances,
     kid,
+    normalised,
     pixels,
     segmentation,
+    sliced_wasserstein,
+    spread,
 )
+from pix2street.metrics.tables import tables_of
 from pix2street.settings.evaluate import Evaluate
 
-RESIZED = {
-    "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
-    "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
-}
 GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
 """A line that only the protocol of a set with grey targets has."""
 SHARES = (
@@ -41,6 +45,23 @@ SHARES = (
     "category_mean_iou",
 )  # fmt: skip
 """Scores that `metrics.json` also holds as a share of the ceiling."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a jury sees in every set of photos; empty for a set without classes, which has no jury.
+
+    Args:
+        confusions, features: by set of photos; a judge that was not trained here has no features.
+        draws: of the generated photos.
+        protocol: the protocol of the judges' scores, by metric.
+    """
+
+    confusions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    features: Mapping[str, Sequence[Features]] = field(default_factory=dict)
+    draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+    not_judged: Sequence[str] = ()
+    protocol: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate_photos(
@@ -54,6 +75,7 @@ def evaluate_photos(
     inception: Path | None,
     judge_score: Mapping[str, Any] | None,
     generator: Mapping[str, Any],
+    draws: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Score all photos of one held-out subset.
 
@@ -64,6 +86,8 @@ def evaluate_photos(
         inception: the file `settings.inception`; None fetches the network.
         judge_score: the judges' scores on the real photos of val; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
+        draws: a folder with a folder for each further draw of the first drawings, arranged like `generated`; empty for
+            a generator without noise, None if none were asked for.
 
     Returns:
         The content of `metrics.json`, and the tables beside it by name.
@@ -84,32 +108,69 @@ def evaluate_photos(
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
-    confusions, features, not_judged = {}, {name: [] for name in photos}, ()
+    looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
+    real = looks["ceiling"] if "ceiling" in looks else Looks.of(targets, dataset.target_channels)
+    protocol |= {"sliced_wasserstein": sliced_wasserstein.protocol_of(real.patches), "spread": spread.PROTOCOL}
+    seen = Seen()
     if dataset.classes:
         jury = Jury.load(segmenter_folder, dataset.classes)
-        not_judged = tuple(jury.not_judged)
-        confusions, features = _judge(jury, photos, pairs, judged, settings)
-        protocol |= _jury_protocol(jury, len(pairs))
+        seen = _look_as_jury(jury, photos, pairs, judged, draws, settings)
+        protocol |= seen.protocol
+    features = {name: [*seen.features.get(name, ())] for name in photos}
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
             protocol |= _look_through_inception(network, photos, targets, features, settings, Path(scratch))
         samples = {
-            name: Samples(measures[name], confusions.get(name), dataset.classes, features[name], not_judged)
+            name: Samples(
+                measures[name],
+                seen.confusions.get(name),
+                dataset.classes,
+                features[name],
+                seen.not_judged,
+                looks=(looks[name], real),
+                draws=seen.draws if name == "generated" else (),
+            )
             for name in photos
         }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
-        floor = _floor(features["generated"], len(pairs))
+        floor = _floor(features["generated"], real)
     return (
         _metrics(scores, floor, subset, len(pairs), protocol, judge_score),
-        _tables(scores, samples, [pair.pair_id for pair in pairs]),
+        tables_of(scores, samples, [pair.pair_id for pair in pairs]),
     )
+
+
+def _look_as_jury(
+    jury: Jury,
+    photos: Mapping[str, Sequence[Path]],
+    pairs: Sequence[Pair],
+    judged: Path,
+    draws: Path | None,
+    settings: Evaluate,
+) -> Seen:
+    """Return what every judge sees in every set of photos, and in further draws of the first drawings."""
+    confusions, found = _judge(jury, photos, pairs, judged, settings)
+    first, cards = jury.judges[0], [judge.card.protocol() for judge in jury.judges]
+    of_jury = {"judge": cards[0], "judges": cards, "not_judged": dict(jury.not_judged)}
+    names = first.classes.evaluated_names
+    protocol = {"segmentation": {**segmentation.PROTOCOL, "classes": names, **of_jury}}
+    if not first.levels:
+        return Seen(confusions, not_judged=tuple(jury.not_judged), protocol=protocol)
+    real, drawn = found["ceiling"], []
+    features = {name: judge_distances.features_of(seen, real, first.levels) for name, seen in found.items()}
+    protocol |= judge_distances.protocol_of(cards, len(pairs))
+    if draws:
+        folders = [draw / settings.subset for draw in sorted(draws.iterdir())]
+        drawn = _draws(jury, folders, photos["ceiling"], found["generated"], real)
+        protocol["diversity"] = diversity.protocol_of(drawn[0][0], cards)
+    return Seen(confusions, features, drawn, tuple(jury.not_judged), protocol)
 
 
 def _judge(
     jury: Jury, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
-) -> tuple[dict[str, np.ndarray], dict[str, list[Features]]]:
-    """Return every judge's confusion matrices of every set of photos, and its features if it has features.
+) -> tuple[dict[str, np.ndarray], dict[str, list[np.ndarray | None]]]:
+    """Return every judge's confusion matrices of every set of photos, and its features, as `Segmenter.judge` does.
 
     The real photos come first, so that weak judges are refused before they see the others.
 
@@ -128,10 +189,30 @@ def _judge(
             confusions[name] = np.stack(matrices)
             if name == "ceiling":
                 _refuse_weak_judges(confusions[name], jury, settings)
-    if not (levels := jury.judges[0].levels):
-        return confusions, {name: [] for name in photos}
-    real = seen["ceiling"]
-    return confusions, {name: judge_distances.features_of(found, real, levels) for name, found in seen.items()}
+    return confusions, seen
+
+
+def _draws(
+    jury: Jury,
+    folders: Sequence[Path],
+    targets: Sequence[Path],
+    generated: Sequence[np.ndarray],
+    real: Sequence[np.ndarray],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return each judge's normalised features of several photos of the first drawings, as `Samples.draws` has them.
+
+    The first of the K photos of a drawing is the generated one. D is 0 without `folders`.
+
+    Args:
+        folders: a folder for each further draw.
+        generated, real: each judge's features of all generated and of all real photos.
+    """
+    count = len([*folders[0].iterdir()]) if folders else 0
+    photos, drawn = [_photos(folder, targets[:count]) for folder in folders], []
+    for judge, made, true in zip(jury.judges, generated, real, strict=True):
+        every = np.stack([made[:count], *(judge.judge(paths, None) for paths in photos)], axis=1)
+        drawn.append((normalised(every, true), normalised(true, true)))
+    return drawn
 
 
 def _look_through_inception(
@@ -149,8 +230,8 @@ def _look_through_inception(
     """
     protocol = {}
     for resize in settings.fid:
-        keys = _inception_keys(network, resize, f"{settings.subset}{len(targets)}")
-        protocol |= _inception_protocol(network, resize, keys, len(targets))
+        keys = inception_distances.keys_of(network.sha256, network.published, resize, settings.subset, len(targets))
+        protocol |= inception_distances.protocol_of(network.sha256, resize, keys, len(targets))
         real = real_features(network, resize, targets)
         for name, paths in photos.items():
             made = real
@@ -218,34 +299,6 @@ def _pixels_protocol(
     return {"shared": shared, "intervals": bootstrap.PROTOCOL, "pixels": pixels.PROTOCOL}
 
 
-def _jury_protocol(jury: Jury, images: int) -> dict[str, Any]:
-    """Return the protocol of the judges' scores, by metric; `judge` is the first of the `judges`."""
-    first, cards = jury.judges[0], [judge.card.protocol() for judge in jury.judges]
-    of_jury = {"judge": cards[0], "judges": cards, "not_judged": dict(jury.not_judged)}
-    return {
-        "segmentation": {**segmentation.PROTOCOL, "classes": first.classes.evaluated_names, **of_jury},
-        **(judge_distances.protocol_of(cards, images) if first.levels else {}),
-    }
-
-
-def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
-    """Return the protocol of the scores that use the network's features, by score."""
-    details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize]}
-    details |= {"photos": images, "targets": images}
-    return {
-        keys["frechet"]: {**frechet.PROTOCOL, "scores": [keys["frechet"]], **details},
-        keys["kid"]: {**kid.PROTOCOL, "scores": [keys["kid"], f"{keys['kid']}_std"], **details},
-    }
-
-
-def _inception_keys(network: Inception, resize: str, images: str) -> dict[str, str]:
-    """Return the keys of the distances, which are called FID and KID only if the network is the published one."""
-    names = {"frechet": "fid", "kid": "kid"}
-    if not network.published:
-        names = {"frechet": f"frechet_{network.sha256[:8]}", "kid": f"mmd_{network.sha256[:8]}"}
-    return {metric: f"{name}_{resize}_{images}" for metric, name in names.items()}
-
-
 def _score(samples: Samples) -> dict[str, Any]:
     """Return the scores of a set of photos by every metric that applies to it."""
     scores: dict[str, Any] = {"images": len(samples.pixels["l1"])}
@@ -255,12 +308,15 @@ def _score(samples: Samples) -> dict[str, Any]:
     return scores
 
 
-def _floor(real: Sequence[Features], count: int) -> dict[str, Any]:
-    """Return the distances between two random halves of the real photos."""
-    first, second = np.array_split(np.random.default_rng(0).permutation(count), 2)
-    halves = [Features(f.distances, f.targets[np.sort(first)], f.targets[np.sort(second)]) for f in real]
-    halves = Samples(features=halves)
-    return {"images": len(first), **frechet.score(halves), **kid.score(halves)} if real else {}
+def _floor(features: Sequence[Features], real: Looks) -> dict[str, Any]:
+    """Return the distances between two random halves of the real photos, and the spread of one to that of the other."""
+    first, second = map(np.sort, np.array_split(np.random.default_rng(0).permutation(len(real.light)), 2))
+    halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
+    samples = Samples(features=halves, looks=(real.some(first), real.some(second)))
+    scores = {"images": len(first)}
+    for metric in (frechet, kid, sliced_wasserstein, spread):
+        scores.update(metric.score(samples))
+    return scores
 
 
 def _metrics(
@@ -292,38 +348,3 @@ def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the part of `score.json` that `metrics.json` keeps; None for a set without classes, which has no judge."""
     kept = ["split", "images", "judges", "pixel_accuracy", "class_accuracy", "mean_iou"]
     return score and {key: score[key] for key in kept + ["mean_iou_judges"] * (score["judges"] > 1)}
-
-
-def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the tables by name.
-
-    `images` has a row for each generated photo. The other tables are empty for a set without classes: `class_iou`,
-    `class_pixels` with the right, true and judged pixels of each class in each generated photo for each judge, who
-    count from 1, and `confusion`, the sum over the judges.
-    """
-    generated, classes = samples["generated"], samples["generated"].classes
-    images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
-    names = classes.evaluated_names if classes else []
-    order = [name for name in ("generated", "ceiling", "mean_color", "untrained") if "iou" in scores.get(name, {})]
-    class_iou = pd.DataFrame({"class": names, **{name: list(scores[name]["iou"].values()) for name in order}})
-    if not classes:
-        columns = {
-            "class_pixels": ["judge", "pair_id", "class", "right", "true", "judged"],
-            "confusion": ["truth", "judged"],
-        }
-        empty = {name: pd.DataFrame(columns=header) for name, header in columns.items()}
-        return {"images": images, "class_iou": class_iou, **empty}
-    counts = segmentation.counts_of(generated.confusions)
-    judges, photos = counts.shape[1:3]
-    in_mean = segmentation.counted(names, generated.not_judged)
-    # Each row of the identity matrix selects one photo.
-    each = segmentation.resampled(counts, np.eye(photos), np.ones((photos, judges)), in_mean)
-    images["pixel_accuracy"], images["mean_iou"] = each
-    index = [range(1, judges + 1), pair_ids, names]
-    index = pd.MultiIndex.from_product(index, names=["judge", "pair_id", "class"])
-    columns = dict(zip(("right", "true", "judged"), counts.reshape(3, -1), strict=True))
-    class_pixels = pd.DataFrame(columns, index=index).reset_index()
-    cells = pd.MultiIndex.from_product([[*names, "void"], [*names, "void"]], names=["truth", "judged"])
-    sums = {name: samples[name].confusions.sum(axis=(0, 1)).ravel() for name in ("generated", "ceiling")}
-    confusion = pd.DataFrame(sums, index=cells).reset_index()
-    return {"images": images, "class_iou": class_iou, "class_pixels": class_pixels, "confusion": confusion}

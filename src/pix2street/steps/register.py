@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
-from pix2street.metrics import judge_distances, segmentation
+from pix2street.metrics import diversity, judge_distances, segmentation
 from pix2street.settings.register import Register
 
-JUDGED = {*segmentation.PROTOCOL["scores"], *judge_distances.SCORES}
+JUDGED = {*segmentation.PROTOCOL["scores"], *judge_distances.SCORES, *diversity.PROTOCOL["scores"]}
 """The scores that need a judge, and hence a set with classes."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
