@@ -119,7 +119,7 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     assert scores - beside == named
     assert protocol["shared"]["generator"] == GENERATOR
     assert (protocol["shared"]["pairs"], protocol["shared"]["height_px"]) == (2, 32)
-    card = json.loads((judge / "judge.json").read_text())
+    card = json.loads((judge / "judge_1/judge.json").read_text())
     assert protocol["segmentation"]["judge"]["weights_sha256"] == card["weights_sha256"]
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
 
@@ -189,8 +189,8 @@ def test_a_label_without_a_class_is_named(road_and_sky, judge, photos, tmp_path)
 
 def test_weights_that_are_not_the_cards_are_named(road_and_sky, judge, photos, tmp_path):
     changed = shutil.copytree(judge, tmp_path / "changed")
-    weights = (changed / "segmenter.weights.h5").read_bytes()
-    (changed / "segmenter.weights.h5").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    weights = (changed / "judge_1/segmenter.weights.h5").read_bytes()
+    (changed / "judge_1/segmenter.weights.h5").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     with pytest.raises(UserError, match=r"segmenter\.weights\.h5: its SHA-256 must be .* run `segment` again"):
         evaluate(road_and_sky, changed, photos)
 

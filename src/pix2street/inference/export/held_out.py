@@ -68,19 +68,19 @@ class Photos:
         self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, read_photo(pair.target_path)))
 
     def costs(self, card: GeneratorCard, judge: Path) -> dict[str, tuple[float, float | None]]:
-        """Return L1 and mean IoU by maker; mean IoU is None without a judge."""
-        classes, segmenter = card.encoding.classes, None
-        if classes and (judge / "judge.json").is_file():
-            segmenter = Jury.load(judge, classes).judges[0]
+        """Return L1 and mean IoU by maker; mean IoU, which the first judge gives, is None without one."""
+        classes, jury = card.encoding.classes, None
+        if classes and (judge / "score.json").is_file():
+            jury = Jury.load(judge, classes)
         costs = {}
         for maker, values in self._l1.items():
             iou = None
-            if segmenter:
+            if jury:
                 made = [self._folder / maker / f"{pair.pair_id}.png" for pair in self._pairs]
                 seen = self._folder / "judged" / maker
-                segmenter.judge(made, seen)
+                jury.judges[0].judge(made, seen)
                 truths = [pair.input_path for pair in self._pairs]
                 matrices = segmentation.measure(truths, [seen / photo.name for photo in made], classes)
-                iou = segmentation.scores_of(matrices.sum(axis=0), classes)["mean_iou"]
+                iou = segmentation.scores_of(matrices.sum(axis=0), classes, jury.not_judged)["mean_iou"]
             costs[maker] = (float(np.mean(values)), iou)
         return costs
