@@ -47,6 +47,7 @@ def not_judged_in_words(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _share_of_ceiling(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the sentence says of the mean IoU; this and each of the next returns an empty list for nothing."""
     shares = _of_sets(metrics, lambda score: score.get("of_ceiling", {}).get("mean_iou"))
     if shares["generated"] is None:
         return [f"have a mean IoU of {formatted(metrics['generated']['mean_iou'])}"]
@@ -99,6 +100,7 @@ def _distances(metrics: Mapping[str, Any], baseline: str) -> list[str]:
 
 
 def _of_sets(metrics: Mapping[str, Any], value_of: Callable[[Mapping], float | None]) -> dict[str, float | None]:
+    """Return a value of the generated photos and of each baseline; None where it was not measured."""
     sets = {"generated": metrics["generated"], **{name: metrics["baselines"].get(name, {}) for name in SETS}}
     return {name: value_of(score) for name, score in sets.items()}
 
