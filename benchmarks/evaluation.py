@@ -33,7 +33,7 @@ from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.judges.inception import SIDE_PX, Inception
 from pix2street.judges.jury import judge_folder
 from pix2street.judges.network import build_segmenter
-from pix2street.judges.segmenter import Card
+from pix2street.judges.segmenter import TRAINED, Card
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
 from pix2street.settings.download import SyntheticStreets
@@ -43,7 +43,7 @@ from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
 from pix2street.training.runtime import prepare
 
-SIDE, FILTERS, BATCH = 256, 16, 16
+SIDE, FILTERS, BATCH = 256, 24, 16
 
 
 def seconds(work) -> float:
@@ -66,7 +66,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
         shutil.copytree(split / "val/targets", folder / photos / "val")
     names = cityscapes_classes().evaluated_names
     network = build_segmenter(SIDE, SIDE, len(names), FILTERS, 0)
-    Card("trained", names, SIDE, SIDE, mirrored=True).write(judge_folder(folder / "judge", 0), network)
+    Card(TRAINED, names, SIDE, SIDE, mirrored=True).write(judge_folder(folder / "judge", 0), network)
     write_json(folder / "judge/score.json", {"judges": 1, "not_judged": {}})
 
     def evaluate():

@@ -223,7 +223,7 @@ def test_report_and_card_say_that_photos_are_grey(run):
         metrics=run["metrics"],
         class_iou=run["tables"]["class_iou"],
         confusion=run["tables"]["confusion"],
-        examples=read_examples(folders, "val", 2),
+        examples=read_examples(folders, "val", images, 2),
         extremes=read_extremes(folders, "val", images, 1),
         versions={},
     )

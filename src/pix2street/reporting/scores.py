@@ -30,6 +30,8 @@ COUNTS = {
 }
 LESS_IS_BETTER = ("l1", "frechet_segmenter", "kid_segmenter", "swd")
 SPREADS = ("color_spread", "contrast_spread")
+QUOTED_DISTANCE = "frechet_segmenter"
+"""The distance from the real photos that the report quotes in a sentence."""
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
 LEVEL = re.compile(r"^swd_(\d+)$")
 ENOUGH_IMAGES = 2048
@@ -38,7 +40,7 @@ ENOUGH_IMAGES = 2048
 def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each score: `name`, `note`, a cell for every set of photos, and last one for the floor.
 
-    A cell is the value, and in words its 95 % interval and its share of the ceiling.
+    A cell is the value, and in words its 95 % interval, its share of the ceiling, and the range of its judges.
     """
     keys = {key for score in scores.values() for key in score}
     levels = sorted(filter(LEVEL.match, keys), key=lambda key: -int(LEVEL.match(key)[1]))
@@ -123,4 +125,7 @@ def _cell(score: Mapping[str, Any], key: str) -> tuple[str, str]:
         details.append(f"{formatted(interval['low'])}–{formatted(interval['high'])}")
     if share := score.get("of_ceiling", {}).get(key):
         details.append(f"{share:.0%}")
+    of_judges = [value for value in score.get(f"{key}_judges", []) if value is not None]
+    if len(of_judges) > 1:
+        details.append(f"judges {formatted(min(of_judges))}–{formatted(max(of_judges))}")
     return formatted(score.get(key)), ", ".join(details)
