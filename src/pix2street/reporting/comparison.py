@@ -134,8 +134,8 @@ class Comparison:
             )
         return (
             f"{count} judges saw the photos. The intervals of pixel accuracy and mean IoU draw judges as well as "
-            "photos, the same ones for both runs. A distance has no interval; judges disagree where one of them sees "
-            "it grow and another sees it shrink."
+            "photos, the same ones for both runs. Other scores of the judges have no interval; the last column says "
+            "where the judges do not agree on the order."
         )
 
 
