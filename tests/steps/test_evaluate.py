@@ -393,7 +393,8 @@ def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None
     assert "ceiling" not in metrics
-    assert {"images", "l1", "psnr", "ssim"} < set(metrics["generated"])
+    assert {"images", "l1", "psnr", "ssim", "swd", "color_spread", "contrast_spread"} < set(metrics["generated"])
+    assert metrics["floor"]["swd"] > 0
     assert "mean_iou" not in metrics["generated"]
     assert [key for key in metrics["generated"] if key.startswith("frechet")]
     assert metrics["generated"]["l1"] < metrics["baselines"]["swapped"]["l1"]
