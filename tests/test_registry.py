@@ -211,7 +211,10 @@ def test_a_candidate_that_was_measured_otherwise_is_refused_unless_forced(store,
     assert "\n  pixels.version: 1 and 2\n" in str(refused.value)
     assert store.aliases("other") == {"candidate": "2", "champion": "1"}
     promote(store.layout, "other", BY, force=True)
-    assert "\n  pixels.version: 1 and 2\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "\n  pixels.version: 1 and 2\n" in said
+    # No number of the candidate is held against one that was measured in another way.
+    assert "forced, although: register.promote_by: both must have one of mean_iou, l1, measured alike; they" in said
     assert store.aliases("other") == {"candidate": "2", "champion": "2"}
 
 
