@@ -220,7 +220,9 @@ def test_a_candidate_that_was_measured_otherwise_is_refused_unless_forced(store,
 
 def test_without_a_common_score_to_go_by_nothing_is_promoted(store):
     champion_and_candidate(store, "by", "first", "better")
-    with pytest.raises(UserError, match=r"register.promote_by: both must have one of mean_iou, measured alike; they share l1"):
+    with pytest.raises(
+        UserError, match=r"register.promote_by: both must have one of mean_iou, measured alike; they share l1"
+    ):
         promote(store.layout, "by", ["mean_iou"], force=False)
     assert store.aliases("by") == {"candidate": "2", "champion": "1"}
 

@@ -315,6 +315,22 @@ def test_results_are_read_whatever_their_pairs_are_called(tmp_path):
     assert {*result.samples} == {"null", "%41", " x "}
 
 
+def test_two_runs_of_a_former_version_are_compared_as_runs_of_one_judge(tmp_path):
+    for base in (A, B):
+        folder = tmp_path / base.name[:5]
+        former = with_protocol(base, "segmentation", version=2)
+        del (
+            former.metrics["protocol"]["segmentation"]["judges"],
+            former.metrics["protocol"]["segmentation"]["not_judged"],
+        )
+        write_json(folder / "metrics.json", former.metrics)
+        write_table(folder / "images.csv", base.images)
+        write_table(folder / "class_pixels.csv", base.class_pixels.drop(columns="judge"))
+    comparison = compare(*(Result.read(name, tmp_path / name, tmp_path) for name in ("first", "secon")))
+    assert row_of(comparison, "mean_iou").paired == row_of(compare(A, B), "mean_iou").paired
+    assert comparison.jury.startswith("One judge")
+
+
 @pytest.mark.parametrize("damage", ["metrics.json", "images.csv", "class_pixels.csv"])
 def test_a_result_that_is_damaged_is_one_message_with_the_run(tmp_path, damage):
     write_json(tmp_path / "metrics.json", A.metrics)

@@ -62,8 +62,12 @@ class Result:
             pair_id_of(folder.name): {png.stem: png.read_bytes() for png in sorted(folder.glob("*.png"))}
             for folder in sorted(samples.glob("*/"))
         }
-        tables = (read_table(evaluated / f"{table}.csv", way_out=way_out) for table in ("images", "class_pixels"))
-        return cls(name, metrics, *tables, pictures)
+        images, pixels = (
+            read_table(evaluated / f"{table}.csv", way_out=way_out) for table in ("images", "class_pixels")
+        )
+        # A run of a former version has one judge and no column for it.
+        pixels = pixels if "judge" in pixels else pixels.assign(judge=1)
+        return cls(name, metrics, images, pixels, pictures)
 
 
 @dataclass(frozen=True)
