@@ -217,12 +217,12 @@ def _trial(options: argparse.Namespace) -> Trial:
     parts = parts_until(shares)
     if any(late <= early for early, late in pairwise([0, *parts])) or shares[-1] > 1 or budget_s <= 0:
         raise UserError(
-            f"--at: must be rising shares of a time above 0, at least {1 / PARTS:g} apart and at most 1; they are {shares}"
+            f"--at: must be rising shares of a time above 0,"
+            f" {1 / PARTS:g} apart or more and at most 1; they are {shares}"
         )
-    if len(options.steps) not in (0, 1, parts[-1]):
-        raise UserError(
-            f"--steps: must be one number or that of each of {parts[-1]} parts; it has {len(options.steps)}"
-        )
+    if options.steps and (len(options.steps) not in (1, parts[-1]) or min(options.steps) < 0 or not any(options.steps)):
+        wanted = f"one number above 0, or that of each of {parts[-1]} parts"
+        raise UserError(f"--steps: must be {wanted}; it is {options.steps}")
     where = (options.split, options.subset, options.params)
     return Trial(*where, clock, budget_s, shares, options.steps)
 
