@@ -60,10 +60,7 @@ def train_rows(
     Args:
         environment: the variables that commands get.
     """
-    manifest = Path(trial.split) / "manifest.csv"
-    if not manifest.is_file():
-        raise UserError(f"{trial.split}: must be a split folder, but has no manifest.csv; run `dvc repro split`")
-    data = sha256_of(manifest)
+    data = sha256_of(Path(trial.split) / "manifest.csv")
     records = []
     for seed in seeds:
         for row in rows:
@@ -177,10 +174,11 @@ def report(records: Sequence[Mapping], metrics: Mapping, judges: Path, out: Path
         own = [record for record in records if record["row"] == name]
         job = own[0]["job"]
         trial = Trial(**{key: job[key] for key in Trial.__dataclass_fields__})
-        row["command"] = trial.command(job["words"], [record["seed"] for record in own], judges)
+        more = ["--judges", str(judges), "--out", f"{name.replace(' ', '_')}.json"]
+        row["command"] = trial.command(job["words"], [record["seed"] for record in own], *more)
         for training in row["trainings"]:
             exact = replace(trial, steps=training.pop("part_steps") or trial.steps)
-            training["command"] = exact.command(job["words"], [training["seed"]], judges)
+            training["command"] = exact.command(job["words"], [training["seed"]], *more)
     setting = {key: job[key] for key in ("split", "subset", "data", "clock", "budget_s")} | {"judges": str(judges)}
     found = {"machine": machine(), "setting": setting, "protocol": metrics["protocol"], **found}
     write_json(out, found)
@@ -215,10 +213,11 @@ def _trial(options: argparse.Namespace) -> Trial:
     clock, budget_s = ("wall", options.wall_seconds) if options.wall_seconds else ("cpu", options.cpu_seconds or 200.0)
     shares = options.at
     parts = parts_until(shares)
-    if any(late <= early for early, late in pairwise([0, *parts])) or shares[-1] > 1 or budget_s <= 0:
+    rising = all(early < late for early, late in pairwise([0, *parts]))
+    if not rising or parts[-1] < 2 or shares[-1] > 1 or budget_s <= 0:
         raise UserError(
-            f"--at: must be rising shares of a time above 0,"
-            f" {1 / PARTS:g} apart or more and at most 1; they are {shares}"
+            f"--at: must be rising shares of a time above 0, {1 / PARTS:g} apart or more, the last from {2 / PARTS:g} "
+            f"to 1; they are {shares}"
         )
     if options.steps and (len(options.steps) not in (1, parts[-1]) or min(options.steps) < 0 or not any(options.steps)):
         wanted = f"one number above 0, or that of each of {parts[-1]} parts"
@@ -227,8 +226,21 @@ def _trial(options: argparse.Namespace) -> Trial:
     return Trial(*where, clock, budget_s, shares, options.steps)
 
 
+def _refuse_unusable(split: Path, subset: str, judges: Path) -> None:
+    """Raise `UserError` for what would be found only when all trainings are done."""
+    from pix2street.core.pairs import Dataset, read_pairs
+
+    if not (split / "manifest.csv").is_file():
+        raise UserError(f"{split}: must be a split folder, but has no manifest.csv; run `dvc repro split`")
+    if not read_pairs(split, subset):
+        raise UserError(f"--subset: {subset} has no pairs in {split}; choose the other one")
+    if Dataset.read(split).classes and not judges.is_dir():
+        raise UserError(f"--judges: {judges} must be the folder of a judge, but is none; run `dvc repro segment`")
+
+
 def _train_all(options: argparse.Namespace, folder: Folder, environment: Mapping[str, str]) -> list[dict]:
     trial = _trial(options)
+    _refuse_unusable(Path(trial.split), trial.subset, options.judges)
     rows = [*map(parse_row, options.row), *map(parse_command, options.command)]
     if options.rows or not rows:
         rows = [*read_rows(options.rows or ROWS), *rows]

@@ -162,12 +162,12 @@ class Trial:
     shares: list[float]
     steps: list[int]
 
-    def command(self, row: Sequence[str], seeds: Sequence[int], judges: Path) -> str:
-        """Return the command that trains and scores one row alone, given the words that name it."""
+    def command(self, row: Sequence[str], seeds: Sequence[int], *more: str) -> str:
+        """Return the command that trains and scores one row alone, given the words that name it, and further words."""
         words = ["python", "benchmarks/quality.py", *row, f"--{self.clock}-seconds", f"{self.budget_s:g}"]
         words += ["--at", *(f"{share:g}" for share in self.shares), "--seeds", *map(str, seeds)]
         words += ["--steps", *map(str, self.steps)] if self.steps else []
-        words += ["--split", self.split, "--subset", self.subset, "--params", self.params, "--judges", str(judges)]
+        words += ["--split", self.split, "--subset", self.subset, "--params", self.params, *more]
         return shlex.join(words)
 
 

@@ -90,7 +90,8 @@ def test_rows_and_commands_are_scored_against_time_and_each_training_can_be_repe
 
     words = shlex.split(found["rows"]["small"]["trainings"][0]["command"])
     assert words[:2] == ["python", "benchmarks/quality.py"]
-    run(*words[2:], "--keep", tmp_path / "repeated", "--out", tmp_path / "repeated.json", check=True)
+    run(*words[2:], "--keep", tmp_path / "repeated", cwd=tmp_path, check=True)
+    assert (tmp_path / "small.json").exists()
     for share in ("0500", "1000"):
         photos = f"photos/small.seed3.{share}/val"
         for path in (tmp_path / "kept" / photos).iterdir():
@@ -155,16 +156,21 @@ def test_a_command_without_a_folder_for_its_photos_is_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--at", "0.5", "0.5"], "quality: --at: must be rising shares of a time above 0, 0.025 apart or more"),
+        (
+            ["--at", "0.5", "0.5"],
+            "quality: --at: must be rising shares of a time above 0, 0.025 apart or more, the last from 0.05",
+        ),
         (["--at", "0.5", "1.5"], "quality: --at: must be rising"),
         (["--steps", "4", "5"], "quality: --steps: must be one number above 0, or that of each of 40 parts"),
         (["--row", "a:", "--row", "a: train.run.batch=4"], "quality: two rows have the same name; rename one"),
         (["--split", "nowhere"], "quality: nowhere: must be a split folder, but has no manifest.csv"),
+        (["--subset", "test"], "quality: --subset: test has no pairs in "),
+        (["--judges", "nowhere"], "quality: --judges: nowhere must be the folder of a judge, but is none"),
         (["--score-only", "nowhere"], "quality: nowhere: holds no records of trainings"),
     ],
 )
-def test_wrong_options_are_refused(options, message, tmp_path):
-    done = run(*options, "--out", tmp_path / "q.json", cwd=ROOT)
+def test_wrong_options_are_refused(options, message, road_and_sky, judges, tmp_path):
+    done = run("--split", road_and_sky, "--judges", judges, *options, "--out", tmp_path / "q.json", cwd=ROOT)
     assert done.returncode == 1
     assert message in done.stderr
 
