@@ -19,17 +19,23 @@ SHOWN = (
     "diversity",
 )  # fmt: skip
 """The scores of the table and the figure, those that there are; the JSON holds all."""
-HIDDEN = ("*_interval*", "*_judges*", "*_std", "images", "*_pixels", "absent_classes*", "*_spread.*")
+HIDDEN = ("*_interval*", "*_std", "images", "*_pixels")
+"""The numbers that are left out of the JSON, too."""
 COLORS = (*CURVE_COLORS, "#db2777", "#0891b2", "#65a30d", "#92400e")
 COLUMNS = 3
 
 
 def numbers_of(scores: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return all finite numbers of nested scores by their dotted names, without intervals and counts."""
+    """Return all finite numbers of nested scores by their dotted names, without intervals and counts.
+
+    The numbers of a list, such as those of several judges, are named by their places: `mean_iou_judges.0`.
+    """
     found = {}
     for key, value in scores.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if isinstance(value, list):
+            found |= numbers_of(dict(enumerate(value)), f"{name}.")
+        elif isinstance(value, Mapping):
             found |= numbers_of(value, f"{name}.")
         elif isinstance(value, int | float) and math.isfinite(value):
             found[name] = float(f"{value:.5g}")

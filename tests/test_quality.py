@@ -303,4 +303,6 @@ def test_scores_are_summed_up_over_seeds():
 def test_every_new_number_among_the_scores_is_kept():
     scores = {"swd": {"16": 1.5, "mean": 2.0}, "color_spread": 0.123456789, "none": None, "l1_interval": {"low": 1},
               "mean_iou_judges": [0.1, 0.2], "absent_classes": ["car"], "nan": float("nan")}  # fmt: skip
-    assert quality_table.numbers_of(scores) == {"swd.16": 1.5, "swd.mean": 2.0, "color_spread": 0.12346}
+    assert quality_table.numbers_of(scores) == {
+        "swd.16": 1.5, "swd.mean": 2.0, "color_spread": 0.12346, "mean_iou_judges.0": 0.1, "mean_iou_judges.1": 0.2,
+    }  # fmt: skip
