@@ -306,3 +306,18 @@ def test_every_new_number_among_the_scores_is_kept():
     assert quality_table.numbers_of(scores) == {
         "swd.16": 1.5, "swd.mean": 2.0, "color_spread": 0.12346, "mean_iou_judges.0": 0.1, "mean_iou_judges.1": 0.2,
     }  # fmt: skip
+
+
+def test_a_set_without_classes_has_a_table_and_a_figure():
+    records = [
+        {"row": "a", "seed": 0, "job": {"clock": "cpu"}, "part_steps": [],
+         "points": [{"share": 1.0, "cpu": 9.0, "wall": 3.0}]}
+    ]  # fmt: skip
+    found = quality_table.summaries(records, {"baselines": {"a.seed0.1000": {"l1": 0.25}}}) | {
+        "setting": {"clock": "cpu"}
+    }
+    assert quality_table.as_table(found).splitlines()[2:] == ["| a | 9 |  | 1 | 0.25 |"]
+    picture = quality_table.draw(found).decode()
+    assert "CPU-seconds of training" in picture
+    assert "real photos" not in picture
+    assert quality_table.draw(found).decode() == picture
