@@ -108,3 +108,18 @@ def test_spoiled_drawings_are_found_and_sound_ones_are_not(tmp_path):
     assert found["colours", "bilinear x0.75"] == "moved, seams"
     assert found["ids", "bicubic x2"] == "seams, between"
     assert {by for (_, what), by in found.items() if what.startswith("nearest")} == {"none"}
+
+
+def test_the_parts_of_a_judge_are_tried_one_by_one(road_and_sky, tmp_path):
+    out = tmp_path / "judges.json"
+    command = ["--split", road_and_sky, "--parts", "lovasz", "half_size", "--seeds", "3", "--out", out]
+    command += ["--set", "epochs=2", "filters=4", "batch=2"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "judges.py", *command], capture_output=True, text=True, timeout=3600, check=True
+    )
+    assert "| Lovász instead of Dice |" in done.stdout
+    assert "| photos of half the size |" in done.stdout
+    trials = json.loads(out.read_text())["trials"]
+    assert {trial["seed"] for of_part in trials.values() for trial in of_part} == {3}
+    assert all(0 <= of_part[0]["mirrored"]["mean_iou"] <= 1 for of_part in trials.values())
+    assert trials["lovasz"][0]["mirrored"] != trials["half_size"][0]["mirrored"]

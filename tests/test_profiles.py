@@ -188,7 +188,7 @@ def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no
         ("  schedule: constant", '  schedule: "linear"'),
         ("  schedule: constant", "  schedule: 'é: #'"),
         ("  device: auto\n    strategy", "  device:\n    strategy"),
-        ("    epochs: 8\n", "    epochs: *twelve\n"),
+        ("    epochs: 8\n", "    epochs: *ten\n"),
         ("    epochs: 8\n", "    epochs: |\n      8\n"),
         ("    epochs: 8\n", "    <<: {epochs: 9}\n    epochs: 9\n"),
         ("download:\n", "%YAML 1.2\n---\ndownload:\n"),
