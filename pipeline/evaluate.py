@@ -22,6 +22,7 @@ def main(params: Params, layout: Layout) -> None:
             layout.baselines,
             judged,
             params.evaluate,
+            segment=params.segment,
             inception=layout.root / user_path(inception) if inception else None,
             judge_score=read_json(layout.segmenter / "score.json", judge_score_of),
             generator={

@@ -1,4 +1,4 @@
-"""generate: make a photo of every held-out input by the generator and by the baselines."""
+"""generate: make a photo of every held-out input by the generator and by the baselines; on demand also of train's."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -12,7 +12,14 @@ def main(params: Params, layout: Layout) -> None:
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
     with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:
-        generate_photos(layout.split, layout.generator, folder, baselines_folder, params.generate)
+        generate_photos(
+            layout.split,
+            layout.generator,
+            folder,
+            baselines_folder,
+            params.generate,
+            photos_of_train=params.evaluate.usefulness,
+        )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ TITLES = {
     "l1": ("L1", "0 to 2, less is better"),
     "psnr": ("PSNR", "dB"),
     "ssim": ("SSIM", "-1 to 1"),
+    "usefulness": ("usefulness", "0 to 1, real photos have 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
 }
 COUNTS = {

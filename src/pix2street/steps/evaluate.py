@@ -18,8 +18,10 @@ from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.jury import Jury
 from pix2street.judges.segmenter import Segmenter
-from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation
+from pix2street.judges.usefulness import controls_of, judged_by_controls
+from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation, usefulness
 from pix2street.settings.evaluate import Evaluate
+from pix2street.settings.segment import Segment
 
 RESIZED = {
     "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
@@ -42,6 +44,7 @@ def evaluate_photos(
     judged: Path,
     settings: Evaluate,
     *,
+    segment: Segment,
     inception: Path | None,
     judge_score: Mapping[str, Any] | None,
     generator: Mapping[str, Any],
@@ -52,6 +55,7 @@ def evaluate_photos(
         generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
         baselines: a folder with a folder for each baseline, arranged like `generated`.
         judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
+        segment: the training of the judges that `settings.usefulness` asks for.
         inception: the file `settings.inception`; None fetches the network.
         judge_score: the judge's score on real photos; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
@@ -61,13 +65,18 @@ def evaluate_photos(
 
     Raises:
         UserError: the subset has no pairs, photos are missing, too many or of another size, weights or ids are not
-            those expected, or the judge is too weak.
+            those expected, the judge is too weak, or a set without classes is asked for its usefulness.
     """
     subset = settings.subset
     pairs = read_pairs(split_folder, subset)
     if not pairs:
         raise UserError(f"evaluate.subset: {subset} has no pairs in this data set; choose the other held-out subset")
     dataset = Dataset.read(split_folder)
+    if settings.usefulness and not dataset.classes:
+        raise UserError(
+            "evaluate.usefulness: must be false for a data set without classes, because a judge learns classes from "
+            "photos, but is true; set it to false"
+        )
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
     photos = {name: _photos(folder / subset, targets) for name, folder in folders.items()}
@@ -77,7 +86,8 @@ def evaluate_photos(
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
     confusions, features = {}, {name: [] for name in photos}
     if dataset.classes:
-        judge = Jury.load(segmenter_folder, dataset.classes).judges[0]
+        jury = Jury.load(segmenter_folder, dataset.classes)
+        judge = jury.judges[0]
         confusions, features = _judge(judge, photos, pairs, judged, settings)
         protocol |= _judge_protocol(judge, features, len(pairs))
     with TemporaryDirectory() as scratch:
@@ -89,10 +99,10 @@ def evaluate_photos(
         }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
         floor = _floor(features["generated"], len(pairs))
-    return (
-        _metrics(scores, floor, subset, len(pairs), protocol, judge_score),
-        _tables(scores, samples, [pair.pair_id for pair in pairs]),
-    )
+    metrics = _metrics(scores, floor, subset, len(pairs), protocol, judge_score)
+    if settings.usefulness:
+        _add_usefulness(metrics, split_folder, folders, pairs, jury, segment)
+    return metrics, _tables(scores, samples, [pair.pair_id for pair in pairs])
 
 
 def _judge(
@@ -267,6 +277,56 @@ def _metrics(
         "judge": judge_score_of(judge_score),
         "protocol": protocol,
     }
+
+
+def _add_usefulness(
+    metrics: dict[str, Any],
+    split_folder: Path,
+    folders: Mapping[str, Path],
+    pairs: Sequence[Pair],
+    jury: Jury,
+    segment: Segment,
+) -> None:
+    """Add what judges learn from every set of photos of train, see `controls_of`, to the content of `metrics.json`.
+
+    `usefulness` has the scores of every control, and each set of photos has its share as one of its scores.
+
+    Args:
+        folders: the folder of every set of photos, by its name.
+        pairs: the real photos that the judges look at.
+    """
+    train, classes = read_pairs(split_folder, "train"), jury.judges[0].classes
+    targets = [pair.target_path for pair in train]
+    photos = {name: _photos(folder / "train", targets) for name, folder in folders.items()}
+    controls = controls_of(train, photos, segment.seed)
+    truths = [pair.input_path for pair in pairs]
+    confusions = {
+        name: segmentation.measure(truths, judged, classes)
+        for name, judged in judged_by_controls(controls, [pair.target_path for pair in pairs], classes, segment)
+    }
+    metrics["usefulness"] = usefulness.score(confusions, classes, jury.not_judged)
+    metrics["protocol"]["usefulness"] = {
+        **usefulness.PROTOCOL,
+        "controls": list(controls),
+        "tested_on": f"the real photos of {metrics['split']}",
+        "not_judged": list(jury.not_judged),
+        "pairs": len(train),
+        "updates": segment.epochs * -(-len(train) // segment.batch),
+        "judge": {
+            "filters": segment.filters,
+            "epochs": segment.epochs,
+            "batch": segment.batch,
+            "learning_rate": segment.learning_rate,
+            "seed": segment.seed,
+        },
+    }
+    sets = {"real": metrics["ceiling"], "generated": metrics["generated"], **metrics["baselines"]}
+    for name, scores in sets.items():
+        of_control = metrics["usefulness"][name]
+        scores |= {
+            "usefulness": of_control["share_of_real"],
+            "usefulness_interval": of_control["share_of_real_interval"],
+        }
 
 
 def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
-from pix2street.metrics import segmentation
+from pix2street.metrics import segmentation, usefulness
 from pix2street.settings.register import Register
 
-JUDGED = {*segmentation.PROTOCOL["scores"], "frechet_segmenter"}
+JUDGED = {*segmentation.PROTOCOL["scores"], *usefulness.PROTOCOL["scores"], "frechet_segmenter"}
 """The scores that need a judge, and hence a set with classes."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
@@ -97,6 +97,8 @@ def _why_it_is_missing(rule: str, score: str, generated: Mapping[str, Any], valu
     if name.startswith(DISTANCES) and rule != "min_of_ceiling":
         measured = [name for name in measured if name.startswith(DISTANCES)]
         return f"not measured; set evaluate.fid (measured: {', '.join(measured) or 'none'})"
+    if name in usefulness.PROTOCOL["scores"] and rule != "min_of_ceiling":
+        return "not measured; set evaluate.usefulness to true"
     return f"no score of this name; measured: {', '.join(measured) or 'none'}"
 
 
