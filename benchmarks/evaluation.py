@@ -68,8 +68,8 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     def evaluate():
         evaluate_photos(
             split, folder / "judge", folder / "generated", folder / "baselines", folder / "judged",
-            Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None),
-            inception=None, judge_score=None, generator={},
+            Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None, usefulness=False),
+            segment=None, inception=None, judge_score=None, generator={},
         )  # fmt: skip
 
     return seconds(evaluate), targets

@@ -93,6 +93,7 @@ def run(tmp_path_factory) -> dict:
         root / "baselines",
         root / "judged",
         changed(PARAMS.evaluate, min_ceiling=0.0),
+        segment=segment,
         inception=None,
         judge_score=json.loads((root / "judge/score.json").read_text()),
         generator=mode,

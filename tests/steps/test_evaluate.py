@@ -60,6 +60,7 @@ def evaluate(pairs, judge, photos, inception=None, **changes):
         photos / "baselines",
         photos / "judged",
         changed(PARAMS.evaluate, **changes),
+        segment=SEGMENT,
         inception=inception,
         judge_score=json.loads((judge / "score.json").read_text()),
         generator=GENERATOR,
@@ -122,6 +123,61 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     card = json.loads((judge / "judge.json").read_text())
     assert protocol["segmentation"]["judge"]["weights_sha256"] == card["weights_sha256"]
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
+
+
+@pytest.fixture
+def read_aloud(monkeypatch):
+    """Replace the judges that are trained by one that knows the truth after `real` and one class after the others."""
+
+    def judged_by_controls(controls, photos, classes, settings):
+        assert settings == SEGMENT
+        for name, control in controls.items():
+            assert [pair.pair_id for pair in control.pairs if not pair.target_path.is_file()] == []
+            truths = [photo.parents[1] / "inputs" / photo.name for photo in photos]
+            yield name, truths if name == "real" else [truths[0]] * len(truths)
+
+    monkeypatch.setattr("pix2street.steps.evaluate.judged_by_controls", judged_by_controls)
+
+
+def with_photos_of_train(pairs, photos):
+    """Add photos of train, its targets, to every set of photos."""
+    for name in ("generated", "baselines/swapped"):
+        shutil.copytree(pairs / "train/targets", photos / name / "train")
+
+
+@pytest.mark.usefixtures("read_aloud")
+def test_usefulness_is_a_score_of_every_set_of_photos_with_its_controls_and_protocol(road_and_sky, judge, photos):
+    with_photos_of_train(road_and_sky, photos)
+    metrics, _ = evaluate(road_and_sky, judge, photos, usefulness=True)
+    useful = metrics["usefulness"]
+    assert list(useful) == ["real", "generated", "real_and_generated", "swapped", "shuffled"]
+    assert (useful["real"]["mean_iou"], useful["real"]["share_of_real"]) == (1, 1)
+    # The first of two photos is known, and the horizon of the second is a row lower.
+    assert 0.9 < useful["generated"]["mean_iou"] < 1
+    for scores, control in (
+        (metrics["generated"], "generated"),
+        (metrics["ceiling"], "real"),
+        (metrics["baselines"]["swapped"], "swapped"),
+    ):
+        assert scores["usefulness"] == useful[control]["share_of_real"]
+        assert scores["usefulness_interval"] == useful[control]["share_of_real_interval"]
+    protocol = metrics["protocol"]["usefulness"]
+    assert protocol["controls"] == list(useful)
+    assert (protocol["pairs"], protocol["updates"]) == (4, 15 * 2)
+    assert protocol["judge"] == {"filters": 8, "epochs": 15, "batch": 2, "learning_rate": 0.01, "seed": 0}
+    assert protocol["tested_on"] == "the real photos of val"
+
+
+def test_without_being_asked_for_usefulness_is_in_no_score(road_and_sky, judge, photos):
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    assert "usefulness" not in metrics
+    assert "usefulness" not in metrics["protocol"]
+    assert "usefulness" not in metrics["generated"]
+
+
+def test_photos_of_train_that_are_missing_are_named(road_and_sky, judge, photos):
+    with pytest.raises(UserError, match=r"generated/train: must hold one photo for each of the 4 pairs; 4 missing"):
+        evaluate(road_and_sky, judge, photos, usefulness=True)
 
 
 @pytest.fixture
@@ -250,6 +306,8 @@ def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_
     (tmp_path / "judge").mkdir()
     make_jury(split, tmp_path / "judge", tmp_path, SEGMENT)
     assert [path.name for path in (tmp_path / "judge").iterdir()] == ["score.json"]
+    with pytest.raises(UserError, match=r"evaluate\.usefulness: must be false for a data set without classes"):
+        evaluate(split, tmp_path / "judge", photos, usefulness=True)
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None
     assert "ceiling" not in metrics

@@ -46,8 +46,7 @@ def train_segmenter(
     Args:
         seed: the judge's own, see `seed_of`.
         on_epoch: gets the mean loss of each epoch.
-        others: the same drawings with other photos. An epoch shows each drawing once, half of them with their other
-            photos; the next epoch shows the other half with these.
+        others: the same drawings with other photos, which take turns with the first, see `in_turns`.
     """
     height, width = read_rgb(pairs[0].target_path).shape[:2]
     network = build_segmenter(height, width, len(classes.evaluated_names), settings.filters, seed)
@@ -60,12 +59,15 @@ def train_segmenter(
     trainer = keras.Model(network.inputs, network.outputs)
     loss = WeightedCrossEntropyAndDice(class_weights(class_pixels(pairs, classes)))
     trainer.compile(OnePassAdam(rate, global_clipnorm=1.0), loss, jit_compile=False)
-    versions = (pairs, others or pairs)
     for epoch in range(settings.epochs):
-        shown = [versions[(index + epoch) % 2][index] for index in range(len(pairs))]
-        batches = segmentation_batches(shown, classes, seed, epoch, settings.batch)
+        batches = segmentation_batches(in_turns(pairs, others or pairs, epoch), classes, seed, epoch, settings.batch)
         on_epoch(trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0])
     return network
+
+
+def in_turns(pairs: Sequence[Pair], others: Sequence[Pair], epoch: int) -> list[Pair]:
+    """Return every second of `pairs`, and of `others` the rest; in the next epoch it is the other way round."""
+    return [(pair, other)[(index + epoch) % 2] for index, (pair, other) in enumerate(zip(pairs, others, strict=True))]
 
 
 def class_pixels(pairs: Sequence[Pair], classes: ClassTable) -> np.ndarray:

@@ -14,11 +14,11 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
 from pix2street.core.tables import as_csv
+from pix2street.judges.controls import controls_of, judged_by_controls
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.jury import Jury
 from pix2street.judges.segmenter import Segmenter
-from pix2street.judges.usefulness import controls_of, judged_by_controls
 from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation, usefulness
 from pix2street.settings.evaluate import Evaluate
 from pix2street.settings.segment import Segment
@@ -44,7 +44,7 @@ def evaluate_photos(
     judged: Path,
     settings: Evaluate,
     *,
-    segment: Segment,
+    segment: Segment | None,
     inception: Path | None,
     judge_score: Mapping[str, Any] | None,
     generator: Mapping[str, Any],
@@ -55,7 +55,7 @@ def evaluate_photos(
         generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
         baselines: a folder with a folder for each baseline, arranged like `generated`.
         judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
-        segment: the training of the judges that `settings.usefulness` asks for.
+        segment: the training of the judges that `settings.usefulness` asks for; None where it is false.
         inception: the file `settings.inception`; None fetches the network.
         judge_score: the judge's score on real photos; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.

@@ -1,4 +1,4 @@
-"""Usefulness: judges that are trained alike on other photos of the same drawings, and then look at real photos.
+"""The controls of usefulness: judges that are trained alike on other photos, and then look at real ones.
 
 The better a judge sees real photos, the more its own photos have taught it. For classifiers this is the classification
 accuracy score of Ravuri & Vinyals (2019), or GAN-train of Shmelkov et al. (2018).
