@@ -13,15 +13,15 @@ from pix2street.judges.training import in_turns
 from pix2street.metrics import segmentation
 
 TABLE = ClassTable(tuple(ClassEntry(id, name, (id, id, id), True) for id, name in [(1, "dark"), (2, "light")]))
-SEGMENT = changed(PARAMS.segment, filters=4, epochs=8, batch=2, learning_rate=0.02)
+SEGMENT = changed(PARAMS.segment, filters=4, epochs=4, batch=4, learning_rate=0.02)
 
 
 @pytest.fixture(scope="module")
 def train(tmp_path_factory):
-    """Return twelve pairs of 32x32: blocks of two classes at random, dark and light with a little noise."""
+    """Return 40 pairs of 32x32: blocks of two classes at random, dark and light with a little noise."""
     folder, rng = tmp_path_factory.mktemp("blocks"), np.random.default_rng(0)
     pairs = []
-    for index in range(12):
+    for index in range(40):
         ids = np.kron(rng.integers(1, 3, (2, 2)), np.ones((16, 16))).astype(np.uint8)
         target = np.where(ids[..., None] == 1, 40, 200) + rng.integers(-9, 10, (32, 32, 3))
         pair = Pair(f"p{index}", folder / f"input_{index}.png", folder / f"p{index}.png")
