@@ -26,11 +26,14 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.files import write_json
 from pix2street.core.pairs import read_pairs
 from pix2street.datasets import synthetic_streets
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.judges.inception import SIDE_PX, Inception
-from pix2street.judges.segmenter import Card, build_segmenter
+from pix2street.judges.jury import judge_folder
+from pix2street.judges.network import build_segmenter
+from pix2street.judges.segmenter import TRAINED, Card
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
 from pix2street.settings.download import SyntheticStreets
@@ -40,7 +43,7 @@ from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
 from pix2street.training.runtime import prepare
 
-SIDE, FILTERS, BATCH = 256, 16, 16
+SIDE, FILTERS, BATCH = 256, 24, 16
 
 
 def seconds(work) -> float:
@@ -63,13 +66,14 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
         shutil.copytree(split / "val/targets", folder / photos / "val")
     names = cityscapes_classes().evaluated_names
     network = build_segmenter(SIDE, SIDE, len(names), FILTERS, 0)
-    Card("trained", names, SIDE, SIDE).write(folder / "judge", network)
+    Card(TRAINED, names, SIDE, SIDE, mirrored=True).write(judge_folder(folder / "judge", 0), network)
+    write_json(folder / "judge/score.json", {"judges": 1, "not_judged": {}})
 
     def evaluate():
         evaluate_photos(
             split, folder / "judge", folder / "generated", folder / "baselines", folder / "judged",
             Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None, usefulness=False),
-            segment=None, inception=None, judge_score=None, generator={},
+            inception=None, judge_score=None, generator={},
         )  # fmt: skip
 
     return seconds(evaluate), targets

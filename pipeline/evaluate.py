@@ -9,6 +9,7 @@ from pix2street.stage import run_stage
 def main(params: Params, layout: Layout) -> None:
     from pix2street.core.tables import write_table
     from pix2street.steps.evaluate import evaluate_photos, judge_score_of
+    from pix2street.steps.evaluate_usefulness import with_usefulness
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import prepare
 
@@ -22,7 +23,6 @@ def main(params: Params, layout: Layout) -> None:
             layout.baselines,
             judged,
             params.evaluate,
-            segment=params.segment,
             inception=layout.root / user_path(inception) if inception else None,
             judge_score=read_json(layout.segmenter / "score.json", judge_score_of),
             generator={
@@ -31,7 +31,12 @@ def main(params: Params, layout: Layout) -> None:
                 "seed": params.generate.seed,
                 "checkpoint": params.train.run.keep,
             },
+            draws=layout.draws if params.generate.draws else None,
         )
+        if params.evaluate.usefulness:
+            metrics = with_usefulness(
+                metrics, layout.split, layout.segmenter, layout.generated, layout.baselines, params.segment
+            )
     for name, table in tables.items():
         write_table(layout.evaluated / f"{name}.csv", table)
     write_json(layout.metrics, metrics)

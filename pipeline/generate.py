@@ -1,4 +1,4 @@
-"""generate: make a photo of every held-out input by the generator and by the baselines; on demand also of train's."""
+"""generate: make a photo of every held-out input by the generator and by the baselines, and further draws of some."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -7,7 +7,7 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.steps.generate import generate_photos
+    from pix2street.steps.generate import draw_photos, generate_photos
     from pix2street.training.runtime import prepare
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
@@ -20,6 +20,8 @@ def main(params: Params, layout: Layout) -> None:
             params.generate,
             photos_of_train=params.evaluate.usefulness,
         )
+    with fresh_folder(layout.draws) as folder:
+        draw_photos(layout.split, layout.generator, folder, params.generate)
 
 
 if __name__ == "__main__":

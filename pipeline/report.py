@@ -65,7 +65,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
         metrics=metrics,
         class_iou=read_table(layout.evaluated / "class_iou.csv"),
         confusion=read_table(layout.evaluated / "confusion.csv"),
-        examples=read_examples(folders, metrics["split"], params.report.sample_pairs),
+        examples=read_examples(folders, metrics["split"], images, params.report.sample_pairs),
         extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     )

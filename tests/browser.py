@@ -15,13 +15,17 @@ PROBE = """<script>addEventListener('load', () => { document.title = JSON.string
   images: document.images.length,
   broken: [...document.images].filter(image => !image.naturalWidth).length,
   figures: document.querySelectorAll('figure svg').length,
+  shown_px: Object.fromEntries([...document.images].reverse().map(image => [image.alt.split(' of ')[0], image.width])),
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   requests: performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !name.startsWith('data:')),
 }) })</script>"""
 
 
 def look_at(page: str, folder: Path, width_px: int) -> dict:
-    """Return the images, the broken ones, the SVG figures, the pixels beyond the width, and the addresses asked for."""
+    """Return the images, the broken ones, the SVG figures, the pixels beyond the width, and the addresses asked for.
+
+    `shown_px` has the width at which the first image of each caption is shown.
+    """
     (folder / "index.html").write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
     done = subprocess.run(
         [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width_px},900",

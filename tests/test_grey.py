@@ -93,7 +93,6 @@ def run(tmp_path_factory) -> dict:
         root / "baselines",
         root / "judged",
         changed(PARAMS.evaluate, min_ceiling=0.0),
-        segment=segment,
         inception=None,
         judge_score=json.loads((root / "judge/score.json").read_text()),
         generator=mode,
@@ -224,7 +223,7 @@ def test_report_and_card_say_that_photos_are_grey(run):
         metrics=run["metrics"],
         class_iou=run["tables"]["class_iou"],
         confusion=run["tables"]["confusion"],
-        examples=read_examples(folders, "val", 2),
+        examples=read_examples(folders, "val", images, 2),
         extremes=read_extremes(folders, "val", images, 1),
         versions={},
     )

@@ -25,7 +25,6 @@ EXCEPT = {
     "src/pix2street/datasets/pix2pix_sets.py": "a family",  # holds the address and the folder of these authors' data
     "src/pix2street/inference/card.py": "a family",  # holds that of generators that were recorded before cards
     "src/pix2street/settings/train.py": "a family",  # holds former keys, and the keys that they are now
-    "src/pix2street/judges/segmenter.py": "a network",  # holds its own, by the name in its file
 }
 
 

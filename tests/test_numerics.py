@@ -117,7 +117,12 @@ def test_a_hostile_environment_changes_no_byte(road_and_sky, tmp_path):
     assert "not used" not in said
     hostile, said = run(road_and_sky, tmp_path / "hostile", KERAS_HOME=str(tmp_path), **HOSTILE)
     assert hostile == clean
-    assert {"generator/generator.weights.h5", "judge/segmenter.weights.h5", "photos/p4.png", "served.png"} <= set(clean)
+    assert {
+        "generator/generator.weights.h5",
+        "judge/judge_1/segmenter.weights.h5",
+        "photos/p4.png",
+        "served.png",
+    } <= set(clean)
     assert clean["served.png"] == clean["photos/p4.png"]
     assert json.loads((tmp_path / "clean/out/generator/card.json").read_text())["kernels"] == ""
     said = next(line for line in said.splitlines() if "not used" in line)

@@ -21,7 +21,7 @@ class Layout:
             "validate": [self.verdict, self.validation_page, self.passed],
             "segment": [self.segmenter],
             "train": [self.generator, self.history, self.samples],
-            "generate": [self.generated, self.baselines],
+            "generate": [self.generated, self.baselines, self.draws],
             "evaluate": [self.judged, self.metrics, *tables],
             "report": [self.report_page, self.report_samples, self.report_summary, self.model_card, self.curves],
             "register": [self.decision],
@@ -118,6 +118,11 @@ class Layout:
     def baselines(self) -> Path:
         """Photos that cost no training, `{mean_color,untrained}/<subset>/<pair_id>.png`, subsets as in `generated`."""
         return self.root / "data/baselines"
+
+    @property
+    def draws(self) -> Path:
+        """Further photos of the first inputs, `<k>/{val,test}/<pair_id>.png`; empty for a generator without noise."""
+        return self.root / "data/draws"
 
     @property
     def judged(self) -> Path:

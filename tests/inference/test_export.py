@@ -15,6 +15,7 @@ from tiny_models import build_unet, save_moved, tiny_card
 from pix2street import cli
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
+from pix2street.core.files import write_json
 from pix2street.core.images import grey, write_png
 from pix2street.core.pairs import Dataset, write_manifest
 from pix2street.inference.card import GeneratorCard
@@ -24,7 +25,9 @@ from pix2street.inference.export.generator import export_generator
 from pix2street.inference.export.parity import compare
 from pix2street.inference.export.rows import Row, as_text
 from pix2street.inference.translator import Translator
-from pix2street.judges.segmenter import TRAINED, Card, build_segmenter
+from pix2street.judges.jury import judge_folder
+from pix2street.judges.network import build_segmenter
+from pix2street.judges.segmenter import TRAINED, Card
 from pix2street.layers.networks import save_network
 from pix2street.training.batches import InputEncoding
 
@@ -61,7 +64,8 @@ def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     names = CLASSES.evaluated_names
     network = build_segmenter(32, 32, len(names), 4, 0)
-    Card(TRAINED, names, 32, 32).write(folder, network)
+    Card(TRAINED, names, 32, 32).write(judge_folder(folder, 0), network)
+    write_json(folder / "score.json", {"judges": 1, "not_judged": {}})
     return folder
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pix2street.metrics.bootstrap import RESAMPLES, interval_of, resamples
+from pix2street.metrics.bootstrap import RESAMPLES, SEED_OF_JUDGES, interval_of, resamples
 
 
 def test_every_resample_has_as_many_images():
@@ -26,6 +26,20 @@ def test_it_covers_what_it_promises():
         interval = interval_of(resamples(60) @ rng.exponential(1, 60) / 60)
         covered += interval["low"] <= 1 <= interval["high"]
     assert 0.88 < covered / 200 < 0.99
+
+
+def test_judges_are_drawn_apart_from_images():
+    judges = resamples(7, SEED_OF_JUDGES)
+    assert (judges.sum(axis=1) == 7).all()
+    assert (judges != resamples(7)).any()
+
+
+@pytest.mark.parametrize(("judges", "spans_all"), [(2, True), (3, True), (5, False)])
+def test_the_interval_of_few_judges_reaches_the_most_and_the_least_severe_of_them(judges, spans_all):
+    values = np.arange(judges, dtype=float)
+    interval = interval_of(resamples(judges, SEED_OF_JUDGES) @ values / judges)
+    # The chance of a draw of one judge alone, J ** -J, is above 2.5 % up to three judges.
+    assert (interval == {"low": 0.0, "high": judges - 1.0}) is spans_all
 
 
 def test_nothing_has_no_interval():

@@ -5,7 +5,17 @@ from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import write_png
 from pix2street.metrics import METRICS, Samples
-from pix2street.metrics.segmentation import confusion_matrix, counts_of, measure, resampled, scores_of
+from pix2street.metrics.bootstrap import SEED_OF_JUDGES, resamples
+from pix2street.metrics.segmentation import (
+    PROTOCOL,
+    confusion_matrix,
+    counted,
+    counts_of,
+    jury_scores,
+    measure,
+    resampled,
+    scores_of,
+)
 
 TABLE = ClassTable(
     (
@@ -121,19 +131,86 @@ def test_a_score_is_that_of_all_photos_together(tmp_path):
             paths.append(tmp_path / f"{name}_{index}.png")
             write_png(paths[-1], rng.choice([ROAD, VOID, CAR, SKY], (8, 8)).astype(np.uint8))
     matrices = measure(truths, judged, TABLE)
-    scores = METRICS["segmentation"].score(Samples({}, matrices, TABLE))
+    scores = METRICS["segmentation"].score(Samples({}, matrices[None], TABLE))
     assert scores["mean_iou"] == scores_of(matrices.sum(axis=0), TABLE)["mean_iou"]
     for name in ("mean_iou", "pixel_accuracy"):
         assert scores[f"{name}_interval"]["low"] < scores[name] < scores[f"{name}_interval"]["high"]
 
 
-def test_a_resample_of_every_image_once_is_the_score_itself():
+@pytest.mark.parametrize("not_judged", [(), ("car",)])
+@pytest.mark.parametrize("judges", [1, 2, 3])
+def test_a_resample_of_every_image_and_judge_once_is_the_score_itself(judges, not_judged):
     rng = np.random.default_rng(3)
-    matrices = np.stack([matrix_of(*rng.choice([ROAD, VOID, CAR], (2, 6, 6))) for _ in range(4)])
-    accuracy, mean_iou = resampled(counts_of(matrices), np.ones((1, 4)))
-    scores = scores_of(matrices.sum(axis=0), TABLE)
+    maps = rng.choice([ROAD, VOID, CAR], (judges * 4, 2, 6, 6))
+    matrices = np.stack([matrix_of(*one) for one in maps]).reshape(judges, 4, 4, 4)
+    in_mean = counted(TABLE.evaluated_names, not_judged)
+    accuracy, mean_iou = resampled(counts_of(matrices), np.ones((1, 4)), np.ones((1, judges)), in_mean)
+    scores = jury_scores(matrices.sum(axis=1), TABLE, not_judged)
     assert accuracy[0] == pytest.approx(scores["pixel_accuracy"])
     assert mean_iou[0] == pytest.approx(scores["mean_iou"])
+
+
+def right_and_wrong(photos: int = 20) -> np.ndarray:
+    """Return the matrices of a judge that is always right and of one that is always wrong, `[2, photos, 4, 4]`."""
+    truth = np.array([[ROAD, CAR, SKY]])
+    right, wrong = matrix_of(truth, truth), matrix_of(truth, np.roll(truth, 1))
+    return np.stack([[right] * photos, [wrong] * photos])
+
+
+def test_a_judge_that_is_right_and_one_that_is_wrong_have_the_mean_and_an_interval_that_spans_both():
+    scores = METRICS["segmentation"].score(Samples({}, right_and_wrong(), TABLE))
+    for name in ("mean_iou", "pixel_accuracy"):
+        assert scores[name] == 0.5
+        assert scores[f"{name}_judges"] == [1.0, 0.0]
+        assert scores[f"{name}_interval"] == {"low": 0.0, "high": 1.0}
+    assert scores["iou"] == {"road": 0.5, "car": 0.5, "sky": 0.5}
+    listed = {f"{name}_judges" for name in PROTOCOL["scores"]} - {"iou_judges", "category_iou_judges"}
+    assert {name for name in scores if name.endswith("_judges")} == listed
+
+
+def test_judges_who_see_the_same_have_the_numbers_of_one():
+    rng = np.random.default_rng(5)
+    matrices = np.stack([matrix_of(*rng.choice([ROAD, VOID, CAR], (2, 6, 6))) for _ in range(9)])[None]
+    one, three = (METRICS["segmentation"].score(Samples({}, np.repeat(matrices, n, axis=0), TABLE)) for n in (1, 3))
+    assert not [name for name in one if name.endswith("_judges")]
+    for name in ("mean_iou", "pixel_accuracy_with_void", "iou", "category_iou", "mean_iou_interval"):
+        assert three[name] == pytest.approx(one[name])
+    assert (three["evaluated_pixels"], three["absent_classes"]) == (one["evaluated_pixels"], ["sky"])
+    # One judge's intervals are those over photos alone.
+    matrix = matrices[0].sum(axis=0)
+    assert one["mean_iou"] == scores_of(matrix, TABLE)["mean_iou"]
+    weights = resamples(9)
+    hit, truth, judged = (weights @ part for part in counts_of(matrices[0]))
+    with np.errstate(invalid="ignore"):
+        expected = np.nanmean(hit / (truth + judged - hit), axis=1)
+    assert one["mean_iou_interval"]["low"] == pytest.approx(np.quantile(expected, 0.025))
+    assert (resamples(1, SEED_OF_JUDGES) == 1).all()
+
+
+def test_a_class_that_is_not_judged_is_in_no_mean_and_keeps_its_iou():
+    matrix = matrix_of([[ROAD, ROAD, CAR], [CAR, CAR, SKY]], [[ROAD, ROAD, CAR], [ROAD, ROAD, SKY]])
+    scores = scores_of(matrix, TABLE, ["car"])
+    assert scores["iou"] == {"road": 0.5, "car": pytest.approx(1 / 3), "sky": 1.0}
+    assert scores["mean_iou"] == 0.75
+    assert scores["class_accuracy"] == 1.0
+    all_counted = scores_of(matrix, TABLE)
+    for name in ("pixel_accuracy", "frequency_weighted_iou", "category_iou", "absent_classes"):
+        assert scores[name] == all_counted[name]
+    whole = METRICS["segmentation"].score(Samples({}, matrix[None, None], TABLE, not_judged=["car"]))
+    assert whole["mean_iou_interval"] == {"low": 0.75, "high": 0.75}
+
+
+def test_a_judge_without_a_score_leaves_the_mean_to_the_others():
+    # Only the second judge imagines a class that counts.
+    seen, imagined = matrix_of([[ROAD]], [[ROAD]]), matrix_of([[ROAD]], [[CAR]])
+    scores = jury_scores(np.stack([seen, imagined]), TABLE, ["road"])
+    assert scores["mean_iou_judges"] == [None, 0.0]
+    assert scores["mean_iou"] == 0.0
+    counts = counts_of(np.stack([[seen], [imagined]]))
+    in_mean = counted(TABLE.evaluated_names, ["road"])
+    _, mean_iou = resampled(counts, np.ones((2, 1)), np.array([[1.0, 1.0], [2.0, 0.0]]), in_mean)
+    assert mean_iou[0] == 0.0
+    assert np.isnan(mean_iou[1])
 
 
 def test_equal_to_cityscapes_own_evaluation(tmp_path):

@@ -47,8 +47,9 @@ def test_a_class_that_is_not_judged_is_in_no_mean_but_has_its_iou():
 
 def test_intervals_are_over_photos_and_pair_the_controls():
     scores = usefulness.score({"real": REAL, "generated": POOR}, TABLE)
-    weights = resamples(len(REAL))
-    drawn = [segmentation.resampled(segmentation.counts_of(matrices), weights)[1] for matrices in (REAL, POOR)]
+    weights = resamples(len(REAL)), resamples(1)
+    counts = [segmentation.counts_of(matrices[None]) for matrices in (REAL, POOR)]
+    drawn = [segmentation.resampled(of_judge, *weights, np.ones(3, bool))[1] for of_judge in counts]
     assert scores["generated"]["mean_iou_interval"] == interval_of(drawn[1])
     assert scores["generated"]["share_of_real_interval"] == interval_of(drawn[1] / drawn[0])
 

@@ -95,9 +95,26 @@ def test_worse_is_behind_in_the_scores_own_direction():
     [(0.1, {"low": 0.05, "high": 0.2}, True), (0.1, {"low": -0.05, "high": 0.2}, False), (0.1, None, True),
      (-0.1, None, False), (0.0, None, False), (None, None, False)],
 )  # fmt: skip
-@pytest.mark.parametrize("score", ["l1", "fid_tf_val80", "kid_clean_val80", "frechet_segmenter"])
+@pytest.mark.parametrize(
+    "score", ["l1", "fid_tf_val80", "kid_clean_val80", "frechet_segmenter", "kid_segmenter", "swd", "swd_16"]
+)
 def test_what_lies_within_the_photos_chance_is_not_worse(score, difference, paired, worse):
-    assert Row(score, 1.0, 1.1, None, None, difference, paired, False).worse is worse
+    b = None if difference is None else 1 + difference
+    assert Row(score, 1.0, b, None, None, difference, paired, False).worse is worse
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "worse"),
+    [(0.9, 0.8, True), (0.8, 0.9, False), (1.1, 1.3, True), (1.3, 1.1, False), (0.9, 1.05, False), (0.95, 1.1, True)],
+)
+@pytest.mark.parametrize("score", ["color_spread", "contrast_spread"])
+def test_a_spread_is_worse_if_it_is_further_from_one(score, a, b, worse):
+    assert Row(score, a, b, None, None, b - a, None, False).worse is worse
+
+
+def test_less_diversity_is_worse():
+    assert Row("diversity", 0.2, 0.1, None, None, -0.1, None, False).worse
+    assert not Row("diversity", 0.1, 0.2, None, None, 0.1, None, False).worse
 
 
 def test_a_run_is_not_told_apart_from_itself():

@@ -1,7 +1,9 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from pix2street.core.images import read_ids, read_rgb, write_png
+from pix2street.core.classes import cityscapes_classes
+from pix2street.core.images import png_bytes, read_ids, read_rgb, write_png
 from pix2street.core.pairs import read_pairs
 from pix2street.reporting.examples import SEEN_GENERATED, SEEN_TARGET, Folders, read_examples, read_extremes
 
@@ -20,10 +22,26 @@ def folders(road_and_sky, tmp_path):
 
 
 def test_examples_are_spread_over_the_split(folders, tmp_path):
-    examples = read_examples(folders, "train", 2)
+    examples = read_examples(folders, "train", scores(), 2)
     assert [example.pair_id for example in examples] == ["p0", "p3"]
     assert list(examples[0].images) == ["input", "target", "generated", "untrained"]
+    assert list(examples[0].baselines) == ["untrained"]
     assert examples[0].images["generated"] == (tmp_path / "generated/train/p0.png").read_bytes()
+    assert [(example.note, example.legend) for example in examples] == [("L1 0.400", {}), ("L1 0.200", {})]
+
+
+def test_an_example_that_was_judged_shows_what_the_judge_sees_and_the_colours_of_its_classes(folders, road_and_sky):
+    images = scores(mean_iou=[0.5, None, 0.9, 0.1], pixel_accuracy=[0.5, 0.5, 0.9, 0.2])
+    nothing_seen = np.full((32, 32), 23, np.uint8)
+    write_png(folders.judged / "generated/p0.png", nothing_seen)
+    first, second, *_ = read_examples(folders, "train", images, 4)
+    assert list(first.images) == ["input", "target", "generated", SEEN_TARGET, SEEN_GENERATED, "untrained"]
+    assert first.images[SEEN_TARGET] == first.images["input"]
+    assert first.images[SEEN_GENERATED] == png_bytes(cityscapes_classes().to_colors(nothing_seen))
+    # Over its three maps, p0 has 2 * 24 rows of road and 2 * 8 + 32 of sky: the order of the table decides.
+    assert list(first.legend.items()) == [("road", "#804080"), ("sky", "#4682b4")]
+    assert first.note == "mean IoU 0.500, per-pixel accuracy 0.500, L1 0.400"
+    assert second.note == "mean IoU –, per-pixel accuracy 0.500, L1 0.100"
 
 
 def scores(**columns):

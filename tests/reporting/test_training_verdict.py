@@ -4,7 +4,7 @@ import pytest
 
 from pix2street.models import open_family
 from pix2street.models.interface import Term
-from pix2street.reporting.training_verdict import verdict, who_has_won
+from pix2street.reporting.training_verdict import diagnostics_verdict, verdict, who_has_won
 
 PIX2PIX = open_family("pix2pix").TERMS
 SETTINGS = {"disc_loss_weight": 0.5, "gan_weight": 4.0}
@@ -79,6 +79,16 @@ def test_faults_are_sentences_of_their_own():
     assert "Different inputs give nearly the same photo (diversity 0.00)." in text
     assert "The photo hardly depends on the input (sensitivity 0.00)." in text
     assert verdict({**GAME, **HEALTHY}, PIX2PIX, SETTINGS).endswith("No fault was found in the photos.")
+
+
+def test_the_diagnostics_say_whether_and_how_many_faults_they_found():
+    assert diagnostics_verdict({**GAME, **HEALTHY}) == "The training's own diagnostics found no fault."
+    row = {**GAME, **HEALTHY, "checkerboard": 10.11}
+    one = "The training's own diagnostics found a fault: Up-sampling leaves a checkerboard (checkerboard 10.11)."
+    assert diagnostics_verdict(row) == one
+    two = diagnostics_verdict({**row, "diversity": 0.0})
+    assert two.startswith("The training's own diagnostics found 2 faults: Different inputs")
+    assert two.endswith("Up-sampling leaves a checkerboard (checkerboard 10.11).")
 
 
 def test_the_terms_of_the_default_family_have_the_equilibria_of_cross_entropies():

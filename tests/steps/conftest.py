@@ -9,7 +9,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import png_bytes
 from pix2street.core.pairs import Dataset
 from pix2street.reporting.evidence import Evidence
-from pix2street.reporting.examples import Example
+from pix2street.reporting.examples import SEEN_GENERATED, SEEN_TARGET, Example
 from pix2street.steps.report import render_report
 
 NAMES = ["road", "car", "sky"]
@@ -51,7 +51,7 @@ def shipped_params() -> dict:
 def evidence() -> Evidence:
     """Return made-up evidence for a whole report."""
     picture = png_bytes(np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8))
-    captions = ["input", "target", "generated", "mean colour", "untrained"]
+    captions = ["input", "target", "generated", SEEN_TARGET, SEEN_GENERATED, "mean colour", "untrained"]
     return Evidence(
         params=shipped_params(),
         dataset=Dataset(
@@ -97,7 +97,10 @@ def evidence() -> Evidence:
         extremes={
             "best": [Example("good", dict.fromkeys(["input", "target"], picture), "mean IoU 0.789")], "worst": [],
         },
-        examples=[Example(f"pair_{i}", dict.fromkeys(captions, picture)) for i in range(2)],
+        examples=[
+            Example(f"pair_{i}", dict.fromkeys(captions, picture), "mean IoU 0.5", {"road": "#804080"})
+            for i in range(2)
+        ],
         versions={"python": "3.11.7", "keras": "3.15.1"},
     )  # fmt: skip
 

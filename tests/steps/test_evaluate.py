@@ -12,9 +12,12 @@ from shipped import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
+from pix2street.core.files import write_json
 from pix2street.core.images import read_ids, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.judges import inception
+from pix2street.judges.jury import judge_folder
+from pix2street.judges.segmenter import Card
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import mean_colors
 from pix2street.steps.segment import make_jury
@@ -60,10 +63,10 @@ def evaluate(pairs, judge, photos, inception=None, **changes):
         photos / "baselines",
         photos / "judged",
         changed(PARAMS.evaluate, **changes),
-        segment=SEGMENT,
         inception=inception,
         judge_score=json.loads((judge / "score.json").read_text()),
         generator=GENERATOR,
+        draws=photos / "draws" if (photos / "draws").is_dir() else None,
     )
 
 
@@ -88,7 +91,9 @@ def test_good_photos_score_near_the_ceiling_and_bad_ones_do_not(road_and_sky, ju
     assert generated["evaluated_pixels"] == 2 * 32 * 32
     assert generated["of_ceiling"]["mean_iou"] == generated["mean_iou"] / ceiling["mean_iou"]
     assert generated["mean_iou_interval"]["low"] <= generated["mean_iou"] <= generated["mean_iou_interval"]["high"]
-    assert metrics["floor"] == {"images": 1, "frechet_segmenter": None}
+    assert metrics["floor"]["images"] == 1
+    assert metrics["floor"]["frechet_segmenter"] is None
+    assert metrics["floor"]["swd"] > 0
 
     class_iou = tables["class_iou"].set_index("class")
     assert class_iou.loc["road", "generated"] == generated["iou"]["road"]
@@ -120,64 +125,150 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     assert scores - beside == named
     assert protocol["shared"]["generator"] == GENERATOR
     assert (protocol["shared"]["pairs"], protocol["shared"]["height_px"]) == (2, 32)
-    card = json.loads((judge / "judge.json").read_text())
-    assert protocol["segmentation"]["judge"]["weights_sha256"] == card["weights_sha256"]
+    card = json.loads((judge / "judge_1/judge.json").read_text())
+    segmentation = protocol["segmentation"]
+    assert segmentation["judge"]["weights_sha256"] == card["weights_sha256"]
+    assert segmentation["judges"] == protocol["kid_segmenter"]["judges"] == [segmentation["judge"]]
+    assert segmentation["not_judged"] == {}
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
 
 
-@pytest.fixture
-def read_aloud(monkeypatch):
-    """Replace the judges that are trained by one that knows the truth after `real` and one class after the others."""
-
-    def judged_by_controls(controls, photos, classes, settings):
-        assert settings == SEGMENT
-        for name, control in controls.items():
-            assert [pair.pair_id for pair in control.pairs if not pair.target_path.is_file()] == []
-            truths = [photo.parents[1] / "inputs" / photo.name for photo in photos]
-            yield name, truths if name == "real" else [truths[0]] * len(truths)
-
-    monkeypatch.setattr("pix2street.steps.evaluate.judged_by_controls", judged_by_controls)
-
-
-def with_photos_of_train(pairs, photos):
-    """Add photos of train, its targets, to every set of photos."""
-    for name in ("generated", "baselines/swapped"):
-        shutil.copytree(pairs / "train/targets", photos / name / "train")
-
-
-@pytest.mark.usefixtures("read_aloud")
-def test_usefulness_is_a_score_of_every_set_of_photos_with_its_controls_and_protocol(road_and_sky, judge, photos):
-    with_photos_of_train(road_and_sky, photos)
-    metrics, _ = evaluate(road_and_sky, judge, photos, usefulness=True)
-    useful = metrics["usefulness"]
-    assert list(useful) == ["real", "generated", "real_and_generated", "swapped", "shuffled"]
-    assert (useful["real"]["mean_iou"], useful["real"]["share_of_real"]) == (1, 1)
-    # The first of two photos is known, and the horizon of the second is a row lower.
-    assert 0.9 < useful["generated"]["mean_iou"] < 1
-    for scores, control in (
-        (metrics["generated"], "generated"),
-        (metrics["ceiling"], "real"),
-        (metrics["baselines"]["swapped"], "swapped"),
-    ):
-        assert scores["usefulness"] == useful[control]["share_of_real"]
-        assert scores["usefulness_interval"] == useful[control]["share_of_real_interval"]
-    protocol = metrics["protocol"]["usefulness"]
-    assert protocol["controls"] == list(useful)
-    assert (protocol["pairs"], protocol["updates"]) == (4, 15 * 2)
-    assert protocol["judge"] == {"filters": 8, "epochs": 15, "batch": 2, "learning_rate": 0.01, "seed": 0}
-    assert protocol["tested_on"] == "the real photos of val"
-
-
-def test_without_being_asked_for_usefulness_is_in_no_score(road_and_sky, judge, photos):
+def test_looks_are_compared_with_those_of_the_real_photos(road_and_sky, judge, photos):
     metrics, _ = evaluate(road_and_sky, judge, photos)
-    assert "usefulness" not in metrics
-    assert "usefulness" not in metrics["protocol"]
-    assert "usefulness" not in metrics["generated"]
+    generated, ceiling, swapped = metrics["generated"], metrics["ceiling"], metrics["baselines"]["swapped"]
+    assert (ceiling["swd"], ceiling["color_spread"], ceiling["contrast_spread"]) == (0, 1, 1)
+    assert swapped["swd_16"] > generated["swd_16"] > 0
+    # There is more road in the second photo, so it is darker, unless the colours are swapped.
+    assert generated["color_spread"] == pytest.approx(1, abs=0.05)
+    assert metrics["protocol"]["sliced_wasserstein"]["scores"] == ["swd", "swd_32", "swd_16"]
 
 
-def test_photos_of_train_that_are_missing_are_named(road_and_sky, judge, photos):
-    with pytest.raises(UserError, match=r"generated/train: must hold one photo for each of the 4 pairs; 4 missing"):
-        evaluate(road_and_sky, judge, photos, usefulness=True)
+def test_diversity_is_measured_over_the_draws_and_the_photos_of_the_same_drawings(road_and_sky, judge, photos):
+    assert "diversity" not in evaluate(road_and_sky, judge, photos)[0]["generated"]
+    for draw in ("1", "2"):
+        (photos / "draws" / draw / "val").mkdir(parents=True)
+        shutil.copy(photos / "generated/val/p4.png", photos / "draws" / draw / "val")
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    assert metrics["generated"]["diversity"] == pytest.approx(0, abs=1e-3)
+    assert "diversity" not in metrics["baselines"]["swapped"]
+    protocol = metrics["protocol"]["diversity"]
+    assert (protocol["drawings"], protocol["photos_of_a_drawing"]) == (1, 3)
+    assert protocol["judges"] == metrics["protocol"]["segmentation"]["judges"]
+    shutil.copy(photos / "baselines/swapped/val/p4.png", photos / "draws/2/val")
+    assert evaluate(road_and_sky, judge, photos)[0]["generated"]["diversity"] > 0.1
+    assert {path.name for path in (photos / "judged").iterdir()} == {"ceiling", "generated", "swapped"}
+
+
+def test_a_generator_without_noise_has_no_diversity_by_definition(road_and_sky, judge, photos):
+    (photos / "draws").mkdir()
+    metrics, _ = evaluate(road_and_sky, judge, photos)
+    assert metrics["generated"]["diversity"] == 0
+    assert metrics["protocol"]["diversity"]["drawings"] == 0
+
+
+def test_a_draw_that_is_missing_is_named(road_and_sky, judge, photos):
+    for draw in ("1", "2"):
+        shutil.copytree(photos / "generated/val", photos / "draws" / draw / "val")
+    (photos / "draws/2/val/p4.png").unlink()
+    with pytest.raises(UserError, match=r"draws/2/val: must hold one photo for each of the 2 pairs; 1 missing \(p4"):
+        evaluate(road_and_sky, judge, photos)
+
+
+def write_judge_of_light(folder, classes, seen_as):
+    """Write a judge that names light pixels by the second and dark ones by the first of the classes `seen_as`."""
+    names = classes.evaluated_names
+    inputs = keras.Input((32, 32, 3))
+    head = keras.layers.Conv2D(len(names), 1)
+    model = keras.Model(inputs, head(inputs))
+    kernel, bias = np.zeros((1, 1, 3, len(names))), np.full(len(names), -10.0)
+    # The photos are in [0, 1].
+    for name, sign in zip(seen_as, (-1, 1), strict=True):
+        kernel[..., names.index(name)], bias[names.index(name)] = sign, -1.5 * sign
+    head.set_weights([kernel, bias])
+    Card("keras", names, 32, 32, black=0.0).write(folder, model)
+
+
+@pytest.fixture
+def two_judges(road_and_sky, judge, tmp_path):
+    """Return a jury of a judge that is always right and one that takes road for sky and sky for road."""
+    classes, folder = Dataset.read(road_and_sky).classes, tmp_path / "two"
+    for index, seen_as in enumerate((("road", "sky"), ("sky", "road"))):
+        write_judge_of_light(judge_folder(folder, index), classes, seen_as)
+    score = json.loads((judge / "score.json").read_text())
+    write_json(folder / "score.json", {**score, "judges": 2, "mean_iou": 0.5, "mean_iou_judges": [1.0, 0.0]})
+    return folder
+
+
+def test_scores_of_two_judges_are_means_with_both_values_beside_them(road_and_sky, two_judges, photos):
+    metrics, tables = evaluate(road_and_sky, two_judges, photos)
+    generated = metrics["generated"]
+    assert (generated["mean_iou"], generated["mean_iou_judges"]) == (0.5, [1.0, 0.0])
+    assert generated["mean_iou_interval"] == {"low": 0.0, "high": 1.0}
+    assert generated["iou"]["road"] == 0.5
+    assert metrics["baselines"]["swapped"]["mean_iou_judges"] == [0.0, 1.0]
+    assert generated["of_ceiling"]["mean_iou"] == 1.0
+    assert (metrics["judge"]["judges"], metrics["judge"]["mean_iou_judges"]) == (2, [1.0, 0.0])
+    cards = metrics["protocol"]["segmentation"]["judges"]
+    assert len({card["weights_sha256"] for card in cards}) == 2
+    assert metrics["protocol"]["segmentation"]["judge"] == cards[0]
+
+    assert tables["images"]["mean_iou"].tolist() == [0.5, 0.5]
+    assert (tables["class_iou"].set_index("class").loc["sky"].astype(float) == 0.5).all()
+    pixels = tables["class_pixels"]
+    assert list(pixels) == ["judge", "pair_id", "class", "right", "true", "judged"]
+    by_judge = pixels.groupby("judge")[["right", "true"]].sum()
+    assert by_judge.to_numpy().tolist() == [[2 * 32 * 32] * 2, [0, 2 * 32 * 32]]
+    assert tables["confusion"]["generated"].sum() == 2 * 2 * 32 * 32
+
+
+def test_the_maps_that_are_kept_are_the_first_judges(road_and_sky, two_judges, photos):
+    evaluate(road_and_sky, two_judges, photos)
+    assert {path.name for path in (photos / "judged").iterdir()} == {"ceiling", "generated", "swapped"}
+    for pair in read_pairs(road_and_sky, "val"):
+        assert (read_ids(photos / f"judged/generated/{pair.pair_id}.png") == read_ids(pair.input_path)).all()
+
+
+def test_the_ceiling_that_is_held_to_its_limit_is_the_mean_of_the_judges(road_and_sky, two_judges, photos):
+    evaluate(road_and_sky, two_judges, photos, min_ceiling=0.5)
+    with pytest.raises(UserError, match=r"min_ceiling: 2 judges see on average mean IoU 0\.500 in the real photos of"):
+        evaluate(road_and_sky, two_judges, photos, min_ceiling=0.51)
+
+
+def test_a_trained_judge_that_is_there_twice_has_the_numbers_of_one(road_and_sky, judge, photos, tmp_path):
+    jury = shutil.copytree(judge, tmp_path / "jury")
+    shutil.copytree(jury / "judge_1", jury / "judge_2")
+    score = json.loads((judge / "score.json").read_text())
+    write_json(jury / "score.json", {**score, "judges": 2, "mean_iou_judges": [score["mean_iou"]] * 2})
+    (photos / "draws").mkdir()
+    one, two = (evaluate(road_and_sky, folder, photos)[0] for folder in (judge, jury))
+    for name in ("generated", "ceiling"):
+        for key, value in one[name].items():
+            assert two[name][key] == value or two[name][key] == pytest.approx(value), key
+    for key in ("frechet_segmenter", "diversity", "class_accuracy"):
+        assert two["generated"][f"{key}_judges"] == [one["generated"][key]] * 2
+    assert two["floor"]["kid_segmenter_judges"] == [None, None]  # its halves have one image each
+
+
+def test_a_class_that_is_not_judged_is_in_no_mean_of_any_set_and_in_no_photos_mean(
+    road_and_sky, two_judges, photos, tmp_path
+):
+    score = json.loads((two_judges / "score.json").read_text())
+    not_judged = {"sky": {"share": 0.004, "iou": 0.1}}
+    write_json(two_judges / "score.json", {**score, "judges": 1, "not_judged": not_judged})
+    # One pixel of sky becomes road, which the first judge then sees.
+    target = photos / "generated/val/p4.png"
+    photo, ids = read_rgb(target).copy(), read_ids(road_and_sky / "val/inputs/p4.png")
+    photo[tuple(np.argwhere(ids == 23)[0])] = 0
+    write_png(target, photo)
+    metrics, tables = evaluate(road_and_sky, two_judges, photos)
+    generated = metrics["generated"]
+    assert generated["mean_iou"] == generated["iou"]["road"] < 1
+    assert generated["iou"]["sky"] not in (None, generated["iou"]["road"])
+    assert generated["class_accuracy"] == 1.0
+    roads = int((ids == 7).sum())
+    assert tables["images"]["mean_iou"].tolist() == [roads / (roads + 1), 1.0]
+    assert metrics["ceiling"]["mean_iou"] == 1.0
+    assert metrics["protocol"]["segmentation"]["not_judged"] == not_judged
 
 
 @pytest.fixture
@@ -190,7 +281,7 @@ def graph(tmp_path, monkeypatch):
 def test_another_inception_network_gives_no_fid(road_and_sky, judge, photos, graph):
     metrics, _ = evaluate(road_and_sky, judge, photos, fid=["tf"], inception=graph)
     sha256 = inception.sha256_of(graph)
-    assert not [key for key in metrics["generated"] if key.startswith(("fid", "kid"))]
+    assert not [key for key in metrics["generated"] if key.startswith(("fid_", "kid_tf"))]
     key = f"frechet_{sha256[:8]}_tf_val2"
     assert metrics["protocol"][key]["network_sha256"] == sha256
     assert metrics["ceiling"][key] <= 1e-3
@@ -245,8 +336,8 @@ def test_a_label_without_a_class_is_named(road_and_sky, judge, photos, tmp_path)
 
 def test_weights_that_are_not_the_cards_are_named(road_and_sky, judge, photos, tmp_path):
     changed = shutil.copytree(judge, tmp_path / "changed")
-    weights = (changed / "segmenter.weights.h5").read_bytes()
-    (changed / "segmenter.weights.h5").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    weights = (changed / "judge_1/segmenter.weights.h5").read_bytes()
+    (changed / "judge_1/segmenter.weights.h5").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     with pytest.raises(UserError, match=r"segmenter\.weights\.h5: its SHA-256 must be .* run `segment` again"):
         evaluate(road_and_sky, changed, photos)
 
@@ -276,7 +367,8 @@ def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
     assert metrics["protocol"]["segmentation"]["judge"]["name"] == "keras"
     assert metrics["protocol"]["segmentation"]["judge"]["white"] == 1.0
     assert "frechet_segmenter" not in metrics["generated"]
-    assert metrics["floor"] == {}
+    assert "frechet_segmenter" not in metrics["floor"]
+    assert metrics["floor"]["swd_32"] > 0
 
 
 def test_a_segformer_is_a_judge_that_sees_enlarged_photos(road_and_sky, photos, tmp_path):
@@ -306,8 +398,6 @@ def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_
     (tmp_path / "judge").mkdir()
     make_jury(split, tmp_path / "judge", tmp_path, SEGMENT)
     assert [path.name for path in (tmp_path / "judge").iterdir()] == ["score.json"]
-    with pytest.raises(UserError, match=r"evaluate\.usefulness: must be false for a data set without classes"):
-        evaluate(split, tmp_path / "judge", photos, usefulness=True)
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None
     assert "ceiling" not in metrics

@@ -1,3 +1,6 @@
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from shipped import PARAMS, changed
@@ -10,7 +13,7 @@ from pix2street.core.pairs import read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import load_network, load_untrained
-from pix2street.steps.generate import generate_photos, mean_colors
+from pix2street.steps.generate import draw_photos, generate_photos, mean_colors
 from pix2street.training.batches import InputEncoding
 
 
@@ -72,6 +75,41 @@ def test_the_untrained_baseline_is_the_network_before_its_training(road_and_sky,
     for name, photo in expected.items():
         np.testing.assert_array_equal(read_rgb(photos / name / "val/p4.png"), photo)
     assert (expected["generated"] != expected["baselines/untrained"]).any()
+
+
+def test_draws_are_further_photos_of_the_first_inputs_that_differ_in_their_noise(road_and_sky, model, photos, tmp_path):
+    drawn = {}
+    for name, pairs in {"one": 1, "again": 1, "all": 9}.items():
+        draw_photos(road_and_sky, model, tmp_path / name, changed(PARAMS.generate, draws=2, draw_pairs=pairs))
+        drawn[name] = {
+            path.relative_to(tmp_path / name).as_posix(): path.read_bytes() for path in (tmp_path / name).rglob("*.png")
+        }
+    assert drawn["one"].keys() == {"1/val/p4.png", "2/val/p4.png"}
+    assert drawn["one"] == drawn["again"]
+    assert drawn["all"].keys() == {f"{draw}/val/{pair}.png" for draw in (1, 2) for pair in ("p4", "p5")}
+    assert drawn["one"].items() <= drawn["all"].items()
+    first = (photos / "generated/val/p4.png").read_bytes()
+    assert len({first, *drawn["one"].values()}) == 3
+
+
+def test_draws_are_a_function_of_the_seed_and_none_are_made_if_none_are_wanted(road_and_sky, model, tmp_path):
+    found = []
+    for seed in (0, 1):
+        draw_photos(road_and_sky, model, tmp_path / str(seed), changed(PARAMS.generate, seed=seed, draw_pairs=1))
+        found.append({(tmp_path / f"{seed}/{draw}/val/p4.png").read_bytes() for draw in (1, 2, 3, 4)})
+    assert len(found[0] | found[1]) == 8
+    draw_photos(road_and_sky, model, tmp_path / "none", changed(PARAMS.generate, draws=0))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_generator_without_noise_draws_nothing(road_and_sky, model, tmp_path):
+    draw_photos(road_and_sky, model, tmp_path / "off", changed(PARAMS.generate, dropout=False))
+    silent = tmp_path / "silent"
+    shutil.copytree(model, silent)
+    replace(GeneratorCard.read(model), noise="none").write(silent)
+    draw_photos(road_and_sky, silent, tmp_path / "none", PARAMS.generate)
+    assert not (tmp_path / "off").exists()
+    assert not (tmp_path / "none").exists()
 
 
 def test_mean_colors_are_those_of_train_targets(road_and_sky, photos):

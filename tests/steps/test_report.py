@@ -107,6 +107,65 @@ def test_a_score_that_is_missing_is_left_out(evidence, score, row):
     assert ("left out of the mean: train." in page) == (score != "absent_classes")
 
 
+def test_photos_come_before_every_score(page):
+    photos = [page.index(f'alt="{caption} of pair_0"') for caption in ("input", "target", "generated")]
+    assert photos == sorted(photos)
+    seen = page.index('alt="seen in generated of pair_0"')
+    sentence = page.index("The generated photos reach 76% of the ceiling")
+    assert photos[-1] < seen < sentence < page.index("<h2 id=") < page.index('alt="target of pair_1"')
+    assert 'alt="untrained of pair_0"' in page
+    assert '<i style="background: #804080"></i>road' in page
+
+
+def test_only_small_photos_are_enlarged_by_whole_pixels(evidence):
+    for width_px, enlarged in {64: True, 198: True, 199: False, 512: False}.items():
+        params = {**evidence.params, "split": {**evidence.params["split"], "width_px": width_px}}
+        page, _ = render_report(replace(evidence, params=params))
+        assert ('<article class="photos enlarged"' in page) == enlarged
+
+
+def test_a_fault_of_the_training_is_said_above_the_photos(evidence):
+    page, summary = render_report(evidence)
+    assert page.index("<strong>Not finished:</strong>") < page.index("<img")
+    assert summary.index("**Not finished**: the training's own diagnostics found a fault") < summary.index("| metric |")
+    healthy = evidence.history.assign(checkerboard=1.0)
+    for text in (*render_report(replace(evidence, history=healthy)), as_model_card(replace(evidence, history=healthy))):
+        assert "Not finished" not in text
+        assert "found a fault" not in text
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.99, False), (1.0, False), (1.01, True)])
+def test_a_score_above_the_ceiling_is_called_more_typical_than_real(evidence, share, warned):
+    generated = {**evidence.metrics["generated"], "of_ceiling": {"mean_iou": share}}
+    above = replace(evidence, metrics={**evidence.metrics, "generated": generated})
+    for text in (*render_report(above), as_model_card(above)):
+        assert ("More typical than real: read Fréchet, KID and usefulness." in text) == warned
+
+
+def test_classes_that_are_not_judged_are_named_with_their_share_and_their_ceiling(evidence):
+    not_judged = {"car": {"share": 0.0012, "iou": 0.034}}
+    segmentation = {**evidence.metrics["protocol"]["segmentation"], "not_judged": not_judged}
+    metrics = {**evidence.metrics, "protocol": {**evidence.metrics["protocol"], "segmentation": segmentation}}
+    marked = replace(evidence, metrics=metrics)
+    for text in (*render_report(marked), as_model_card(marked)):
+        assert re.search(r"car \(0\.12% of train(&#39;|')s pixels, IoU 0\.034 in real photos\)", text)
+    page = render_report(marked)[0]
+    assert '<th scope="row">car <span class="soft">not judged</span></th>' in page
+    assert ">car (not judged)</text>" in page
+    assert ">road (not judged)</text>" not in page
+    for text in (*render_report(evidence), as_model_card(evidence)):
+        assert "not judged" not in text
+
+
+def test_the_range_of_several_judges_is_beside_their_mean(evidence):
+    generated = {**evidence.metrics["generated"], "mean_iou_judges": [0.47, 0.44, 0.458], "l1_judges": [0.2]}
+    page, summary = render_report(replace(evidence, metrics={**evidence.metrics, "generated": generated}))
+    assert "| mean IoU | 0.456 (0.436–0.486, 76%, judges 0.440–0.470) | 0.600 (" in summary
+    assert summary.count("judges 0.") == 1
+    assert "the judges' own scores" in page
+    assert "the judges' own scores" not in render_report(evidence)[0]
+
+
 def test_absent_classes_are_listed(page):
     assert "left out of the mean: train." in page
 
@@ -148,10 +207,12 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
         pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
     page, _ = render_report(request.getfixturevalue(kind))
     seen = look_at(page, tmp_path, width_px)
-    assert seen["images"] == 2 * 5 + 2 + 2
+    assert seen["images"] == 2 * 7 + 2 + 2
     assert seen["broken"] == 0
     assert seen["figures"] == (8 if kind == "classless" else 4 + 8)
     assert seen["overflow"] <= 0
+    # Columns of a wide page, and the whole width of a narrow one: the photos of 64 px are enlarged.
+    assert min(seen["shown_px"]["target"], seen["shown_px"]["generated"]) >= 256
     assert seen["requests"] == []
 
 
@@ -166,7 +227,7 @@ def test_the_model_card_says_what_was_measured_and_what_was_not(evidence):
     free = as_model_card(replace(evidence, dataset=replace(evidence.dataset, licence="Apache-2.0")))
     assert YAML(typ="safe").load(free.split("---\n")[1])["license"] == "apache-2.0"
     assert "# Labels to photo: pix2pix trained on My <streets> & more" in text
-    assert "Mean IoU 0.456, 76% of what the judge sees in real photos" in text
+    assert "The generated photos reach 76% of the ceiling, the mean IoU of real photos (mean colours: 33%)" in text
     assert "| mean IoU (0 to 1) | 0.456 (0.436–0.486, 76%) | 0.600 (" in text
     assert "| train | – | – | – | – |" in text
     assert "These classes are in no pair of the split and have no value: train." in text

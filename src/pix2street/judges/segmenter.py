@@ -79,6 +79,9 @@ class Segmenter:
     Args:
         classes: the class table of the data set; scores of the network's other classes are ignored.
 
+    Attributes:
+        levels: the number of features of each of `LEVELS`; empty for a judge that was not trained here.
+
     Raises:
         UserError: the network does not know an evaluated class.
     """
@@ -94,9 +97,11 @@ class Segmenter:
         self._channels = [card.channels.index(name) for name in classes.evaluated_names]
         self._ids = np.array([entry.id for entry in classes.entries if entry.evaluated], np.uint8)
         outputs = {"scores": keras.layers.Softmax()(network.output) if card.mirrored else network.output}
+        pooled = []
         if card.name == TRAINED:
             pooled = [keras.layers.GlobalAveragePooling2D()(network.get_layer(name).output) for name in LEVELS]
             outputs["features"] = keras.layers.Concatenate()(pooled)
+        self.levels = tuple(level.shape[-1] for level in pooled)
         self._network = keras.Model(network.inputs, outputs)
 
     @classmethod

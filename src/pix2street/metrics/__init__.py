@@ -1,4 +1,4 @@
-"""Metrics, which turn the measures of each photo of a set into scores; NumPy, SciPy and scikit-image only.
+"""Metrics, which turn the measures of each photo of a set into scores; NumPy, SciPy, pandas and scikit-image only.
 
 The steps are photos on disk -> measures or features of each -> statistics -> number; tests cover every arrow. To add a
 metric, write `metrics/<name>.py` with
@@ -9,14 +9,18 @@ metric, write `metrics/<name>.py` with
 and add a line to `METRICS`. Its test has a closed form, identical sets and the order of arguments.
 """
 
-from pix2street.metrics import frechet, kid, pixels, segmentation
-from pix2street.metrics.samples import Features, Samples
+from pix2street.metrics import diversity, frechet, kid, pixels, segmentation, sliced_wasserstein, spread
+from pix2street.metrics.looks import Looks
+from pix2street.metrics.samples import Features, Samples, normalised
 
 METRICS = {
     "pixels": pixels,
     "segmentation": segmentation,
     "frechet": frechet,
     "kid": kid,
+    "sliced_wasserstein": sliced_wasserstein,
+    "spread": spread,
+    "diversity": diversity,
 }
 
-__all__ = ["METRICS", "Features", "Samples"]
+__all__ = ["METRICS", "Features", "Looks", "Samples", "normalised"]

@@ -1,22 +1,23 @@
-"""Percentile bootstrap over images (Efron and Tibshirani 1993, section 13.3)."""
+"""Percentile bootstrap over images, and over judges (Efron and Tibshirani 1993, section 13.3)."""
 
 from functools import lru_cache
 
 import numpy as np
 
-RESAMPLES, SHARE, SEED = 1000, 0.95, 0
+RESAMPLES, SHARE, SEED, SEED_OF_JUDGES = 1000, 0.95, 0, 1
 PROTOCOL = f"{SHARE:.0%} percentile bootstrap over images, {RESAMPLES} resamples, seed {SEED}"
 
 
 @lru_cache
-def resamples(images: int) -> np.ndarray:
-    """Return how often each image occurs in each resample, `[RESAMPLES, images]` float64; rows sum to `images`.
+def resamples(count: int, seed: int = SEED) -> np.ndarray:
+    """Return how often each image occurs in each resample, `[RESAMPLES, count]` float64; rows sum to `count`.
 
     The result depends only on the number of images, so two sets of the same pairs get the same resamples, and
-    differences of their scores compare photos of the same pairs.
+    differences of their scores compare photos of the same pairs. With `SEED_OF_JUDGES` judges are drawn, in the same
+    way and apart from the images; one judge is in every resample once.
     """
-    rng = np.random.default_rng(SEED)
-    return rng.multinomial(images, np.full(images, 1 / images), size=RESAMPLES).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
 
 
 def interval_of(scores: np.ndarray) -> dict[str, float] | None:

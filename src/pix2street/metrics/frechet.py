@@ -6,10 +6,11 @@ al. 2017, equation 6, from Dowson and Landau 1982); over the features of any oth
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from pix2street.metrics.samples import Samples
+from pix2street.metrics.samples import Samples, by_network
 
 PROTOCOL = {"version": 2, "covariance": "unbiased (N - 1)", "root": "symmetric eigendecomposition, float64"}
 BLOCK = 256
@@ -24,11 +25,13 @@ class Statistics:
     covariance: np.ndarray
 
 
-def score(samples: Samples) -> dict[str, float | None]:
-    """Return the distance of photos to targets over every network's features; None if a side has fewer than two."""
-    return {
-        features.distances["frechet"]: distance_of(features.photos, features.targets) for features in samples.features
-    }
+def score(samples: Samples) -> dict[str, Any]:
+    """Return the distance of photos to targets, for features with a key of `frechet`; None below 2 images on a side."""
+    return by_network(
+        (features.distances["frechet"], distance_of(features.photos, features.targets))
+        for features in samples.features
+        if "frechet" in features.distances
+    )
 
 
 def distance_of(photos: np.ndarray, targets: np.ndarray) -> float | None:

@@ -1,8 +1,10 @@
 """The kernel Inception distance: an unbiased MMD^2 with a cubic kernel (Bińkowski et al. 2018, section 4)."""
 
+from typing import Any
+
 import numpy as np
 
-from pix2street.metrics.samples import Samples
+from pix2street.metrics.samples import Samples, by_network
 
 SUBSETS, MAX_SUBSET, SEED = 100, 1000, 0
 PROTOCOL = {
@@ -14,14 +16,13 @@ PROTOCOL = {
 }
 
 
-def score(samples: Samples) -> dict[str, float | None]:
+def score(samples: Samples) -> dict[str, Any]:
     """Return mean and standard deviation over the subsets, for features with a key of `kid`; None below 4 images."""
-    scores = {}
+    found = []
     for features in samples.features:
-        if "kid" in features.distances:
-            key = features.distances["kid"]
-            scores[key], scores[f"{key}_std"] = kernel_distance(features.photos, features.targets)
-    return scores
+        if key := features.distances.get("kid"):
+            found += zip((key, f"{key}_std"), kernel_distance(features.photos, features.targets), strict=True)
+    return by_network(found)
 
 
 def kernel_distance(photos: np.ndarray, targets: np.ndarray) -> tuple[float, float] | tuple[None, None]:

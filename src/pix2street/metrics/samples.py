@@ -1,11 +1,13 @@
 """The measures of each photo of a set, from which metrics compute their scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from pix2street.core.classes import ClassTable
+from pix2street.metrics.looks import Looks
 
 
 @dataclass(frozen=True)
@@ -13,8 +15,8 @@ class Features:
     """The features that one network extracts from the photos of a set and from their targets.
 
     Args:
-        distances: the key under which each metric's distance over the features is reported, by metric: `frechet`, and
-            `kid` if it is wanted.
+        distances: the key under which each metric's distance over the features is reported, by metric: `frechet`,
+            `kid` or both. The judges of a jury share their keys.
         photos, targets: `[N, D]` and `[M, D]` float32; they may be on disk (`numpy.memmap`).
     """
 
@@ -29,12 +31,60 @@ class Samples:
 
     Args:
         pixels: one number for each photo, by name, as `pixels.measure` returns them.
-        confusions: one matrix for each photo, as `segmentation.measure` returns them; None without a judge.
+        confusions: each judge's matrix for each photo, `[J, N, C + 1, C + 1]`, as `segmentation.measure` returns those
+            of one judge; None without a judge.
         classes: the class table of the inputs; None for a set without classes.
+        not_judged: the names of the classes that no mean of classes counts.
         features: the features of every network that looked at the photos.
+        looks: the looks of the photos and of their targets.
+        draws: each judge's normalised features of several photos of each of some drawings, `[D, K, F]`, and of the
+            targets, `[N, F]`; D is 0 for a generator without noise. Empty for photos of which there are no draws.
     """
 
     pixels: Mapping[str, np.ndarray] = field(default_factory=dict)
     confusions: np.ndarray | None = None
     classes: ClassTable | None = None
     features: Sequence[Features] = ()
+    not_judged: Collection[str] = ()
+    looks: tuple[Looks, Looks] | None = None
+    draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+
+
+def by_network(distances: Iterable[tuple[str, float | None]]) -> dict[str, Any]:
+    """Return the distances of networks by key, see `mean_of_judges` for networks that share a key."""
+    values: dict[str, list[float | None]] = {}
+    for key, distance in distances:
+        values.setdefault(key, []).append(distance)
+    return {name: value for key in values for name, value in mean_of_judges(key, values[key]).items()}
+
+
+def mean_of_judges(score: str, values: Sequence[float | None]) -> dict[str, Any]:
+    """Return the mean of a score over the judges, and the list `<score>_judges` if there are several.
+
+    Args:
+        values: the value of each judge; None where a judge has none.
+    """
+    return {score: mean_of(values), **({f"{score}_judges": list(values)} if len(values) > 1 else {})}
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that exist; None if there are none."""
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else None
+
+
+def normalised(features: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return features `[N, D]` in units of the real photos': less their mean, divided by their deviation, float32.
+
+    Features of several levels, or of several judges, then weigh alike in a distance. A dimension in which all real
+    photos are alike has no unit and is left out.
+
+    Args:
+        real: the features of the real photos, `[M, D]`, which become mean 0 and deviation 1.
+
+    Returns:
+        `[N, D']`, where D' is the same for every set that has the same real photos.
+    """
+    mean, deviation = real.mean(axis=0, dtype=np.float64), real.std(axis=0, dtype=np.float64)
+    kept = deviation > 0
+    return ((features[..., kept] - mean[kept]) / deviation[kept]).astype(np.float32)

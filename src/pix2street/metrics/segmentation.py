@@ -8,14 +8,15 @@ classes that are not judged, because even real photos do not show them to the ju
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids
-from pix2street.metrics.bootstrap import interval_of, resamples
-from pix2street.metrics.samples import Samples
+from pix2street.metrics.bootstrap import SEED_OF_JUDGES, interval_of, resamples
+from pix2street.metrics.samples import Samples, mean_of, mean_of_judges
 
 PROTOCOL = {
     "version": 3,
@@ -25,17 +26,18 @@ PROTOCOL = {
     ],
     "void": "left out; pixel_accuracy_with_void counts it as wrong",
     "absent_classes": "no IoU, out of the mean",
-    "several_judges": "the mean of their scores",
+    "several_judges": f"the mean of their scores; intervals draw judges as well as images, seed {SEED_OF_JUDGES}",
 }  # fmt: skip
 
 
 def score(samples: Samples) -> dict:
-    """Return the scores of `PROTOCOL`, with intervals of pixel accuracy and mean IoU."""
-    matrices = samples.confusions
-    weights = resamples(len(matrices))
-    pixel_accuracy, mean_iou = resampled(counts_of(matrices), weights)
+    """Return the scores of `PROTOCOL`, with intervals of pixel accuracy and mean IoU over photos and judges."""
+    matrices, not_judged = samples.confusions, samples.not_judged
+    draws = resamples(matrices.shape[1]), resamples(len(matrices), SEED_OF_JUDGES)
+    in_mean = counted(samples.classes.evaluated_names, not_judged)
+    pixel_accuracy, mean_iou = resampled(counts_of(matrices), *draws, in_mean)
     return {
-        **scores_of(matrices.sum(axis=0, dtype=np.int64), samples.classes),
+        **jury_scores(matrices.sum(axis=1, dtype=np.int64), samples.classes, not_judged),
         "pixel_accuracy_interval": interval_of(pixel_accuracy),
         "mean_iou_interval": interval_of(mean_iou),
     }
@@ -99,14 +101,15 @@ def jury_scores(matrices: np.ndarray, classes: ClassTable, not_judged: Collectio
     has.
     """
     by_judge = [scores_of(matrix, classes, not_judged) for matrix in matrices]
-    scores = dict(by_judge[0])
+    scores: dict[str, Any] = {}
     for key, first in by_judge[0].items():
+        values = [score[key] for score in by_judge]
         if isinstance(first, dict):
-            scores[key] = {name: _mean([score[key][name] for score in by_judge]) for name in first}
-        elif isinstance(first, float):
-            scores[key] = _mean([score[key] for score in by_judge])
-            if len(by_judge) > 1:
-                scores[f"{key}_judges"] = [score[key] for score in by_judge]
+            scores[key] = {name: mean_of([value[name] for value in values]) for name in first}
+        elif first is None or isinstance(first, float):
+            scores |= mean_of_judges(key, values)
+        else:
+            scores[key] = first
     scores["absent_classes"] = [name for name, iou in scores["iou"].items() if iou is None]
     return scores
 
@@ -124,26 +127,31 @@ def scores_of(matrix: np.ndarray, classes: ClassTable, not_judged: Collection[st
     names = np.array(classes.evaluated_names)
     hit, truth, judged = _marginals(matrix)
     iou = _share(hit, truth + judged - hit)
-    known, of_jury = np.isfinite(iou), ~np.isin(names, list(not_judged))
+    known, of_jury = np.isfinite(iou), counted(names, not_judged)
     in_truth, in_mean = (truth > 0) & of_jury, known & of_jury
     categories = np.array([entry.category for entry in classes.entries if entry.evaluated])
     named = [name for name in dict.fromkeys(categories.tolist()) if name]
     by_category = {name: _category_iou(matrix, categories == name) for name in named}
     present = [value for value in by_category.values() if value is not None]
-    counted, void = int(truth.sum()), int(matrix[-1].sum())
+    evaluated, void = int(truth.sum()), int(matrix[-1].sum())
     return {
-        "pixel_accuracy": float(hit.sum() / counted) if counted else None,
-        "pixel_accuracy_with_void": float(hit.sum() / (counted + void)) if counted else None,
+        "pixel_accuracy": float(hit.sum() / evaluated) if evaluated else None,
+        "pixel_accuracy_with_void": float(hit.sum() / (evaluated + void)) if evaluated else None,
         "class_accuracy": float((hit / np.maximum(truth, 1))[in_truth].mean()) if in_truth.any() else None,
         "mean_iou": float(iou[in_mean].mean()) if in_mean.any() else None,
-        "frequency_weighted_iou": float((truth * np.nan_to_num(iou)).sum() / counted) if counted else None,
+        "frequency_weighted_iou": float((truth * np.nan_to_num(iou)).sum() / evaluated) if evaluated else None,
         "category_mean_iou": float(np.mean(present)) if present else None,
         "iou": dict(zip(names.tolist(), [float(x) if np.isfinite(x) else None for x in iou], strict=True)),
         "absent_classes": names[~known].tolist(),
         "category_iou": by_category,
-        "evaluated_pixels": counted,
+        "evaluated_pixels": evaluated,
         "void_pixels": void,
     }
+
+
+def counted(names: Sequence[str], not_judged: Collection[str]) -> np.ndarray:
+    """Return whether each class counts in means of classes, `[C]` bool."""
+    return ~np.isin(names, list(not_judged))
 
 
 def counts_of(matrices: np.ndarray) -> np.ndarray:
@@ -151,17 +159,27 @@ def counts_of(matrices: np.ndarray) -> np.ndarray:
     return np.stack(_marginals(matrices))
 
 
-def resampled(counts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixel accuracy and the mean IoU of every resample, `[R]` each.
+def resampled(
+    counts: np.ndarray, photos: np.ndarray, judges: np.ndarray, in_mean: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixel accuracy and the mean IoU of every resample, `[R]` each: means over the judges in it.
 
     Args:
-        counts: the result of `counts_of` for N photos, `[3, N, C]`.
-        weights: how often each photo occurs in each resample, `[R, N]`.
+        counts: the result of `counts_of` for J judges and N photos, `[3, J, N, C]`.
+        photos, judges: how often each photo and each judge occurs in each resample, `[R, N]` and `[R, J]`.
+        in_mean: whether each class counts in the mean IoU, `[C]`, see `counted`.
     """
-    hit, truth, judged = (weights @ part for part in counts)
+    hit, truth, judged = (photos @ part for part in counts)  # [J, R, C] each
     iou = _share(hit, truth + judged - hit)
-    known = np.isfinite(iou)
-    return _share(hit.sum(axis=1), truth.sum(axis=1)), _share(np.nansum(iou, axis=1), known.sum(axis=1))
+    known = np.isfinite(iou) & in_mean
+    mean_iou = _share(np.where(known, iou, 0).sum(axis=-1), known.sum(axis=-1))
+    return tuple(_mean_of(values, judges.T) for values in (_share(hit.sum(axis=-1), truth.sum(axis=-1)), mean_iou))
+
+
+def _mean_of(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of the finite values `[J, R]` over the judges, `[R]`; NaN where there is none."""
+    weights = weights * np.isfinite(values)
+    return _share((weights * np.nan_to_num(values)).sum(axis=0), weights.sum(axis=0))
 
 
 def _marginals(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -178,12 +196,6 @@ def _category_iou(matrix: np.ndarray, inside: np.ndarray) -> float | None:
     hit = matrix[:, :-1][np.ix_(inside, inside)].sum()
     union = truth + judged - hit
     return float(hit / union) if union else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the values that exist; None if there are none."""
-    present = [value for value in values if value is not None]
-    return float(np.mean(present)) if present else None
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

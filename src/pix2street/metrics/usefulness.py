@@ -6,7 +6,7 @@ import numpy as np
 
 from pix2street.core.classes import ClassTable
 from pix2street.metrics.bootstrap import interval_of, resamples
-from pix2street.metrics.segmentation import counts_of, resampled, scores_of
+from pix2street.metrics.segmentation import counted, counts_of, resampled, scores_of
 
 PROTOCOL = {
     "version": 1,
@@ -27,9 +27,9 @@ def score(confusions: Mapping[str, np.ndarray], classes: ClassTable, not_judged:
         not_judged: the classes that the means leave out.
     """
     scores = {name: scores_of(x.sum(axis=0, dtype=np.int64), classes, not_judged) for name, x in confusions.items()}
-    counted = ~np.isin(classes.evaluated_names, list(not_judged))
-    weights = resamples(len(confusions["real"]))
-    drawn = {name: resampled(counts_of(x)[..., counted], weights)[1] for name, x in confusions.items()}
+    in_mean = counted(classes.evaluated_names, not_judged)
+    weights = resamples(len(confusions["real"])), resamples(1)
+    drawn = {name: resampled(counts_of(x[None]), *weights, in_mean)[1] for name, x in confusions.items()}
     real = scores["real"]["mean_iou"]
     # A share of nothing is not finite, and an interval leaves it out.
     with np.errstate(divide="ignore", invalid="ignore"):

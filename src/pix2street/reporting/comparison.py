@@ -16,9 +16,10 @@ from pix2street.core.files import read_json, with_keys
 from pix2street.core.images import data_uri
 from pix2street.core.pairs import pair_id_of
 from pix2street.core.tables import read_table
-from pix2street.metrics.bootstrap import interval_of, resamples
-from pix2street.metrics.segmentation import resampled
-from pix2street.reporting.scores import DISTANCE, formatted, title_of_score
+from pix2street.metrics.bootstrap import SEED_OF_JUDGES, interval_of, resamples
+from pix2street.metrics.segmentation import counted, resampled
+from pix2street.reporting.protocols import unlike_protocols
+from pix2street.reporting.scores import formatted, shortfall, title_of_score
 from pix2street.reporting.templates import fill
 
 SHARED = ("shared", "intervals")
@@ -33,7 +34,7 @@ class Result:
         name: the user's name of the run.
         metrics: the content of `metrics.json`.
         images: a row for each pair.
-        class_pixels: a row for each pair and class; empty for a set without classes.
+        class_pixels: a row for each judge, pair and class; empty for a set without classes.
         samples: pictures, PNG by caption, of each pair on the report's page.
     """
 
@@ -67,7 +68,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Row:
-    """One score of both runs; `difference` is B - A and `paired` its 95 % interval over pairs; None where unknown."""
+    """One score of both runs; a value that is not known is None.
+
+    Args:
+        difference: B - A.
+        paired: the 95 % interval of the difference over pairs, and over judges if there are several.
+        by_judge: B - A under each judge, if there are several.
+    """
 
     score: str
     a: float | None
@@ -77,6 +84,7 @@ class Row:
     difference: float | None
     paired: dict[str, float] | None
     unlike: bool
+    by_judge: tuple[float, ...] = ()
 
     @property
     def told_apart(self) -> bool:
@@ -84,11 +92,24 @@ class Row:
         return self.paired is not None and (self.paired["low"] > 0 or self.paired["high"] < 0)
 
     @property
+    def disputed(self) -> bool:
+        """Whether one judge sees more in B and another sees more in A, for a score without an interval."""
+        return self.paired is None and min(self.by_judge, default=0) < 0 < max(self.by_judge, default=0)
+
+    @property
     def worse(self) -> bool:
-        """Whether B is behind A by more than the chance of the photos; without an interval, whether it is behind."""
-        less_is_better = self.score in ("l1", "frechet_segmenter") or DISTANCE.match(self.score)
-        behind = self.difference is not None and (self.difference > 0 if less_is_better else self.difference < 0)
+        """Whether B is behind A by more than chance; without an interval, whether it is behind and no judge differs."""
+        if self.difference is None or self.disputed:
+            return False
+        behind = shortfall(self.score, self.b) > shortfall(self.score, self.a)
         return behind and (self.paired is None or self.told_apart)
+
+    @property
+    def verdict(self) -> str:
+        """What the last column says."""
+        if self.unlike:
+            return "unlike protocols"
+        return "told apart" if self.told_apart else "judges disagree" if self.disputed else ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,23 @@ class Comparison:
     b: Result
     rows: list[Row]
     unlike: list[str]
+
+    @property
+    def jury(self) -> str:
+        """What the intervals say of the judges' own chance, in words; empty where no judge looked at both runs."""
+        count = _judges_of(self.a)
+        if not count or count != _judges_of(self.b):
+            return ""
+        if count == 1:
+            return (
+                "One judge saw the photos. Its own chance is not in the intervals: another judge, trained in the same "
+                "way, may order two runs in another way. segment.judges: 3 shows how far judges differ."
+            )
+        return (
+            f"{count} judges saw the photos. The intervals of pixel accuracy and mean IoU draw judges as well as "
+            "photos, the same ones for both runs. A distance has no interval; judges disagree where one of them sees "
+            "it grow and another sees it shrink."
+        )
 
 
 def compare(a: Result, b: Result, force: bool = False) -> Comparison:
@@ -113,9 +151,9 @@ def compare(a: Result, b: Result, force: bool = False) -> Comparison:
         raise UserError(
             f"{a.name} and {b.name} were not measured alike, their numbers cannot be compared:\n"
             + "\n".join(f"  {line}" for line in unlike)
-            + "\nmeasure both in one way, or compare them nevertheless with --force"
+            + f"\nmeasure both in one way{_under_one_jury(differing)}, or compare them nevertheless with --force"
         )
-    paired = _paired(a, b) if not differing.keys() & {*SHARED} else {}
+    paired = _paired(a, b, "segmentation" not in differing) if not differing.keys() & {*SHARED} else {}
     rows = []
     for protocol, keys in _scores_of(a, b).items():
         for key in keys:
@@ -126,19 +164,9 @@ def compare(a: Result, b: Result, force: bool = False) -> Comparison:
             difference = None if None in (left, right) else right - left
             alike = differing.keys().isdisjoint({protocol, *SHARED})
             interval = paired.get(key) if alike else None
-            rows.append(Row(key, left, right, *intervals, difference, interval, not alike))
+            by_judge = _by_judge(a, b, key) if alike else ()
+            rows.append(Row(key, left, right, *intervals, difference, interval, not alike, by_judge))
     return Comparison(a, b, rows, unlike)
-
-
-def unlike_protocols(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the differences in words by part of the protocol; a part that only one run has is not compared."""
-    differing: dict[str, list[str]] = {}
-    for part in [part for part in a if part in b]:
-        left, right = (pd.json_normalize({part: protocol[part]}).to_dict("records")[0] for protocol in (a, b))
-        for key in dict.fromkeys([*left, *right]):
-            if left.get(key) != right.get(key):
-                differing.setdefault(part, []).append(f"{key}: {left.get(key)} and {right.get(key)}")
-    return differing
 
 
 def as_text(comparison: Comparison) -> str:
@@ -148,12 +176,13 @@ def as_text(comparison: Comparison) -> str:
         [
             title_of_score(row.score),
             *_cells(row),
-            "unlike protocols" if row.unlike else "told apart" if row.told_apart else "",
+            row.verdict,
         ]
         for row in comparison.rows
     ]
     table = pd.DataFrame(rows, columns=columns)
     lines = [f"A: {comparison.a.name}", f"B: {comparison.b.name}", "", table.to_string(index=False)]
+    lines += ["", comparison.jury] if comparison.jury else []
     if comparison.unlike:
         lines += ["", "not measured alike:", *(f"  {line}" for line in comparison.unlike)]
     return "\n".join(lines)
@@ -175,9 +204,9 @@ def as_page(comparison: Comparison) -> str:
     rows = [
         {
             "name": title_of_score(row.score),
-            "unlike": row.unlike,
             "cells": _cells(row),
-            "told_apart": row.told_apart,
+            "verdict": row.verdict,
+            "good": row.told_apart,
         }
         for row in comparison.rows
     ]
@@ -187,9 +216,15 @@ def as_page(comparison: Comparison) -> str:
         b=b.name,
         rows=rows,
         unlike=comparison.unlike,
+        jury=comparison.jury,
         samples=samples,
         shared=a.metrics["protocol"]["shared"],
     )
+
+
+def _under_one_jury(differing: Mapping[str, list[str]]) -> str:
+    of_judges = any(line.startswith(f"{part}.judges: ") for part, lines in differing.items() for line in lines)
+    return ", under one jury (the same models/segmenter)" if of_judges else ""
 
 
 def _scores_of(a: Result, b: Result) -> dict[str, list[str]]:
@@ -198,25 +233,48 @@ def _scores_of(a: Result, b: Result) -> dict[str, list[str]]:
     return {name: part["scores"] for name, part in parts.items() if isinstance(part, dict) and "scores" in part}
 
 
-def _paired(a: Result, b: Result) -> dict[str, dict[str, float] | None]:
-    """Return intervals of B - A by score, where both are resampled alike, pair by pair."""
+def _judges_of(result: Result) -> int:
+    """Return the number of judges that saw the photos; 0 for a set without classes."""
+    part = result.metrics["protocol"].get("segmentation", {})
+    return len(part.get("judges") or ([part["judge"]] if "judge" in part else []))
+
+
+def _by_judge(a: Result, b: Result, score: str) -> tuple[float, ...]:
+    """Return B - A under each judge that has the score in both runs; empty unless there are several judges."""
+    values = (result.metrics["generated"].get(f"{score}_judges", []) for result in (a, b))
+    return tuple(right - left for left, right in zip(*values, strict=True) if None not in (left, right))
+
+
+def _paired(a: Result, b: Result, judged: bool) -> dict[str, dict[str, float] | None]:
+    """Return intervals of B - A by score, where both are resampled alike, pair by pair and judge by judge.
+
+    Args:
+        judged: whether the same judges saw the photos of both.
+    """
     weights = resamples(len(a.images))
     scores = {
         key: interval_of(weights @ (b.images[key] - a.images[key]).to_numpy() / len(a.images))
         for key in ("l1", "psnr", "ssim")
         if np.isfinite(a.images[key]).all() and np.isfinite(b.images[key]).all()
     }
-    if len(a.class_pixels) and len(b.class_pixels):
-        left, right = (resampled(_counts(result), weights) for result in (a, b))
+    if judged and len(a.class_pixels) and len(b.class_pixels):
+        judges = resamples(a.class_pixels["judge"].nunique(), SEED_OF_JUDGES)
+        left, right = (resampled(_counts(result), weights, judges, _in_mean(result)) for result in (a, b))
         for key, before, after in zip(("pixel_accuracy", "mean_iou"), left, right, strict=True):
             scores[key] = interval_of(after - before)
     return scores
 
 
 def _counts(result: Result) -> np.ndarray:
-    """Return `class_pixels` as `[3, pairs, classes]`; its rows are sorted by pair and class."""
+    """Return `class_pixels` as `[3, judges, pairs, classes]`; its rows are sorted by judge, pair and class."""
     columns = result.class_pixels[["right", "true", "judged"]].to_numpy()
-    return np.moveaxis(columns.reshape(len(result.images), -1, 3), -1, 0)
+    shape = result.class_pixels["judge"].nunique(), len(result.images), -1, 3
+    return np.moveaxis(columns.reshape(shape), -1, 0)
+
+
+def _in_mean(result: Result) -> np.ndarray:
+    names = result.class_pixels["class"].unique()
+    return counted(names, result.metrics["protocol"]["segmentation"].get("not_judged", ()))
 
 
 def _number(value: Any) -> float | None:

@@ -9,8 +9,9 @@ import pandas as pd
 from pix2street.core.pairs import Dataset
 from pix2street.models import open_family
 from pix2street.reporting.examples import Example
+from pix2street.reporting.photos_verdict import ceiling_warning, not_judged_in_words, photos_verdict
 from pix2street.reporting.scores import fid_warning, grey_note, score_rows, title_of
-from pix2street.reporting.training_verdict import verdict
+from pix2street.reporting.training_verdict import diagnostics_verdict, faults_in_words, verdict
 from pix2street.reporting.usefulness import usefulness_in_words
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class Evidence:
             "scores": score_rows(self.scores, floor),
             "scored": [*map(title_of, self.scores), *(["floor"] if floor else [])],
             "absent": self.metrics["generated"].get("absent_classes", []),
+            "photos_verdict": photos_verdict(self.metrics),
+            "diagnostics": diagnostics_verdict(self.history.iloc[-1]),
+            "faults": faults_in_words(self.history.iloc[-1]),
+            "ceiling_warning": ceiling_warning(self.metrics),
+            "not_judged": not_judged_in_words(self.metrics),
             "fid_warning": fid_warning(self.metrics),
             "grey_note": grey_note(self.dataset),
             "game": self.game,

@@ -1,14 +1,16 @@
 """Pictures of pairs for a page: evenly spread ones, the best and the worst."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pix2street.core.classes import ClassTable
 from pix2street.core.images import png_bytes, read_ids
 from pix2street.core.pairs import Dataset, drawing_of, read_pairs
-from pix2street.reporting.scores import title_of
+from pix2street.reporting.scores import formatted, title_of
 
 BASELINES = ("mean_color", "untrained")
 SEEN_TARGET, SEEN_GENERATED = "seen in target", "seen in generated"
@@ -16,11 +18,23 @@ SEEN_TARGET, SEEN_GENERATED = "seen in target", "seen in generated"
 
 @dataclass(frozen=True)
 class Example:
-    """One held-out pair: its pictures, PNG by caption, in the order in which they are shown, and its scores."""
+    """One held-out pair.
+
+    Args:
+        images: its pictures, PNG by caption, in the order in which they are shown.
+        note: its scores in words.
+        legend: the colours of the classes in its pictures, as in CSS, by the name of the class.
+    """
 
     pair_id: str
     images: dict[str, bytes]
     note: str = ""
+    legend: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def baselines(self) -> dict[str, bytes]:
+        """The pictures of the baselines, which are shown small."""
+        return {caption: self.images[caption] for caption in map(title_of, BASELINES) if caption in self.images}
 
 
 @dataclass(frozen=True)
@@ -33,17 +47,22 @@ class Folders:
     judged: Path
 
 
-def read_examples(folders: Folders, held_out: str, count: int) -> list[Example]:
-    """Return `count` pairs spread evenly over a held-out split: input, target, generated and each baseline."""
+def read_examples(folders: Folders, held_out: str, images: pd.DataFrame, count: int) -> list[Example]:
+    """Return `count` pairs spread evenly over a held-out split: input, target, generated and each baseline.
+
+    A judged pair also has pictures of what the judge sees in its target and in its generated photo, and a legend.
+
+    Args:
+        images: a row for each pair, as `evaluate` writes it.
+    """
     pair_ids = [pair.pair_id for pair in read_pairs(folders.split, held_out)]
-    photos = {"generated": folders.generated}
-    photos |= {title_of(name): folders.baselines / name for name in BASELINES if (folders.baselines / name).exists()}
+    baselines = {title_of(name): folders.baselines / name for name in BASELINES if (folders.baselines / name).exists()}
+    rows = images.set_index("pair_id", drop=False)
     examples = []
     for index in np.unique(np.linspace(0, len(pair_ids) - 1, count, dtype=int)):
-        pair_id = pair_ids[index]
-        images = _input_and_target(folders.split, held_out, pair_id)
-        images |= {caption: (path / held_out / f"{pair_id}.png").read_bytes() for caption, path in photos.items()}
-        examples.append(Example(pair_id, images))
+        example = _example(folders, held_out, rows.loc[pair_ids[index]])
+        photos = {caption: _png_of(path, held_out, example.pair_id) for caption, path in baselines.items()}
+        examples.append(replace(example, images=example.images | photos))
     return examples
 
 
@@ -61,25 +80,38 @@ def read_extremes(folders: Folders, held_out: str, images: pd.DataFrame, count: 
     ).dropna(subset=["mean_iou" if judged else "l1"])
     count = min(count, len(order) // 2)
     chosen = {"best": order.head(count), "worst": order.tail(count)[::-1]}
-    return {
-        name: [_extreme(folders, held_out, row, judged) for row in rows.itertuples()] for name, rows in chosen.items()
+    return {name: [_example(folders, held_out, row) for _, row in rows.iterrows()] for name, rows in chosen.items()}
+
+
+def _example(folders: Folders, held_out: str, row: pd.Series) -> Example:
+    """Return the pair of a row of `images`: input, target, generated and, where it is judged, what the judge sees."""
+    classes = Dataset.read(folders.split).classes
+    (pair,) = (pair for pair in read_pairs(folders.split, held_out) if pair.pair_id == row.pair_id)
+    pictures = {
+        "input": png_bytes(drawing_of(pair.input_path, classes)),
+        "target": pair.target_path.read_bytes(),
+        "generated": _png_of(folders.generated, held_out, row.pair_id),
     }
+    note = f"L1 {formatted(row.l1)}"
+    if "mean_iou" not in row:
+        return Example(row.pair_id, pictures, note)
+    seen = {
+        caption: read_ids(folders.judged / photos / f"{row.pair_id}.png")
+        for caption, photos in {SEEN_TARGET: "ceiling", SEEN_GENERATED: "generated"}.items()
+    }
+    pictures |= {caption: png_bytes(classes.to_colors(ids)) for caption, ids in seen.items()}
+    scores = f"mean IoU {formatted(row.mean_iou)}, per-pixel accuracy {formatted(row.pixel_accuracy)}"
+    return Example(
+        row.pair_id, pictures, f"{scores}, {note}", _legend([read_ids(pair.input_path), *seen.values()], classes)
+    )
 
 
-def _extreme(folders: Folders, held_out: str, row, judged: bool) -> Example:
-    pictures = _input_and_target(folders.split, held_out, row.pair_id)
-    pictures["generated"] = (folders.generated / held_out / f"{row.pair_id}.png").read_bytes()
-    note = f"L1 {row.l1:.3f}"
-    if judged:
-        classes = Dataset.read(folders.split).classes
-        for caption, photos in {SEEN_TARGET: "ceiling", SEEN_GENERATED: "generated"}.items():
-            ids = read_ids(folders.judged / photos / f"{row.pair_id}.png")
-            pictures[caption] = png_bytes(classes.to_colors(ids))
-        note = f"mean IoU {row.mean_iou:.3f}, per-pixel accuracy {row.pixel_accuracy:.3f}, {note}"
-    return Example(row.pair_id, pictures, note)
+def _legend(maps: Sequence[np.ndarray], classes: ClassTable) -> dict[str, str]:
+    """Return the colour of every class in maps of class ids, the most frequent first."""
+    pixels = sum(np.bincount(ids.ravel(), minlength=256) for ids in maps)
+    entries = sorted((entry for entry in classes.entries if pixels[entry.id]), key=lambda entry: -pixels[entry.id])
+    return {entry.name: "#{:02x}{:02x}{:02x}".format(*entry.color) for entry in entries}
 
 
-def _input_and_target(split: Path, held_out: str, pair_id: str) -> dict[str, bytes]:
-    classes = Dataset.read(split).classes
-    (pair,) = (pair for pair in read_pairs(split, held_out) if pair.pair_id == pair_id)
-    return {"input": png_bytes(drawing_of(pair.input_path, classes)), "target": pair.target_path.read_bytes()}
+def _png_of(photos: Path, held_out: str, pair_id: str) -> bytes:
+    return (photos / held_out / f"{pair_id}.png").read_bytes()

@@ -1,7 +1,7 @@
 """Figures as SVG text: equal input gives equal bytes."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -13,6 +13,8 @@ from pix2street.reporting.curves import Panels, references_of
 from pix2street.reporting.scores import title_of
 
 COLORS = {"generated": "#c2410c", "ceiling": "#0f766e", "mean_color": "#64748b", "untrained": "#a1a1aa"}
+NOT_JUDGED = "#a1a1aa"
+"""The colour of the names of classes that count in no mean."""
 CURVE_COLORS = ("#c2410c", "#0f766e", "#2563eb", "#7c3aed", "#ca8a04")
 """Colours of a panel's curves, in order."""
 STYLE = {
@@ -67,8 +69,12 @@ def _panel(
         return _svg(figure)
 
 
-def class_iou(table: pd.DataFrame) -> str:
-    """Return IoU by class: a bar for the generated photos, and marks for the ceiling and the baselines."""
+def class_iou(table: pd.DataFrame, not_judged: Collection[str] = ()) -> str:
+    """Return IoU by class: a bar for the generated photos, and marks for the ceiling and the baselines.
+
+    Args:
+        not_judged: names of classes that count in no mean; they are written in light grey with a note.
+    """
     table = table.dropna(subset=["ceiling"]).sort_values("ceiling", kind="stable")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 0.6 + 0.27 * len(table)), layout="constrained")
@@ -79,7 +85,11 @@ def class_iou(table: pd.DataFrame) -> str:
             if name in table:
                 axes.scatter(table[name], positions, marker=mark, s=90 if mark == "|" else 22, color=COLORS[name],
                              linewidths=2 if mark == "|" else 1.2, label=title_of(name), zorder=3)  # fmt: skip
-        axes.set_yticks(positions, table["class"])
+        notes = [" (not judged)" if name in not_judged else "" for name in table["class"]]
+        axes.set_yticks(positions, table["class"] + notes)
+        for label, note in zip(axes.get_yticklabels(), notes, strict=True):
+            if note:
+                label.set(color=NOT_JUDGED, style="italic")
         axes.set_xlim(0, 1)
         axes.set_xlabel("intersection over union")
         axes.legend(loc="lower right", fontsize=9)

@@ -13,6 +13,7 @@ from pix2street.reporting.templates import fill
 
 SIGNS = {
     "mean_iou": 1, "pixel_accuracy": 1, "usefulness": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1,
+    "swd": -1,
 }  # fmt: skip
 """Directions of the scores: 1 where more is better."""
 
@@ -23,7 +24,6 @@ def as_model_card(evidence: Evidence) -> str:
     return fill(
         "model_card.md.jinja",
         **evidence.shared(),
-        summary=_summary(metrics),
         input=_input(evidence.dataset, evidence.params["train"]["data"]["encoding"]),
         let_pass=[name for names in evidence.verdict["waived"].values() for name in names],
         intervals=metrics.get("protocol", {}).get("intervals", ""),
@@ -35,16 +35,6 @@ def as_model_card(evidence: Evidence) -> str:
             [str(row[0]).replace("|", "\\|"), *map(formatted, row[1:])] for row in class_iou.itertuples(index=False)
         ],
     )
-
-
-def _summary(metrics: Mapping[str, Any]) -> str:
-    """Return the scores that matter most in one sentence."""
-    generated = metrics["generated"]
-    if "mean_iou" not in generated:
-        return f"L1 to the real photos: {formatted(generated.get('l1'))} of 2."
-    share = generated.get("of_ceiling", {}).get("mean_iou")
-    of_ceiling = f", {share:.0%} of what the judge sees in real photos" if share is not None else ""
-    return f"Mean IoU {formatted(generated['mean_iou'])}{of_ceiling}; L1 {formatted(generated.get('l1'))} of 2."
 
 
 def _where_mean_colors_are_ahead(metrics: Mapping[str, Any]) -> list[str]:

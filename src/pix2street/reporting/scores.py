@@ -18,24 +18,36 @@ TITLES = {
     "ssim": ("SSIM", "-1 to 1"),
     "usefulness": ("usefulness", "0 to 1, real photos have 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
+    "kid_segmenter": ("kernel distance, judge's features", "less is better, no KID"),
+    "swd": ("sliced Wasserstein distance, mean over levels", "x 1,000, less is better"),
+    "color_spread": ("spread of mean colour, relative to real photos", "1 is right"),
+    "contrast_spread": ("spread of contrast, relative to real photos", "1 is right"),
+    "diversity": ("diversity of photos of one drawing", "0 to 1, relative to real photos of different drawings"),
 }
 COUNTS = {
     "images": ("images", ""),
     "evaluated_pixels": ("evaluated pixels", ""),
     "void_pixels": ("void pixels", ""),
 }
+LESS_IS_BETTER = ("l1", "frechet_segmenter", "kid_segmenter", "swd")
+SPREADS = ("color_spread", "contrast_spread")
+QUOTED_DISTANCE = "frechet_segmenter"
+"""The distance from the real photos that the report quotes in a sentence."""
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
+LEVEL = re.compile(r"^swd_(\d+)$")
 ENOUGH_IMAGES = 2048
 
 
 def score_rows(scores: Mapping[str, Mapping[str, Any]], floor: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each score: `name`, `note`, a cell for every set of photos, and last one for the floor.
 
-    A cell is the value, and in words its 95 % interval and its share of the ceiling.
+    A cell is the value, and in words its 95 % interval, its share of the ceiling, and the range of its judges.
     """
     keys = {key for score in scores.values() for key in score}
+    levels = sorted(filter(LEVEL.match, keys), key=lambda key: -int(LEVEL.match(key)[1]))
     found = [key for key in sorted(keys) if DISTANCE.match(key) and not key.endswith("_std")]
-    titles = TITLES | {key: (title_of_score(key), "less is better") for key in found} | COUNTS
+    titles = TITLES | {key: (title_of_score(key), "x 1,000, less is better") for key in levels}
+    titles |= {key: (title_of_score(key), "less is better") for key in found} | COUNTS
     rows = []
     for key in [key for key in titles if key in keys]:
         title, note = titles[key]
@@ -52,7 +64,21 @@ def title_of_score(key: str) -> str:
         words = {"frechet": "Fréchet distance", "mmd": "kernel distance"}
         name = f"{words[name[:-9]]}, network {name[-8:]}" if name[:-9] in words else name.upper()
         return f"{name}, {resize} resizing, {count} of {split}{', standard deviation' if deviation else ''}"
+    if match := LEVEL.match(key):
+        return f"sliced Wasserstein distance, level of {match[1]} px"
+    if (base := key.removesuffix("_std")) != key and base in TITLES:
+        return f"{TITLES[base][0]}, standard deviation"
     return (TITLES | COUNTS).get(key, (key, ""))[0]
+
+
+def shortfall(key: str, value: float) -> float:
+    """Return how far a score is from good, on its own scale: only differences of two shortfalls have a meaning.
+
+    Less of a distance and of L1 is better, a spread is best at 1, and more of every other score is better.
+    """
+    if key in SPREADS:
+        return abs(value - 1)
+    return value if key in LESS_IS_BETTER or DISTANCE.match(key) or LEVEL.match(key) else -value
 
 
 def fid_warning(metrics: Mapping[str, Any]) -> str:
@@ -100,4 +126,7 @@ def _cell(score: Mapping[str, Any], key: str) -> tuple[str, str]:
         details.append(f"{formatted(interval['low'])}–{formatted(interval['high'])}")
     if share := score.get("of_ceiling", {}).get(key):
         details.append(f"{share:.0%}")
+    of_judges = [value for value in score.get(f"{key}_judges", []) if value is not None]
+    if len(of_judges) > 1:
+        details.append(f"judges {formatted(min(of_judges))}–{formatted(max(of_judges))}")
     return formatted(score.get(key)), ", ".join(details)

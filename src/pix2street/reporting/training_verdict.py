@@ -19,9 +19,22 @@ def verdict(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[s
         terms: the terms of the family.
         settings: the settings of the family.
     """
-    faults = [f"{FAULTS[name].sentence} ({name} {row[name]:.2f})." for name in faults_of(row)]
-    sentences = [who_has_won(row, terms, settings), *(faults or ["No fault was found in the photos."])]
+    sentences = [who_has_won(row, terms, settings), *(faults_in_words(row) or ["No fault was found in the photos."])]
     return " ".join(filter(None, sentences))
+
+
+def faults_in_words(row: Mapping[str, float]) -> list[str]:
+    """Return a sentence with its value for every fault in one epoch's row."""
+    return [f"{FAULTS[name].sentence} ({name} {row[name]:.2f})." for name in faults_of(row)]
+
+
+def diagnostics_verdict(row: Mapping[str, float]) -> str:
+    """Return whether the training's own diagnostics found faults in one epoch, and which."""
+    faults = faults_in_words(row)
+    if not faults:
+        return "The training's own diagnostics found no fault."
+    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return f"The training's own diagnostics found {count}: {' '.join(faults)}"
 
 
 def who_has_won(row: Mapping[str, float], terms: Sequence[Term], settings: Mapping[str, Any]) -> str:

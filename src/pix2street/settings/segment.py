@@ -42,6 +42,6 @@ class Segment(Section):
     def _only_trained_judges_differ(self) -> Self:
         if self.judge != "trained" and self.judges > 1:
             raise ValueError(
-                f"judges must be 1 for a judge that is not trained here, but is {self.judges} for {self.judge}"
+                f"judges must be 1 for {self.judge}, which is not trained here, but is {self.judges}; set judges: 1"
             )
         return self

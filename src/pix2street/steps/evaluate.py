@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,28 +13,55 @@ from tqdm import tqdm
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
-from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest, read_pairs
 from pix2street.core.tables import as_csv
-from pix2street.judges.controls import controls_of, judged_by_controls
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.jury import Jury
-from pix2street.judges.segmenter import Segmenter
-from pix2street.metrics import METRICS, Features, Samples, bootstrap, frechet, kid, pixels, segmentation, usefulness
+from pix2street.metrics import (
+    METRICS,
+    Features,
+    Looks,
+    Samples,
+    bootstrap,
+    diversity,
+    frechet,
+    inception_distances,
+    judge_distances,
+    kid,
+    normalised,
+    pixels,
+    segmentation,
+    sliced_wasserstein,
+    spread,
+)
+from pix2street.metrics.tables import tables_of
 from pix2street.settings.evaluate import Evaluate
-from pix2street.settings.segment import Segment
 
-RESIZED = {
-    "tf": "TensorFlow 1 bilinear to 299x299, as TTUR",
-    "clean": "PIL bicubic, antialiased, to 299x299, as clean-fid",
-}
-GREY = "grey, one channel; networks that look at them (judge, Inception) are shown it in all three of theirs"
+GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
 """A line that only the protocol of a set with grey targets has."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
     "category_mean_iou",
 )  # fmt: skip
 """Scores that `metrics.json` also holds as a share of the ceiling."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a jury sees in every set of photos; empty for a set without classes, which has no jury.
+
+    Args:
+        confusions, features: by set of photos; a judge that was not trained here has no features.
+        draws: of the generated photos.
+        protocol: the protocol of the judges' scores, by metric.
+    """
+
+    confusions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    features: Mapping[str, Sequence[Features]] = field(default_factory=dict)
+    draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+    not_judged: Sequence[str] = ()
+    protocol: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate_photos(
@@ -44,87 +72,147 @@ def evaluate_photos(
     judged: Path,
     settings: Evaluate,
     *,
-    segment: Segment | None,
     inception: Path | None,
     judge_score: Mapping[str, Any] | None,
     generator: Mapping[str, Any],
+    draws: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Score all photos of one held-out subset.
 
     Args:
         generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
         baselines: a folder with a folder for each baseline, arranged like `generated`.
-        judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the judge sees.
-        segment: the training of the judges that `settings.usefulness` asks for; None where it is false.
+        judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the first judge sees.
         inception: the file `settings.inception`; None fetches the network.
-        judge_score: the judge's score on real photos; None for a set without classes, which has no judge.
+        judge_score: the judges' scores on the real photos of val; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
+        draws: a folder with a folder for each further draw of the first drawings, arranged like `generated`; empty for
+            a generator without noise, None if none were asked for.
 
     Returns:
         The content of `metrics.json`, and the tables beside it by name.
 
     Raises:
         UserError: the subset has no pairs, photos are missing, too many or of another size, weights or ids are not
-            those expected, the judge is too weak, or a set without classes is asked for its usefulness.
+            those expected, or the judges are too weak.
     """
     subset = settings.subset
     pairs = read_pairs(split_folder, subset)
     if not pairs:
         raise UserError(f"evaluate.subset: {subset} has no pairs in this data set; choose the other held-out subset")
     dataset = Dataset.read(split_folder)
-    if settings.usefulness and not dataset.classes:
-        raise UserError(
-            "evaluate.usefulness: must be false for a data set without classes, because a judge learns classes from "
-            "photos, but is true; set it to false"
-        )
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    photos = {name: _photos(folder / subset, targets) for name, folder in folders.items()}
+    photos = {name: photos_of(folder / subset, targets) for name, folder in folders.items()}
     protocol = _pixels_protocol(split_folder, dataset, subset, targets, generator)
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
-    confusions, features = {}, {name: [] for name in photos}
+    looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
+    real = looks["ceiling"] if "ceiling" in looks else Looks.of(targets, dataset.target_channels)
+    protocol |= {"sliced_wasserstein": sliced_wasserstein.protocol_of(real.patches), "spread": spread.PROTOCOL}
+    seen = Seen()
     if dataset.classes:
         jury = Jury.load(segmenter_folder, dataset.classes)
-        judge = jury.judges[0]
-        confusions, features = _judge(judge, photos, pairs, judged, settings)
-        protocol |= _judge_protocol(judge, features, len(pairs))
+        seen = _look_as_jury(jury, photos, pairs, judged, draws, settings)
+        protocol |= seen.protocol
+    features = {name: [*seen.features.get(name, ())] for name in photos}
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
             protocol |= _look_through_inception(network, photos, targets, features, settings, Path(scratch))
         samples = {
-            name: Samples(measures[name], confusions.get(name), dataset.classes, features[name]) for name in photos
+            name: Samples(
+                measures[name],
+                seen.confusions.get(name),
+                dataset.classes,
+                features[name],
+                seen.not_judged,
+                looks=(looks[name], real),
+                draws=seen.draws if name == "generated" else (),
+            )
+            for name in photos
         }
         scores = {name: _score(of_set) for name, of_set in samples.items()}
-        floor = _floor(features["generated"], len(pairs))
-    metrics = _metrics(scores, floor, subset, len(pairs), protocol, judge_score)
-    if settings.usefulness:
-        _add_usefulness(metrics, split_folder, folders, pairs, jury, segment)
-    return metrics, _tables(scores, samples, [pair.pair_id for pair in pairs])
+        floor = _floor(features["generated"], real)
+    return (
+        _metrics(scores, floor, subset, len(pairs), protocol, judge_score),
+        tables_of(scores, samples, [pair.pair_id for pair in pairs]),
+    )
+
+
+def _look_as_jury(
+    jury: Jury,
+    photos: Mapping[str, Sequence[Path]],
+    pairs: Sequence[Pair],
+    judged: Path,
+    draws: Path | None,
+    settings: Evaluate,
+) -> Seen:
+    """Return what every judge sees in every set of photos, and in further draws of the first drawings."""
+    confusions, found = _judge(jury, photos, pairs, judged, settings)
+    first, cards = jury.judges[0], [judge.card.protocol() for judge in jury.judges]
+    of_jury = {"judge": cards[0], "judges": cards, "not_judged": dict(jury.not_judged)}
+    names = first.classes.evaluated_names
+    protocol = {"segmentation": {**segmentation.PROTOCOL, "classes": names, **of_jury}}
+    if not first.levels:
+        return Seen(confusions, not_judged=tuple(jury.not_judged), protocol=protocol)
+    real, drawn = found["ceiling"], []
+    features = {name: judge_distances.features_of(seen, real, first.levels) for name, seen in found.items()}
+    protocol |= judge_distances.protocol_of(cards, len(pairs))
+    if draws:
+        folders = [draw / settings.subset for draw in sorted(draws.iterdir())]
+        drawn = _draws(jury, folders, photos["ceiling"], found["generated"], real)
+        protocol["diversity"] = diversity.protocol_of(drawn[0][0], cards)
+    return Seen(confusions, features, drawn, tuple(jury.not_judged), protocol)
 
 
 def _judge(
-    judge: Segmenter, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
-) -> tuple[dict[str, np.ndarray], dict[str, list[Features]]]:
-    """Return the confusion matrices of every set of photos, and its features if the judge has features.
+    jury: Jury, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
+) -> tuple[dict[str, np.ndarray], dict[str, list[np.ndarray | None]]]:
+    """Return every judge's confusion matrices of every set of photos, and its features, as `Segmenter.judge` does.
 
-    The real photos come first, so that a weak judge is refused before it sees the others.
+    The real photos come first, so that weak judges are refused before they see the others.
+
+    Args:
+        judged: the folder that gets what the first judge sees.
     """
     truths = [pair.input_path for pair in pairs]
     confusions, seen = {}, {}
-    for name in tqdm(photos, desc="judge", unit=" sets"):
-        seen[name] = judge.judge(photos[name], judged / name)
-        confusions[name] = segmentation.measure(truths, [judged / name / truth.name for truth in truths], judge.classes)
-        if name == "ceiling":
-            _refuse_a_weak_judge(segmentation.scores_of(confusions[name].sum(axis=0), judge.classes), settings)
-    keys = {"frechet": "frechet_segmenter"}
-    features = {
-        name: [] if of_photos is None else [Features(keys, of_photos, seen["ceiling"])]
-        for name, of_photos in seen.items()
-    }
-    return confusions, features
+    with TemporaryDirectory() as of_others:
+        for name in tqdm(photos, desc="judges" if len(jury.judges) > 1 else "judge", unit=" sets"):
+            matrices, seen[name] = [], []
+            for index, judge in enumerate(jury.judges):
+                folder = (Path(of_others) / str(index) if index else judged) / name
+                seen[name].append(judge.judge(photos[name], folder))
+                matrices.append(segmentation.measure(truths, [folder / path.name for path in truths], judge.classes))
+            confusions[name] = np.stack(matrices)
+            if name == "ceiling":
+                _refuse_weak_judges(confusions[name], jury, settings)
+    return confusions, seen
+
+
+def _draws(
+    jury: Jury,
+    folders: Sequence[Path],
+    targets: Sequence[Path],
+    generated: Sequence[np.ndarray],
+    real: Sequence[np.ndarray],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return each judge's normalised features of several photos of the first drawings, as `Samples.draws` has them.
+
+    The first of the K photos of a drawing is the generated one. D is 0 without `folders`.
+
+    Args:
+        folders: a folder for each further draw.
+        generated, real: each judge's features of all generated and of all real photos.
+    """
+    count = len([*folders[0].iterdir()]) if folders else 0
+    photos, drawn = [photos_of(folder, targets[:count]) for folder in folders], []
+    for judge, made, true in zip(jury.judges, generated, real, strict=True):
+        every = np.stack([made[:count], *(judge.judge(paths, None) for paths in photos)], axis=1)
+        drawn.append((normalised(every, true), normalised(true, true)))
+    return drawn
 
 
 def _look_through_inception(
@@ -142,8 +230,8 @@ def _look_through_inception(
     """
     protocol = {}
     for resize in settings.fid:
-        keys = _inception_keys(network, resize, f"{settings.subset}{len(targets)}")
-        protocol |= _inception_protocol(network, resize, keys, len(targets))
+        keys = inception_distances.keys_of(network.sha256, network.published, resize, settings.subset, len(targets))
+        protocol |= inception_distances.protocol_of(network.sha256, resize, keys, len(targets))
         real = real_features(network, resize, targets)
         for name, paths in photos.items():
             made = real
@@ -154,30 +242,15 @@ def _look_through_inception(
     return protocol
 
 
-def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
-    """Return the photo of each target; raise `UserError` if the folder does not hold exactly those."""
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    wanted = {target.name for target in targets}
-    if found != wanted:
-        faults = [
-            f"{len(names)} {what} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
-            for what, names in {"missing": wanted - found, "too many": found - wanted}.items()
-            if names
-        ]
-        raise UserError(
-            f"{folder}: must hold one photo for each of the {len(wanted)} pairs; {', '.join(faults)}; run `generate` "
-            "again"
-        )
-    return [folder / target.name for target in targets]
-
-
-def _refuse_a_weak_judge(ceiling: Mapping[str, Any], settings: Evaluate) -> None:
-    """Raise `UserError` if the mean IoU of real photos is below `min_ceiling`."""
-    reached = ceiling["mean_iou"]
+def _refuse_weak_judges(ceiling: np.ndarray, jury: Jury, settings: Evaluate) -> None:
+    """Raise `UserError` if the jury's mean IoU of real photos is below `min_ceiling`; matrices as in `Samples`."""
+    classes = jury.judges[0].classes
+    reached = segmentation.jury_scores(ceiling.sum(axis=1), classes, jury.not_judged)["mean_iou"]
     if reached is None or reached < settings.min_ceiling:
         said = "no evaluated class at all" if reached is None else f"mean IoU {reached:.3f}"
+        said = f"the judge sees {said}" if len(jury.judges) == 1 else f"{len(jury.judges)} judges see on average {said}"
         raise UserError(
-            f"evaluate.min_ceiling: the judge sees {said} in the real photos of {settings.subset}, but must reach "
+            f"evaluate.min_ceiling: {said} in the real photos of {settings.subset}, but must reach "
             f"{settings.min_ceiling:g}, because a weak judge's scores mean nothing; train it longer or larger "
             "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
         )
@@ -209,34 +282,6 @@ def _pixels_protocol(
     return {"shared": shared, "intervals": bootstrap.PROTOCOL, "pixels": pixels.PROTOCOL}
 
 
-def _judge_protocol(judge: Segmenter, features: Mapping[str, Sequence[Features]], images: int) -> dict[str, Any]:
-    """Return the protocol of the judge's scores, by metric."""
-    card, names = judge.card.protocol(), judge.classes.evaluated_names
-    parts = {"segmentation": {**segmentation.PROTOCOL, "classes": names, "judge": card}}
-    for of_judge in features["ceiling"]:
-        key = of_judge.distances["frechet"]
-        parts[key] = {**frechet.PROTOCOL, "scores": [key], "judge": card, "photos": images, "targets": images}
-    return parts
-
-
-def _inception_protocol(network: Inception, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
-    """Return the protocol of the scores that use the network's features, by score."""
-    details = {"network_sha256": network.sha256, "photos_resized": RESIZED[resize]}
-    details |= {"photos": images, "targets": images}
-    return {
-        keys["frechet"]: {**frechet.PROTOCOL, "scores": [keys["frechet"]], **details},
-        keys["kid"]: {**kid.PROTOCOL, "scores": [keys["kid"], f"{keys['kid']}_std"], **details},
-    }
-
-
-def _inception_keys(network: Inception, resize: str, images: str) -> dict[str, str]:
-    """Return the keys of the distances, which are called FID and KID only if the network is the published one."""
-    names = {"frechet": "fid", "kid": "kid"}
-    if not network.published:
-        names = {"frechet": f"frechet_{network.sha256[:8]}", "kid": f"mmd_{network.sha256[:8]}"}
-    return {metric: f"{name}_{resize}_{images}" for metric, name in names.items()}
-
-
 def _score(samples: Samples) -> dict[str, Any]:
     """Return the scores of a set of photos by every metric that applies to it."""
     scores: dict[str, Any] = {"images": len(samples.pixels["l1"])}
@@ -246,12 +291,15 @@ def _score(samples: Samples) -> dict[str, Any]:
     return scores
 
 
-def _floor(real: Sequence[Features], count: int) -> dict[str, Any]:
-    """Return the distances between two random halves of the real photos."""
-    first, second = np.array_split(np.random.default_rng(0).permutation(count), 2)
-    halves = [Features(f.distances, f.targets[np.sort(first)], f.targets[np.sort(second)]) for f in real]
-    halves = Samples(features=halves)
-    return {"images": len(first), **frechet.score(halves), **kid.score(halves)} if real else {}
+def _floor(features: Sequence[Features], real: Looks) -> dict[str, Any]:
+    """Return the distances between two random halves of the real photos, and the spread of one to that of the other."""
+    first, second = map(np.sort, np.array_split(np.random.default_rng(0).permutation(len(real.light)), 2))
+    halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
+    samples = Samples(features=halves, looks=(real.some(first), real.some(second)))
+    scores = {"images": len(first)}
+    for metric in (frechet, kid, sliced_wasserstein, spread):
+        scores.update(metric.score(samples))
+    return scores
 
 
 def _metrics(
@@ -279,84 +327,7 @@ def _metrics(
     }
 
 
-def _add_usefulness(
-    metrics: dict[str, Any],
-    split_folder: Path,
-    folders: Mapping[str, Path],
-    pairs: Sequence[Pair],
-    jury: Jury,
-    segment: Segment,
-) -> None:
-    """Add what judges learn from every set of photos of train, see `controls_of`, to the content of `metrics.json`.
-
-    `usefulness` has the scores of every control, and each set of photos has its share as one of its scores.
-
-    Args:
-        folders: the folder of every set of photos, by its name.
-        pairs: the real photos that the judges look at.
-    """
-    train, classes = read_pairs(split_folder, "train"), jury.judges[0].classes
-    targets = [pair.target_path for pair in train]
-    photos = {name: _photos(folder / "train", targets) for name, folder in folders.items()}
-    controls = controls_of(train, photos, segment.seed)
-    truths = [pair.input_path for pair in pairs]
-    confusions = {
-        name: segmentation.measure(truths, judged, classes)
-        for name, judged in judged_by_controls(controls, [pair.target_path for pair in pairs], classes, segment)
-    }
-    metrics["usefulness"] = usefulness.score(confusions, classes, jury.not_judged)
-    metrics["protocol"]["usefulness"] = {
-        **usefulness.PROTOCOL,
-        "controls": list(controls),
-        "tested_on": f"the real photos of {metrics['split']}",
-        "not_judged": list(jury.not_judged),
-        "pairs": len(train),
-        "updates": segment.epochs * -(-len(train) // segment.batch),
-        "judge": {
-            "filters": segment.filters,
-            "epochs": segment.epochs,
-            "batch": segment.batch,
-            "learning_rate": segment.learning_rate,
-            "seed": segment.seed,
-        },
-    }
-    sets = {"real": metrics["ceiling"], "generated": metrics["generated"], **metrics["baselines"]}
-    for name, scores in sets.items():
-        of_control = metrics["usefulness"][name]
-        scores |= {
-            "usefulness": of_control["share_of_real"],
-            "usefulness_interval": of_control["share_of_real_interval"],
-        }
-
-
 def judge_score_of(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the part of `score.json` that `metrics.json` keeps; None for a set without classes, which has no judge."""
-    kept = ("split", "images", "pixel_accuracy", "class_accuracy", "mean_iou")
-    return score and {key: score[key] for key in kept}
-
-
-def _tables(scores: dict[str, dict], samples: dict[str, Samples], pair_ids: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the tables by name.
-
-    `images` has a row for each generated photo. The other tables are empty for a set without classes: `class_iou`,
-    `class_pixels` with the right, true and judged pixels of each class in each generated photo, and `confusion`.
-    """
-    generated, classes = samples["generated"], samples["generated"].classes
-    images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
-    names = classes.evaluated_names if classes else []
-    order = [name for name in ("generated", "ceiling", "mean_color", "untrained") if "iou" in scores.get(name, {})]
-    class_iou = pd.DataFrame({"class": names, **{name: list(scores[name]["iou"].values()) for name in order}})
-    if not classes:
-        columns = {"class_pixels": ["pair_id", "class", "right", "true", "judged"], "confusion": ["truth", "judged"]}
-        empty = {name: pd.DataFrame(columns=header) for name, header in columns.items()}
-        return {"images": images, "class_iou": class_iou, **empty}
-    counts = segmentation.counts_of(generated.confusions)
-    # Each row of the identity matrix selects one photo.
-    images["pixel_accuracy"], images["mean_iou"] = segmentation.resampled(counts, np.eye(counts.shape[1]))
-    index = pd.MultiIndex.from_product([pair_ids, names], names=["pair_id", "class"])
-    columns = dict(zip(("right", "true", "judged"), counts.reshape(3, -1), strict=True))
-    class_pixels = pd.DataFrame(columns, index=index).reset_index()
-    cells = pd.MultiIndex.from_product([[*names, "void"], [*names, "void"]], names=["truth", "judged"])
-    sums = {name: samples[name].confusions.sum(axis=0).ravel() for name in ("generated", "ceiling")}
-    confusion = pd.DataFrame(sums, index=cells).reset_index()
-    return {"images": images, "class_iou": class_iou, "class_pixels": class_pixels, "confusion": confusion}
+    kept = ["split", "images", "judges", "pixel_accuracy", "class_accuracy", "mean_iou"]
+    return score and {key: score[key] for key in kept + ["mean_iou_judges"] * (score["judges"] > 1)}

@@ -1,20 +1,24 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-The inputs of train get photos, too, if a judge is to be trained on them.
+A generator with noise also makes further photos of the first inputs, which differ in their noise alone. The inputs of
+train get photos, too, if judges are to be trained on them.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from tqdm import tqdm
 
 from pix2street.core.images import read_ids, read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
+from pix2street.core.seeds import derive_seed
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
 from pix2street.settings.generate import Generate
-from pix2street.training.batches import plain_batches
+from pix2street.training.batches import InputEncoding, plain_batches
 
 
 def generate_photos(
@@ -44,19 +48,45 @@ def generate_photos(
     for out, network in networks.items():
         inference = as_inference(network, settings.norm, settings.dropout)
         for name, pairs in subsets.items():
-            (out / name).mkdir(parents=True)
-            pair_ids = [pair.pair_id for pair in pairs]
-            photos = translate(inference, plain_batches(pairs, encoding, 1), pair_ids, settings.seed)
+            photos = _translated(inference, pairs, encoding, settings.seed)
             title = f"{name}, untrained" if out != folder else name
-            for pair, photo in zip(pairs, tqdm(photos, desc=title, total=len(pairs), unit=" photos"), strict=True):
-                write_png(out / name / f"{pair.pair_id}.png", photo)
+            _write(tqdm(photos, desc=title, total=len(pairs), unit=" photos"), pairs, out / name)
     if encoding.classes:
         colors = mean_colors(read_pairs(split, "train"))
         for name, pairs in subsets.items():
-            painted = baselines_folder / "mean_color" / name
-            painted.mkdir(parents=True)
-            for pair in pairs:
-                write_png(painted / f"{pair.pair_id}.png", colors[read_ids(pair.input_path)])
+            painted = (colors[read_ids(pair.input_path)] for pair in pairs)
+            _write(painted, pairs, baselines_folder / "mean_color" / name)
+
+
+def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:
+    """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
+
+    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise follows from (seed, k). A generator
+    without noise writes none.
+    """
+    card = GeneratorCard.read(generator_folder)
+    if card.noise == "none" or not settings.dropout:
+        return
+    inference = as_inference(load_network(generator_folder, "generator"), settings.norm, noise=True)
+    for name in HELD_OUT_SUBSETS:
+        pairs = read_pairs(split, name)[: settings.draw_pairs]
+        for draw in range(1, settings.draws + 1) if pairs else ():
+            photos = _translated(inference, pairs, card.encoding, derive_seed(settings.seed, draw))
+            _write(photos, pairs, folder / str(draw) / name)
+
+
+def _translated(
+    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, seed: int
+) -> Iterator[np.ndarray]:
+    """Return the photo of each pair's input, `[H, W, 1 or 3]` uint8."""
+    return translate(inference, plain_batches(pairs, encoding, 1), [pair.pair_id for pair in pairs], seed)
+
+
+def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:
+    """Write the photo of each pair to `<folder>/<pair_id>.png`."""
+    folder.mkdir(parents=True)
+    for pair, photo in zip(pairs, photos, strict=True):
+        write_png(folder / f"{pair.pair_id}.png", photo)
 
 
 def mean_colors(pairs: list[Pair]) -> np.ndarray:

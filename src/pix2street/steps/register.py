@@ -1,15 +1,19 @@
 """Register: compare a model's scores with limits that were written before it ran."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
-from pix2street.metrics import segmentation, usefulness
+from pix2street.metrics import diversity, judge_distances, segmentation, usefulness
 from pix2street.settings.register import Register
 
-JUDGED = {*segmentation.PROTOCOL["scores"], *usefulness.PROTOCOL["scores"], "frechet_segmenter"}
+JUDGED = {
+    *segmentation.PROTOCOL["scores"], *judge_distances.SCORES, *diversity.PROTOCOL["scores"],
+    *usefulness.PROTOCOL["scores"],
+}  # fmt: skip
 """The scores that need a judge, and hence a set with classes."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
@@ -19,7 +23,8 @@ RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ce
 def decide(metrics: Mapping[str, Any], weights_sha256: str, register: Register) -> dict[str, Any]:
     """Compare every score with its limit; accept the model unless a limit fails. A value equal to its limit passes.
 
-    A limit fails if its score is missing. Limits of the judge's scores do not apply to a data set without classes.
+    A limit fails if its score is missing, or is that of a class that is not judged. Limits of the judges' scores do not
+    apply to a data set without classes.
 
     Args:
         metrics: the content of `metrics.json`.
@@ -68,7 +73,9 @@ def _hold(rule: str, score: str, limit: float, metrics: Mapping[str, Any]) -> di
     generated = metrics["generated"]
     values = generated.get("of_ceiling", {}) if rule == "min_of_ceiling" else generated
     value, why, passed = _value_of(values, score), "", None
-    if value is not None:
+    if not_judged := _why_it_is_not_judged(score, metrics.get("protocol", {})):
+        why, passed = not_judged, False
+    elif value is not None:
         passed = value <= limit if rule == "max" else value >= limit
     elif metrics["judge"] is None and (rule == "min_of_ceiling" or _name_of(score) in JUDGED):
         why = "does not apply: the data set has no classes"
@@ -84,13 +91,27 @@ def _value_of(values: Any, score: str) -> float | None:
 
 
 def _name_of(score: str) -> str:
-    return score.split(".")[0].removesuffix("_interval")
+    return re.sub("_(interval|judges)$", "", score.split(".")[0])
+
+
+def _why_it_is_not_judged(score: str, protocol: Mapping[str, Any]) -> str:
+    name, _, part = score.partition(".")
+    row = protocol.get("segmentation", {}).get("not_judged", {}).get(part)
+    if name != "iou" or row is None:
+        return ""
+    return (
+        f"not judged: the judges see it in real photos with IoU {row['iou']:.3f} only; remove the limit, or train "
+        "stronger judges (segment.epochs, segment.filters)"
+    )
 
 
 def _why_it_is_missing(rule: str, score: str, generated: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     measured = [name for name, value in values.items() if isinstance(value, int | float)]
     name, _, part = score.partition(".")
-    if part and part not in (parts := generated.get(name) or {}):
+    if isinstance(generated.get(name), list):
+        return f"a list, whose values no limit can hold; {_name_of(score)} is the mean over the judges"
+    parts = generated.get(name)
+    if part and isinstance(parts, Mapping) and part not in parts:
         return f"no class or part of this name; {name} has {', '.join(parts) or 'none'}"
     if name in generated:
         return "has no share of the ceiling" if rule == "min_of_ceiling" else "has no value in these photos"

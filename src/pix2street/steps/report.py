@@ -1,6 +1,7 @@
 """Report: a page for people, and a summary for a pull request."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from pix2street.reporting import figures
 from pix2street.reporting.curves import panels_of
 from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
+from pix2street.reporting.photos_verdict import not_judged_of
 from pix2street.reporting.published import published_rows
 from pix2street.reporting.scores import formatted, title_of
 from pix2street.reporting.templates import fill
@@ -18,6 +20,9 @@ from pix2street.reporting.usefulness import control_rows
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
 CURVES_IN_A_ROW = (4, 3)
 """The possible numbers of curves in a row of the page; the one that fills the last row better is used."""
+
+WIDEST_PHOTO_PX = 396
+"""The width of a column of photos on the widest page; photos that fit twice are enlarged by whole numbers."""
 
 
 def render_report(evidence: Evidence) -> tuple[str, str]:
@@ -32,10 +37,13 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         protocol=pd.json_normalize(metrics.get("protocol", {}), sep=".").to_dict("records"),
         controls=control_rows(metrics),
         examples=_embedded(evidence.examples),
+        enlarged=2 * params["split"]["width_px"] <= WIDEST_PHOTO_PX,
         extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
         sheets=[(epoch, data_uri(evidence.sheets[epoch], "png")) for epoch in sorted(evidence.sheets, reverse=True)],
         iou_columns=[title_of(name) for name in evidence.class_iou.columns],
         iou_rows=[[row[0], *map(formatted, row[1:])] for row in evidence.class_iou.itertuples(index=False)],
+        several_judges=any(len(values) > 1 for key, values in metrics["generated"].items() if key.endswith("_judges")),
+        names_not_judged=[*not_judged_of(metrics)],
         published=[
             {**row, **{key: formatted(row[key]) for key in ("pixel_accuracy", "class_accuracy", "mean_iou", "fid")}}
             for row in published_rows(metrics, evidence.dataset.classes)
@@ -57,7 +65,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "curve_columns": columns,
         "curve_svgs": figures.curves(evidence.history, panels, evidence.settings, columns),
         "intervals_svg": figures.intervals(evidence.scores),
-        "class_iou_svg": "" if class_iou.empty else figures.class_iou(class_iou),
+        "class_iou_svg": "" if class_iou.empty else figures.class_iou(class_iou, not_judged_of(evidence.metrics)),
         "confusion_svgs": {} if confusion.empty else {name: figures.confusion(confusion, name) for name in photos},
     }
 
@@ -65,8 +73,8 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
 def _embedded(examples: Sequence[Example]) -> list[Example]:
     """Return the examples with their images as data URIs."""
     return [
-        Example(e.pair_id, {caption: data_uri(png, "png") for caption, png in e.images.items()}, e.note)
-        for e in examples
+        replace(example, images={caption: data_uri(png, "png") for caption, png in example.images.items()})
+        for example in examples
     ]
 
 

@@ -113,7 +113,7 @@ class Files(FileRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class Scores(FileRecord):
-    """The numbers of `metrics.json` and the folder of their tables; not sent to a run that has these numbers."""
+    """The numbers of `metrics.json` and the folder of their tables; not sent to a run that has numbers and tags."""
 
     to: str
     numbers: dict[str, float]
@@ -122,7 +122,8 @@ class Scores(FileRecord):
     kind: Literal["scores"] = "scores"
 
     def send(self, target: Target) -> None:
-        if self.numbers.items() <= target.client.get_run(target.run_id).data.metrics.items():
+        known = target.client.get_run(target.run_id).data
+        if self.numbers.items() <= known.metrics.items() and self.tags.items() <= known.tags.items():
             return
         target.client.log_artifacts(target.run_id, str(self.path), self.to)
         target.log_tags(self.tags)

@@ -172,11 +172,11 @@ def _result_of(layout: Layout, version: ModelVersion) -> Result:
 
 
 def _refuse_a_worse(comparison: Comparison, promote_by: Sequence[str]) -> None:
-    rows = {row.score: row for row in comparison.rows if row.difference is not None}
+    rows = {row.score: row for row in comparison.rows if row.difference is not None and not row.unlike}
     row = next((rows[score] for score in promote_by if score in rows), None)
     if row is None:
         raise UserError(
-            f"register.promote_by: both must have one of {', '.join(promote_by)}, they share "
+            f"register.promote_by: both must have one of {', '.join(promote_by)}, measured alike; they share "
             f"{', '.join(rows) or 'none'}; name another, or use --force"
         )
     if row.worse:

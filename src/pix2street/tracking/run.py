@@ -17,6 +17,7 @@ import tempfile
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any, Self
 
 import mlflow
@@ -148,14 +149,15 @@ class Run:
         self._write_note(hash_of_weights(generator_folder))
 
     def record_metrics(self, metrics: dict[str, Any]) -> None:
-        """Record every number of `metrics.json` under its path, and the files themselves, unless the run has these.
+        """Record the scores of `metrics.json`, and the files themselves, unless the run has these.
 
+        A score's name is its path. The values of a jury's judges become their standard deviation, `<score>_judges_std`.
         Runs whose `PROTOCOL_TAG` is equal were measured alike: only their numbers may be compared.
         """
         scores = Scores(
             path=self._layout.evaluated,
             to="evaluate",
-            numbers={_metric_name(k): v for k, v in flatten(metrics).items() if isinstance(v, (int, float))},
+            numbers=_numbers_of({key: value for key, value in metrics.items() if key != "protocol"}),
             tags={PROTOCOL_TAG: protocol_hash(metrics)},
             ms=now_ms(),
         )
@@ -304,6 +306,17 @@ def _with_key_of_note(layout: Layout, description: RunDescription) -> RunDescrip
         if note["about"] == description.identity:
             return replace(description, key=note["key"])
     return description
+
+
+def _numbers_of(metrics: dict[str, Any]) -> dict[str, float]:
+    """Return every number by its name in the store, and the deviation (of a sample) of every jury's values."""
+    numbers = {}
+    for key, value in flatten(metrics).items():
+        if isinstance(value, int | float):
+            numbers[_metric_name(key)] = value
+        elif key.endswith("_judges") and len(known := [one for one in value if one is not None]) > 1:
+            numbers[_metric_name(f"{key}_std")] = stdev(known)
+    return numbers
 
 
 def _metric_name(key: str) -> str:

@@ -69,18 +69,19 @@ class Photos:
 
     def costs(self, card: GeneratorCard, judge: Path) -> dict[str, tuple[float, float | None]]:
         """Return L1 and mean IoU by maker; mean IoU is None without a judge."""
-        classes, segmenter = card.encoding.classes, None
-        if classes and (judge / "judge.json").is_file():
-            segmenter = Jury.load(judge, classes).judges[0]
-        costs = {}
-        for maker, values in self._l1.items():
-            iou = None
-            if segmenter:
-                made = [self._folder / maker / f"{pair.pair_id}.png" for pair in self._pairs]
-                seen = self._folder / "judged" / maker
-                segmenter.judge(made, seen)
-                truths = [pair.input_path for pair in self._pairs]
-                matrices = segmentation.measure(truths, [seen / photo.name for photo in made], classes)
-                iou = segmentation.scores_of(matrices.sum(axis=0), classes)["mean_iou"]
-            costs[maker] = (float(np.mean(values)), iou)
-        return costs
+        classes, jury = card.encoding.classes, None
+        if classes and (judge / "score.json").is_file():
+            jury = Jury.load(judge, classes)
+        return {
+            maker: (float(np.mean(values)), self._mean_iou(maker, jury) if jury else None)
+            for maker, values in self._l1.items()
+        }
+
+    def _mean_iou(self, maker: str, jury: Jury) -> float | None:
+        made = [self._folder / maker / f"{pair.pair_id}.png" for pair in self._pairs]
+        truths, seen, matrices = [pair.input_path for pair in self._pairs], self._folder / "judged" / maker, []
+        for judge in jury.judges:
+            judge.judge(made, seen)
+            measured = segmentation.measure(truths, [seen / photo.name for photo in made], judge.classes)
+            matrices.append(measured.sum(axis=0))
+        return segmentation.jury_scores(np.stack(matrices), jury.judges[0].classes, jury.not_judged)["mean_iou"]

@@ -1,0 +1,115 @@
+"""The verdict on the photos of a run, in words: how good they are, and what the judge's scores cannot say."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pix2street.reporting.scores import DISTANCE, QUOTED_DISTANCE, formatted, title_of_score
+
+SETS = {"mean_color": "mean colours", "untrained": "before training"}
+"""The baselines as the sentence calls them."""
+
+
+def photos_verdict(metrics: Mapping[str, Any]) -> str:
+    """Return one sentence on how good the generated photos are, beside mean colours and halves of the real photos.
+
+    It quotes the share of the ceiling, the usefulness and a distance, and for a set without classes L1, distances and
+    spread. A figure that was not measured is left out; the text is empty if none was.
+    """
+    judged = "mean_iou" in metrics["generated"]
+    beside = "mean_color" if judged else "untrained"
+    predicates = [*_share_of_ceiling(metrics), *_usefulness(metrics)] if judged else [*_l1(metrics), *_spread(metrics)]
+    predicates += _distances(metrics, beside)
+    return f"The generated photos {_listed(predicates)}." if predicates else ""
+
+
+def ceiling_warning(metrics: Mapping[str, Any]) -> str:
+    """Return a warning about a mean IoU above that of the real photos; empty up to the ceiling."""
+    share = metrics["generated"].get("of_ceiling", {}).get("mean_iou")
+    if share is None or share <= 1:
+        return ""
+    return (
+        "More typical than real: read Fréchet, KID and usefulness. A judge finds the typical look of a class more "
+        "easily than the variety of real photos, so a score above the ceiling is a warning and no praise."
+    )
+
+
+def not_judged_of(metrics: Mapping[str, Any]) -> Mapping[str, Mapping[str, float]]:
+    """Return the classes that count in no mean, by name: `share` of train's pixels, and `iou`, their ceiling."""
+    return metrics.get("protocol", {}).get("segmentation", {}).get("not_judged") or {}
+
+
+def not_judged_in_words(metrics: Mapping[str, Any]) -> list[str]:
+    """Return every class that is not judged, with its share of pixels and its ceiling."""
+    return [
+        f"{name} ({row['share']:.2%} of train's pixels, IoU {formatted(row['iou'])} in real photos)"
+        for name, row in not_judged_of(metrics).items()
+    ]
+
+
+def _share_of_ceiling(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the sentence says of the mean IoU; this and each of the next returns an empty list for nothing."""
+    shares = _of_sets(metrics, lambda score: score.get("of_ceiling", {}).get("mean_iou"))
+    if shares["generated"] is None:
+        return [f"have a mean IoU of {formatted(metrics['generated']['mean_iou'])}"]
+    beside = _beside({SETS["mean_color"]: shares["mean_color"]}, "{:.0%}".format)
+    return [f"reach {shares['generated']:.0%} of the ceiling, the mean IoU of real photos{beside}"]
+
+
+def _usefulness(metrics: Mapping[str, Any]) -> list[str]:
+    measured = metrics.get("usefulness") or {}
+    shares = {name: (measured.get(name) or {}).get("share_of_real") for name in ("generated", "mean_color")}
+    if shares["generated"] is None:
+        return []
+    beside = _beside({SETS["mean_color"]: shares["mean_color"]}, "{:.0%}".format)
+    return [f"are {shares['generated']:.0%} as useful as real photos to train a judge with{beside}"]
+
+
+def _l1(metrics: Mapping[str, Any]) -> list[str]:
+    values = _of_sets(metrics, lambda score: score.get("l1"))
+    if values["generated"] is None:
+        return []
+    beside = _beside({SETS["untrained"]: values["untrained"]}, formatted)
+    return [f"differ from the real photos by an L1 of {formatted(values['generated'])} of 2{beside}"]
+
+
+def _spread(metrics: Mapping[str, Any]) -> list[str]:
+    values = {name: metrics["generated"].get(f"{name}_spread") for name in ("color", "contrast")}
+    words = {"color": "mean colour", "contrast": "contrast"}
+    found = [f"{value:.0%} in {words[name]}" for name, value in values.items() if value is not None]
+    return [f"have, of the real photos' spread, {' and '.join(found)}"] if found else []
+
+
+def _quoted_distances(generated: Mapping[str, Any]) -> list[str]:
+    """Return the distance of the judge, or, without one, the distances that need no judge."""
+    if generated.get(QUOTED_DISTANCE) is not None:
+        return [QUOTED_DISTANCE]
+    fids = [key for key in sorted(generated) if DISTANCE.match(key) and not key.endswith("_std")]
+    return [key for key in ("swd", *fids[:1]) if isinstance(generated.get(key), int | float)]
+
+
+def _distances(metrics: Mapping[str, Any], baseline: str) -> list[str]:
+    """Return the distances from the real photos, each beside those of a baseline and of halves of the real photos."""
+    found = []
+    for key in _quoted_distances(metrics["generated"]):
+        beside = {
+            SETS[baseline]: metrics["baselines"].get(baseline, {}).get(key),
+            "two halves of the real photos": (metrics.get("floor") or {}).get(key),
+        }
+        found.append(f"{formatted(metrics['generated'][key])}{_beside(beside, formatted, title_of_score(key))}")
+    return [f"are away from the real photos by {' and by '.join(found)}"] if found else []
+
+
+def _of_sets(metrics: Mapping[str, Any], value_of: Callable[[Mapping], float | None]) -> dict[str, float | None]:
+    """Return a value of the generated photos and of each baseline; None where it was not measured."""
+    sets = {"generated": metrics["generated"], **{name: metrics["baselines"].get(name, {}) for name in SETS}}
+    return {name: value_of(score) for name, score in sets.items()}
+
+
+def _beside(values: Mapping[str, float | None], in_words: Callable[[float], str], *notes: str) -> str:
+    """Return notes and known values in brackets; nothing where there are none."""
+    parts = [*notes, *(f"{name}: {in_words(value)}" for name, value in values.items() if value is not None)]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
