@@ -24,9 +24,9 @@ def test_a_weight_is_the_inverse_root_of_the_share_and_the_mean_over_pixels_is_o
     assert weights.dtype == np.float32
 
 
-def test_no_weight_is_above_the_most_and_an_absent_class_has_none():
-    weights = class_weights(np.array([10**9, 1, 0]))
-    assert weights.tolist() == [pytest.approx(1, abs=1e-3), MOST, 0]
+def test_no_weight_is_above_the_most_and_a_class_of_stray_pixels_has_none():
+    weights = class_weights(np.array([10**6, 300, 100, 0]))
+    assert weights.tolist() == [pytest.approx(1, abs=0.02), MOST, 0, 0]
     assert class_weights(np.zeros(2, int)).tolist() == [0, 0]
 
 
@@ -47,6 +47,16 @@ def test_void_pixels_count_in_neither_part():
     with_void = loss_of([1, 2], one_photo(0, 1, VOID), logits)
     assert with_void == pytest.approx(loss_of([1, 2], one_photo(0, 1), logits[:, :, :2]), rel=1e-6)
     assert loss_of([1, 2], one_photo(VOID, VOID, VOID), logits) == 0
+
+
+def test_a_class_without_weight_counts_in_neither_part():
+    logits = np.random.default_rng(0).normal(size=(1, 1, 3, 3))
+    everything = loss_of([1, 1, 0], one_photo(0, 1, 2), logits)
+    wrong = logits.copy()
+    wrong[..., 2, :] = [0.0, 0.0, 9.0]
+    right = loss_of([1, 1, 0], one_photo(0, 1, 2), wrong)
+    # The pixel of class 2 changes only how much of the other classes is judged there.
+    assert right < everything
 
 
 def test_the_order_of_the_classes_changes_nothing():
