@@ -290,7 +290,8 @@ def test_usefulness_has_a_section_with_a_bar_for_each_control_and_a_sentence(use
     page, summary = render_report(useful)
     sentence = (
         "A judge that was trained on the generated photos of train sees real photos with mean IoU 0.300, 60% of what "
-        "one trained on real photos sees; with real and generated photos it is 90%."
+        "one trained on real photos sees; trained on both it reaches 90%, and one that knows only where things usually "
+        "are reaches 10%."
     )
     assert f"\n{sentence}\n" in summary
     assert "| usefulness | 0.600 (0.580–0.620) |" in summary

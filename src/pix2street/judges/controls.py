@@ -34,7 +34,7 @@ def controls_of(train: Sequence[Pair], photos: Mapping[str, Sequence[Path]], see
 
     `real` has the targets of train, and each set of photos has its own. `real_and_generated` has both in turns, so that
     its judge gets no more updates. `shuffled` has every target with the drawing of another pair, so that its judge can
-    learn only where things usually are.
+    learn only where things usually are: the floor.
 
     Args:
         photos: the photos of the drawings of train, in their order, by the name of the set; one is `generated`.

@@ -41,11 +41,12 @@ def usefulness_in_words(metrics: Mapping[str, Any]) -> str:
     scores = metrics.get("usefulness", {})
     if "generated" not in scores:
         return ""
-    generated, both = scores["generated"], scores["real_and_generated"]
+    shares = {name: _percent(score["share_of_real"]) for name, score in scores.items()}
     return (
-        f"A judge that was trained on the generated photos of train sees real photos with mean IoU "
-        f"{formatted(generated['mean_iou'])}, {_percent(generated['share_of_real'])} of what one trained on real "
-        f"photos sees; with real and generated photos it is {_percent(both['share_of_real'])}."
+        "A judge that was trained on the generated photos of train sees real photos with mean IoU "
+        f"{formatted(scores['generated']['mean_iou'])}, {shares['generated']} of what one trained on real photos sees; "
+        f"trained on both it reaches {shares['real_and_generated']}, and one that knows only where things usually are "
+        f"reaches {shares['shuffled']}."
     )
 
 
