@@ -20,6 +20,7 @@ NEEDS = re.compile(r"^# needs .*(GPU|account|server|machines)")
 
 SIX = "test_experiments.py::test_six_experiments_of_two_workers_are_six_complete_runs"
 CLONE = "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
+QUALITY = "test_quality.py::test_rows_and_commands_are_scored_against_time_and_each_training_can_be_repeated"
 SERVED = "inference/test_serving.py::test_the_documented_command_line_makes_a_photo"
 COVERED = {
     # A command, as a regular expression, with the file and the name of the test that runs it.
@@ -28,6 +29,7 @@ COVERED = {
     r"make ui": "test_docs.py::test_make_ui_opens_a_store",
     r"make demo": "demo/test_demo_server.py::test_the_command_serves_the_model_that_is_named",
     r"make docs": "test_docs.py::test_the_site_is_built_without_a_warning",
+    r"python benchmarks/quality\.py .*": QUALITY,
     r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
     r"pix2street compare( RUN_A RUN_B)?": "test_pipeline.py::test_two_recorded_runs_are_compared",
     r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",
@@ -53,6 +55,7 @@ IN_PASSING = {
     r"python benchmarks/borders\.py.*": "test_benchmarks.py::test_spoiled_drawings_are_found_and_sound_ones_are_not",
     r"python benchmarks/evaluation\.py": "test_benchmarks.py::test_evaluation_and_inception_are_timed",
     r"python benchmarks/fit\.py": "test_benchmarks.py::test_false_alarms_and_found_swaps_are_counted",
+    r"python benchmarks/quality\.py": QUALITY,
     r"python benchmarks/quantization\.py": "inference/test_export.py::test_int8_arithmetic_can_be_measured",
     r"python benchmarks/serving\.py": "inference/test_serving.py::test_the_load_test_measures_every_part",
     r"make lock": "needs uv and a package index",

@@ -28,6 +28,7 @@ from pix2street.inference.photo_files import translate_files
 from pix2street.inference.serving import ServedTranslator
 from pix2street.inference.translator import Translator
 from pix2street.judges.inception import Inception
+from pix2street.judges.jury import judge_folder
 from pix2street.judges.segmenter import Segmenter
 from pix2street.layers.networks import load_network
 from pix2street.reporting.evidence import Evidence
@@ -156,7 +157,7 @@ def test_judge_and_inception_see_the_channel_three_times(run, tmp_path):
     for resize in ("tf", "clean"):
         grey, rgb = (network.fed([path], resize, (SIDE, SIDE, 3)) for path in (target, tmp_path / "a_08.png"))
         assert (grey == rgb).all()
-    judge = Segmenter.load(run["root"] / "judge", CLASSES)
+    judge = Segmenter.load(judge_folder(run["root"] / "judge", 0), CLASSES)
     grey, rgb = (judge.judge([path], tmp_path / "seen") for path in (target, tmp_path / "a_08.png"))
     assert (grey == rgb).all()
 

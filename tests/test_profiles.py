@@ -195,7 +195,7 @@ def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no
     ],
 )
 def test_a_value_is_replaced_however_it_is_written_and_the_rest_stays(params, old, new):
-    change(params, "  epochs: 12\n", "  epochs: &twelve 12\n")
+    change(params, "  epochs: 10\n", "  epochs: &ten 10\n")
     change(params, old, new)
     rest = params.read_text().partition(new)
     use(params, "quick")

@@ -53,7 +53,7 @@ def evaluate(layout: Layout, name: str) -> dict:
         },
     }
     write_text(layout.evaluated / "images.csv", images.to_csv(index=False))
-    write_text(layout.evaluated / "class_pixels.csv", "pair_id,class,right,true,judged\n")
+    write_text(layout.evaluated / "class_pixels.csv", "judge,pair_id,class,right,true,judged\n")
     write_json(layout.metrics, metrics)
     return metrics
 
@@ -211,13 +211,18 @@ def test_a_candidate_that_was_measured_otherwise_is_refused_unless_forced(store,
     assert "\n  pixels.version: 1 and 2\n" in str(refused.value)
     assert store.aliases("other") == {"candidate": "2", "champion": "1"}
     promote(store.layout, "other", BY, force=True)
-    assert "\n  pixels.version: 1 and 2\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "\n  pixels.version: 1 and 2\n" in said
+    # No number of the candidate is held against one that was measured in another way.
+    assert "forced, although: register.promote_by: both must have one of mean_iou, l1, measured alike; they" in said
     assert store.aliases("other") == {"candidate": "2", "champion": "2"}
 
 
 def test_without_a_common_score_to_go_by_nothing_is_promoted(store):
     champion_and_candidate(store, "by", "first", "better")
-    with pytest.raises(UserError, match=r"register.promote_by: both must have one of mean_iou, they share l1, psnr"):
+    with pytest.raises(
+        UserError, match=r"register.promote_by: both must have one of mean_iou, measured alike; they share l1"
+    ):
         promote(store.layout, "by", ["mean_iou"], force=False)
     assert store.aliases("by") == {"candidate": "2", "champion": "1"}
 

@@ -1,5 +1,6 @@
 import copy
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,16 +18,19 @@ from pix2street.reporting.comparison import Result, Row, as_page, as_text, compa
 
 TABLE = ClassTable((ClassEntry(1, "road", (0, 0, 0), True), ClassEntry(2, "car", (1, 1, 1), True)))
 PAIRS = 40
+JURY = [{"name": "trained", "weights_sha256": letter * 64} for letter in "abc"]
+OTHER = [{"name": "trained", "weights_sha256": "d" * 64}]
+DIFFERENCE = "segmentation.judges: trained aaaaaaaa and trained dddddddd"
 
 
-def result(name: str, hit_share: float, l1: float) -> Result:
-    """Return a run whose judge finds `hit_share` of all pixels right, with noise that both runs share."""
+def result(name: str, l1: float, *hit_shares: float) -> Result:
+    """Return a run whose judges find these shares of the pixels right, with noise that all runs and judges share."""
     rng = np.random.default_rng(0)
-    hits = (rng.integers(30, 60, (PAIRS, 2)) * hit_share).astype(int)
-    confusions = np.zeros((PAIRS, 3, 3), int)
+    hits = (rng.integers(30, 60, (PAIRS, 2)) * np.reshape(hit_shares, (-1, 1, 1))).astype(int)
+    confusions = np.zeros((len(hit_shares), PAIRS, 3, 3), int)
     for place in (0, 1):
-        confusions[:, place, place] = hits[:, place]
-        confusions[:, place, 1 - place] = 100 - hits[:, place]
+        confusions[..., place, place] = hits[..., place]
+        confusions[..., place, 1 - place] = 100 - hits[..., place]
     levels = rng.uniform(0, 0.2, PAIRS) + l1
     pixels = {"l1": levels, "psnr": 20 - levels, "ssim": 1 - levels}
     samples = Samples(pixels, confusions, TABLE)
@@ -37,12 +41,13 @@ def result(name: str, hit_share: float, l1: float) -> Result:
             "shared": {"dataset": "d", "split": "val", "pairs": PAIRS, "height_px": 8, "width_px": 8},
             "intervals": bootstrap.PROTOCOL,
             "pixels": {"version": 1, "scores": ["l1", "psnr", "ssim"]},
-            "segmentation": {"version": 1, "scores": ["pixel_accuracy", "mean_iou", "iou"],
-                             "judge": {"name": "trained", "weights_sha256": "aa"}},
+            "segmentation": {"version": 3, "scores": ["pixel_accuracy", "mean_iou", "iou"], "not_judged": {},
+                             "judge": JURY[0], "judges": JURY[:len(hit_shares)]},
         },
     }  # fmt: skip
     ids = [f"p{index:02d}" for index in range(PAIRS)]
-    index = pd.MultiIndex.from_product([ids, ["road", "car"]], names=["pair_id", "class"])
+    index = [range(1, len(hit_shares) + 1), ids, ["road", "car"]]
+    index = pd.MultiIndex.from_product(index, names=["judge", "pair_id", "class"])
     columns = dict(zip(("right", "true", "judged"), counts_of(confusions).reshape(3, -1), strict=True))
     picture = png_bytes(np.full((8, 8, 3), int(100 * l1), np.uint8))
     return Result(
@@ -54,7 +59,7 @@ def result(name: str, hit_share: float, l1: float) -> Result:
     )
 
 
-A, B = result("first", 0.8, 0.2), result("second <b>", 0.9, 0.21)
+A, B = result("first", 0.2, 0.8), result("second <b>", 0.21, 0.9)
 
 
 def row_of(comparison, score):
@@ -122,6 +127,74 @@ def test_a_run_is_not_told_apart_from_itself():
     assert all(row.difference == 0 and not row.told_apart for row in comparison.rows)
 
 
+def test_one_judge_that_disagrees_keeps_two_runs_from_being_told_apart():
+    # Every judge alone tells the runs apart; the third has the other order.
+    alone = [row_of(compare(result("a", 0.2, a), result("b", 0.2, b)), "mean_iou") for a, b in ((0.8, 0.9), (0.9, 0.8))]
+    assert all(row.told_apart for row in alone)
+    assert alone[0].difference > 0 > alone[1].difference
+    agreed = row_of(compare(result("a", 0.2, 0.8, 0.8, 0.8), result("b", 0.2, 0.9, 0.9, 0.9)), "mean_iou")
+    assert agreed.told_apart
+    assert agreed.paired == pytest.approx(alone[0].paired)
+    divided = row_of(compare(result("a", 0.2, 0.8, 0.8, 0.9), result("b", 0.2, 0.9, 0.9, 0.8)), "mean_iou")
+    assert divided.difference > 0
+    assert not divided.told_apart
+    assert divided.paired["low"] < alone[1].paired["high"]
+    assert divided.paired["high"] > alone[0].paired["low"]
+
+
+def test_both_runs_get_the_same_judges():
+    # The judges differ in severity, by far more than the runs differ, and yet agree on their order.
+    a, b = result("a", 0.2, 0.3, 0.6, 0.9), result("b", 0.2, 0.35, 0.65, 0.95)
+    row = row_of(compare(a, b), "pixel_accuracy")
+    assert row.a_interval["high"] - row.a_interval["low"] > 0.2
+    assert row.a_interval["high"] > row.b_interval["low"]
+    assert row.paired["low"] > 0
+    assert row.paired["high"] - row.paired["low"] < 0.02
+
+
+def test_a_class_that_is_not_judged_is_out_of_the_interval_of_the_difference():
+    without = [with_protocol(base, "segmentation", not_judged={"car": {"share": 0.001, "iou": 0.1}}) for base in (A, B)]
+    paired = row_of(compare(*without), "mean_iou").paired
+    for run in without:
+        run.metrics["generated"]["mean_iou"] = run.metrics["generated"]["iou"]["road"]
+    row = row_of(compare(*without), "mean_iou")
+    assert row.paired == paired != row_of(compare(A, B), "mean_iou").paired
+    assert paired["low"] < row.difference < paired["high"]
+
+
+def with_distances(base, *values):
+    other = with_protocol(base, "segmentation")
+    other.metrics["protocol"]["frechet_segmenter"] = {"scores": ["frechet_segmenter"], "judges": JURY[: len(values)]}
+    other.metrics["generated"]["frechet_segmenter"] = float(np.mean(values))
+    if len(values) > 1:
+        other.metrics["generated"]["frechet_segmenter_judges"] = list(values)
+    return other
+
+
+def test_judges_disagree_on_a_distance_if_one_sees_another_order():
+    comparison = compare(with_distances(A, 1.35, 7.1), with_distances(B, 5.38, 5.63))
+    row = row_of(comparison, "frechet_segmenter")
+    assert row.by_judge == (pytest.approx(4.03), pytest.approx(-1.47))
+    assert (row.disputed, row.worse) == (True, False)
+    for text in (as_text(comparison), as_page(comparison)):
+        assert text.count("judges disagree") == 1
+    agreed = row_of(compare(with_distances(A, 1.0, 2.0), with_distances(B, 1.5, 2.5)), "frechet_segmenter")
+    assert (agreed.disputed, agreed.worse, agreed.told_apart) == (False, True, False)
+    assert row_of(compare(with_distances(A, 1.0), with_distances(B, 1.5)), "frechet_segmenter").worse
+
+
+def test_the_text_says_how_many_judges_there_are_and_what_one_judge_leaves_unknown():
+    three = compare(result("a", 0.2, 0.8, 0.8, 0.8), result("b", 0.2, 0.9, 0.9, 0.9))
+    for show in (as_text, as_page):
+        assert "One judge saw the photos. Its own chance is not in the intervals" in show(compare(A, B))
+        assert "3 judges saw the photos" in show(three)
+        assert "chance is not in" not in show(three)
+    plain = [replace(with_protocol(base, "segmentation"), class_pixels=base.class_pixels.head(0)) for base in (A, B)]
+    for run in plain:
+        del run.metrics["protocol"]["segmentation"]
+    assert compare(*plain).jury == ""
+
+
 def test_another_order_turns_the_sign():
     there, back = row_of(compare(A, B), "mean_iou"), row_of(compare(B, A), "mean_iou")
     assert there.difference == -back.difference
@@ -129,26 +202,58 @@ def test_another_order_turns_the_sign():
 
 
 def test_unlike_protocols_are_refused_with_what_differs():
-    other = with_protocol(B, "segmentation", judge={"name": "trained", "weights_sha256": "bb"})
+    other = with_protocol(B, "segmentation", judge=OTHER[0], judges=OTHER)
     with pytest.raises(UserError) as refused:
         compare(A, other)
     assert str(refused.value) == (
         "first and second <b> were not measured alike, their numbers cannot be compared:\n"
-        "  segmentation.judge.weights_sha256: aa and bb\n"
-        "measure both in one way, or compare them nevertheless with --force"
+        f"  {DIFFERENCE}\n"
+        "measure both in one way, under one jury (the same models/segmenter), or compare them nevertheless with --force"
     )
+    other = with_protocol(B, "pixels", version=2)
+    with pytest.raises(
+        UserError, match=r"\n  pixels.version: 1 and 2\nmeasure both in one way, or compare them neverth"
+    ):
+        compare(A, other)
+
+
+def test_a_run_of_a_former_version_is_refused_for_its_version_and_its_judge():
+    former = with_protocol(A, "segmentation", version=2, judge=OTHER[0], rule="of then")
+    del former.metrics["protocol"]["segmentation"]["judges"], former.metrics["protocol"]["segmentation"]["not_judged"]
+    former = replace(former, class_pixels=former.class_pixels.drop(columns="judge"))
+    differences = ["segmentation.version: 2 and 3", "segmentation.judges: trained dddddddd and trained aaaaaaaa"]
+    with pytest.raises(UserError) as refused:
+        compare(former, B)
+    assert [line.strip() for line in str(refused.value).splitlines()[1:-1]] == differences
+    forced = compare(former, B, force=True)
+    assert forced.unlike == differences
+    assert row_of(forced, "mean_iou").unlike
+    assert row_of(forced, "l1").told_apart
+
+
+def test_another_number_of_judges_and_other_classes_that_are_judged_are_other_protocols():
+    three = result("three", 0.2, 0.8, 0.8, 0.8)
+    with pytest.raises(
+        UserError, match=r"judges: trained aaaaaaaa and trained aaaaaaaa, trained bbbbbbbb, trained ccc"
+    ):
+        compare(A, three)
+    fewer = with_protocol(B, "segmentation", not_judged={"car": {"share": 0.001, "iou": 0.1}})
+    with pytest.raises(UserError, match=r"  segmentation.not_judged: none and car\n"):
+        compare(A, fewer)
+    resized = [{**JURY[0], "height_px": 64}]
+    with pytest.raises(UserError, match=r"  segmentation.judges: .*aaaa'}\] and .*'height_px': 64"):
+        compare(A, with_protocol(B, "segmentation", judges=resized))
 
 
 def test_forced_only_what_is_unlike_is_marked():
-    other = with_protocol(B, "segmentation", judge={"name": "trained", "weights_sha256": "bb"})
-    comparison = compare(A, other, force=True)
+    comparison = compare(A, with_protocol(B, "segmentation", judge=OTHER[0], judges=OTHER), force=True)
     assert row_of(comparison, "mean_iou").unlike
     assert row_of(comparison, "mean_iou").paired is None
     assert not row_of(comparison, "l1").unlike
     assert row_of(comparison, "l1").told_apart
-    assert as_text(comparison).endswith("\n\nnot measured alike:\n  segmentation.judge.weights_sha256: aa and bb")
+    assert as_text(comparison).endswith(f"\n\nnot measured alike:\n  {DIFFERENCE}")
     for text in (as_text(comparison), as_page(comparison)):
-        assert "segmentation.judge.weights_sha256: aa and bb" in text
+        assert DIFFERENCE in text
         # These are accuracy and mean IoU; the page has the words in its caption as well.
         assert text.count("unlike protocols") == 2
 
@@ -208,6 +313,22 @@ def test_results_are_read_whatever_their_pairs_are_called(tmp_path):
     assert result.images["l1"].tolist() == images["l1"].tolist()
     assert result.class_pixels["pair_id"].tolist() == [*np.repeat(names, 2)]
     assert {*result.samples} == {"null", "%41", " x "}
+
+
+def test_two_runs_of_a_former_version_are_compared_as_runs_of_one_judge(tmp_path):
+    for base in (A, B):
+        folder = tmp_path / base.name[:5]
+        former = with_protocol(base, "segmentation", version=2)
+        del (
+            former.metrics["protocol"]["segmentation"]["judges"],
+            former.metrics["protocol"]["segmentation"]["not_judged"],
+        )
+        write_json(folder / "metrics.json", former.metrics)
+        write_table(folder / "images.csv", base.images)
+        write_table(folder / "class_pixels.csv", base.class_pixels.drop(columns="judge"))
+    comparison = compare(*(Result.read(name, tmp_path / name, tmp_path) for name in ("first", "secon")))
+    assert row_of(comparison, "mean_iou").paired == row_of(compare(A, B), "mean_iou").paired
+    assert comparison.jury.startswith("One judge")
 
 
 @pytest.mark.parametrize("damage", ["metrics.json", "images.csv", "class_pixels.csv"])

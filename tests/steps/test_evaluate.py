@@ -174,26 +174,27 @@ def test_a_draw_that_is_missing_is_named(road_and_sky, judge, photos):
         evaluate(road_and_sky, judge, photos)
 
 
-def write_judge_of_light(folder, classes, seen_as):
-    """Write a judge that names light pixels by the second and dark ones by the first of the classes `seen_as`."""
-    names = classes.evaluated_names
+def judge_of_light(road_and_sky, dark, light):
+    """Return a judge that names dark and light pixels by these classes, and the names of its channels."""
+    names = Dataset.read(road_and_sky).classes.evaluated_names
     inputs = keras.Input((32, 32, 3))
     head = keras.layers.Conv2D(len(names), 1)
     model = keras.Model(inputs, head(inputs))
     kernel, bias = np.zeros((1, 1, 3, len(names))), np.full(len(names), -10.0)
     # The photos are in [0, 1].
-    for name, sign in zip(seen_as, (-1, 1), strict=True):
+    for name, sign in ((dark, -1), (light, 1)):
         kernel[..., names.index(name)], bias[names.index(name)] = sign, -1.5 * sign
     head.set_weights([kernel, bias])
-    Card("keras", names, 32, 32, black=0.0).write(folder, model)
+    return model, names
 
 
 @pytest.fixture
 def two_judges(road_and_sky, judge, tmp_path):
     """Return a jury of a judge that is always right and one that takes road for sky and sky for road."""
-    classes, folder = Dataset.read(road_and_sky).classes, tmp_path / "two"
+    folder = tmp_path / "two"
     for index, seen_as in enumerate((("road", "sky"), ("sky", "road"))):
-        write_judge_of_light(judge_folder(folder, index), classes, seen_as)
+        model, names = judge_of_light(road_and_sky, *seen_as)
+        Card("keras", names, 32, 32, black=0.0).write(judge_folder(folder, index), model)
     score = json.loads((judge / "score.json").read_text())
     write_json(folder / "score.json", {**score, "judges": 2, "mean_iou": 0.5, "mean_iou_judges": [1.0, 0.0]})
     return folder
@@ -348,16 +349,7 @@ def test_a_split_without_pairs_is_a_clear_error(road_and_sky, judge, photos):
 
 
 def test_a_keras_model_of_ones_own_is_a_judge(road_and_sky, photos, tmp_path):
-    classes = Dataset.read(road_and_sky).classes
-    names = classes.evaluated_names
-    inputs = keras.Input((32, 32, 3))
-    head = keras.layers.Conv2D(len(names), 1)
-    model = keras.Model(inputs, head(inputs))
-    kernel, bias = np.zeros((1, 1, 3, len(names))), np.full(len(names), -10.0)
-    # The photos are in [0, 1]; light pixels are sky, dark ones road.
-    kernel[..., names.index("sky")], kernel[..., names.index("road")] = 1, -1
-    bias[names.index("sky")], bias[names.index("road")] = -1.5, 1.5
-    head.set_weights([kernel, bias])
+    model, _ = judge_of_light(road_and_sky, "road", "sky")
     model.save(tmp_path / "judge.keras")
     folder = tmp_path / "own"
     folder.mkdir()
@@ -401,7 +393,8 @@ def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_
     metrics, tables = evaluate(split, tmp_path / "judge", photos, fid=["tf"], inception=graph)
     assert metrics["judge"] is None
     assert "ceiling" not in metrics
-    assert {"images", "l1", "psnr", "ssim"} < set(metrics["generated"])
+    assert {"images", "l1", "psnr", "ssim", "swd", "color_spread", "contrast_spread"} < set(metrics["generated"])
+    assert metrics["floor"]["swd"] > 0
     assert "mean_iou" not in metrics["generated"]
     assert [key for key in metrics["generated"] if key.startswith("frechet")]
     assert metrics["generated"]["l1"] < metrics["baselines"]["swapped"]["l1"]

@@ -15,15 +15,18 @@ GENERATED = {
     "mean_iou": 0.375,
     "mean_iou_interval": {"low": 0.25, "high": 0.5},
     "class_accuracy": 0.5,
-    "iou": {"traffic light": 0.125, "train": None},
+    "mean_iou_judges": [0.25, 0.5],
+    "iou": {"traffic light": 0.125, "train": None, "pole": 0.05},
     "fid_tf_val80": 90.0,
     "of_ceiling": {"mean_iou": 0.75},
 }
-METRICS = {"generated": GENERATED, "judge": {"mean_iou": 0.5}, "protocol": {"pixels": {"version": 1}}}
+PROTOCOL = {"pixels": {"version": 1}, "segmentation": {"not_judged": {"pole": {"share": 0.004, "iou": 0.0625}}}}
+METRICS = {"generated": GENERATED, "judge": {"mean_iou": 0.5}, "protocol": PROTOCOL}
 CLASSLESS = {"generated": {"images": 80, "l1": 0.25}, "judge": None, "protocol": {}}
 
 
 SHIPPED = PARAMS.register_
+LIST = "a list, whose values no limit can hold; mean_iou is the mean over the judges"
 
 
 def decided(metrics=METRICS, **limits):
@@ -66,14 +69,30 @@ def test_a_value_at_its_limit_passes_and_beyond_it_fails(limits, value, passed):
         ({"max": {"L1": 1.0}}, "no score of this name; measured: images, l1, mean_iou, class_accuracy, fid_tf_val80"),
         ({"min": {"psnr": 1.0}}, "has no value in these photos"),
         ({"min": {"iou.train": 0.1}}, "has no value in these photos"),
-        ({"min": {"iou.tram": 0.1}}, "no class or part of this name; iou has traffic light, train"),
+        ({"min": {"iou.tram": 0.1}}, "no class or part of this name; iou has traffic light, train, pole"),
         ({"min_of_ceiling": {"class_accuracy": 0.1}}, "has no share of the ceiling"),
         ({"min_of_ceiling": {"fid": 0.1}}, "no score of this name; measured: mean_iou"),
+        ({"min": {"mean_iou_judges": 0.1}}, LIST),
+        ({"min": {"mean_iou_judges.0": 0.1}}, LIST),
+        ({"min_of_ceiling": {"mean_iou_judges": 0.1}}, LIST),
+        ({"min": {"l1.low": 0.1}}, "has no value in these photos"),
     ],
 )
 def test_a_limit_without_a_value_fails_and_says_why(limits, why):
     limit = one(**limits)
     assert (limit["value"], limit["passed"], limit["why"]) == (None, False, why)
+
+
+@pytest.mark.parametrize("limits", [{"min": {"iou.pole": 0.01}}, {"max": {"iou.pole": 1.0}},
+                                    {"min_of_ceiling": {"iou.pole": 0.1}}])  # fmt: skip
+def test_no_limit_can_hold_a_class_that_is_not_judged(limits):
+    limit = one(**limits)
+    assert limit["passed"] is False
+    assert limit["why"].startswith("not judged: the judges see it in real photos with IoU 0.062 only; remove the limit")
+    (line,) = failures_of(decided(**limits))
+    assert line.endswith(limit["why"])
+    judged = {**METRICS, "protocol": {"segmentation": {"not_judged": {}}}}
+    assert not decided(judged, **limits)["limits"][0]["why"].startswith("not judged")
 
 
 def test_one_failed_limit_of_many_refuses_the_model():
@@ -89,11 +108,13 @@ def test_one_failed_limit_of_many_refuses_the_model():
 
 
 def test_what_a_judge_sees_does_not_apply_to_a_set_without_classes():
-    judged = {"min": {"mean_iou": 0.3, "iou.car": 0.3, "usefulness": 0.5}, "min_of_ceiling": {"mean_iou": 0.7}}
-    decision = decided(CLASSLESS, max={"l1": 0.3, "frechet_segmenter": 2.0}, **judged)
+    judged = {"min": {"mean_iou": 0.3, "iou.car": 0.3, "diversity": 0.1, "usefulness": 0.5}}
+    judged["min_of_ceiling"] = {"mean_iou": 0.7}
+    far = {"frechet_segmenter": 2.0, "kid_segmenter": 2.0, "kid_segmenter_judges": 2.0}
+    decision = decided(CLASSLESS, max={"l1": 0.3, **far}, **judged)
     assert decision["accepted"]
-    assert [limit["passed"] for limit in decision["limits"]] == [True, None, None, None, None, None]
-    assert as_text(decision).count("does not apply: the data set has no classes") == 5
+    assert [limit["passed"] for limit in decision["limits"]] == [True, *[None] * 8]
+    assert as_text(decision).count("does not apply: the data set has no classes") == 8
 
 
 def test_other_limits_do_apply_to_a_set_without_classes():

@@ -474,6 +474,25 @@ def test_runs_have_names_of_their_own_whatever_is_seeded(layout):
     assert all(name.startswith("maps-") for name in names)
 
 
+def test_the_judges_of_a_jury_are_recorded_as_their_deviation_and_the_protocol_as_a_file(layout):
+    lists = {"mean_iou_judges": [0.25, 0.5, 0.75], "kid_judges": [None, None], "fid_judges": [0.5, None]}
+    protocol = {"segmentation": {"version": 3, "not_judged": {"pole": {"share": 0.01, "iou": 0.1}}}}
+    metrics = {"generated": {"mean_iou": 0.5, "absent_classes": ["train"], **lists}, "protocol": protocol}
+    record_metrics(layout, {**metrics, "judge": {"judges": 3}})
+    _, (run,) = runs_of(layout)
+    recorded = {name: value for name, value in run.data.metrics.items() if not name.startswith("system")}
+    judged = {name: value for name, value in recorded.items() if not name.startswith("train/")}
+    assert judged == {"generated/mean_iou": 0.5, "generated/mean_iou_judges_std": 0.25, "judge/judges": 3}
+
+
+def test_a_run_with_the_same_numbers_by_another_protocol_is_recorded_anew(layout):
+    tags = []
+    for version in (2, 3):
+        record_metrics(layout, {"generated": {"l1": 0.5}, "protocol": {"segmentation": {"version": version}}})
+        tags.append(runs_of(layout)[1][0].data.tags["pix2street.protocol"])
+    assert tags[0] != tags[1]
+
+
 def test_runs_measured_alike_have_one_tag(layout):
     tags = []
     for l1, version in ((0.5, 1), (0.25, 1), (0.125, 2)):

@@ -9,6 +9,9 @@ import numpy as np
 from pix2street.core.classes import ClassTable
 from pix2street.metrics.looks import Looks
 
+ROUNDING = 1e-6
+"""The relative deviation up to which float32 features count as equal."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -74,17 +77,18 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 
 
 def normalised(features: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Return features `[N, D]` in units of the real photos': less their mean, divided by their deviation, float32.
+    """Return features less the mean of the real photos' features, divided by their deviation, dimension by dimension.
 
-    Features of several levels, or of several judges, then weigh alike in a distance. A dimension in which all real
-    photos are alike has no unit and is left out.
+    The dimensions of all levels of a network then weigh alike in a distance. A dimension in which the real photos
+    differ by no more than rounding is left out.
 
     Args:
-        real: the features of the real photos, `[M, D]`, which become mean 0 and deviation 1.
+        features: `[..., D]`.
+        real: the features of the real photos, `[M, D]`; their own result has mean 0 and deviation 1.
 
     Returns:
-        `[N, D']`, where D' is the same for every set that has the same real photos.
+        `[..., D']` float32; D' follows from `real`.
     """
     mean, deviation = real.mean(axis=0, dtype=np.float64), real.std(axis=0, dtype=np.float64)
-    kept = deviation > 0
+    kept = deviation > ROUNDING * np.abs(real).max(axis=0)
     return ((features[..., kept] - mean[kept]) / deviation[kept]).astype(np.float32)

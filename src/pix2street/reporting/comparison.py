@@ -62,8 +62,12 @@ class Result:
             pair_id_of(folder.name): {png.stem: png.read_bytes() for png in sorted(folder.glob("*.png"))}
             for folder in sorted(samples.glob("*/"))
         }
-        tables = (read_table(evaluated / f"{table}.csv", way_out=way_out) for table in ("images", "class_pixels"))
-        return cls(name, metrics, *tables, pictures)
+        images, pixels = (
+            read_table(evaluated / f"{table}.csv", way_out=way_out) for table in ("images", "class_pixels")
+        )
+        # A run of a former version has one judge and no column for it.
+        pixels = pixels if "judge" in pixels else pixels.assign(judge=1)
+        return cls(name, metrics, images, pixels, pictures)
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,8 @@ class Comparison:
             )
         return (
             f"{count} judges saw the photos. The intervals of pixel accuracy and mean IoU draw judges as well as "
-            "photos, the same ones for both runs. A distance has no interval; judges disagree where one of them sees "
-            "it grow and another sees it shrink."
+            "photos, the same ones for both runs. Other scores of the judges have no interval; the last column says "
+            "where the judges do not agree on the order."
         )
 
 

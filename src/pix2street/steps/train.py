@@ -65,15 +65,10 @@ def train_model(
     Returns:
         The history: a row for each epoch, see `train_epochs`, with `holdout_l1` if pairs are kept apart.
     """
-    dataset = Dataset.read(split)
-    family = open_family(train.model)
-    encoding = InputEncoding(train.data.encoding, dataset.classes)
-    pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
-    input_size = drawing_of(pairs[0].input_path, dataset.classes).shape[:2]
-    task = Task((*input_size, encoding.channels), read_photo(pairs[0].target_path).shape)
-    training, saved = _start(family, task, train, strategy)
-
-    examiner = Examiner(saved, generate, encoding, held_out or pairs[:PAIRS_DIAGNOSED], bool(held_out))
+    start = open_training(split, train, strategy)
+    family, saved, held_out = start.family, start.saved, start.held_out
+    examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
+    examiner = Examiner(saved, generate, start.encoding, examined, bool(held_out))
     # Contact sheets must survive an interruption, as the checkpoints do.
     sheets = Sheets(
         checkpoints.samples if checkpoints else samples_folder, examiner, read_pairs(split, "val"), train.run
@@ -85,10 +80,10 @@ def train_model(
         on_epoch(epoch, rest, sheets.after(epoch, snapshot))
 
     history = train_epochs(
-        training,
+        start.training,
         [term.name for term in family.TERMS],
         saved,
-        _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired"),
+        start.feed,
         examiner.measure,
         tell,
         run=train.run,
@@ -102,14 +97,51 @@ def train_model(
     noise = family.NOISE if noise_layers_of(saved) else "none"
     GeneratorCard(
         family=train.model,
-        encoding=encoding,
-        input_from=dataset.input_from,
-        multiple_px=family.multiple_px(task),
+        encoding=start.encoding,
+        input_from=Dataset.read(split).input_from,
+        multiple_px=family.multiple_px(start.task),
         noise=noise,
-        **_form_of(task),
+        **_form_of(start.task),
         **_mode_of(generate, compute),
     ).write(generator_folder)
     return pd.DataFrame(history)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A training before its first step.
+
+    Args:
+        pairs, held_out: the pairs to train on, and those that are kept apart.
+        saved: a generator of the same form in float32, which gets the weights to use.
+        feed: the augmented `pairs`.
+    """
+
+    family: Family
+    task: Task
+    encoding: InputEncoding
+    pairs: list[Pair]
+    held_out: list[Pair]
+    training: Training
+    saved: keras.Model
+    feed: TrainingFeed
+
+
+def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
+    """Return the training with these settings on a split, before its first step.
+
+    Raises:
+        UserError: `hold_out` fails, or the encoding needs classes that the data set does not have.
+    """
+    classes = Dataset.read(split).classes
+    family = open_family(train.model)
+    encoding = InputEncoding(train.data.encoding, classes)
+    pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
+    input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
+    task = Task((*input_size, encoding.channels), read_photo(pairs[0].target_path).shape)
+    training, saved = _build(family, task, train, strategy)
+    feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired")
+    return Start(family, task, encoding, pairs, held_out, training, saved, feed)
 
 
 def _form_of(task: Task) -> dict[str, Any]:
@@ -123,7 +155,7 @@ def _mode_of(generate: Generate, compute: Compute) -> dict[str, Any]:
     return mode | compute.model_dump()
 
 
-def _start(family: Family, task: Task, train: Train, strategy: Strategy) -> tuple[Training, keras.Model]:
+def _build(family: Family, task: Task, train: Train, strategy: Strategy) -> tuple[Training, keras.Model]:
     """Return the training, and a generator of the same form in float32 in which its weights are saved."""
     saved = family.build_generator(task, train.family, train.run.seed)
     with _precision(train.device.precision), strategy.scope():
