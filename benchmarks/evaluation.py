@@ -72,7 +72,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     def evaluate():
         evaluate_photos(
             split, folder / "judge", folder / "generated", folder / "baselines", folder / "judged",
-            Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None),
+            Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None, usefulness=False),
             inception=None, judge_score=None, generator={},
         )  # fmt: skip
 

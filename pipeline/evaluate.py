@@ -9,6 +9,7 @@ from pix2street.stage import run_stage
 def main(params: Params, layout: Layout) -> None:
     from pix2street.core.tables import write_table
     from pix2street.steps.evaluate import evaluate_photos, judge_score_of
+    from pix2street.steps.evaluate_usefulness import with_usefulness
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import prepare
 
@@ -32,6 +33,10 @@ def main(params: Params, layout: Layout) -> None:
             },
             draws=layout.draws if params.generate.draws else None,
         )
+        if params.evaluate.usefulness:
+            metrics = with_usefulness(
+                metrics, layout.split, layout.segmenter, layout.generated, layout.baselines, params.segment
+            )
     for name, table in tables.items():
         write_table(layout.evaluated / f"{name}.csv", table)
     write_json(layout.metrics, metrics)

@@ -12,7 +12,14 @@ def main(params: Params, layout: Layout) -> None:
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
     with fresh_folder(layout.generated) as folder, fresh_folder(layout.baselines) as baselines_folder:
-        generate_photos(layout.split, layout.generator, folder, baselines_folder, params.generate)
+        generate_photos(
+            layout.split,
+            layout.generator,
+            folder,
+            baselines_folder,
+            params.generate,
+            photos_of_train=params.evaluate.usefulness,
+        )
     with fresh_folder(layout.draws) as folder:
         draw_photos(layout.split, layout.generator, folder, params.generate)
 

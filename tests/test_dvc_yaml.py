@@ -157,10 +157,11 @@ def params_read(stage: str) -> set[str]:
     """Return the sections, or single keys, of `params.yaml` that a stage's script hands on, apart from recording.
 
     A section that is handed on whole, as `params.train` or what it dumps, counts whole. A stage that is handed the
-    section of another stage reads of it the keys that its step names, as `generate.norm`.
+    section of another stage reads of it the keys that its steps name, as `generate.norm`.
     """
     tree = ast.parse(script_of(stage).read_text())
-    step = ast.parse((PACKAGE / f"steps/{stage}.py").read_text())
+    modules = {name for name in imports_of(ast.walk(tree)) if name.startswith("pix2street.steps.")}
+    steps = [ast.parse((ROOT / "src" / Path(*name.split("."))).with_suffix(".py").read_text()) for name in modules]
     recording = {
         id(inner)
         for node in ast.walk(tree)
@@ -175,7 +176,8 @@ def params_read(stage: str) -> set[str]:
     dumped |= {section for section in handed_on if ["model_dump"] in chains_of(tree, section)}
     keys = {".".join(path) for path in paths if len(path) > 1}
     for section in handed_on - {stage} - dumped:
-        keys |= {f"{section}.{chain[0]}" for chain in chains_of(step, section) if chain[0] != "model_dump"}
+        chains = [chain for step in steps for chain in chains_of(step, section)]
+        keys |= {f"{section}.{chain[0]}" for chain in chains if chain[0] != "model_dump"}
     whole = dumped | handed_on & {stage}
     return collapsed(whole | {key for key in keys if key.split(".")[0] not in whole})
 

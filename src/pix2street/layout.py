@@ -111,12 +111,12 @@ class Layout:
 
     @property
     def generated(self) -> Path:
-        """Photos by the trained generator, `{val,test}/<pair_id>.png`."""
+        """Photos by the trained generator, `{val,test}/<pair_id>.png`; for their usefulness also `train/`."""
         return self.root / "data/generated"
 
     @property
     def baselines(self) -> Path:
-        """Photos that cost no training, `{mean_color,untrained}/{val,test}/<pair_id>.png`."""
+        """Photos that cost no training, `{mean_color,untrained}/<subset>/<pair_id>.png`, subsets as in `generated`."""
         return self.root / "data/baselines"
 
     @property

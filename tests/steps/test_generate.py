@@ -41,6 +41,20 @@ def test_every_held_out_input_has_its_photos(photos):
         assert [path.name for path in (photos / folder).iterdir()] == ["val"]
 
 
+def test_photos_of_train_are_made_in_the_same_way_only_where_they_are_asked_for(road_and_sky, model, photos, tmp_path):
+    folders = {"generated": tmp_path / "generated", "baselines": tmp_path / "baselines"}
+    generate_photos(road_and_sky, model, *folders.values(), changed(PARAMS.generate, seed=0), photos_of_train=True)
+    card = GeneratorCard.read(model)
+    for folder in ("generated", "baselines/untrained", "baselines/mean_color"):
+        made = tmp_path / folder
+        assert {path.name for path in made.iterdir()} == {"train", "val"}
+        assert {path.name for path in (made / "train").iterdir()} == {f"p{index}.png" for index in range(4)}
+        assert (made / "val/p4.png").read_bytes() == (photos / folder / "val/p4.png").read_bytes()
+    ids = read_ids(road_and_sky / "train/inputs/p0.png")
+    photo = Translator(load_network(model, "generator"), card).translate(ids, "p0")
+    np.testing.assert_array_equal(read_rgb(tmp_path / "generated/train/p0.png"), photo)
+
+
 def test_generating_never_changes_a_weight_and_is_a_function_of_the_seed(road_and_sky, model, photos, tmp_path):
     before = sha256_of(model / "generator.weights.h5")
     for name, seed in {"same": 0, "other": 1}.items():

@@ -65,6 +65,7 @@ def test_a_value_at_its_limit_passes_and_beyond_it_fails(limits, value, passed):
     [
         ({"max": {"fid_tf_val500": 100.0}}, "not measured; set evaluate.fid (measured: fid_tf_val80)"),
         ({"max": {"kid_clean_val80": 1.0}}, "not measured; set evaluate.fid (measured: fid_tf_val80)"),
+        ({"min": {"usefulness": 0.5}}, "not measured; set evaluate.usefulness to true"),
         ({"max": {"L1": 1.0}}, "no score of this name; measured: images, l1, mean_iou, class_accuracy, fid_tf_val80"),
         ({"min": {"psnr": 1.0}}, "has no value in these photos"),
         ({"min": {"iou.train": 0.1}}, "has no value in these photos"),
@@ -107,12 +108,12 @@ def test_one_failed_limit_of_many_refuses_the_model():
 
 
 def test_what_a_judge_sees_does_not_apply_to_a_set_without_classes():
-    judged = {"min": {"mean_iou": 0.3, "iou.car": 0.3, "diversity": 0.1}, "min_of_ceiling": {"mean_iou": 0.7}}
-    far = {"frechet_segmenter": 2.0, "kid_segmenter": 2.0, "kid_segmenter_judges": 2.0}
-    decision = decided(CLASSLESS, max={"l1": 0.3, **far}, **judged)
+    near = {"mean_iou": 0.3, "iou.car": 0.3, "diversity": 0.1, "usefulness": 0.5}
+    far = {"l1": 0.3, "frechet_segmenter": 2.0, "kid_segmenter": 2.0, "kid_segmenter_judges": 2.0}
+    decision = decided(CLASSLESS, max=far, min=near, min_of_ceiling={"mean_iou": 0.7})
     assert decision["accepted"]
-    assert [limit["passed"] for limit in decision["limits"]] == [True, *[None] * 7]
-    assert as_text(decision).count("does not apply: the data set has no classes") == 7
+    assert [limit["passed"] for limit in decision["limits"]] == [True, *[None] * 8]
+    assert as_text(decision).count("does not apply: the data set has no classes") == 8
 
 
 def test_other_limits_do_apply_to_a_set_without_classes():

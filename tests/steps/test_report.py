@@ -201,7 +201,7 @@ def test_a_failed_check_is_seen(evidence):
 
 
 @pytest.mark.parametrize("width_px", [500, 1200])
-@pytest.mark.parametrize("kind", ["evidence", "classless"])
+@pytest.mark.parametrize("kind", ["evidence", "useful", "classless"])
 def test_in_a_real_browser(request, tmp_path, kind, width_px):
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install the package `chromium` to see the page in a browser")
@@ -209,7 +209,7 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
     seen = look_at(page, tmp_path, width_px)
     assert seen["images"] == 2 * 7 + 2 + 2
     assert seen["broken"] == 0
-    assert seen["figures"] == (4 + 8 if kind == "evidence" else 8)
+    assert seen["figures"] == (8 if kind == "classless" else 4 + 8)
     assert seen["overflow"] <= 0
     # Columns of a wide page, and the whole width of a narrow one: the photos of 64 px are enlarged.
     assert min(seen["shown_px"]["target"], seen["shown_px"]["generated"]) >= 256
@@ -259,3 +259,61 @@ def test_the_model_card_of_a_set_without_classes_judges_nothing(classless):
     assert "no judge looked at the photos" in text
     assert "IoU" not in text
     assert "None" not in text
+
+
+def within(low, high):
+    return {"low": low, "high": high}
+
+
+def control(mean_iou, share):
+    intervals = {
+        "mean_iou_interval": within(mean_iou - 0.01, mean_iou + 0.01),
+        "share_of_real_interval": within(share - 0.02, share + 0.02),
+    }
+    return {"mean_iou": mean_iou, "share_of_real": share, "iou": {}, **intervals}
+
+
+USEFULNESS = {
+    "real": control(0.5, 1.0), "generated": control(0.3, 0.6), "real_and_generated": control(0.45, 0.9),
+    "mean_color": control(0.2, 0.4), "my_baseline": control(0.1, 0.2), "shuffled": control(0.05, 0.1),
+}  # fmt: skip
+
+
+@pytest.fixture
+def useful(evidence):
+    metrics = {**evidence.metrics, "usefulness": USEFULNESS}
+    metrics["generated"] |= {"usefulness": 0.6, "usefulness_interval": within(0.58, 0.62)}
+    return replace(evidence, metrics=metrics)
+
+
+def test_usefulness_has_a_section_with_a_bar_for_each_control_and_a_sentence(useful):
+    page, summary = render_report(useful)
+    sentence = (
+        "A judge that was trained on the generated photos of train sees real photos with mean IoU 0.300, 60% of what "
+        "one trained on real photos sees; trained on both it reaches 90%, and one that knows only where things usually "
+        "are reaches 10%."
+    )
+    assert f"\n{sentence}\n" in summary
+    assert "| usefulness | 0.600 (0.580–0.620) |" in summary
+    section = page[page.index("<h2>Is it worth training on?</h2>") :]
+    section = section[: section.index("</section>")]
+    assert f"<strong>{sentence}</strong>" in section
+    assert re.findall(r'style="width: ([\d.]+%)"', section) == ["100.0%", "60.0%", "90.0%", "40.0%", "20.0%", "10.0%"]
+    names = re.findall(r'<th scope="row">(.*?)</th>', section)
+    assert names[:2] == ["real photos", "generated photos"]
+    assert names[4] == "my_baseline"
+    assert '<td>60% <span class="detail">58%–62%</span></td>' in section
+
+
+def test_without_usefulness_nothing_speaks_of_it(evidence):
+    for text in render_report(evidence):
+        assert "worth training on" not in text
+        assert "sefulness" not in re.sub(r"<details><summary>parameters.*?</details>", "", text, flags=re.DOTALL)
+
+
+def test_a_control_that_taught_nothing_has_an_empty_bar(useful):
+    nothing = {**control(0.0, 0.0), "share_of_real": None, "share_of_real_interval": None}
+    metrics = {**useful.metrics, "usefulness": dict.fromkeys(USEFULNESS, nothing)}
+    page, summary = render_report(replace(useful, metrics=metrics))
+    assert page.count('<div style="width: 0%"></div>') == len(USEFULNESS)
+    assert "mean IoU 0.000, – of what one trained on real photos sees" in summary

@@ -1,7 +1,6 @@
 """The training of a judge on photos and the classes of their pixels."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import keras
 import numpy as np
@@ -32,7 +31,12 @@ def seed_of(seed: int, judge: int) -> int:
 
 
 def train_segmenter(
-    pairs: Sequence[Pair], classes: ClassTable, settings: Segment, seed: int, on_epoch: Callable[[float], None]
+    pairs: Sequence[Pair],
+    classes: ClassTable,
+    settings: Segment,
+    seed: int,
+    on_epoch: Callable[[float], None],
+    others: Sequence[Pair] = (),
 ) -> keras.Model:
     """Return a judge that was trained on the targets of `pairs`.
 
@@ -42,6 +46,7 @@ def train_segmenter(
     Args:
         seed: the judge's own, see `seed_of`.
         on_epoch: gets the mean loss of each epoch.
+        others: the same drawings with other photos, which take turns with the first, see `in_turns`.
     """
     height, width = read_rgb(pairs[0].target_path).shape[:2]
     network = build_segmenter(height, width, len(classes.evaluated_names), settings.filters, seed)
@@ -54,10 +59,15 @@ def train_segmenter(
     trainer = keras.Model(network.inputs, network.outputs)
     loss = WeightedCrossEntropyAndDice(class_weights(class_pixels(pairs, classes)))
     trainer.compile(OnePassAdam(rate, global_clipnorm=1.0), loss, jit_compile=False)
-    batches_of = partial(segmentation_batches, pairs, classes, seed, batch=settings.batch)
     for epoch in range(settings.epochs):
-        on_epoch(trainer.fit(batches_of(epoch), verbose=0, shuffle=False).history["loss"][0])
+        batches = segmentation_batches(in_turns(pairs, others or pairs, epoch), classes, seed, epoch, settings.batch)
+        on_epoch(trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0])
     return network
+
+
+def in_turns(pairs: Sequence[Pair], others: Sequence[Pair], epoch: int) -> list[Pair]:
+    """Return every second of `pairs`, and of `others` the rest; in the next epoch it is the other way round."""
+    return [(pair, other)[(index + epoch) % 2] for index, (pair, other) in enumerate(zip(pairs, others, strict=True))]
 
 
 def class_pixels(pairs: Sequence[Pair], classes: ClassTable) -> np.ndarray:

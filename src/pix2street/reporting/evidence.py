@@ -12,6 +12,7 @@ from pix2street.reporting.examples import Example
 from pix2street.reporting.photos_verdict import ceiling_warning, not_judged_in_words, photos_verdict
 from pix2street.reporting.scores import fid_warning, grey_note, score_rows, title_of
 from pix2street.reporting.training_verdict import diagnostics_verdict, faults_in_words, verdict
+from pix2street.reporting.usefulness import usefulness_in_words
 
 if TYPE_CHECKING:
     from pix2street.models.interface import Family
@@ -89,5 +90,6 @@ class Evidence:
             "fid_warning": fid_warning(self.metrics),
             "grey_note": grey_note(self.dataset),
             "game": self.game,
+            "usefulness": usefulness_in_words(self.metrics),
             "versions": self.versions,
         }

@@ -11,7 +11,10 @@ from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.scores import formatted, title_of, title_of_score
 from pix2street.reporting.templates import fill
 
-SIGNS = {"mean_iou": 1, "pixel_accuracy": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1, "swd": -1}
+SIGNS = {
+    "mean_iou": 1, "pixel_accuracy": 1, "usefulness": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1,
+    "swd": -1,
+}  # fmt: skip
 """Directions of the scores: 1 where more is better."""
 
 

@@ -16,6 +16,7 @@ TITLES = {
     "l1": ("L1", "0 to 2, less is better"),
     "psnr": ("PSNR", "dB"),
     "ssim": ("SSIM", "-1 to 1"),
+    "usefulness": ("usefulness", "0 to 1, real photos have 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
     "kid_segmenter": ("kernel distance, judge's features", "less is better, no KID"),
     "swd": ("sliced Wasserstein distance, mean over levels", "x 1,000, less is better"),

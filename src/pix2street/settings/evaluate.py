@@ -15,3 +15,4 @@ class Evaluate(Section):
     min_ceiling: Share
     fid: list[Literal["tf", "clean"]]
     inception: Annotated[str, Field(min_length=1)] | None
+    usefulness: bool

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
-from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest, read_pairs
 from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
@@ -103,7 +103,7 @@ def evaluate_photos(
     dataset = Dataset.read(split_folder)
     targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    photos = {name: _photos(folder / subset, targets) for name, folder in folders.items()}
+    photos = {name: photos_of(folder / subset, targets) for name, folder in folders.items()}
     protocol = _pixels_protocol(split_folder, dataset, subset, targets, generator)
     if dataset.classes:
         photos = {"ceiling": targets, **photos}
@@ -208,7 +208,7 @@ def _draws(
         generated, real: each judge's features of all generated and of all real photos.
     """
     count = len([*folders[0].iterdir()]) if folders else 0
-    photos, drawn = [_photos(folder, targets[:count]) for folder in folders], []
+    photos, drawn = [photos_of(folder, targets[:count]) for folder in folders], []
     for judge, made, true in zip(jury.judges, generated, real, strict=True):
         every = np.stack([made[:count], *(judge.judge(paths, None) for paths in photos)], axis=1)
         drawn.append((normalised(every, true), normalised(true, true)))
@@ -240,23 +240,6 @@ def _look_through_inception(
                 made = write_features(scratch / f"{name}_{resize}.npy", blocks, len(paths))
             features[name].append(Features(keys, made, real))
     return protocol
-
-
-def _photos(folder: Path, targets: Sequence[Path]) -> list[Path]:
-    """Return the photo of each target; raise `UserError` if the folder does not hold exactly those."""
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    wanted = {target.name for target in targets}
-    if found != wanted:
-        faults = [
-            f"{len(names)} {what} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
-            for what, names in {"missing": wanted - found, "too many": found - wanted}.items()
-            if names
-        ]
-        raise UserError(
-            f"{folder}: must hold one photo for each of the {len(wanted)} pairs; {', '.join(faults)}; run `generate` "
-            "again"
-        )
-    return [folder / target.name for target in targets]
 
 
 def _refuse_weak_judges(ceiling: np.ndarray, jury: Jury, settings: Evaluate) -> None:

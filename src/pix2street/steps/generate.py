@@ -1,6 +1,7 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-A generator with noise also makes further photos of the first inputs, which differ in their noise alone.
+A generator with noise also makes further photos of the first inputs, which differ in their noise alone. The inputs of
+train get photos, too, if judges are to be trained on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pix2street.core.images import read_ids, read_photo, write_png
-from pix2street.core.pairs import HELD_OUT_SUBSETS, Pair, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
 from pix2street.core.seeds import derive_seed
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
@@ -21,28 +22,38 @@ from pix2street.training.batches import InputEncoding, plain_batches
 
 
 def generate_photos(
-    split: Path, generator_folder: Path, folder: Path, baselines_folder: Path, settings: Generate
+    split: Path,
+    generator_folder: Path,
+    folder: Path,
+    baselines_folder: Path,
+    settings: Generate,
+    *,
+    photos_of_train: bool = False,
 ) -> None:
     """Write `{val,test}/<pair_id>.png` into `folder`, and the baselines' photos into `baselines_folder/<baseline>`.
 
     The baseline `untrained` is the generator with its initial weights. A set with classes also has `mean_color`, which
     paints each class in its mean colour over the targets of train.
+
+    Args:
+        photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
     """
     encoding = GeneratorCard.read(generator_folder).encoding
     networks = {
         folder: load_network(generator_folder, "generator"),
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),
     }
-    held_out = {name: pairs for name in HELD_OUT_SUBSETS if (pairs := read_pairs(split, name))}
+    names = SUBSETS if photos_of_train else HELD_OUT_SUBSETS
+    subsets = {name: pairs for name in names if (pairs := read_pairs(split, name))}
     for out, network in networks.items():
         inference = as_inference(network, settings.norm, settings.dropout)
-        for name, pairs in held_out.items():
+        for name, pairs in subsets.items():
             photos = _translated(inference, pairs, encoding, settings.seed)
             title = f"{name}, untrained" if out != folder else name
             _write(tqdm(photos, desc=title, total=len(pairs), unit=" photos"), pairs, out / name)
     if encoding.classes:
         colors = mean_colors(read_pairs(split, "train"))
-        for name, pairs in held_out.items():
+        for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
             _write(painted, pairs, baselines_folder / "mean_color" / name)
 

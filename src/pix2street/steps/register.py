@@ -7,10 +7,13 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
-from pix2street.metrics import diversity, judge_distances, segmentation
+from pix2street.metrics import diversity, judge_distances, segmentation, usefulness
 from pix2street.settings.register import Register
 
-JUDGED = {*segmentation.PROTOCOL["scores"], *judge_distances.SCORES, *diversity.PROTOCOL["scores"]}
+JUDGED = {
+    *segmentation.PROTOCOL["scores"], *judge_distances.SCORES, *diversity.PROTOCOL["scores"],
+    *usefulness.PROTOCOL["scores"],
+}  # fmt: skip
 """The scores that need a judge, and hence a set with classes."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
@@ -115,6 +118,8 @@ def _why_it_is_missing(rule: str, score: str, generated: Mapping[str, Any], valu
     if name.startswith(DISTANCES) and rule != "min_of_ceiling":
         measured = [name for name in measured if name.startswith(DISTANCES)]
         return f"not measured; set evaluate.fid (measured: {', '.join(measured) or 'none'})"
+    if name in usefulness.PROTOCOL["scores"] and rule != "min_of_ceiling":
+        return "not measured; set evaluate.usefulness to true"
     return f"no score of this name; measured: {', '.join(measured) or 'none'}"
 
 

@@ -15,6 +15,7 @@ from pix2street.reporting.photos_verdict import not_judged_of
 from pix2street.reporting.published import published_rows
 from pix2street.reporting.scores import formatted, title_of
 from pix2street.reporting.templates import fill
+from pix2street.reporting.usefulness import control_rows
 
 ENCODINGS = {"color": "colours", "onehot": "one-hot classes"}
 CURVES_IN_A_ROW = (4, 3)
@@ -34,6 +35,7 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         **_figures(evidence),
         encoding=ENCODINGS[params["train"]["data"]["encoding"]],
         protocol=pd.json_normalize(metrics.get("protocol", {}), sep=".").to_dict("records"),
+        controls=control_rows(metrics),
         examples=_embedded(evidence.examples),
         enlarged=2 * params["split"]["width_px"] <= WIDEST_PHOTO_PX,
         extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
