@@ -54,7 +54,7 @@ def score(records: Sequence[Mapping], folder: Folder, judges: Path, params: Path
         _write_mean_colors(Path(split), subset, sets / "mean_color" / subset)
         metrics, _ = evaluate_photos(
             Path(split), judges, sets / names[0], sets, Path(scratch) / "judged",
-            checked.evaluate.model_copy(update={"subset": subset, "fid": []}),
+            checked.evaluate.model_copy(update={"subset": subset, "fid": [], "usefulness": False}),
             inception=None, judge_score=None, generator={},
         )  # fmt: skip
     return metrics

@@ -13,9 +13,12 @@ from ruamel.yaml import YAML
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
+from pix2street.core.files import write_json
 from pix2street.core.images import read_rgb, write_png
 from pix2street.core.pairs import read_pairs
-from pix2street.judges.segmenter import Card, build_segmenter
+from pix2street.judges.jury import judge_folder
+from pix2street.judges.network import build_segmenter
+from pix2street.judges.segmenter import TRAINED, Card
 from pix2street.params import parse_params
 from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs
 
@@ -53,7 +56,8 @@ def params(tmp_path_factory) -> Path:
 def judges(tmp_path_factory) -> Path:
     """Return a folder with a judge that has learned nothing."""
     folder, names = tmp_path_factory.mktemp("judge"), cityscapes_classes().evaluated_names
-    Card("trained", names, 32, 32).write(folder, build_segmenter(32, 32, len(names), 2, 0))
+    Card(TRAINED, names, 32, 32).write(judge_folder(folder, 0), build_segmenter(32, 32, len(names), 2, 0))
+    write_json(folder / "score.json", {"judges": 1, "not_judged": {}})
     return folder
 
 
