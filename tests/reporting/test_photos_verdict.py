@@ -18,17 +18,19 @@ DISTANCE = title_of_score(QUOTED_DISTANCE)
 
 def test_the_sentence_quotes_the_ceiling_and_the_distance_beside_mean_colours_and_real_halves():
     assert photos_verdict(judged()) == (
-        "The generated photos reach 78% of the ceiling, the mean IoU of real photos (mean colours: 20%), and are away "
-        f"from the real photos by 1.500 ({DISTANCE}; mean colours: 9.000; two halves of the real photos: 0.250)."
+        "The generated photos reach 78% of the ceiling, the mean IoU of real photos (mean colours: 20%), and have a "
+        f"distance from the real photos of 1.500 ({DISTANCE}; mean colours: 9.000; two halves of the real photos: 0.250)."
     )
 
 
 def test_usefulness_is_quoted_where_it_was_measured():
     measured = {"generated": {"mean_iou": 0.3, "share_of_real": 0.74}, "mean_color": {"share_of_real": 0.1}}
+    measured["shuffled"] = {"share_of_real": 0.3}
     sentence = photos_verdict({**judged(), "usefulness": measured})
-    assert ", are 74% as useful as real photos to train a judge with (mean colours: 10%), and are away" in sentence
+    beside = "mean colours: 10%; real photos with other drawings: 30%"
+    assert f", are 74% as useful as real photos to train a judge with ({beside}), and have a distance" in sentence
     alone = photos_verdict({**judged(), "usefulness": {"generated": {"share_of_real": 0.74}}})
-    assert "to train a judge with, and are away" in alone
+    assert "to train a judge with, and have a distance" in alone
     for absent in (None, {}, {"generated": None}, {"generated": {"mean_iou": 0.3}}):
         assert photos_verdict({**judged(), "usefulness": absent}) == photos_verdict(judged())
 
@@ -45,12 +47,12 @@ def test_a_value_that_is_missing_is_not_spoken_of(missing):
 
 
 def test_without_a_ceiling_the_score_itself_is_quoted():
-    assert photos_verdict(judged(of_ceiling={})).startswith("The generated photos have a mean IoU of 0.390, and are")
+    assert photos_verdict(judged(of_ceiling={})).startswith("The generated photos have a mean IoU of 0.390, and have a")
 
 
 def test_without_the_distance_of_the_judge_another_one_is_quoted():
     metrics = judged(**{QUOTED_DISTANCE: None, "fid_tf_val8": 99.0, "kid_tf_val8": 0.5, "kid_tf_val8_std": 0.1})
-    assert photos_verdict(metrics).endswith("are away from the real photos by 99.000 (FID, tf resizing, 8 of val).")
+    assert photos_verdict(metrics).endswith("have a distance from the real photos of 99.000 (FID, tf resizing, 8 of val).")
 
 
 def plain(**generated) -> dict:
@@ -63,7 +65,7 @@ def test_a_set_without_classes_quotes_what_needs_no_judge():
     assert sentence.startswith(
         "The generated photos differ from the real photos by an L1 of 0.125 of 2 (before training"
     )
-    assert "have, of the real photos' spread, 10% in mean colour and 40% in contrast, and are away from" in sentence
+    assert "have, of the real photos' spread, 10% in mean colour and 40% in contrast, and have a distance from" in sentence
     assert sentence.endswith("before training: 40.000; two halves of the real photos: 3.000).")
     assert "ceiling" not in sentence
     assert photos_verdict(plain(l1=0.125)) == (

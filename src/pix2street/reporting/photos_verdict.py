@@ -57,10 +57,11 @@ def _share_of_ceiling(metrics: Mapping[str, Any]) -> list[str]:
 
 def _usefulness(metrics: Mapping[str, Any]) -> list[str]:
     measured = metrics.get("usefulness") or {}
-    shares = {name: (measured.get(name) or {}).get("share_of_real") for name in ("generated", "mean_color")}
-    if shares["generated"] is None:
+    shares = {name: (control or {}).get("share_of_real") for name, control in measured.items()}
+    if shares.get("generated") is None:
         return []
-    beside = _beside({SETS["mean_color"]: shares["mean_color"]}, "{:.0%}".format)
+    others = {SETS["mean_color"]: shares.get("mean_color"), "real photos with other drawings": shares.get("shuffled")}
+    beside = _beside(others, "{:.0%}".format)
     return [f"are {shares['generated']:.0%} as useful as real photos to train a judge with{beside}"]
 
 
@@ -96,7 +97,7 @@ def _distances(metrics: Mapping[str, Any], baseline: str) -> list[str]:
             "two halves of the real photos": (metrics.get("floor") or {}).get(key),
         }
         found.append(f"{formatted(metrics['generated'][key])}{_beside(beside, formatted, title_of_score(key))}")
-    return [f"are away from the real photos by {' and by '.join(found)}"] if found else []
+    return [f"have a distance from the real photos of {' and of '.join(found)}"] if found else []
 
 
 def _of_sets(metrics: Mapping[str, Any], value_of: Callable[[Mapping], float | None]) -> dict[str, float | None]:
