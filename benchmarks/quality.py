@@ -167,7 +167,7 @@ def refuse_wrong_photos(name: str, folder: Path, split: Path, subset: str) -> No
 
 def report(records: Sequence[Mapping], metrics: Mapping, judges: Path, out: Path) -> None:
     """Write the scores as JSON and a figure beside it; print the table, and the command that repeats each row."""
-    from quality_table import as_table, draw, summaries
+    from quality_table import agreement, as_agreement_table, as_table, draw, summaries
 
     found = summaries(records, metrics)
     for name, row in found["rows"].items():
@@ -181,10 +181,13 @@ def report(records: Sequence[Mapping], metrics: Mapping, judges: Path, out: Path
             training["command"] = exact.command(job["words"], [training["seed"]], *more)
     setting = {key: job[key] for key in ("split", "subset", "data", "clock", "budget_s")} | {"judges": str(judges)}
     found = {"machine": machine(), "setting": setting, "protocol": metrics["protocol"], **found}
+    found["agreement_of_judges"] = agreement(found)
     write_json(out, found)
     figure = out.with_suffix(".svg")
     write_bytes(figure, draw(found))
     print(as_table(found), "", *(f"{name}:\n  {row['command']}" for name, row in found["rows"].items()), sep="\n")
+    if found["agreement_of_judges"]:
+        print("", as_agreement_table(found["agreement_of_judges"]), sep="\n")
     print(f"\n{out} has all scores, and the command that repeats each training step by step; {figure} shows them")
 
 

@@ -5,11 +5,14 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from itertools import combinations
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from quality_trial import set_name, training_name
+from scipy import stats
 
 from pix2street.reporting.figures import CURVE_COLORS, STYLE
 from pix2street.reporting.scores import title_of_score
@@ -110,6 +113,36 @@ def as_table(found: Mapping[str, Any]) -> str:
             scores = (point["scores"].get(score) for score in names)
             head = [name, f"{point['seconds']:.4g}", str(point.get("steps", "")), str(len(row["trainings"]))]
             lines.append(f"| {' | '.join([*head, *map(_cell, scores)])} |")
+    return "\n".join(lines)
+
+
+def agreement(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return, by score, whether the judges of a jury agree on the photos of all trainings and moments.
+
+    `rank` is Spearman's correlation of two judges' orders, the mean over pairs of judges; `least` is that of the pair
+    that agrees least. `apart` is the mean deviation of the judges' values, divided by the deviation of the photos' own.
+    Without several judges, or with fewer than three sets of photos, nothing is returned.
+    """
+    trainings = [training for row in found["rows"].values() for training in row["trainings"]]
+    sets = [point["scores"] for training in trainings for point in training["points"]]
+    judged = sorted({name.rpartition(".")[0] for name in sets[0] if "_judges." in name})
+    found_in = {name: [key for key in sets[0] if key.startswith(f"{name}.")] for name in judged}
+    agreements = {}
+    for name, keys in found_in.items() if len(sets) > 2 else ():
+        values = np.array([[of_set[key] for key in keys] for of_set in sets])
+        ranks = [stats.spearmanr(*values[:, pair].T).statistic for pair in combinations(range(len(keys)), 2)]
+        apart = values.std(axis=1, ddof=1).mean() / values.mean(axis=1).std(ddof=1)
+        agreements[name.removesuffix("_judges")] = {
+            "rank": float(np.mean(ranks)), "least": float(min(ranks)), "apart": float(apart)
+        }  # fmt: skip
+    return agreements
+
+
+def as_agreement_table(agreements: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the agreement of the judges as a table in Markdown; the scores on which they agree best come first."""
+    lines = ["| score | rank agreement | of the worst pair | judges apart |", "|---|---:|---:|---:|"]
+    for name, values in sorted(agreements.items(), key=lambda item: -item[1]["rank"]):
+        lines.append(f"| {name} | {values['rank']:.3f} | {values['least']:.3f} | {values['apart']:.3f} |")
     return "\n".join(lines)
 
 

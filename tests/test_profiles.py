@@ -188,14 +188,14 @@ def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no
         ("  schedule: constant", '  schedule: "linear"'),
         ("  schedule: constant", "  schedule: 'é: #'"),
         ("  device: auto\n    strategy", "  device:\n    strategy"),
-        ("    epochs: 8\n", "    epochs: *ten\n"),
+        ("    epochs: 8\n", "    epochs: *many\n"),
         ("    epochs: 8\n", "    epochs: |\n      8\n"),
         ("    epochs: 8\n", "    <<: {epochs: 9}\n    epochs: 9\n"),
         ("download:\n", "%YAML 1.2\n---\ndownload:\n"),
     ],
 )
 def test_a_value_is_replaced_however_it_is_written_and_the_rest_stays(params, old, new):
-    change(params, "  epochs: 10\n", "  epochs: &ten 10\n")
+    change(params, "  filters: 24\n", "  filters: &many 24\n")
     change(params, old, new)
     rest = params.read_text().partition(new)
     use(params, "quick")

@@ -312,6 +312,30 @@ def test_every_new_number_among_the_scores_is_kept():
     }  # fmt: skip
 
 
+def sets_of(**values):
+    """Return what `summaries` gives for three sets of photos, with these values of two judges."""
+    scores = [
+        {f"{name}_judges.{judge}": pairs[index][judge] for name, pairs in values.items() for judge in (0, 1)}
+        for index in range(3)
+    ]
+    return {"rows": {"a": {"trainings": [{"points": [{"scores": of_set} for of_set in scores]}]}}}
+
+
+def test_judges_agree_where_they_rank_the_photos_alike_and_their_values_are_near():
+    alike, turned = [(1.0, 1.1), (2.0, 2.1), (3.0, 3.1)], [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]
+    found = quality_table.agreement(sets_of(alike=alike, turned=turned))
+    assert found["alike"]["rank"] == found["alike"]["least"] == pytest.approx(1)
+    assert found["alike"]["apart"] == pytest.approx(0.1 / np.sqrt(2))
+    assert found["turned"]["rank"] == pytest.approx(-1)
+    lines = quality_table.as_agreement_table(found).splitlines()
+    assert lines[2].startswith("| alike | 1.000 | 1.000 | 0.07")
+
+
+def test_one_judge_agrees_with_nobody():
+    found = {"rows": {"a": {"trainings": [{"points": [{"scores": {"l1": 0.1}}] * 3}]}}}
+    assert quality_table.agreement(found) == {}
+
+
 def test_a_set_without_classes_has_a_table_and_a_figure():
     records = [
         {"row": "a", "seed": 0, "job": {"clock": "cpu"}, "part_steps": [],

@@ -52,7 +52,9 @@ def test_without_a_ceiling_the_score_itself_is_quoted():
 
 def test_without_the_distance_of_the_judge_another_one_is_quoted():
     metrics = judged(**{QUOTED_DISTANCE: None, "fid_tf_val8": 99.0, "kid_tf_val8": 0.5, "kid_tf_val8_std": 0.1})
-    assert photos_verdict(metrics).endswith("have a distance from the real photos of 99.000 (FID, tf resizing, 8 of val).")
+    assert photos_verdict(metrics).endswith(
+        "have a distance from the real photos of 99.000 (FID, tf resizing, 8 of val)."
+    )
 
 
 def plain(**generated) -> dict:
@@ -65,7 +67,9 @@ def test_a_set_without_classes_quotes_what_needs_no_judge():
     assert sentence.startswith(
         "The generated photos differ from the real photos by an L1 of 0.125 of 2 (before training"
     )
-    assert "have, of the real photos' spread, 10% in mean colour and 40% in contrast, and have a distance from" in sentence
+    assert (
+        "have, of the real photos' spread, 10% in mean colour and 40% in contrast, and have a distance from" in sentence
+    )
     assert sentence.endswith("before training: 40.000; two halves of the real photos: 3.000).")
     assert "ceiling" not in sentence
     assert photos_verdict(plain(l1=0.125)) == (
