@@ -131,7 +131,7 @@ def agreement(found: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     for name, keys in found_in.items() if len(sets) > 2 else ():
         values = np.array([[of_set[key] for key in keys] for of_set in sets])
         ranks = [stats.spearmanr(*values[:, pair].T).statistic for pair in combinations(range(len(keys)), 2)]
-        apart = values.std(axis=1, ddof=1).mean() / values.mean(axis=1).std(ddof=1)
+        apart = values.std(axis=1, ddof=1).mean() / max(values.mean(axis=1).std(ddof=1), 1e-12)
         agreements[name.removesuffix("_judges")] = {
             "rank": float(np.mean(ranks)), "least": float(min(ranks)), "apart": float(apart)
         }  # fmt: skip

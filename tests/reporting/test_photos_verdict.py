@@ -19,7 +19,8 @@ DISTANCE = title_of_score(QUOTED_DISTANCE)
 def test_the_sentence_quotes_the_ceiling_and_the_distance_beside_mean_colours_and_real_halves():
     assert photos_verdict(judged()) == (
         "The generated photos reach 78% of the ceiling, the mean IoU of real photos (mean colours: 20%), and have a "
-        f"distance from the real photos of 1.500 ({DISTANCE}; mean colours: 9.000; two halves of the real photos: 0.250)."
+        f"distance from the real photos of 1.500 ({DISTANCE}; mean colours: 9.000; "
+        "two halves of the real photos: 0.250)."
     )
 
 
