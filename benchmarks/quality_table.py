@@ -18,7 +18,7 @@ from pix2street.reporting.figures import CURVE_COLORS, STYLE
 from pix2street.reporting.scores import title_of_score
 
 SHOWN = (
-    "of_ceiling.mean_iou", "mean_iou", "frechet_segmenter", "kid_segmenter", "swd*", "l1", "ssim", "*_spread",
+    "of_ceiling.mean_iou", "mean_iou", "frechet_segmenter", "mmd_segmenter", "swd*", "l1", "ssim", "*_spread",
     "diversity",
 )  # fmt: skip
 """The scores of the table and the figure, those that there are; the JSON holds all."""

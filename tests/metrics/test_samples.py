@@ -1,7 +1,6 @@
 import numpy as np
-import pytest
 
-from pix2street.metrics import METRICS, Features, Samples, normalised
+from pix2street.metrics import normalised
 
 RNG = np.random.default_rng(0)
 
@@ -30,15 +29,3 @@ def test_a_dimension_without_deviation_is_left_out_for_every_set():
     draws = normalised(RNG.normal(size=(6, 4, 5)), real)
     assert draws.shape == (6, 4, 2)
     assert np.abs(draws).max() < 100
-
-
-def test_the_kernel_distance_over_them_has_its_own_key_and_no_frechet_distance():
-    real, photos = RNG.normal(size=(2, 40, 6))
-    features = Features({"kid": "kid_segmenter"}, normalised(photos, real), normalised(real, real))
-    samples = Samples(features=[features])
-    assert METRICS["frechet"].score(samples) == {}
-    assert list(METRICS["kid"].score(samples)) == ["kid_segmenter", "kid_segmenter_std"]
-    far = Features({"kid": "kid_segmenter"}, normalised(photos + 2, real), normalised(real, real))
-    near, further = (METRICS["kid"].score(Samples(features=[of]))["kid_segmenter"] for of in (features, far))
-    assert further > near
-    assert near == pytest.approx(0, abs=1)

@@ -101,7 +101,7 @@ def test_worse_is_behind_in_the_scores_own_direction():
      (-0.1, None, False), (0.0, None, False), (None, None, False)],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    "score", ["l1", "fid_tf_val80", "kid_clean_val80", "frechet_segmenter", "kid_segmenter", "swd", "swd_16"]
+    "score", ["l1", "fid_tf_val80", "kid_clean_val80", "frechet_segmenter", "mmd_segmenter", "swd", "swd_16"]
 )
 def test_what_lies_within_the_photos_chance_is_not_worse(score, difference, paired, worse):
     b = None if difference is None else 1 + difference

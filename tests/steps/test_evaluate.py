@@ -128,7 +128,7 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     card = json.loads((judge / "judge_1/judge.json").read_text())
     segmentation = protocol["segmentation"]
     assert segmentation["judge"]["weights_sha256"] == card["weights_sha256"]
-    assert segmentation["judges"] == protocol["kid_segmenter"]["judges"] == [segmentation["judge"]]
+    assert segmentation["judges"] == protocol["mmd_segmenter"]["judges"] == [segmentation["judge"]]
     assert segmentation["not_judged"] == {}
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
 
@@ -247,7 +247,7 @@ def test_a_trained_judge_that_is_there_twice_has_the_numbers_of_one(road_and_sky
             assert two[name][key] == value or two[name][key] == pytest.approx(value), key
     for key in ("frechet_segmenter", "diversity", "class_accuracy"):
         assert two["generated"][f"{key}_judges"] == [one["generated"][key]] * 2
-    assert two["floor"]["kid_segmenter_judges"] == [None, None]  # its halves have one image each
+    assert two["floor"]["mmd_segmenter_judges"] == [None, None]  # its halves have one image each
 
 
 def test_a_class_that_is_not_judged_is_in_no_mean_of_any_set_and_in_no_photos_mean(

@@ -109,7 +109,7 @@ def test_one_failed_limit_of_many_refuses_the_model():
 
 def test_what_a_judge_sees_does_not_apply_to_a_set_without_classes():
     near = {"mean_iou": 0.3, "iou.car": 0.3, "diversity": 0.1, "usefulness": 0.5}
-    far = {"l1": 0.3, "frechet_segmenter": 2.0, "kid_segmenter": 2.0, "kid_segmenter_judges": 2.0}
+    far = {"l1": 0.3, "frechet_segmenter": 2.0, "mmd_segmenter": 2.0, "mmd_segmenter_judges": 2.0}
     decision = decided(CLASSLESS, max=far, min=near, min_of_ceiling={"mean_iou": 0.7})
     assert decision["accepted"]
     assert [limit["passed"] for limit in decision["limits"]] == [True, *[None] * 8]

@@ -9,7 +9,7 @@ metric, write `metrics/<name>.py` with
 and add a line to `METRICS`. Its test has a closed form, identical sets and the order of arguments.
 """
 
-from pix2street.metrics import diversity, frechet, kid, pixels, segmentation, sliced_wasserstein, spread
+from pix2street.metrics import diversity, frechet, kid, mmd, pixels, segmentation, sliced_wasserstein, spread
 from pix2street.metrics.looks import Looks
 from pix2street.metrics.samples import Features, Samples, normalised
 
@@ -18,6 +18,7 @@ METRICS = {
     "segmentation": segmentation,
     "frechet": frechet,
     "kid": kid,
+    "mmd": mmd,
     "sliced_wasserstein": sliced_wasserstein,
     "spread": spread,
     "diversity": diversity,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2street.metrics import frechet, kid
+from pix2street.metrics import frechet, mmd
 from pix2street.metrics.samples import Features, normalised
 
 View = Callable[[np.ndarray, np.ndarray, Sequence[int]], np.ndarray]
@@ -24,13 +24,11 @@ class JudgeDistance:
         view: the function that makes the view of features `[N, D]`, from those of the real photos `[M, D]` and the
             number of columns of each level.
         protocol: the facts that one must know to compare the distance.
-        suffixes: what follows the distance's key in the names of its scores.
     """
 
     metric: str
     view: View
     protocol: Mapping[str, Any]
-    suffixes: Sequence[str] = ("",)
 
 
 def _coarsest(features: np.ndarray, _: np.ndarray, levels: Sequence[int]) -> np.ndarray:
@@ -45,18 +43,16 @@ DISTANCES = {
     "frechet_segmenter": JudgeDistance(
         "frechet", _coarsest, {**frechet.PROTOCOL, "features": "means of the coarsest level over each photo"}
     ),
-    "kid_segmenter": JudgeDistance(
-        "kid",
+    "mmd_segmenter": JudgeDistance(
+        "mmd",
         _all_levels,
         {
-            **kid.PROTOCOL,
+            **mmd.PROTOCOL,
             "features": "means of every level over each photo, normalised by mean and deviation of the real photos",
         },
-        ("", "_std"),
     ),
 }
 """The distances by the key of their score. Each is the mean over the judges of a jury."""
-SCORES = tuple(f"{key}{suffix}" for key, distance in DISTANCES.items() for suffix in distance.suffixes)
 
 
 def features_of(seen: Sequence[np.ndarray], real: Sequence[np.ndarray], levels: Sequence[int]) -> list[Features]:
@@ -81,7 +77,4 @@ def protocol_of(judges: Sequence[Mapping[str, Any]], images: int) -> dict[str, A
         images: the number of photos, and of real ones.
     """
     sides = {"judges": judges, "photos": images, "targets": images}
-    return {
-        key: {**distance.protocol, "scores": [f"{key}{suffix}" for suffix in distance.suffixes], **sides}
-        for key, distance in DISTANCES.items()
-    }
+    return {key: {**distance.protocol, "scores": [key], **sides} for key, distance in DISTANCES.items()}

@@ -18,7 +18,7 @@ TITLES = {
     "ssim": ("SSIM", "-1 to 1"),
     "usefulness": ("usefulness", "0 to 1, real photos have 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
-    "kid_segmenter": ("kernel distance, judge's features", "less is better, no KID"),
+    "mmd_segmenter": ("kernel distance, judge's features", "0 to 2, less is better"),
     "swd": ("sliced Wasserstein distance, mean over levels", "x 1,000, less is better"),
     "color_spread": ("spread of mean colour, relative to real photos", "1 is right"),
     "contrast_spread": ("spread of contrast, relative to real photos", "1 is right"),
@@ -29,10 +29,10 @@ COUNTS = {
     "evaluated_pixels": ("evaluated pixels", ""),
     "void_pixels": ("void pixels", ""),
 }
-LESS_IS_BETTER = ("l1", "frechet_segmenter", "kid_segmenter", "swd")
+LESS_IS_BETTER = ("l1", "frechet_segmenter", "mmd_segmenter", "swd")
 SPREADS = ("color_spread", "contrast_spread")
-QUOTED_DISTANCE = "frechet_segmenter"
-"""The distance from the real photos that the report quotes in a sentence."""
+QUOTED_DISTANCE = "mmd_segmenter"
+"""The distance from the real photos that the report quotes in a sentence: judges agree on the order that it gives."""
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
 LEVEL = re.compile(r"^swd_(\d+)$")
 ENOUGH_IMAGES = 2048

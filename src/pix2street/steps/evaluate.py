@@ -29,6 +29,7 @@ from pix2street.metrics import (
     inception_distances,
     judge_distances,
     kid,
+    mmd,
     normalised,
     pixels,
     segmentation,
@@ -297,7 +298,7 @@ def _floor(features: Sequence[Features], real: Looks) -> dict[str, Any]:
     halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
     samples = Samples(features=halves, looks=(real.some(first), real.some(second)))
     scores = {"images": len(first)}
-    for metric in (frechet, kid, sliced_wasserstein, spread):
+    for metric in (frechet, kid, mmd, sliced_wasserstein, spread):
         scores.update(metric.score(samples))
     return scores
 

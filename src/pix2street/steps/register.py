@@ -11,7 +11,7 @@ from pix2street.metrics import diversity, judge_distances, segmentation, usefuln
 from pix2street.settings.register import Register
 
 JUDGED = {
-    *segmentation.PROTOCOL["scores"], *judge_distances.SCORES, *diversity.PROTOCOL["scores"],
+    *segmentation.PROTOCOL["scores"], *judge_distances.DISTANCES, *diversity.PROTOCOL["scores"],
     *usefulness.PROTOCOL["scores"],
 }  # fmt: skip
 """The scores that need a judge, and hence a set with classes."""

@@ -14,7 +14,7 @@ TAG = f"mlflow.sharedViewState.{VIEW}"
 QUERY = f"?viewStateShareKey={VIEW}&compareRunsMode=CHART"
 """The query that opens the view, after the address of an experiment's runs."""
 
-SCORES = ("mean_iou", "of_ceiling/mean_iou", "l1", "frechet_segmenter")
+SCORES = ("mean_iou", "of_ceiling/mean_iou", "l1", "mmd_segmenter")
 FIDS = ("fid_tf_val500", "fid_clean_val500")
 """Scores over Cityscapes' 500 validation photos. The page hides the chart of a score that no run has."""
 FIRST_SHEET = 2
