@@ -20,7 +20,7 @@ TINY = {
     },
     "evaluate": {"min_ceiling": 0.0},
     "report": {"sample_pairs": 2},
-    "register": {"max": {"l1": 2.0}, "min_of_ceiling": {"mean_iou": 0.0}},
+    "register": {"max": {"l1": 2.0, "mmd_segmenter": 2.0}, "min_of_ceiling": {"mean_iou": 0.0}},
 }
 
 
