@@ -168,7 +168,7 @@ def test_what_dvc_has_rewritten_is_still_understood(params):
 
 
 def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no_profile_names_them(params):
-    change(params, "epochs: 8\n", "epochs: 77  # mine\n")
+    change(params, "    epochs: 8\n", "    epochs: 77  # mine\n")
     change(params, "path: data/source  #", "path: /data/mine  #")
     changes = {change.key: (change.old, change.new) for change in use(params, "facades")}
     assert changes["train.run.epochs"] == ("77", "200")
@@ -183,8 +183,8 @@ def test_values_set_by_hand_are_told_when_they_are_overwritten_and_kept_where_no
     [
         ("  fid: []  #", "  fid:\n    - tf  # as TTUR\n\n  # canonical\n  #"),
         ("  fid: []  #", "  fid: [tf,\n    clean]  #"),
-        ("  epochs: 8\n", "  epochs : 0x10\n"),
-        ("  epochs: 8\n", "  'epochs':   9   \n"),
+        ("    epochs: 8\n", "    epochs : 0x10\n"),
+        ("    epochs: 8\n", "    'epochs':   9   \n"),
         ("  schedule: constant", '  schedule: "linear"'),
         ("  schedule: constant", "  schedule: 'é: #'"),
         ("  device: auto\n    strategy", "  device:\n    strategy"),
@@ -314,7 +314,7 @@ def test_a_broken_params_yaml_is_a_clear_error(params, text, message):
 
 
 def test_a_broken_value_is_fixed_by_a_profile_that_names_it(params):
-    change(params, "epochs: 8\n", "epochs: none\n")
+    change(params, "    epochs: 8\n", "    epochs: none\n")
     use(params, "quick")
     assert params.read_bytes() == (ROOT / "params.yaml").read_bytes()
 
