@@ -36,16 +36,16 @@ def database():
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="pix2street_pg_"))
     # PostgreSQL refuses to run as root.
-    switch = ["runuser", "-u", "postgres", "--"] if getpass.getuser() == "root" else []
-    if switch:
+    other = {"user": "postgres", "group": "postgres", "extra_groups": []} if getpass.getuser() == "root" else {}
+    if other:
         shutil.chown(folder, "postgres")
     data = str(folder / "data")
     settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run([*switch, initdb, "-D", data, "-U", "postgres", "-A", "trust"], **quiet)
-    subprocess.run([*switch, pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start"], **quiet)
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/", **other}
+    subprocess.run([initdb, "-D", data, "-U", "postgres", "-A", "trust"], **quiet)
+    subprocess.run([pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start"], **quiet)
     yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
-    subprocess.run([*switch, pg_ctl, "-D", data, "-m", "immediate", "stop"], **quiet)
+    subprocess.run([pg_ctl, "-D", data, "-m", "immediate", "stop"], **quiet)
     shutil.rmtree(folder)
 
 
