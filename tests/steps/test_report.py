@@ -6,6 +6,7 @@ from browser import CHROMIUM, look_at
 from ruamel.yaml import YAML
 
 from pix2street.reporting.model_card import as_model_card
+from pix2street.reporting.scores import QUOTED_DISTANCE, title_of_score
 from pix2street.steps.report import render_report
 
 
@@ -250,6 +251,9 @@ def test_the_model_card_says_where_mean_colours_are_ahead_and_that_drawn_photos_
     ahead = {**level, "baselines": {"mean_color": {**level["generated"], "l1": 0.001}}}
     text = as_model_card(replace(evidence, metrics=ahead, dataset=replace(evidence.dataset, name="synthetic_streets")))
     assert "**Filling every class with its mean colour does better in L1**" in text
+    near, far = ({**level["generated"], QUOTED_DISTANCE: value} for value in (0.1, 0.2))
+    quoted = as_model_card(replace(evidence, metrics={**level, "generated": far, "baselines": {"mean_color": near}}))
+    assert f"does better in {title_of_score(QUOTED_DISTANCE)}**" in quoted
     assert "drawn by a program" in text
     assert "number plates" not in text
 

@@ -8,14 +8,8 @@ from typing import Any
 
 from pix2street.core.pairs import Dataset
 from pix2street.reporting.evidence import Evidence
-from pix2street.reporting.scores import formatted, title_of, title_of_score
+from pix2street.reporting.scores import TITLES, formatted, shortfall, title_of, title_of_score
 from pix2street.reporting.templates import fill
-
-SIGNS = {
-    "mean_iou": 1, "pixel_accuracy": 1, "usefulness": 1, "l1": -1, "psnr": 1, "ssim": 1, "frechet_segmenter": -1,
-    "swd": -1,
-}  # fmt: skip
-"""Directions of the scores: 1 where more is better."""
 
 
 def as_model_card(evidence: Evidence) -> str:
@@ -40,8 +34,8 @@ def as_model_card(evidence: Evidence) -> str:
 def _where_mean_colors_are_ahead(metrics: Mapping[str, Any]) -> list[str]:
     """Return the scores in which photos of mean colours are better than the generated ones."""
     generated, colors = metrics["generated"], metrics["baselines"].get("mean_color", {})
-    both = [key for key in SIGNS if generated.get(key) is not None and colors.get(key) is not None]
-    return [title_of_score(key) for key in both if SIGNS[key] * (colors[key] - generated[key]) > 0]
+    both = [key for key in TITLES if generated.get(key) is not None and colors.get(key) is not None]
+    return [title_of_score(key) for key in both if shortfall(key, colors[key]) < shortfall(key, generated[key])]
 
 
 def _input(dataset: Dataset, encoding: str) -> str:
