@@ -24,11 +24,16 @@ class Task:
 
     Args:
         input_shape, target_shape: (H, W, C) of one input and of one target.
+        labels: the number of classes, each of which has one of the input's first channels, 0 or 1; 0 for inputs that
+            are not one-hot. Further channels follow them.
+        void: the channels among them whose pixels are of no class.
         conditions: the number of values of each further input, by its name.
     """
 
     input_shape: Shape
     target_shape: Shape
+    labels: int = 0
+    void: Sequence[int] = ()
     conditions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -86,12 +91,15 @@ class Training:
         players: the players by name, in the order of the checkpoints; the first updates the generator.
         step: performs one update and returns every term of the family by name, as scalars.
         state: further variables that exact resumption needs, e.g. an image pool or a counter.
+        progress: a float32 scalar that the loop sets at the beginning of each epoch: the share of the epochs that are
+            done, in [0, 1). None for a step that does not depend on it.
     """
 
     networks: Mapping[str, "keras.Model"]
     players: Mapping[str, Player]
     step: Callable[[Batch], dict[str, Any]]
     state: Sequence["keras.Variable"] = ()
+    progress: "keras.Variable | None" = None
 
     @property
     def generator(self) -> "keras.Model":

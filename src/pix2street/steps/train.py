@@ -138,7 +138,8 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     encoding = InputEncoding(train.data.encoding, classes)
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
-    task = Task((*input_size, encoding.channels), read_photo(pairs[0].target_path).shape)
+    shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
+    task = Task(*shapes, labels=encoding.labels, void=encoding.void)
     training, saved = _build(family, task, train, strategy)
     feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired")
     return Start(family, task, encoding, pairs, held_out, training, saved, feed)

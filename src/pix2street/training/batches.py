@@ -37,9 +37,19 @@ class InputEncoding:
             raise UserError("train.data.encoding: onehot needs a data set with classes, but this has none; use color")
 
     @property
+    def labels(self) -> int:
+        """The number of classes that have a channel of their own; 0 for colours."""
+        return len(self.classes.entries) if self.classes and self.kind == "onehot" else 0
+
+    @property
+    def void(self) -> tuple[int, ...]:
+        """The channels of those classes that are void."""
+        return tuple(i for i, entry in enumerate(self.classes.entries) if entry.is_void) if self.labels else ()
+
+    @property
     def channels(self) -> int:
         """The number of the generator's input channels."""
-        return len(self.classes.entries) if self.classes and self.kind == "onehot" else 3
+        return self.labels or 3
 
     def to_json(self) -> dict[str, Any]:
         return {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}

@@ -144,6 +144,8 @@ class EpochRunner:
         players = list(self._training.players.values())
         for player in players:
             player.optimizer.learning_rate = player.learning_rate * share
+        if self._training.progress is not None:
+            self._training.progress.assign(epoch / self._run.epochs)
         networks = self._training.networks.values()
         seed_noise(self._strategy, self._devices, networks, self._run.seed, epoch, begin=state.step == 0)
         if state.step == 0:
