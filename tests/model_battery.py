@@ -12,11 +12,18 @@ from pix2street.settings.section import Section
 from pix2street.training.players import Adams
 
 SHAPE = (32, 64, 3)
-TASK = Task(SHAPE, SHAPE)
+TASK = Task((32, 64, 4), SHAPE, labels=4, void=(3,))
 
 
-def images(count: int = 2, seed: int = 0) -> tf.Tensor:
-    return tf.constant(np.random.default_rng(seed).uniform(-1, 1, (count, *SHAPE)), "float32")
+def drawings(count: int = 2, seed: int = 0) -> tf.Tensor:
+    """Return one-hot labels of blocks."""
+    ids = np.random.default_rng(seed).integers(0, TASK.labels, (count, 4, 8)).repeat(8, axis=1).repeat(8, axis=2)
+    return tf.one_hot(ids, TASK.labels)
+
+
+def batch(seed: int = 1) -> dict[str, tf.Tensor]:
+    photos = np.random.default_rng(seed).uniform(-1, 1, (2, *SHAPE))
+    return {"input": drawings(seed=seed), "target": tf.constant(photos, "float32")}
 
 
 def start(family: Family, settings: Section, seed: int = 0):
@@ -25,7 +32,7 @@ def start(family: Family, settings: Section, seed: int = 0):
 
 
 def check_shape_and_range(family: Family, settings: Section) -> None:
-    photos = family.build_generator(TASK, settings, 0)(images())
+    photos = family.build_generator(TASK, settings, 0)(drawings())
     assert photos.shape == (2, *TASK.target_shape)
     assert photos.dtype == "float32"
     assert np.abs(photos).max() <= 1
@@ -33,7 +40,7 @@ def check_shape_and_range(family: Family, settings: Section) -> None:
 
 def check_sides(family: Family, settings: Section) -> None:
     """Check that sides that are multiples of `multiple_px` are accepted."""
-    multiple = family.multiple_px(TASK)
+    multiple = family.multiple_px(TASK, settings)
     assert all(side % multiple == 0 for side in SHAPE[:2])
 
 
@@ -48,7 +55,7 @@ def check_files(family: Family, settings: Section, folder: Path) -> None:
     for file in ("network.json", "network.weights.h5"):
         assert (folder / "a" / file).read_bytes() == (folder / "b" / file).read_bytes()
     loaded = load_network(folder / "a", "network")
-    np.testing.assert_array_equal(loaded(images(1)), network(images(1)))
+    np.testing.assert_array_equal(loaded(drawings(1)), network(drawings(1)))
     for restored, first in zip(load_untrained(folder / "a", "network").get_weights(), start, strict=True):
         np.testing.assert_array_equal(restored, first)
 
@@ -57,7 +64,7 @@ def check_one_step_moves_every_weight(family: Family, settings: Section) -> None
     training = start(family, settings)
     trained = [weight for network in training.networks.values() for weight in network.trainable_variables]
     before = [weight.numpy() for weight in trained]
-    training.step({"input": images(seed=1), "target": images(seed=2)})
+    training.step(batch())
     still = [weight.path for weight, old in zip(trained, before, strict=True) if (weight.numpy() == old).all()]
     assert not still
     moved = [id(weight) for player in training.players.values() for weight in player.weights]
@@ -66,7 +73,7 @@ def check_one_step_moves_every_weight(family: Family, settings: Section) -> None
 
 def check_terms(family: Family, settings: Section) -> None:
     """Check that a step returns the declared terms as finite scalars, and that settings that scale terms exist."""
-    terms = start(family, settings).step({"input": images(seed=1), "target": images(seed=2)})
+    terms = start(family, settings).step(batch())
     assert list(terms) == [term.name for term in family.TERMS]
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
     assert {term.scaled_by for term in family.TERMS} - {""} <= set(type(settings).model_fields)
@@ -78,7 +85,7 @@ def check_a_seed_decides_all(family: Family, settings: Section) -> None:
     for seed in (0, 0, 1):
         keras.utils.set_random_seed(len(results))
         training = start(family, settings, seed)
-        training.step({"input": images(seed=1), "target": images(seed=2)})
+        training.step(batch())
         results.append(np.concatenate([weight.ravel() for weight in training.generator.get_weights()]))
     assert (results[0] == results[1]).all()
     assert (results[0] != results[2]).any()

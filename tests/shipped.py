@@ -9,7 +9,8 @@ PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
 
 def changed(section, **changes):
     """Return a section with these changes, checked; a change to a section within it is a mapping."""
-    values = section.model_dump()
+    # The dump of `train` leaves out the families that are not chosen.
+    values = dict(section)
     for name, value in changes.items():
-        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+        values[name] = {**dict(values[name]), **value} if isinstance(value, dict) else value
     return type(section).model_validate(values)

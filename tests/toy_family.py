@@ -44,7 +44,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> keras.Model:
     return keras.Model(inputs, x, name="toy")
 
 
-def multiple_px(task: Task) -> int:
+def multiple_px(task: Task, settings: Settings) -> int:
     return 1
 
 

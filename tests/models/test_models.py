@@ -4,7 +4,10 @@ from tiny_models import SETTINGS
 
 from pix2street.models import MODELS, open_family
 
-SMALL = {"pix2pix": {"generator_filters": 4, "discriminator_filters": 4}}
+SMALL = {
+    "pix2pix": {"generator_filters": 4, "discriminator_filters": 4},
+    "oasis": {"generator_filters": 4, "discriminator_filters": 4, "labelmix_weight": 1.0},
+}
 """The settings that make each family small."""
 
 

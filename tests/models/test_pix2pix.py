@@ -35,7 +35,7 @@ def test_parameters_at_256_px_follow_from_the_layer_sizes():
 def test_depth_follows_from_the_size(size, levels):
     task = Task((*size, 5), (*size, 3))
     assert pix2pix.count_levels(task) == levels
-    assert pix2pix.multiple_px(task) == 2**levels
+    assert pix2pix.multiple_px(task, pix2pix_settings()) == 2**levels
     network = build_unet((*size, 5), 3, 2, 0)
     assert network.get_layer(f"encode_{levels}").output.shape[1:3] == (size[0] >> levels, size[1] >> levels)
     assert network.output_shape == (None, *size, 3)

@@ -11,6 +11,8 @@ import keras
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
+from pix2street.layers.modulation import Modulate
+from pix2street.layers.noise import PixelNoise
 from pix2street.layers.norms import NORMS
 from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose
 
@@ -52,7 +54,10 @@ def load_untrained(folder: Path, name: str) -> keras.Model:
 
 def _of_json(architecture: Any) -> keras.Model:
     # Layers are looked up by name, since an older version may have had them in another module.
-    ours = {layer.__name__: layer for layer in (*NORMS.values(), ProductConv2D, ProductConv2DTranspose)}
+    ours = {
+        layer.__name__: layer
+        for layer in (*NORMS.values(), ProductConv2D, ProductConv2DTranspose, PixelNoise, Modulate)
+    }
     network = keras.models.model_from_json(json.dumps(architecture), ours)
     if not isinstance(network, keras.Model):
         raise TypeError("it does not describe a network")

@@ -126,7 +126,7 @@ class Family(Protocol):
     def build_generator(self, task: Task, settings: Section, seed: int) -> "keras.Model":
         """Return the untrained generator; its initial weights follow from `seed`."""
 
-    def multiple_px(self, task: Task) -> int:
+    def multiple_px(self, task: Task, settings: Section) -> int:
         """Return the number of which both sides of every input must be a multiple."""
 
     def build_training(

@@ -118,7 +118,7 @@ def count_levels(task: Task) -> int:
     return min((side & -side).bit_length() - 1 for side in task.input_shape[:2])
 
 
-def multiple_px(task: Task) -> int:
+def multiple_px(task: Task, settings: Settings) -> int:
     """Return the number of which both sides of an input must be a multiple, since every level halves them."""
     return 2 ** count_levels(task)
 

@@ -99,7 +99,7 @@ def train_model(
         family=train.model,
         encoding=start.encoding,
         input_from=Dataset.read(split).input_from,
-        multiple_px=family.multiple_px(start.task),
+        multiple_px=family.multiple_px(start.task, train.family),
         noise=noise,
         **_form_of(start.task),
         **_mode_of(generate, compute),

@@ -34,7 +34,9 @@ class _CentredNorm(ImageNorm):
     def call(self, inputs, mask=None):
         centred = inputs - ops.mean(inputs, (1, 2), keepdims=True)
         variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
-        return centred * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
+        factor = ops.rsqrt(variance + self.epsilon)
+        outputs = centred * (self.gamma * factor if self.scale else factor)
+        return outputs + self.beta if self.center else outputs
 
 
 def for_any_size(generator: keras.Model, card: GeneratorCard) -> keras.Model:
@@ -42,7 +44,7 @@ def for_any_size(generator: keras.Model, card: GeneratorCard) -> keras.Model:
 
     def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, ImageNorm):
-            return _CentredNorm(layer.epsilon, name=layer.name)
+            return _CentredNorm.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
     return _converted(as_inference(generator, card.norm, noise=False, any_size=True), convert)

@@ -1,0 +1,373 @@
+"""OASIS (Schönfeld et al. 2021, "You only need adversarial supervision for semantic image synthesis").
+
+The generator G is a decoder that gets the labels at every size, by class-adaptive modulation (SPADE, Park et al. 2019;
+CLADE, Tan et al. 2021). The discriminator D sees the photo alone and segments it: for every pixel it names one of N
+classes, or "generated". D thus tells G at each pixel which class it sees.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from pix2street.core.errors import UserError
+from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
+from pix2street.settings.section import Count, LearningRate, Section
+
+if TYPE_CHECKING:
+    import keras
+
+TITLE = "OASIS"
+PAPER = "Schönfeld et al. 2021, You only need adversarial supervision for semantic image synthesis"
+
+LN_2 = math.log(2)
+WIDEST = 8
+"""The largest ratio of a level's filters to those of the level of the full size."""
+LIGHTEST, HEAVIEST = 0.1, 10.0
+"""The limits of a pixel's weight: three pixels of a class must not outweigh the rest of the photo."""
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Settings(Section):
+    """The section `train.oasis`."""
+
+    generator_filters: Count
+    discriminator_filters: Count
+    levels: Count
+    modulation: Literal["clade", "spade"]
+    spade_filters: Count
+    balance_power: Annotated[float, Field(ge=0, le=1)]
+    generator_rate: LearningRate
+    discriminator_rate: LearningRate
+    beta_1: Annotated[float, Field(ge=0, lt=1)]
+    beta_2: Annotated[float, Field(ge=0, lt=1)]
+    l1_weight: Weight
+    feature_weight: Weight
+    hinge_weight: Weight
+    labelmix_weight: Weight
+
+
+PAIRING = "paired"
+NOISE = "latent"
+
+# If D names every class but cannot tell real from generated, each has probability 1/2 and a cross-entropy of ln 2. The
+# hinge terms are 1 if D says nothing.
+TERMS = (
+    Term("gen_total", "the generator's sum", total=True),
+    Term("gen_classes", "cross-entropies of pixels", "generator", LN_2),
+    Term("gen_hinge", "hinge terms"),
+    Term("gen_features", "features, L1"),
+    Term("gen_l1", "L1, 0 to 2"),
+    Term("disc_real", "cross-entropies of pixels", "discriminator", LN_2),
+    Term("disc_generated", "cross-entropies of pixels", "discriminator", LN_2),
+    Term("disc_hinge", "hinge terms", "", 2.0),
+    Term("disc_labelmix", "LabelMix"),
+    Term("disc_total", "the discriminator's sum", total=True),
+    Term("disc_real_accuracy", "pixels told right", "", 0.5),
+    Term("disc_generated_accuracy", "pixels told right", "", 0.5),
+)
+
+
+# Networks (section 3.1 and appendix B; Park et al. 2019, appendix A)
+
+
+def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
+    """Return the decoder: the labels shrunk by `2 ** levels`, then residual blocks that double the size.
+
+    The labels are shrunk by averaging, so that a coarse pixel knows the share of each class. Every block adds noise,
+    a number for each pixel, with learned weights.
+
+    Args:
+        task: needs labels. Further input channels are shrunk and used like them.
+
+    Returns:
+        `[N, H, W, C] -> [N, H, W, 1 or 3]` float32 in [-1, 1].
+
+    Raises:
+        UserError: the inputs are not one-hot.
+    """
+    import keras
+    from keras import layers
+
+    from pix2street.layers.modulation import modulate
+
+    height, width = task.input_shape[:2]
+    if height % (multiple := multiple_px(task, settings)) or width % multiple:
+        raise UserError(
+            f"train.oasis.levels: {settings.levels} halves both sides of an image as often, so they must be multiples "
+            f"of {multiple} px, but they are {height} and {width}; choose fewer levels or other sides in `split`"
+        )
+    if not task.labels:
+        raise UserError(
+            "train.model: oasis needs drawings whose classes have channels, but train.data.encoding is color; set it "
+            "to onehot (a set without classes cannot be used)"
+        )
+    seeds = itertools.count(seed * 1000)
+    widths = [settings.generator_filters * min(2**level, WIDEST) for level in range(settings.levels + 1)]
+    hidden = settings.spade_filters if settings.modulation == "spade" else 0
+    inputs = keras.Input(task.input_shape, name="input")
+    pyramid = [inputs]
+    for level in range(settings.levels):
+        pyramid.append(layers.AveragePooling2D(2, name=f"labels_{level + 1}")(pyramid[-1]))
+
+    x = _conv(widths[-1], seeds, "start")(pyramid[-1])
+    x = _block(x, pyramid[-1], pyramid[-1], widths[-1], seeds, "block_0", hidden)
+    for step, level in enumerate(reversed(range(1, settings.levels))):
+        x = _block(x, pyramid[level + 1], pyramid[level], widths[level], seeds, f"block_{step + 1}", hidden)
+    x = modulate(x, pyramid[1], seeds, "last_first", hidden)
+    x = _enlarge(x, widths[0], seeds, "last_enlarged")
+    x = _noise(x, seeds, "last_noise")
+    x = modulate(x, pyramid[0], seeds, "last_second", hidden)
+    x = _conv(task.target_shape[-1], seeds, "output_conv", scale=0.02)(x)
+    # The output is float32 in every precision, because the losses are computed from it.
+    outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
+    return keras.Model(inputs, outputs, name="decoder")
+
+
+def _block(x, before, after, filters: int, seeds: Iterator[int], name: str, hidden: int):
+    """Apply two modulated convolutions, and add a shortcut; double the size if the labels `after` are larger."""
+    from keras import layers
+
+    from pix2street.layers.modulation import modulate
+
+    larger = after is not before
+    shortcut = x
+    x = modulate(x, before, seeds, f"{name}_first", hidden)
+    x = _enlarge(x, filters, seeds, f"{name}_first_conv") if larger else _conv(filters, seeds, f"{name}_first_conv")(x)
+    x = _noise(x, seeds, f"{name}_noise")
+    x = modulate(x, after, seeds, f"{name}_second", hidden)
+    x = _conv(filters, seeds, f"{name}_second_conv", scale=0.5)(x)
+    if shortcut.shape[-1] != filters:
+        shortcut = _conv(filters, seeds, f"{name}_shortcut", kernel=1, use_bias=False)(shortcut)
+    if larger:
+        shortcut = layers.UpSampling2D(2, name=f"{name}_shortcut_resize")(shortcut)
+    return layers.Add(name=name)([x, shortcut])
+
+
+def _enlarge(x, filters: int, seeds: Iterator[int], name: str):
+    from keras import layers
+
+    return _conv(filters, seeds, name)(layers.UpSampling2D(2, name=f"{name}_resize")(x))
+
+
+def _noise(x, seeds: Iterator[int], name: str):
+    from pix2street.layers.noise import PixelNoise
+
+    return PixelNoise(next(seeds), name=name)(x)
+
+
+def _conv(filters: int, seeds: Iterator[int], name: str, kernel: int = 3, scale: float = 1.0, use_bias: bool = True):
+    from keras import initializers, layers
+
+    weights = initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=next(seeds))
+    return layers.Conv2D(filters, kernel, padding="same", use_bias=use_bias, kernel_initializer=weights, name=name)
+
+
+def multiple_px(task: Task, settings: Settings) -> int:
+    """Return the number of which both sides of an input must be a multiple, since every level halves the labels."""
+    return 2**settings.levels
+
+
+MAPS = ("map_1", "map_2", "map_3", "map_4")
+"""The discriminator's maps, from half of the size on, which feature matching compares."""
+SMALLEST = 2 ** len(MAPS)
+"""The number of pixels, along each side, that one pixel of the last map covers."""
+
+
+def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Model":
+    """Return the segmentation U-Net: logits of N + 1 classes for each pixel, the last is "generated".
+
+    The stem works at the full size and is averaged, since a strided one would print its grid into the photos. The head
+    gives the logits of 2x2 pixels at once. There is no norm. A further head says for each patch whether it is real.
+
+    Returns:
+        `[N, H, W, 1 or 3] -> {"classes": [N, H/2, W/2, 4, classes + 1], "patches": [N, H/16, W/16, 1], ...}`: float32
+        logits in the order of `folded`, and the map of each level by its name in `MAPS`.
+    """
+    import keras
+    from keras import layers
+
+    height, width = task.target_shape[:2]
+    if height % SMALLEST or width % SMALLEST:
+        raise UserError(
+            f"train.model: oasis needs photos whose sides are multiples of {SMALLEST} px, but they are {height} and "
+            f"{width}; choose other sides in `split`"
+        )
+    seeds = itertools.count(seed * 1000 + 500)
+    filters = settings.discriminator_filters
+    photos = keras.Input(task.target_shape, name="photo")
+    x = layers.LeakyReLU(0.2, name="stem")(_conv(max(filters // 2, 1), seeds, "stem_conv")(photos))
+    x = layers.AveragePooling2D(2, name="stem_pool")(x)
+    x = _conv(filters, seeds, "stem_wide", kernel=1)(x)
+    maps = [_residual(x, filters, seeds, MAPS[0])]
+    for level, ratio in zip(MAPS[1:], (2, 4, 4), strict=True):
+        x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
+        maps.append(_residual(x, ratio * filters, seeds, level))
+    x = maps[-1]
+    patches = _conv(1, seeds, "patches_conv", scale=0.02)(layers.LeakyReLU(0.2, name="patches_in")(x))
+    for level, ratio in ((2, 3), (1, 2), (0, 1.5)):
+        name, wide = f"up_{level + 1}", max(int(ratio * filters), 1)
+        x = _conv(wide, seeds, f"{name}_narrow", kernel=1)(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
+        x = layers.UpSampling2D(2, name=f"{name}_resize")(x)
+        skip = _conv(wide, seeds, f"{name}_skip", kernel=1, scale=0.1, use_bias=False)(maps[level])
+        x = layers.Add(name=f"{name}_sum")([x, skip])
+        y = _conv(wide, seeds, f"{name}_conv", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(x))
+        x = layers.Add(name=name)([x, y])
+    x = _conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(
+        layers.LeakyReLU(0.2, name="classes_in")(x)
+    )
+    x = layers.Reshape((height // 2, width // 2, 4, task.labels + 1), name="pixels")(x)
+    outputs = {
+        "classes": layers.Activation("linear", dtype="float32", name="classes")(x),
+        "patches": layers.Activation("linear", dtype="float32", name="patches")(patches),
+        **dict(zip(MAPS, maps, strict=True)),
+    }
+    return keras.Model(photos, outputs, name="segmenting_discriminator")
+
+
+def build_mask(task: Task, seed: int) -> "keras.Model":
+    """Return LabelMix' mask of labels, see `layers.noise.ClassMask`; it has no weights."""
+    import keras
+
+    from pix2street.layers.noise import ClassMask
+
+    labels = keras.Input((*task.input_shape[:2], task.labels), name="labels")
+    return keras.Model(labels, ClassMask(seed, dtype="float32", name="mask")(labels), name="mask")
+
+
+def _residual(x, filters: int, seeds: Iterator[int], name: str):
+    from keras import layers
+
+    y = _conv(filters, seeds, f"{name}_first", scale=1.0)(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
+    y = _conv(filters, seeds, f"{name}_second", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(y))
+    if x.shape[-1] != filters:
+        x = _conv(filters, seeds, f"{name}_shortcut", kernel=1, scale=0.5, use_bias=False)(x)
+    return layers.Add(name=name)([x, y])
+
+
+# Losses (section 3.2, equations 1 to 4)
+
+
+def pixel_weights(labels, void, power: float):
+    """Return the weight of every pixel `[B, H, W]` float32: rare classes weigh more, void weighs nothing.
+
+    A class c weighs `(pixels / (classes * pixels of c)) ** power` (equation 1 has the power 1), within `LIGHTEST` and
+    `HEAVIEST`. The numbers are those of the batch, and only classes in it count.
+
+    Args:
+        labels: `[B, H, W, N]` float32, 0 or 1.
+        void: `[N]` float32, 1 for a class that is void.
+    """
+    from keras import ops
+
+    counts = ops.sum(labels, axis=(0, 1, 2)) * (1 - void)
+    present = ops.cast(counts > 0, "float32")
+    share = ops.sum(counts) / (ops.maximum(ops.sum(present), 1) * ops.maximum(counts, 1))
+    weights = present * ops.clip(share**power, LIGHTEST, HEAVIEST)
+    return ops.sum(labels * weights, axis=-1)
+
+
+def folded(x):
+    """Return 2x2 pixels as one: `[B, H, W, ...] -> [B, H/2, W/2, 4, ...]`, the order of the discriminator's logits."""
+    from keras import ops
+
+    height, width = x.shape[1:3]
+    x = ops.reshape(x, (-1, height // 2, 2, width // 2, 2, *x.shape[3:]))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, *range(5, len(x.shape))))
+    return ops.reshape(x, (-1, height // 2, width // 2, 4, *x.shape[5:]))
+
+
+def cross_entropies(logits, ids):
+    """Return -log p of the class of every pixel, of `[B, H, W, 4, N + 1]` logits and `[B, H, W, 4]` ids."""
+    from keras import ops
+
+    return ops.sparse_categorical_crossentropy(ids, logits, from_logits=True)
+
+
+def losses(real, generated, photo, target, labels, void, settings: Settings) -> dict:
+    """Return every loss by its name in `TERMS` but LabelMix; `real` and `generated` are outputs of D."""
+    from keras import ops
+
+    from pix2street.layers.losses import l1
+
+    classes = labels.shape[-1]
+    ids = folded(ops.argmax(labels, axis=-1))
+    weights = folded(pixel_weights(labels, void, settings.balance_power))
+    of_real, of_generated = real["classes"], generated["classes"]
+    terms = {
+        "gen_classes": ops.mean(weights * cross_entropies(of_generated, ids)),
+        "gen_hinge": -ops.mean(generated["patches"]),
+        "gen_features": sum(
+            ops.mean(ops.abs(ops.cast(ops.stop_gradient(real[name]), "float32") - ops.cast(generated[name], "float32")))
+            for name in MAPS
+        )
+        / len(MAPS),
+        "gen_l1": l1(photo, target),
+        "disc_real": ops.mean(weights * cross_entropies(of_real, ids)),
+        "disc_generated": ops.mean(cross_entropies(of_generated, ops.full_like(ids, classes))),
+        "disc_hinge": ops.mean(ops.relu(1 - real["patches"])) + ops.mean(ops.relu(1 + generated["patches"])),
+    }
+    told = [ops.cast(ops.argmax(seen, axis=-1) == classes, "float32") for seen in (of_real, of_generated)]
+    return terms | {
+        "gen_total": terms["gen_classes"]
+        + settings.hinge_weight * terms["gen_hinge"]
+        + settings.feature_weight * terms["gen_features"]
+        + settings.l1_weight * terms["gen_l1"],
+        "disc_total": terms["disc_real"] + terms["disc_generated"] + settings.hinge_weight * terms["disc_hinge"],
+        "disc_real_accuracy": 1 - ops.mean(told[0]),
+        "disc_generated_accuracy": ops.mean(told[1]),
+    }
+
+
+def labelmix(mixed, real, generated, mask):
+    """Return the mean squared difference of D's logits of a mixed photo and the mixed logits of its parts (equation 4).
+
+    Args:
+        mask: `[B, H, W, 1]`, 1 where the mixed photo is real and 0 where it is generated.
+    """
+    from keras import ops
+
+    mask = folded(mask)
+    expected = mask * real["classes"] + (1 - mask) * generated["classes"]
+    return ops.mean(ops.square(mixed["classes"] - expected))
+
+
+# One update
+
+
+def build_training(
+    task: Task, settings: Settings, generator: "keras.Model", make_player: MakePlayer, seed: int
+) -> Training:
+    """Return the training of G against D; both updates start from the same weights."""
+    import numpy as np
+    import tensorflow as tf
+
+    discriminator, mask = build_discriminator(task, settings, seed), build_mask(task, seed)
+    betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+    gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
+    disc = make_player([discriminator], learning_rate=settings.discriminator_rate, **betas)
+    void = np.isin(np.arange(task.labels), list(task.void)).astype("float32")
+
+    def step(batch: Batch) -> dict:
+        inputs, targets = batch["input"], batch["target"]
+        with tf.GradientTape(persistent=True) as tape:
+            photo = generator(inputs, training=True)
+            real = discriminator(targets, training=True)
+            generated = discriminator(photo, training=True)
+            labels = inputs[..., : task.labels]
+            terms = losses(real, generated, photo, targets, labels, void, settings)
+            if settings.labelmix_weight:
+                real_here = mask(labels)
+                mixed = discriminator(real_here * targets + (1 - real_here) * photo, training=True)
+                terms["disc_labelmix"] = labelmix(mixed, real, generated, real_here)
+                terms["disc_total"] += settings.labelmix_weight * terms["disc_labelmix"]
+            gen_loss, disc_loss = gen.scaled(terms["gen_total"]), disc.scaled(terms["disc_total"])
+        gen.descend(tape, gen_loss)
+        disc.descend(tape, disc_loss)
+        return {term.name: terms.get(term.name, tf.zeros([])) for term in TERMS}
+
+    networks = {"generator": generator, "discriminator": discriminator, "mask": mask}
+    return Training(networks, {"generator": gen, "discriminator": disc}, step)
