@@ -78,7 +78,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     """Return the decoder: the labels shrunk by `2 ** levels`, then residual blocks that double the size.
 
     The labels are shrunk by averaging, so that a coarse pixel knows the share of each class. Every block adds noise,
-    a number for each pixel, with learned weights.
+    a number for each pixel, with learned weights. Only the last convolution has a bias, since a norm follows all others.
 
     Args:
         task: needs labels. Further input channels are shrunk and used like them.
@@ -113,7 +113,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     for level in range(settings.levels):
         pyramid.append(layers.AveragePooling2D(2, name=f"labels_{level + 1}")(pyramid[-1]))
 
-    x = _conv(widths[-1], seeds, "start")(pyramid[-1])
+    x = _conv(widths[-1], seeds, "start", use_bias=False)(pyramid[-1])
     x = _block(x, pyramid[-1], pyramid[-1], widths[-1], seeds, "block_0", hidden)
     for step, level in enumerate(reversed(range(1, settings.levels))):
         x = _block(x, pyramid[level + 1], pyramid[level], widths[level], seeds, f"block_{step + 1}", hidden)
@@ -136,10 +136,13 @@ def _block(x, before, after, filters: int, seeds: Iterator[int], name: str, hidd
     larger = after is not before
     shortcut = x
     x = modulate(x, before, seeds, f"{name}_first", hidden)
-    x = _enlarge(x, filters, seeds, f"{name}_first_conv") if larger else _conv(filters, seeds, f"{name}_first_conv")(x)
+    if larger:
+        x = _enlarge(x, filters, seeds, f"{name}_first_conv")
+    else:
+        x = _conv(filters, seeds, f"{name}_first_conv", use_bias=False)(x)
     x = _noise(x, seeds, f"{name}_noise")
     x = modulate(x, after, seeds, f"{name}_second", hidden)
-    x = _conv(filters, seeds, f"{name}_second_conv", scale=0.5)(x)
+    x = _conv(filters, seeds, f"{name}_second_conv", scale=0.5, use_bias=False)(x)
     if shortcut.shape[-1] != filters:
         shortcut = _conv(filters, seeds, f"{name}_shortcut", kernel=1, use_bias=False)(shortcut)
     if larger:
@@ -150,7 +153,7 @@ def _block(x, before, after, filters: int, seeds: Iterator[int], name: str, hidd
 def _enlarge(x, filters: int, seeds: Iterator[int], name: str):
     from keras import layers
 
-    return _conv(filters, seeds, name)(layers.UpSampling2D(2, name=f"{name}_resize")(x))
+    return _conv(filters, seeds, name, use_bias=False)(layers.UpSampling2D(2, name=f"{name}_resize")(x))
 
 
 def _noise(x, seeds: Iterator[int], name: str):
