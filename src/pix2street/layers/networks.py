@@ -14,8 +14,17 @@ from pix2street.core.files import REMAKE, read_json
 from pix2street.layers.norms import NORMS
 from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose, ProductResizeConv2D
 from pix2street.layers.resize import ResizeConv2D
+from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
 
-LAYERS = (*NORMS.values(), ProductConv2D, ProductConv2DTranspose, ProductResizeConv2D, ResizeConv2D)
+LAYERS = (
+    *NORMS.values(),
+    ProductConv2D,
+    ProductConv2DTranspose,
+    ProductResizeConv2D,
+    ResizeConv2D,
+    SpectralConv2D,
+    SpectralResizeConv2D,
+)
 """The layers of this project that a saved network may have."""
 
 
