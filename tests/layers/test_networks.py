@@ -58,9 +58,9 @@ np.savez(sys.argv[2], *network.get_weights(), network.predict_on_batch(np.ones((
 """
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_a_network_of_a_version_with_other_modules_is_read(tmp_path, norm):
-    generator = build_unet((32, 32, 3), 3, 4, 0, norm=norm, product_side_px=8)
+@pytest.mark.parametrize(("norm", "upsample"), [("batch", "transpose"), ("instance", "resize")])
+def test_a_network_of_a_version_with_other_modules_is_read(tmp_path, norm, upsample):
+    generator = build_unet((32, 32, 3), 3, 4, 0, norm=norm, upsample=upsample, product_side_px=8)
     save_network(generator, tmp_path, "generator")
     path = tmp_path / "generator.json"
     text = path.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 
 from pix2street.core.images import to_pixels
 from pix2street.core.seeds import derive_seed
-from pix2street.layers.in_use import Mode, in_use
+from pix2street.layers.in_use import Mode, in_use, weights_in_use
 
 
 def as_inference(generator: keras.Model, norm: str, noise: bool, any_size: bool = False) -> keras.Model:
@@ -33,14 +33,9 @@ def as_inference(generator: keras.Model, norm: str, noise: bool, any_size: bool 
 def copy_weights(generator: keras.Model, inference: keras.Model) -> None:
     """Give a copy made by `as_inference` the present weights of its generator, by their names."""
     for layer in inference.layers:
-        trained = _weights_by_name(generator.get_layer(layer.name))
-        for name, weight in _weights_by_name(layer).items():
-            weight.assign(trained[name])
-
-
-def _weights_by_name(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
-    """Return the weights of a layer by their paths within it."""
-    return {weight.path.removeprefix(f"{layer.path}/"): weight for weight in layer.weights}
+        trained = weights_in_use(generator.get_layer(layer.name))
+        for weight in layer.weights:
+            weight.assign(trained[weight.path.removeprefix(f"{layer.path}/")])
 
 
 def reseed(inference: keras.Model, *key: int) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from keras import KerasTensor, initializers, layers
 
 from pix2street.layers.norms import NORMS
-from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose
+from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose, ProductResizeConv2D
+from pix2street.layers.resize import ResizeConv2D
 
 
 def encode(
@@ -62,12 +63,11 @@ def enlarge(
 
     Args:
         upsample: "transpose" is a transposed convolution 4x4 stride 2, as in the paper; "resize" is nearest neighbour
-            and a convolution 3x3, which makes no checkerboard (Odena et al. 2016) but takes longer and ignores
-            `product`.
+            and a convolution 3x3, which makes no checkerboard (Odena et al. 2016), in one operation; see `resize.py`.
     """
     how = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _weights(seeds), "name": name}
     if upsample == "resize":
-        return layers.Conv2D(filters, 3, **how)(layers.UpSampling2D(2, name=f"{name}_resize")(x))
+        return (ProductResizeConv2D if product else ResizeConv2D)(filters, 3, **how)(x)
     return (ProductConv2DTranspose if product else layers.Conv2DTranspose)(filters, 4, 2, **how)(x)
 
 

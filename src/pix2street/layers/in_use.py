@@ -5,12 +5,15 @@ A layer that behaves the same in training and in use needs no replacement. Other
     @in_use.register
     def _(layer: MyNoise, mode: Mode) -> layers.Layer: ...
 
-The replacement has the same name, and its weights are the trained ones of the same names. A layer that draws noise
-keeps its state in the attribute `seed_generator`, as Keras' layers do, so that its seed can be set.
+The replacement has the same name, and its weights are the trained ones of the same names, or what a layer registers
+with `weights_in_use`. A layer that draws noise keeps its state in the attribute `seed_generator`, as Keras' layers do,
+so that its seed can be set.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 import keras
 from keras import layers
@@ -36,6 +39,12 @@ class Mode:
 def in_use(layer: layers.Layer, mode: Mode) -> layers.Layer:
     """Return the layer that replaces `layer` in use: by default a layer of the same kind."""
     return layer.__class__.from_config(layer.get_config())
+
+
+@singledispatch
+def weights_in_use(layer: layers.Layer) -> Mapping[str, Any]:
+    """Return the values of the replacement's weights, by their paths within it: by default the layer's own weights."""
+    return {weight.path.removeprefix(f"{layer.path}/"): weight for weight in layer.weights}
 
 
 @keras.saving.register_keras_serializable("pix2street")

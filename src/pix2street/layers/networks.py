@@ -14,7 +14,22 @@ from pix2street.core.files import REMAKE, read_json
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
 from pix2street.layers.norms import NORMS
-from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose
+from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose, ProductResizeConv2D
+from pix2street.layers.resize import ResizeConv2D
+from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
+
+LAYERS = (
+    *NORMS.values(),
+    Modulate,
+    PixelNoise,
+    ProductConv2D,
+    ProductConv2DTranspose,
+    ProductResizeConv2D,
+    ResizeConv2D,
+    SpectralConv2D,
+    SpectralResizeConv2D,
+)
+"""The layers of this project that a saved network may have."""
 
 
 def save_network(network: keras.Model, folder: Path, name: str) -> None:
@@ -54,10 +69,7 @@ def load_untrained(folder: Path, name: str) -> keras.Model:
 
 def _of_json(architecture: Any) -> keras.Model:
     # Layers are looked up by name, since an older version may have had them in another module.
-    ours = {
-        layer.__name__: layer
-        for layer in (*NORMS.values(), ProductConv2D, ProductConv2DTranspose, PixelNoise, Modulate)
-    }
+    ours = {layer.__name__: layer for layer in LAYERS}
     network = keras.models.model_from_json(json.dumps(architecture), ours)
     if not isinstance(network, keras.Model):
         raise TypeError("it does not describe a network")

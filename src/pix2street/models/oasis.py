@@ -7,7 +7,7 @@ classes, or "generated". D thus tells G at each pixel which class it sees.
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -36,6 +36,7 @@ class Settings(Section):
 
     generator_filters: Count
     discriminator_filters: Count
+    disc_norm: Literal["spectral", "none"]
     levels: Count
     modulation: Literal["clade", "spade"]
     spade_filters: Count
@@ -151,9 +152,10 @@ def _block(x, before, after, filters: int, seeds: Iterator[int], name: str, hidd
 
 
 def _enlarge(x, filters: int, seeds: Iterator[int], name: str):
-    from keras import layers
+    from pix2street.layers.resize import ResizeConv2D
 
-    return _conv(filters, seeds, name, use_bias=False)(layers.UpSampling2D(2, name=f"{name}_resize")(x))
+    weights = _weights(seeds, 1.0)
+    return ResizeConv2D(filters, 3, padding="same", use_bias=False, kernel_initializer=weights, name=name)(x)
 
 
 def _noise(x, seeds: Iterator[int], name: str):
@@ -162,11 +164,29 @@ def _noise(x, seeds: Iterator[int], name: str):
     return PixelNoise(next(seeds), name=name)(x)
 
 
-def _conv(filters: int, seeds: Iterator[int], name: str, kernel: int = 3, scale: float = 1.0, use_bias: bool = True):
-    from keras import initializers, layers
+def _conv(
+    filters: int,
+    seeds: Iterator[int],
+    name: str,
+    kernel: int = 3,
+    scale: float = 1.0,
+    use_bias: bool = True,
+    spectral: bool = False,
+):
+    from keras import layers
 
-    weights = initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=next(seeds))
-    return layers.Conv2D(filters, kernel, padding="same", use_bias=use_bias, kernel_initializer=weights, name=name)
+    from pix2street.layers.spectral import SpectralConv2D
+
+    weights = {"kernel_initializer": _weights(seeds, scale), "use_bias": use_bias, "name": name}
+    if spectral:
+        return SpectralConv2D(filters, kernel, padding="same", seed=next(seeds), **weights)
+    return layers.Conv2D(filters, kernel, padding="same", **weights)
+
+
+def _weights(seeds: Iterator[int], scale: float):
+    from keras import initializers
+
+    return initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=next(seeds))
 
 
 def multiple_px(task: Task, settings: Settings) -> int:
@@ -201,23 +221,27 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         )
     seeds = itertools.count(seed * 1000 + 500)
     filters = settings.discriminator_filters
+
+    def conv(filters: int, name: str, **others):
+        return _conv(filters, seeds, name, spectral=settings.disc_norm == "spectral", **others)
+
     photos = keras.Input(task.target_shape, name="photo")
-    x = layers.LeakyReLU(0.2, name="stem")(_conv(max(filters // 2, 1), seeds, "stem_conv")(photos))
+    x = layers.LeakyReLU(0.2, name="stem")(conv(max(filters // 2, 1), "stem_conv")(photos))
     x = layers.AveragePooling2D(2, name="stem_pool")(x)
-    x = _conv(filters, seeds, "stem_wide", kernel=1)(x)
-    maps = [_residual(x, filters, seeds, MAPS[0])]
+    x = conv(filters, "stem_wide", kernel=1)(x)
+    maps = [_residual(x, filters, conv, MAPS[0])]
     for level, ratio in zip(MAPS[1:], (2, 4, 4), strict=True):
         x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
-        maps.append(_residual(x, ratio * filters, seeds, level))
+        maps.append(_residual(x, ratio * filters, conv, level))
     x = maps[-1]
-    patches = _conv(1, seeds, "patches_conv", scale=0.02)(layers.LeakyReLU(0.2, name="patches_in")(x))
+    patches = conv(1, "patches_conv", scale=0.02)(layers.LeakyReLU(0.2, name="patches_in")(x))
     for level, ratio in ((2, 3), (1, 2), (0, 1.5)):
         name, wide = f"up_{level + 1}", max(int(ratio * filters), 1)
-        x = _conv(wide, seeds, f"{name}_narrow", kernel=1)(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
+        x = conv(wide, f"{name}_narrow", kernel=1)(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
         x = layers.UpSampling2D(2, name=f"{name}_resize")(x)
-        skip = _conv(wide, seeds, f"{name}_skip", kernel=1, scale=0.1, use_bias=False)(maps[level])
+        skip = conv(wide, f"{name}_skip", kernel=1, scale=0.1, use_bias=False)(maps[level])
         x = layers.Add(name=f"{name}_sum")([x, skip])
-        y = _conv(wide, seeds, f"{name}_conv", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(x))
+        y = conv(wide, f"{name}_conv", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(x))
         x = layers.Add(name=name)([x, y])
     x = _conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(
         layers.LeakyReLU(0.2, name="classes_in")(x)
@@ -241,13 +265,13 @@ def build_mask(task: Task, seed: int) -> "keras.Model":
     return keras.Model(labels, ClassMask(seed, dtype="float32", name="mask")(labels), name="mask")
 
 
-def _residual(x, filters: int, seeds: Iterator[int], name: str):
+def _residual(x, filters: int, conv: Callable, name: str):
     from keras import layers
 
-    y = _conv(filters, seeds, f"{name}_first", scale=1.0)(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
-    y = _conv(filters, seeds, f"{name}_second", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(y))
+    y = conv(filters, f"{name}_first")(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
+    y = conv(filters, f"{name}_second", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(y))
     if x.shape[-1] != filters:
-        x = _conv(filters, seeds, f"{name}_shortcut", kernel=1, scale=0.5, use_bias=False)(x)
+        x = conv(filters, f"{name}_shortcut", kernel=1, scale=0.5, use_bias=False)(x)
     return layers.Add(name=name)([x, y])
 
 
@@ -348,6 +372,8 @@ def build_training(
     import numpy as np
     import tensorflow as tf
 
+    from pix2street.layers.spectral import advance_power_iterations
+
     discriminator, mask = build_discriminator(task, settings, seed), build_mask(task, seed)
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
     gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
@@ -356,6 +382,7 @@ def build_training(
 
     def step(batch: Batch) -> dict:
         inputs, targets = batch["input"], batch["target"]
+        advance_power_iterations(discriminator)
         with tf.GradientTape(persistent=True) as tape:
             photo = generator(inputs, training=True)
             real = discriminator(targets, training=True)
