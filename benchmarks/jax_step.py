@@ -58,7 +58,7 @@ def build_step(
     stay as they are; both optimizers must be built.
 
     Returns:
-        `(state, inputs [B, H, W, C], targets [B, H, W, 3]) -> (state, [6])`: the state after the update and float32
+        `(state, inputs [B, H, W, C], targets [B, H, W, 3]) -> (state, [7])`: the state after the update and float32
         losses in the order of `pix2pix.losses`. The state that is given, at first
         `state_of((generator, gen_optimizer), (discriminator, disc_optimizer))`, is used up.
     """
@@ -71,7 +71,8 @@ def build_step(
         generated_logits, disc_others = discriminator.stateless_call(
             disc_trained, disc_others, {"input": inputs, "target": generated}, training=True
         )
-        losses = pix2pix.losses(real_logits, generated_logits, generated, targets, settings)
+        views = [[real_logits]], [[generated_logits]]
+        losses = pix2pix.losses(*views, generated, targets, settings, settings.l1_weight)
         reported = jnp.stack(list(losses.values()))
         return (losses["gen_total"], losses["disc_total"]), (reported, gen_others, disc_others)
 
@@ -105,7 +106,8 @@ def paper_settings(filters: int, product_side_px: int) -> pix2pix.Settings:
     return pix2pix.Settings(
         generator_filters=filters, discriminator_filters=filters, norm="batch", upsample="transpose",
         dropout_share=0.5, generator_rate=2e-4, discriminator_rate=2e-4, beta_1=0.5, beta_2=0.999, l1_weight=100.0,
-        disc_loss_weight=1.0, product_side_px=product_side_px,
+        l1_weight_end=None, feature_weight=0.0, disc_loss_weight=1.0, warm_up=0.0, scales=1,
+        product_side_px=product_side_px,
     )  # fmt: skip
 
 

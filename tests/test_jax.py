@@ -19,7 +19,7 @@ from pix2street.core.numerics import choose_backend
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHAPE = (32, 32, 3)
-WEIGHTS = SimpleNamespace(l1_weight=100.0, disc_loss_weight=0.5)
+WEIGHTS = SimpleNamespace(l1_weight=100.0, feature_weight=0.0, disc_loss_weight=0.5)
 UPSAMPLE_OF_NORM = {"batch": "transpose", "instance": "resize"}
 
 pytestmark = pytest.mark.skipif(
@@ -69,7 +69,8 @@ def on_tensorflow(norm: str) -> tuple[dict, dict]:
         generated = generator(inputs, training=True)
         real_logits = discriminator({"input": inputs, "target": targets}, training=True)
         generated_logits = discriminator({"input": inputs, "target": generated}, training=True)
-        losses = pix2pix.losses(real_logits, generated_logits, generated, targets, WEIGHTS)
+        views = [[real_logits]], [[generated_logits]]
+        losses = pix2pix.losses(*views, generated, targets, WEIGHTS, WEIGHTS.l1_weight)
     made = {f"{norm}|losses": np.array(list(losses.values()))}
     for network, total in zip(networks, ("gen_total", "disc_total"), strict=True):
         variables, others = network.trainable_variables, network.non_trainable_variables
@@ -96,8 +97,8 @@ def on_jax(norm: str, start: dict) -> dict:
     def total_of(name, gen_weights, disc_weights):
         generated, _ = generator.stateless_call(gen_weights, others[0], inputs, training=True)
         pairs = [{"input": inputs, "target": photo} for photo in (targets, generated)]
-        logits = [discriminator.stateless_call(disc_weights, others[1], pair, training=True)[0] for pair in pairs]
-        losses = pix2pix.losses(*logits, generated, targets, WEIGHTS)
+        views = [[[discriminator.stateless_call(disc_weights, others[1], pair, training=True)[0]]] for pair in pairs]
+        losses = pix2pix.losses(*views, generated, targets, WEIGHTS, WEIGHTS.l1_weight)
         return losses[name], jax.numpy.stack(list(losses.values()))
 
     @jax.jit

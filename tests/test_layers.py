@@ -60,7 +60,7 @@ KNOWS = {
     "datasets": {"core", "settings"},
     "judges": {"core", "layers", "settings", "training"},
     "metrics": {"core"},
-    "models": {"layers", "settings"},
+    "models": {"core", "layers", "settings"},
     "training": {"core", "models", "settings"},
     "validation": {"core", "settings"},
     "layers": {"core"},

@@ -141,6 +141,8 @@ def test_the_paper_is_what_cityscapes_trains():
     paper = {"run.epochs": 200, "run.batch": 1, "data.jitter": True, "data.mirror": True, "pix2pix.norm": "batch"}
     paper |= {"pix2pix.generator_filters": 64, "pix2pix.generator_rate": 0.0002, "pix2pix.discriminator_rate": 0.0002}
     paper |= {"pix2pix.beta_1": 0.5, "pix2pix.l1_weight": 100.0, "pix2pix.disc_loss_weight": 0.5}
+    paper |= {"pix2pix.l1_weight_end": None, "pix2pix.feature_weight": 0, "pix2pix.warm_up": 0, "pix2pix.scales": 1}
+    paper |= {"run.ema_decay": 0}
     assert {key: profile[f"train.{key}"] for key in paper} == paper
     assert (profile["split.height_px"], profile["split.width_px"]) == (256, 256)
     assert profile["evaluate.fid"] == ["tf", "clean"]

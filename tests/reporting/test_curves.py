@@ -37,6 +37,7 @@ def test_panels_follow_the_terms_and_the_measures_with_totals_last():
     assert named(panels_of(FAMILY.TERMS, history_of(FAMILY.TERMS))) == {
         "single GAN terms": ["gen_gan", "disc_real", "disc_generated"],
         "L1, 0 to 2": ["gen_l1", "holdout_l1"],
+        "feature matching": ["gen_features"],
         "patches told right": ["disc_real_accuracy", "disc_generated_accuracy"],
         "photos differ, as real ones do: 1": ["diversity", "sensitivity"],
         "saturated pixels, less real ones": ["saturated_share"],

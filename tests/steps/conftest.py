@@ -72,6 +72,7 @@ def evidence() -> Evidence:
         },
         history=pd.DataFrame({
             "epoch": [1, 2, 3], "gen_total": [40.0, 30, 25], "gen_gan": [0.8, 1.1, 1.2], "gen_l1": [0.4, 0.3, 0.25],
+            "gen_features": [0.2, 0.15, 0.1],
             "disc_real": [0.6, 0.5, 0.45], "disc_generated": [0.6, 0.5, 0.4], "disc_total": [1.2, 1.0, 0.85],
             "disc_real_accuracy": [0.5, 0.7, 0.8], "disc_generated_accuracy": [0.5, 0.8, 0.9],
             "holdout_l1": [0.5, 0.4, 0.3],

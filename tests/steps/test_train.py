@@ -92,16 +92,20 @@ CHANGES = {
     "pix2pix.beta_1": 0.9,
     "pix2pix.beta_2": 0.9,
     "pix2pix.l1_weight": 10.0,
+    "pix2pix.l1_weight_end": 10.0,
+    "pix2pix.feature_weight": 10.0,
     "pix2pix.disc_loss_weight": 0.5,
+    "pix2pix.warm_up": 0.5,
     "pix2pix.product_side_px": 0,
 }
 """Another value for every setting on which the weights depend."""
 WITHOUT_INFLUENCE = {
     "run.epochs", "run.keep", "run.sample_every_epochs", "run.sample_pairs", "run.checkpoint_every_steps",
     "run.max_checkpoint_gib", "device.device", "device.strategy", "device.deterministic", "device.jit_compile",
-    "device.steps_per_call", "device.cache_mib",
+    "device.steps_per_call", "device.cache_mib", "pix2pix.scales",
 }  # fmt: skip
-"""Settings that change no weight, or none on one CPU; `run.epochs` and `run.keep` have other tests."""
+"""Settings that change no weight, or none on one CPU; `run.epochs`, `run.keep` and `pix2pix.scales`, for which these
+images are too small, have other tests."""
 DECIDING = changed(TINY_TRAIN, run={"epochs": 2, "sample_every_epochs": 2}, data={"holdout_pairs": 2})
 
 

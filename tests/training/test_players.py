@@ -31,13 +31,14 @@ def test_averages_follow_the_weights(scale_losses):
     rates = {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.999}
     player = Adams(network, ema_decay=0.75, scale_losses=scale_losses)([network], **rates)
     expected = []
-    for step in range(5):
+    for step in range(40):
         gradients = [tf.ones_like(weight) * 1024 for weight in network.trainable_variables]
         player.optimizer.apply(gradients, network.trainable_variables)
         kernel = network.get_weights()[0]
-        # The first average is the first weights.
-        expected.append(kernel if step == 0 else 0.75 * expected[-1] + 0.25 * kernel)
-        np.testing.assert_allclose(player.averages_of(network)[0], expected[-1], rtol=1e-6)
+        # The first average is the first weights; later decays are 1/10, 2/11, ... up to 0.75.
+        decay = min(0.75, step / (9 + step))
+        expected.append(decay * expected[-1] + (1 - decay) * kernel if step else kernel)
+        np.testing.assert_allclose(player.averages_of(network)[0], expected[-1], rtol=1e-6, atol=1e-6)
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     assert Adams(network, ema_decay=0.75)([other], **rates).averages_of(other) == []
 

@@ -8,9 +8,19 @@ from keras import KerasTensor, initializers, layers
 
 from pix2street.layers.norms import NORMS
 
+LEAST_PX = 24
+"""The least side of a pair, as the first convolution sees it, that leaves a logit."""
+BLOCKS = ("block_1", "block_2", "block_3", "block_4")
+"""The names of the layers that give the hidden maps."""
+
 
 def build_patchgan(
-    input_shape: tuple[int, int, int], target_shape: tuple[int, int, int], filters: int, seed: int, norm: str = "batch"
+    input_shape: tuple[int, int, int],
+    target_shape: tuple[int, int, int],
+    filters: int,
+    seed: int,
+    norm: str = "batch",
+    scale: int = 0,
 ) -> keras.Model:
     """Return C64-C128-C256-C512 and one more convolution, which give a logit for every 70x70 patch of [input, target].
 
@@ -18,19 +28,37 @@ def build_patchgan(
     pair gives 30x30 logits. The first block has no norm, as in the paper, its reference and the tutorial. A convolution
     without a norm has a bias, as in the reference (the tutorial's first convolution has none).
 
+    Args:
+        seed: the seed of the initial weights, which differ from scale to scale.
+        scale: how often the pair is halved by average pooling 2x2 before the first convolution (Wang et al. 2018,
+            section 3.2; their pooling is 3x3). A patch then covers 70 * 2**scale pixels.
+
     Returns:
-        `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, H/8 - 2, W/8 - 2, 1]` float32 logits.
+        `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, h/8 - 2, w/8 - 2, 1]` float32 logits, where
+        h and w are H and W divided by 2**scale.
     """
-    seeds = itertools.count(seed * 1000 + 500)
+    seeds = itertools.count(seed * 1000 + 500 + 100 * scale)
     inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}
     x = layers.Concatenate(name="pair")([inputs["input"], inputs["target"]])
+    for halving in range(scale):
+        x = layers.AveragePooling2D(2, name=f"halve_{halving + 1}")(x)
     x = _block(x, filters, 2, seeds, "block_1", None)
     x = _block(x, 2 * filters, 2, seeds, "block_2", norm)
     x = _block(x, 4 * filters, 2, seeds, "block_3", norm)
     x = _block(x, 8 * filters, 1, seeds, "block_4", norm)
     x = _conv(x, 1, 1, seeds, "logits_conv", use_bias=True)
     outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
-    return keras.Model(inputs, outputs, name="patchgan")
+    return keras.Model(inputs, outputs, name=f"patchgan_{scale + 1}" if scale else "patchgan")
+
+
+def with_hidden_maps(patchgan: keras.Model) -> keras.Model:
+    """Return a network of the same layers that gives the output of every block, and last the logits.
+
+    Returns:
+        `{"input": ..., "target": ...} -> [block 1, ..., block 4, logits]`; the maps have the dtype of the computations.
+    """
+    maps = [patchgan.get_layer(block).output for block in BLOCKS]
+    return keras.Model(patchgan.input, [*maps, patchgan.output], name=f"{patchgan.name}_with_hidden_maps")
 
 
 def _block(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, norm: str | None):

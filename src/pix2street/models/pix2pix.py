@@ -2,14 +2,20 @@
 
 A U-Net generator G turns an input x into a photo; a PatchGAN discriminator D sees x beside a photo and says for every
 patch whether it is real. The noise z of G is dropout, which stays on in use (section 3.1).
+
+Four further means are off in the paper's setting: feature matching and several scales of D (Wang et al. 2018,
+"High-resolution image synthesis and semantic manipulation with conditional GANs", pix2pixHD), an L1 weight that falls,
+and a warm-up on L1 alone.
 """
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pix2street.core.errors import UserError
 from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
 from pix2street.settings.section import Count, LearningRate, Section, Share
 
@@ -19,7 +25,10 @@ if TYPE_CHECKING:
 TITLE = "pix2pix"
 PAPER = "Isola et al. 2017, Image-to-image translation with conditional adversarial networks"
 
+Weight = Annotated[float, Field(ge=0)]
 LN_2 = math.log(2)
+Views = Sequence[Sequence[Any]]
+"""The hidden maps and, last, the logits of every discriminator."""
 WIDEST = 8
 """The largest ratio of a level's filters to those of the first level."""
 
@@ -36,9 +45,22 @@ class Settings(Section):
     discriminator_rate: LearningRate
     beta_1: Annotated[float, Field(ge=0, lt=1)]
     beta_2: Annotated[float, Field(ge=0, lt=1)]
-    l1_weight: Annotated[float, Field(ge=0)]
+    l1_weight: Weight
+    l1_weight_end: Weight | None
+    feature_weight: Weight
     disc_loss_weight: Annotated[float, Field(gt=0, le=1)]
+    warm_up: Annotated[float, Field(ge=0, lt=1)]
+    scales: Annotated[int, Field(ge=1, le=4)]
     product_side_px: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _the_l1_weight_never_rises(self) -> Self:
+        if self.l1_weight_end is not None and self.l1_weight_end > self.l1_weight:
+            raise ValueError(
+                f"l1_weight_end: {self.l1_weight_end:g} is more than l1_weight: {self.l1_weight:g}; choose at most as "
+                "much, or null for a constant weight"
+            )
+        return self
 
 
 PAIRING = "paired"
@@ -49,6 +71,7 @@ TERMS = (
     Term("gen_total", "the generator's sum", total=True),
     Term("gen_gan", "single GAN terms", "generator", LN_2),
     Term("gen_l1", "L1, 0 to 2"),
+    Term("gen_features", "feature matching"),
     Term("disc_real", "single GAN terms", "discriminator", LN_2),
     Term("disc_generated", "single GAN terms", "discriminator", LN_2),
     Term("disc_total", "the discriminator's sum", "", 2 * LN_2, scaled_by="disc_loss_weight", total=True),
@@ -123,37 +146,90 @@ def multiple_px(task: Task, settings: Settings) -> int:
     return 2 ** count_levels(task)
 
 
-def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Model":
-    """Return the PatchGAN, which gives a logit for every 70x70 patch of [input, photo]; see `layers/patchgan.py`."""
-    from pix2street.layers.patchgan import build_patchgan
+def build_discriminator(task: Task, settings: Settings, seed: int, scale: int = 0) -> "keras.Model":
+    """Return the PatchGAN, which gives a logit for every 70x70 patch of [input, photo]; see `layers/patchgan.py`.
 
-    return build_patchgan(task.input_shape, task.target_shape, settings.discriminator_filters, seed, settings.norm)
+    Raises:
+        UserError: so small a pair leaves no logit at this scale.
+    """
+    from pix2street.layers.patchgan import LEAST_PX, build_patchgan
+
+    height, width = task.input_shape[:2]
+    if min(height, width) < LEAST_PX << scale:
+        raise UserError(
+            f"train.pix2pix.scales: discriminator {scale + 1} needs sides of at least {LEAST_PX << scale} px, and the "
+            f"pairs have {height}x{width}; choose fewer scales or a larger split"
+        )
+    filters = settings.discriminator_filters
+    return build_patchgan(task.input_shape, task.target_shape, filters, seed, settings.norm, scale)
+
+
+def build_discriminators(task: Task, settings: Settings, seed: int) -> "dict[str, keras.Model]":
+    """Return a discriminator for every scale by its name, that of the full size first."""
+    names = ["discriminator", *(f"discriminator_{number}" for number in range(2, settings.scales + 1))]
+    return {name: build_discriminator(task, settings, seed, scale) for scale, name in enumerate(names)}
 
 
 # Losses (section 3.1)
 
 
-def losses(real_logits, generated_logits, generated, target, settings: Settings) -> dict:
+def losses(real: Views, generated: Views, photo: Any, target: Any, settings: Settings, l1_weight: Any) -> dict:
     """Return every loss by its name in `TERMS`; the two totals update the networks.
 
-    G maximises log D(x, G(x)) instead of minimising log(1 - D(x, G(x))) (section 3.3), and minimises L1 with the weight
-    `l1_weight` (equation 4). D minimises the sum of its two losses, as in the tutorial, times `disc_loss_weight`: the
-    paper and its reference halve the sum.
-    """
-    from pix2street.layers.losses import cross_entropy_generated, cross_entropy_real, l1
+    G maximises log D(x, G(x)) instead of minimising log(1 - D(x, G(x))) (section 3.3), and minimises L1 with its weight
+    (equation 4) and the distance of D's hidden maps with `feature_weight` (Wang et al. 2018, equations 4 and 5). D
+    minimises the sum of its two losses, as in the tutorial, times `disc_loss_weight`: the paper and its reference halve
+    the sum. Losses are means over the scales.
 
-    gen_gan = cross_entropy_real(generated_logits)
-    gen_l1 = l1(generated, target)
-    disc_real = cross_entropy_real(real_logits)
-    disc_generated = cross_entropy_generated(generated_logits)
+    Args:
+        real, generated: what every discriminator gives for the target and for the photo.
+        photo, target: images in [-1, 1], `[N, H, W, 1 or 3]`.
+        l1_weight: the present weight, see `l1_weight_at`.
+    """
+    from pix2street.layers.losses import cross_entropy_generated, cross_entropy_real, feature_distance, l1
+
+    gen_gan = _mean(cross_entropy_real(logits) for *_, logits in generated)
+    gen_l1 = l1(photo, target)
+    gen_features = 0.0
+    if settings.feature_weight:
+        pairs = zip(generated, real, strict=True)
+        gen_features = _mean(feature_distance(maps, of_target) for (*maps, _), (*of_target, _) in pairs)
+    disc_real = _mean(cross_entropy_real(logits) for *_, logits in real)
+    disc_generated = _mean(cross_entropy_generated(logits) for *_, logits in generated)
     return {
-        "gen_total": gen_gan + settings.l1_weight * gen_l1,
+        "gen_total": gen_gan + l1_weight * gen_l1 + settings.feature_weight * gen_features,
         "gen_gan": gen_gan,
         "gen_l1": gen_l1,
+        "gen_features": gen_features,
         "disc_real": disc_real,
         "disc_generated": disc_generated,
         "disc_total": settings.disc_loss_weight * (disc_real + disc_generated),
     }
+
+
+def l1_weight_at(progress: Any, settings: Settings) -> Any:
+    """Return the weight of L1 after this share of the epochs.
+
+    It falls in a straight line from `l1_weight` at the beginning to `l1_weight_end` at half of the training, and stays
+    there: `l1_weight + (l1_weight_end - l1_weight) * min(2 * progress, 1)`. Within an epoch it is constant.
+    """
+    from keras import ops
+
+    start, end = settings.l1_weight, settings.l1_weight_end
+    if end is None or end == start:
+        return start
+    return start + (end - start) * ops.minimum(2 * progress, 1.0)
+
+
+def at_rest(settings: Settings) -> dict[str, float]:
+    """Return the value of every term of the discriminator while it rests: that at which it cannot tell."""
+    references = {term.name: term.reference(settings.model_dump()) for term in TERMS}
+    return {name: value for name, value in references.items() if value is not None} | {"gen_features": 0.0}
+
+
+def _mean(values: Iterable[Any]) -> Any:
+    values = list(values)
+    return sum(values) / len(values)
 
 
 # One update (section 3.3)
@@ -166,31 +242,62 @@ def build_training(
 
     Both updates start from the same weights and share one pass of D(x, G(x)), as in the tutorial; the PyTorch reference
     updates D first and passes G(x) through the updated D.
+
+    An epoch belongs to the warm-up if less than the share `warm_up` of the epochs is done when it begins. In its steps
+    G minimises L1 alone, and neither a pass nor an update of D takes place.
+
+    Raises:
+        UserError: `build_discriminator` fails, or several devices would have to warm up.
     """
+    import keras
     import tensorflow as tf
 
-    from pix2street.layers.losses import accuracy_generated, accuracy_real
+    from pix2street.layers.losses import accuracy_generated, accuracy_real, l1
+    from pix2street.layers.patchgan import with_hidden_maps
 
-    discriminator = build_discriminator(task, settings, seed)
+    devices = tf.distribute.get_strategy().num_replicas_in_sync
+    if settings.warm_up and devices > 1:
+        raise UserError(
+            f"train.pix2pix.warm_up: {settings.warm_up:g} needs one device, because {devices} cannot share a step with "
+            "two branches; choose 0 or train.device.strategy: one_device"
+        )
+    discriminators = build_discriminators(task, settings, seed)
+    viewers = [with_hidden_maps(discriminator) for discriminator in discriminators.values()]
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
     gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
-    disc = make_player([discriminator], learning_rate=settings.discriminator_rate, **betas)
+    disc = make_player(list(discriminators.values()), learning_rate=settings.discriminator_rate, **betas)
+    progress = keras.Variable(0.0, dtype="float32", trainable=False, name="progress")
 
-    def step(batch: Batch) -> dict:
-        inputs, targets = batch["input"], batch["target"]
+    def view(inputs, photo) -> Views:
+        return [viewer({"input": inputs, "target": photo}, training=True) for viewer in viewers]
+
+    def play(inputs, targets) -> dict:
         with tf.GradientTape(persistent=True) as tape:
-            generated = generator(inputs, training=True)
-            real_logits = discriminator({"input": inputs, "target": targets}, training=True)
-            generated_logits = discriminator({"input": inputs, "target": generated}, training=True)
-            terms = losses(real_logits, generated_logits, generated, targets, settings)
+            photo = generator(inputs, training=True)
+            real, generated = view(inputs, targets), view(inputs, photo)
+            terms = losses(real, generated, photo, targets, settings, l1_weight_at(progress, settings))
             gen_loss, disc_loss = gen.scaled(terms["gen_total"]), disc.scaled(terms["disc_total"])
         gen.descend(tape, gen_loss)
         disc.descend(tape, disc_loss)
         return terms | {
-            "disc_real_accuracy": accuracy_real(real_logits),
-            "disc_generated_accuracy": accuracy_generated(generated_logits),
+            "disc_real_accuracy": _mean(accuracy_real(logits) for *_, logits in real),
+            "disc_generated_accuracy": _mean(accuracy_generated(logits) for *_, logits in generated),
         }
 
-    return Training(
-        {"generator": generator, "discriminator": discriminator}, {"generator": gen, "discriminator": disc}, step
-    )
+    def warm_up(inputs, targets) -> dict:
+        with tf.GradientTape() as tape:
+            distance = l1(generator(inputs, training=True), targets)
+            total = l1_weight_at(progress, settings) * distance
+            loss = gen.scaled(total)
+        gen.descend(tape, loss)
+        terms = at_rest(settings) | {"gen_total": total, "gen_l1": distance}
+        return {term.name: tf.convert_to_tensor(terms[term.name]) for term in TERMS}
+
+    def step(batch: Batch) -> dict:
+        pair = batch["input"], batch["target"]
+        if not settings.warm_up:
+            return play(*pair)
+        return tf.cond(progress < settings.warm_up, lambda: warm_up(*pair), lambda: play(*pair))
+
+    networks = {"generator": generator, **discriminators}
+    return Training(networks, {"generator": gen, "discriminator": disc}, step, progress=progress)

@@ -13,7 +13,8 @@ class OnePassAdam(keras.optimizers.Adam):
     """Keras' Adam (Kingma & Ba 2015, algorithm 1 in the order of section 2), computed by TensorFlow's kernel.
 
     Keras' update is seven operations, each of which reads and writes every weight; the kernel does them in one pass.
-    This class uses Keras' private `_momentums`, `_velocities` and `_get_variable_index`; the release is pinned.
+    This class uses Keras' private `_momentums`, `_velocities` and `_get_variable_index`, and replaces its private
+    `_update_model_variables_moving_average`; the release is pinned.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -33,6 +34,28 @@ class OnePassAdam(keras.optimizers.Adam):
             epsilon=tf.cast(self.epsilon, dtype),
             grad=tf.cast(gradient, dtype),
         )
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        """Move the averages towards the weights, in place: `average -= (1 - decay) * (average - weight)`."""
+        if not self.use_ema:
+            return
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=average.value.handle,
+                alpha=tf.cast(1 - ramped(self.ema_momentum, self.iterations), variable.dtype),
+                delta=average.value - variable.value,
+            )
+
+
+def ramped(decay: float, step: Any) -> Any:
+    """Return the decay of a running average in a step, numbered from 0: `min(decay, step / (9 + step))`.
+
+    The average begins as the weights after the first step, and early on it remembers about a tenth of the steps so far.
+    A short training therefore keeps nothing of its beginning. (It is the ramp of TensorFlow's
+    `ExponentialMovingAverage`, `(1 + n) / (10 + n)`, where n counts from the second step.)
+    """
+    step = tf.cast(step, tf.float32)
+    return tf.minimum(decay, step / (9 + step))
 
 
 @dataclass(frozen=True)
@@ -81,7 +104,8 @@ class Adams:
 
     Args:
         generator: the network whose weights are averaged.
-        ema_decay: the decay of the running average of its weights (Polyak & Juditsky 1992); 0 keeps none.
+        ema_decay: the decay of the running average of its weights (Polyak & Juditsky 1992), which `ramped` lowers
+            early on; 0 keeps none.
         scale_losses: whether losses are multiplied before gradients are taken, as float16 needs (Micikevicius et al.
             2018, section 3.2). A step whose scaled gradients are not finite is skipped, and the factor is halved.
         replicas: see `AdamPlayer`.
