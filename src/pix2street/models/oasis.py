@@ -79,7 +79,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     """Return the decoder: the labels shrunk by `2 ** levels`, then residual blocks that double the size.
 
     The labels are shrunk by averaging, so that a coarse pixel knows the share of each class. Every block adds noise,
-    a number for each pixel, with learned weights. Only the last convolution has a bias, since a norm follows all others.
+    a number for each pixel, with learned weights. Only the last convolution has a bias, since a norm follows the others.
 
     Args:
         task: needs labels. Further input channels are shrunk and used like them.
