@@ -36,7 +36,7 @@ class Settings(Section):
 
     generator_filters: Count
     discriminator_filters: Count
-    disc_norm: Literal["spectral", "none"]
+    disc_norm: Literal["spectral", "instance", "none"]
     levels: Count
     modulation: Literal["clade", "spade"]
     spade_filters: Count
@@ -79,7 +79,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     """Return the decoder: the labels shrunk by `2 ** levels`, then residual blocks that double the size.
 
     The labels are shrunk by averaging, so that a coarse pixel knows the share of each class. Every block adds noise,
-    a number for each pixel, with learned weights. Only the last convolution has a bias, since a norm follows the others.
+    a number for each pixel, with learned weights. Only the last convolution has a bias, since a norm follows
+    the others.
 
     Args:
         task: needs labels. Further input channels are shrunk and used like them.
@@ -213,6 +214,8 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     import keras
     from keras import layers
 
+    from pix2street.layers.norms import ImageNorm
+
     height, width = task.target_shape[:2]
     if height % SMALLEST or width % SMALLEST:
         raise UserError(
@@ -225,27 +228,30 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     def conv(filters: int, name: str, **others):
         return _conv(filters, seeds, name, spectral=settings.disc_norm == "spectral", **others)
 
+    def activate(x, name: str):
+        if settings.disc_norm == "instance":
+            x = ImageNorm(name=f"{name}_norm")(x)
+        return layers.LeakyReLU(0.2, name=name)(x)
+
     photos = keras.Input(task.target_shape, name="photo")
-    x = layers.LeakyReLU(0.2, name="stem")(conv(max(filters // 2, 1), "stem_conv")(photos))
+    x = activate(conv(max(filters // 2, 1), "stem_conv")(photos), "stem")
     x = layers.AveragePooling2D(2, name="stem_pool")(x)
     x = conv(filters, "stem_wide", kernel=1)(x)
-    maps = [_residual(x, filters, conv, MAPS[0])]
+    maps = [_residual(x, filters, conv, activate, MAPS[0])]
     for level, ratio in zip(MAPS[1:], (2, 4, 4), strict=True):
         x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
-        maps.append(_residual(x, ratio * filters, conv, level))
+        maps.append(_residual(x, ratio * filters, conv, activate, level))
     x = maps[-1]
-    patches = conv(1, "patches_conv", scale=0.02)(layers.LeakyReLU(0.2, name="patches_in")(x))
+    patches = conv(1, "patches_conv", scale=0.02)(activate(x, "patches_in"))
     for level, ratio in ((2, 3), (1, 2), (0, 1.5)):
         name, wide = f"up_{level + 1}", max(int(ratio * filters), 1)
-        x = conv(wide, f"{name}_narrow", kernel=1)(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
+        x = conv(wide, f"{name}_narrow", kernel=1)(activate(x, f"{name}_in"))
         x = layers.UpSampling2D(2, name=f"{name}_resize")(x)
         skip = conv(wide, f"{name}_skip", kernel=1, scale=0.1, use_bias=False)(maps[level])
         x = layers.Add(name=f"{name}_sum")([x, skip])
-        y = conv(wide, f"{name}_conv", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(x))
+        y = conv(wide, f"{name}_conv", scale=0.1)(activate(x, f"{name}_mid"))
         x = layers.Add(name=name)([x, y])
-    x = _conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(
-        layers.LeakyReLU(0.2, name="classes_in")(x)
-    )
+    x = _conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(activate(x, "classes_in"))
     x = layers.Reshape((height // 2, width // 2, 4, task.labels + 1), name="pixels")(x)
     outputs = {
         "classes": layers.Activation("linear", dtype="float32", name="classes")(x),
@@ -265,11 +271,11 @@ def build_mask(task: Task, seed: int) -> "keras.Model":
     return keras.Model(labels, ClassMask(seed, dtype="float32", name="mask")(labels), name="mask")
 
 
-def _residual(x, filters: int, conv: Callable, name: str):
+def _residual(x, filters: int, conv: Callable, activate: Callable, name: str):
     from keras import layers
 
-    y = conv(filters, f"{name}_first")(layers.LeakyReLU(0.2, name=f"{name}_in")(x))
-    y = conv(filters, f"{name}_second", scale=0.1)(layers.LeakyReLU(0.2, name=f"{name}_mid")(y))
+    y = conv(filters, f"{name}_first")(activate(x, f"{name}_in"))
+    y = conv(filters, f"{name}_second", scale=0.1)(activate(y, f"{name}_mid"))
     if x.shape[-1] != filters:
         x = conv(filters, f"{name}_shortcut", kernel=1, scale=0.5, use_bias=False)(x)
     return layers.Add(name=name)([x, y])
