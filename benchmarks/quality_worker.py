@@ -39,7 +39,7 @@ from pix2street.settings.generate import Generate
 from pix2street.settings.train import Train
 from pix2street.stage import with_clear_errors
 from pix2street.steps.train import Start, open_training
-from pix2street.training.batches import InputEncoding, TrainingFeed, plain_batches
+from pix2street.training.batches import TrainingFeed, batches_in_use
 from pix2street.training.epoch import EpochRunner, Plan
 from pix2street.training.loop import STATISTICS_BATCHES
 from pix2street.training.runtime import prepare
@@ -178,18 +178,18 @@ class Course:
 class Photographer:
     """A maker of the photos of all pairs of the subset, as the stage `generate` makes them."""
 
-    def __init__(self, generator: keras.Model, generate: Generate, encoding: InputEncoding, pairs: Sequence[Pair]):
-        self._inference = as_inference(generator, generate.norm, generate.dropout)
+    def __init__(self, start: Start, generate: Generate, pairs: Sequence[Pair]):
+        self._inference = as_inference(start.saved, generate.norm, generate.dropout)
         self._seed = generate.seed
-        self._pairs = pairs
-        self._encoding = encoding
+        self._pair_ids = [pair.pair_id for pair in pairs]
+        self._batches = batches_in_use(pairs, start.encoding, start.bank, self._seed)
 
     def make(self, generator: keras.Model, folder: Path) -> None:
         """Write `<pair_id>.png` for each pair into `folder`."""
         copy_weights(generator, self._inference)
-        batches, pair_ids = plain_batches(self._pairs, self._encoding, 1), [pair.pair_id for pair in self._pairs]
+        photos = translate(self._inference, self._batches, self._pair_ids, self._seed)
         with fresh_folder(folder) as fresh:
-            for pair_id, photo in zip(pair_ids, translate(self._inference, batches, pair_ids, self._seed), strict=True):
+            for pair_id, photo in zip(self._pair_ids, photos, strict=True):
                 write_png(fresh / f"{pair_id}.png", photo)
 
 
@@ -213,7 +213,7 @@ def train(job: Job, params: Params) -> dict:
     course = Course(Path(job.split), params.train)
     with clock.standing():
         pairs = read_pairs(Path(job.split), job.subset)
-        photographer = Photographer(course.start.saved, params.generate, course.start.encoding, pairs)
+        photographer = Photographer(course.start, params.generate, pairs)
     points: list[dict] = []
     part_steps: list[int] = []
     first_s = 0.0

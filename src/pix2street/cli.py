@@ -129,17 +129,13 @@ def predict_photos(options: argparse.Namespace) -> None:
     """
     from pix2street.inference.jobs import find_inputs, plan
 
-    if options.variants > 1 and options.dropout is False:
-        raise UserError(f"{_SAME_VARIANTS} is off; leave out --no-dropout or --variants")
     first = options.seed or 0
     seeds = range(first, first + options.variants) if options.variants > 1 else [options.seed]
     images = find_inputs(options.inputs, options.out)
     jobs = plan(images, options.out, seeds, options.existing)
     with _translator(options) as translator:
-        if options.variants > 1 and translator.card.noise == "none":
-            raise UserError(f"{_SAME_VARIANTS} this generator does not have; leave out --variants")
-        if options.variants > 1 and not translator.card.noisy:
-            raise UserError(f"{_SAME_VARIANTS} is off for this generator; add --dropout or leave out --variants")
+        if options.variants > 1:
+            _refuse_equal_variants(translator, options)
         from pix2street.inference.photo_files import translate_files
 
         outcome = translate_files(translator, jobs, options.half, options.batch)
@@ -151,7 +147,23 @@ def predict_photos(options: argparse.Namespace) -> None:
         raise UserError(f"{len(outcome.failures)} of {len(images)} inputs could not be translated:{reasons}")
 
 
-_SAME_VARIANTS = "--variants: photos of one input differ only by noise, which"
+def _refuse_equal_variants(translator: Any, options: argparse.Namespace) -> None:
+    """Raise a UserError where the seed changes no photo of this `Translator`."""
+    only = "--variants: photos of one input differ only by noise, which"
+    if translator.seeded:
+        return
+    if translator.card.encoding.style == "palette":
+        raise UserError(
+            f"--variants: with --style {options.style} every input has one palette and hence one photo; leave out one "
+            "of the two options"
+        )
+    if translator.card.noise == "none":
+        raise UserError(f"{only} this generator does not have; leave out --variants")
+    if options.dropout is False:
+        raise UserError(f"{only} is off; leave out --no-dropout or --variants")
+    raise UserError(f"{only} is off for this generator; add --dropout or leave out --variants")
+
+
 _OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibility.md)"
 
 
@@ -169,7 +181,7 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
             print(f"pix2street {options.command}: {differences}; {_OTHER_KERNELS}", file=sys.stderr)
         threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
         prepare("--device", options.device, card.seed, **threads)
-        yield Translator.read(folder, noise=options.dropout)
+        yield Translator.read(folder, noise=options.dropout, style=getattr(options, "style", "random"))
 
 
 @contextmanager

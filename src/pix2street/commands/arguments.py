@@ -131,21 +131,33 @@ def _add_predict(commands: Any) -> None:
         "--half", choices=("left", "right", "whole"), help="the half of side-by-side pairs that is the input"
     )
     parser.add_argument(
-        "--seed", metavar="N", type=_seed, help="the seed of the noise; default: that of the stage `generate`"
+        "--seed",
+        metavar="N",
+        type=_seed,
+        help="the seed of the noise and of the palettes; default: that of the stage `generate`",
+    )
+    parser.add_argument(
+        "--style",
+        metavar="random|mean|IMAGE",
+        type=os.path.expanduser,
+        default="random",
+        help="the colours of regions, for a generator with palettes: drawn by the seed, each class's mean, in the "
+        "light of a photo, or those of a palette; default: %(default)s",
     )
     parser.add_argument(
         "--variants",
         metavar="N",
         type=_count,
         default=1,
-        help="the number of photos of every input, NAME_seed<seed>.png, with seeds from --seed or 0 on; needs dropout",
+        help="the number of photos of every input, NAME_seed<seed>.png, with seeds from --seed or 0 on; needs "
+        "dropout or palettes",
     )
     parser.add_argument(
         "--batch",
         metavar="N",
         type=_count,
         default=1,
-        help="the number of inputs that are translated together; only without dropout",
+        help="the number of inputs that are translated together; only without dropout and palettes",
     )
     existing = parser.add_mutually_exclusive_group()
     for choice, text in {

@@ -91,7 +91,7 @@ def _add_descriptions(app: FastAPI, card: GeneratorCard, examples: dict[str, np.
             "width_px": card.width_px,
             "scale": card.scale,
             "seed": card.seed,
-            "variants": card.noisy,
+            "variants": card.seeded,
             "palette": palette_of(card),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
 from pix2street.core.pairs import InputFrom
+from pix2street.core.palettes import PaletteBank
 from pix2street.training.batches import InputEncoding
 
 FILE = "card.json"
@@ -32,7 +33,7 @@ class GeneratorCard:
         multiple_px: the number of which both sides of the network's inputs must be a multiple.
         scale: the ratio of a photo's height and width to those of its input.
         conditions: the number of values of each further input, by its name.
-        noise: the kind of noise that makes photos of one input differ.
+        noise: the kind of noise in the network that makes photos of one input differ.
         noise_on, norm, seed: the mode in which it was examined, from the section `generate`.
         intra_op_threads, inter_op_threads: the threads of training, from the section `compute`; the last bits depend on
             them.
@@ -57,8 +58,21 @@ class GeneratorCard:
 
     @property
     def noisy(self) -> bool:
-        """Return whether photos depend on a seed: the generator has noise, and it is on."""
+        """Return whether the network's noise is on: the generator has some, and it is used."""
         return self.noise != "none" and self.noise_on
+
+    @property
+    def seeded(self) -> bool:
+        """Return whether photos depend on a seed: noise is on, or the palettes of inputs are drawn."""
+        return self.noisy or self.encoding.style != "none"
+
+    def read_bank(self, folder: Path) -> PaletteBank | None:
+        """Return the palettes that its inputs have in use, from its folder; None for inputs without palettes.
+
+        Raises:
+            UserError: `PaletteBank.read` fails.
+        """
+        return PaletteBank.read(folder) if self.encoding.style == "palette" else None
 
     def write(self, folder: Path) -> None:
         """Write the card into `folder`."""

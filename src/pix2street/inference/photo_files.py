@@ -40,10 +40,10 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
     Args:
         half: which half of a side-by-side pair is the input, see `to_input`.
         batch: the number of inputs that are read before the network sees them. It sees several at once only without
-            noise.
+            noise and palettes.
     """
-    # With noise the inputs go through the network one by one, and the jobs of a file differ in their seed.
-    batch = 1 if translator.card.noisy else batch
+    # With noise or palettes the inputs go through the network one by one, and the jobs of a file differ in their seed.
+    batch = 1 if translator.card.seeded else batch
     outcome = Outcome()
     with tqdm(total=len(jobs), unit=" photos") as bar:
         for start in range(0, len(jobs), batch):
@@ -58,7 +58,8 @@ def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | No
     readable: dict[Job, np.ndarray] = {}
     for job in jobs:
         try:
-            readable[job], outcome.notes[str(job.source)] = read_input(translator.card, job.source, half)
+            pixels, outcome.notes[str(job.source)] = read_input(translator.card, job.source, half)
+            readable[job] = translator.styled(pixels, job.source.stem, job.seed)
         except UserError as error:
             outcome.failures[str(job.source)] = str(error)
     names = [job.source.stem for job in readable]

@@ -26,7 +26,7 @@ from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE, RESOURCE_EXHAUSTED
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from pix2street.core import numerics
+from pix2street.core import numerics, palettes
 from pix2street.core.decoding import Stored, decode_upload
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from pix2street.inference.translator import Translator
 
 FILES = ("generator.json", "generator.weights.h5", "card.json")
+OPTIONAL_FILES = (palettes.FILE,)
 """The files of a generator's folder that serving needs."""
 
-LIBRARIES = ("keras", "numpy", "pandas", "pillow", "tensorflow")
+LIBRARIES = ("keras", "numpy", "pandas", "pillow", "scikit-image", "tensorflow")
 """The libraries that this module and its imports need beside MLflow; `store` pins them."""
 
 SIGNATURE = ModelSignature(
@@ -47,7 +48,8 @@ SIGNATURE = ModelSignature(
 )
 """The form of requests and answers.
 
-`image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise, as the pair_id does in `generate`.
+`image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise and the palette, as the pair_id does in
+`generate`.
 """
 
 FORM = 'a request is {"dataframe_records": [{"image": "<PNG or JPEG in base64>"}], "params": {}}'
@@ -96,7 +98,8 @@ class ServedTranslator:
 
         Args:
             model_input: a table as in `SIGNATURE`.
-            params: `seed` sets the noise, None for the seed of `generate`; `half` is the one of `to_input`.
+            params: `seed` sets the noise and the palette, None for the seed of `generate`; `half` is the one of
+                `to_input`.
 
         Raises:
             Refusal: the request cannot be answered, or too many are waiting.

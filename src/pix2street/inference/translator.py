@@ -11,8 +11,10 @@ import numpy as np
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_pixels
+from pix2street.core.palettes import seed_of, with_palette
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate_unrounded
+from pix2street.inference.styles import RANDOM, Style, open_style
 from pix2street.layers.networks import load_network
 
 
@@ -21,29 +23,33 @@ class Translator:
 
     Args:
         card: the generator's card; `noise_on` says whether photos have noise.
+        style: the source of palettes, see `open_style`; None for a generator whose inputs have none.
     """
 
-    def __init__(self, generator: keras.Model, card: GeneratorCard):
+    def __init__(self, generator: keras.Model, card: GeneratorCard, style: Style | None = None):
         self.card = card
+        self._style = style
         self._generator = generator
         self._networks: dict[bool, keras.Model] = {}
 
     @classmethod
-    def read(cls, folder: Path, *, noise: bool | None = None) -> Self:
+    def read(cls, folder: Path, *, noise: bool | None = None, style: str = RANDOM) -> Self:
         """Return the translator of the generator in a folder such as `models/generator`.
 
         Args:
             noise: whether its noise is on; None for the mode in which it was examined.
+            style: the choice of palettes, see `open_style`.
 
         Raises:
-            UserError: the folder holds no generator, or one without noise where noise is asked for.
+            UserError: the folder holds no generator, or one without noise where noise is asked for, or `open_style`
+                fails.
         """
         card = GeneratorCard.read(folder)
         if noise and card.noise == "none":
             raise UserError(f"--dropout: the {card.family} generator in {folder} has no noise; leave the option out")
         if noise is not None:
             card = replace(card, noise_on=noise)
-        return cls(load_network(folder, "generator"), card)
+        return cls(load_network(folder, "generator"), card, open_style(card, folder, style))
 
     def translate(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
         """Return the photo of one input: a function of its pixels, its name and the seed.
@@ -52,9 +58,10 @@ class Translator:
         then cut off the photo.
 
         Args:
-            pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size.
-            name: a pair_id of `generate`, or a file's stem; different names have different noise.
-            seed: sets the noise; None for the seed of `generate`.
+            pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size. Class ids
+                that already have their palette behind them are `[H, W, 4]`.
+            name: a pair_id of `generate`, or a file's stem; different names have different noise and palettes.
+            seed: sets the noise and the palette; None for the seed of `generate`.
 
         Returns:
             `[scale * H, scale * W, 3]` uint8; of a generator of grey photos `[..., 1]`.
@@ -67,8 +74,8 @@ class Translator:
     ) -> list[np.ndarray]:
         """Return the photos of several inputs, each as `translate` returns it.
 
-        Without noise, inputs of one padded size go through the network together, which is faster but may change the
-        rounding of a few values by 1 of 255. With noise, the inputs go through one by one.
+        Where photos depend on no seed, inputs of one padded size go through the network together, which is faster but
+        may change the rounding of a few values by 1 of 255. With noise or palettes, they go through one by one.
         """
         return [to_pixels(unit) for unit in self.translate_unrounded(images, names, seed)]
 
@@ -78,7 +85,7 @@ class Translator:
         """Return the photos of `translate_all` unrounded, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
         card = self.card
         seed = card.seed if seed is None else seed
-        padded = [self._padded(pixels) for pixels in images]
+        padded = [self._padded(self.styled(pixels, name, seed)) for pixels, name in zip(images, names, strict=True)]
         photos = {}
         for group in self._groups(padded):
             together = np.stack([padded[index] for index in group])
@@ -93,9 +100,21 @@ class Translator:
                 photos[index] = photo[: height * card.scale, : width * card.scale]
         return [photos[index] for index in range(len(images))]
 
+    def styled(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
+        """Return an input with its palette behind it, `[H, W, 4]` uint8; an input that has or needs none as it is."""
+        if self._style is None or pixels.ndim == 3:
+            return pixels
+        seed = seed_of(name, self.card.seed if seed is None else seed)
+        return with_palette(pixels, self._style.palette(pixels, seed))
+
+    @property
+    def seeded(self) -> bool:
+        """Return whether photos of one input differ by the seed: noise is on, or palettes are drawn."""
+        return self.card.noisy or (self._style is not None and self._style.drawn)
+
     def _groups(self, padded: Sequence[np.ndarray]) -> list[list[int]]:
         """Return the indices of images by the groups that go through the network together."""
-        if self.card.noisy:
+        if self.card.seeded:
             return [[index] for index in range(len(padded))]
         groups = defaultdict(list)
         for index, pixels in enumerate(padded):

@@ -1,10 +1,11 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-A generator with noise also makes further photos of the first inputs, which differ in their noise alone. The inputs of
-train get photos, too, if judges are to be trained on them.
+A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone. The
+inputs of train get photos, too, if judges are to be trained on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,12 +14,13 @@ from tqdm import tqdm
 
 from pix2street.core.images import read_ids, read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
+from pix2street.core.palettes import PaletteBank
 from pix2street.core.seeds import derive_seed
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
 from pix2street.settings.generate import Generate
-from pix2street.training.batches import InputEncoding, plain_batches
+from pix2street.training.batches import InputEncoding, batches_in_use
 
 
 def generate_photos(
@@ -38,7 +40,8 @@ def generate_photos(
     Args:
         photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
     """
-    encoding = GeneratorCard.read(generator_folder).encoding
+    card = GeneratorCard.read(generator_folder)
+    bank = card.read_bank(generator_folder)
     networks = {
         folder: load_network(generator_folder, "generator"),
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),
@@ -48,10 +51,10 @@ def generate_photos(
     for out, network in networks.items():
         inference = as_inference(network, settings.norm, settings.dropout)
         for name, pairs in subsets.items():
-            photos = _translated(inference, pairs, encoding, settings.seed)
+            photos = _translated(inference, pairs, card.encoding, bank, settings.seed)
             title = f"{name}, untrained" if out != folder else name
             _write(tqdm(photos, desc=title, total=len(pairs), unit=" photos"), pairs, out / name)
-    if encoding.classes:
+    if card.encoding.classes:
         colors = mean_colors(read_pairs(split, "train"))
         for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
@@ -61,25 +64,27 @@ def generate_photos(
 def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:
     """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
 
-    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise follows from (seed, k). A generator
-    without noise writes none.
+    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and palettes follows from (seed, k). A
+    generator with neither writes none.
     """
-    card = GeneratorCard.read(generator_folder)
-    if card.noise == "none" or not settings.dropout:
+    card = replace(GeneratorCard.read(generator_folder), noise_on=settings.dropout)
+    if not card.seeded:
         return
-    inference = as_inference(load_network(generator_folder, "generator"), settings.norm, noise=True)
+    bank = card.read_bank(generator_folder)
+    inference = as_inference(load_network(generator_folder, "generator"), settings.norm, card.noisy)
     for name in HELD_OUT_SUBSETS:
         pairs = read_pairs(split, name)[: settings.draw_pairs]
         for draw in range(1, settings.draws + 1) if pairs else ():
-            photos = _translated(inference, pairs, card.encoding, derive_seed(settings.seed, draw))
+            photos = _translated(inference, pairs, card.encoding, bank, derive_seed(settings.seed, draw))
             _write(photos, pairs, folder / str(draw) / name)
 
 
 def _translated(
-    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, seed: int
+    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: PaletteBank | None, seed: int
 ) -> Iterator[np.ndarray]:
     """Return the photo of each pair's input, `[H, W, 1 or 3]` uint8."""
-    return translate(inference, plain_batches(pairs, encoding, 1), [pair.pair_id for pair in pairs], seed)
+    batches = batches_in_use(pairs, encoding, bank, seed)
+    return translate(inference, batches, [pair.pair_id for pair in pairs], seed)
 
 
 def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:

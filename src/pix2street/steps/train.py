@@ -1,7 +1,7 @@
 """Train: a family of models on the train split."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,16 @@ from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_manifest, read_pairs
+from pix2street.core.palettes import PaletteBank, read_palettes
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
-from pix2street.models.interface import Family, Task, Training
+from pix2street.models.interface import Batch, Family, Task, Training
 from pix2street.settings.compute import Compute
 from pix2street.settings.generate import Generate
 from pix2street.settings.train import Run, Train
-from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs, plain_batches
+from pix2street.training.batches import InputEncoding, TrainingFeed, batches_in_use, open_pairs
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
 from pix2street.training.loop import HOLDOUT_L1, Row, train_epochs
@@ -52,6 +53,8 @@ def train_model(
 ) -> pd.DataFrame:
     """Train a model, and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
+    Under `data.style: palette`, `palettes.npz` (see `PaletteBank`) is written beside them.
+
     Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
     val is written, in the mode of `generate`. `holdout_pairs` of train are kept apart; L1 and the diagnostics of each
     epoch are measured on them. Without such pairs the diagnostics are measured on pairs of train.
@@ -68,7 +71,7 @@ def train_model(
     start = open_training(split, train, strategy)
     family, saved, held_out = start.family, start.saved, start.held_out
     examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
-    examiner = Examiner(saved, generate, start.encoding, examined, bool(held_out))
+    examiner = Examiner(saved, generate, start.encoding, start.bank, examined, bool(held_out))
     # Contact sheets must survive an interruption, as the checkpoints do.
     sheets = Sheets(
         checkpoints.samples if checkpoints else samples_folder, examiner, read_pairs(split, "val"), train.run
@@ -94,6 +97,8 @@ def train_model(
     if checkpoints:
         shutil.copytree(sheets.folder, samples_folder, dirs_exist_ok=True)
     save_network(saved, generator_folder, "generator")
+    if start.bank:
+        start.bank.write(generator_folder)
     noise = family.NOISE if noise_layers_of(saved) else "none"
     GeneratorCard(
         family=train.model,
@@ -115,6 +120,7 @@ class Start:
         pairs, held_out: the pairs to train on, and those that are kept apart.
         saved: a generator of the same form in float32, which gets the weights to use.
         feed: the augmented `pairs`.
+        bank: the palettes to draw from in use, those of `pairs`; None for inputs without palettes.
     """
 
     family: Family
@@ -125,24 +131,32 @@ class Start:
     training: Training
     saved: keras.Model
     feed: TrainingFeed
+    bank: PaletteBank | None
 
 
 def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     """Return the training with these settings on a split, before its first step.
 
     Raises:
-        UserError: `hold_out` fails, or the encoding needs classes that the data set does not have.
+        UserError: `hold_out` fails, the encoding or the style needs classes that the data set does not have, or the
+            family learns from unpaired images, among which no palette fits its drawing.
     """
     classes = Dataset.read(split).classes
     family = open_family(train.model)
-    encoding = InputEncoding(train.data.encoding, classes)
+    encoding = InputEncoding(train.data.encoding, classes, train.data.style)
+    if encoding.style == "palette" and family.PAIRING == "unpaired":
+        raise UserError(
+            "train.data.style: palette needs pairs, because a photo has colours only for the regions of its own "
+            f"drawing, but train.model: {train.model} learns from unpaired images; use none"
+        )
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
     task = Task(*shapes, labels=encoding.labels, void=encoding.void)
     training, saved = _build(family, task, train, strategy)
-    feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired")
-    return Start(family, task, encoding, pairs, held_out, training, saved, feed)
+    palettes, bank = read_palettes(pairs) if encoding.style == "palette" else (None, None)
+    feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired", palettes=palettes)
+    return Start(family, task, encoding, pairs, held_out, training, saved, feed, bank)
 
 
 def _form_of(task: Task) -> dict[str, Any]:
@@ -167,9 +181,11 @@ def _build(family: Family, task: Task, train: Train, strategy: Strategy) -> tupl
     return training, saved
 
 
-def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: bool) -> TrainingFeed:
+def _feed(
+    pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: bool, palettes: Sequence[bytes] | None
+) -> TrainingFeed:
     return TrainingFeed(
-        open_pairs(pairs, encoding.classes is not None, train.device.cache_mib),
+        open_pairs(pairs, encoding.classes is not None, train.device.cache_mib, palettes=palettes),
         [pair.pair_id for pair in pairs],
         encoding,
         train.run.seed,
@@ -185,18 +201,28 @@ class Examiner:
     Args:
         generator: a generator of the same form as those to examine.
         generate: the mode in which generators are used.
+        bank: the palettes to draw from; None for inputs without palettes.
         pairs: the pairs for `measure`.
         kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
     """
 
     def __init__(
-        self, generator: keras.Model, generate: Generate, encoding: InputEncoding, pairs: list[Pair], kept_apart: bool
+        self,
+        generator: keras.Model,
+        generate: Generate,
+        encoding: InputEncoding,
+        bank: PaletteBank | None,
+        pairs: list[Pair],
+        kept_apart: bool,
     ):
         self._inference = as_inference(generator, generate.norm, generate.dropout)
         self._seed = generate.seed
         self._encoding = encoding
         self._pair_ids = [pair.pair_id for pair in pairs]
-        self._batches = plain_batches(pairs, encoding, batch=1).cache()
+        self._bank = bank
+        self._batches = self._in_use(pairs).cache()
+        some = pairs[:PAIRS_DIAGNOSED]
+        self._following = self._in_use([*some[1:], some[0]], self._pair_ids[:PAIRS_DIAGNOSED]).cache()
         self._kept_apart = kept_apart
 
     def measure(self, generator: keras.Model) -> Row:
@@ -206,22 +232,24 @@ class Examiner:
         generated = np.stack(list(translate_unrounded(self._inference, batches, self._pair_ids, self._seed)))
         targets = np.concatenate([batch["target"] for batch in batches])
         some = slice(0, PAIRS_DIAGNOSED)
-        following = [*batches[some][1:], batches[0]]
-        exchanged = np.stack(list(translate_unrounded(self._inference, following, self._pair_ids[some], self._seed)))
+        exchanged = translate_unrounded(self._inference, self._following, self._pair_ids[some], self._seed)
         l1 = {HOLDOUT_L1: float(np.abs(generated - targets).mean(dtype=np.float64))} if self._kept_apart else {}
-        return l1 | diagnose(generated[some], exchanged, targets[some])
+        return l1 | diagnose(generated[some], np.stack(list(exchanged)), targets[some])
 
     def draw_sheet(self, generator: keras.Model, pairs: Sequence[Pair]) -> np.ndarray:
         """Return one picture input | target | generated, with a row for each pair."""
         copy_weights(generator, self._inference)
         pair_ids = [pair.pair_id for pair in pairs]
-        photos = translate(self._inference, plain_batches(pairs, self._encoding, batch=1), pair_ids, self._seed)
+        photos = translate(self._inference, self._in_use(pairs), pair_ids, self._seed)
         return contact_sheet(
             [
                 [drawing_of(pair.input_path, self._encoding.classes), read_photo(pair.target_path), photo]
                 for pair, photo in zip(pairs, photos, strict=True)
             ]
         )
+
+    def _in_use(self, pairs: Sequence[Pair], names: Sequence[str] | None = None) -> Iterable[Batch]:
+        return batches_in_use(pairs, self._encoding, self._bank, self._seed, names)
 
 
 @dataclass(frozen=True)

@@ -196,10 +196,11 @@ class GeneratorModel(FileRecord):
         with tempfile.TemporaryDirectory() as folder:
             generator = Path(folder) / GENERATOR
             generator.mkdir()
-            for name in serving.FILES:
-                if not (source := self.path / name).is_file():
+            for name in (*serving.FILES, *serving.OPTIONAL_FILES):
+                if (source := self.path / name).is_file():
+                    shutil.copyfile(source, generator / name)
+                elif name in serving.FILES:
                     raise UserError(f"the model has no {name}; run `dvc repro`, which trains it anew")
-                shutil.copyfile(source, generator / name)
             params = client.get_run(run_id).data.params
             model = client.create_logged_model(target.experiment_id, GENERATOR, run_id, params=params)
             # MLflow asks for an input example, which would be kept as a second request beside the signature.

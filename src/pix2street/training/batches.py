@@ -16,6 +16,7 @@ from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_unit
 from pix2street.core.pairs import Pair
+from pix2street.core.palettes import PaletteBank, draw_palettes
 from pix2street.core.seeds import derive_seed
 from pix2street.training.augmentation import Augmentation
 
@@ -27,14 +28,18 @@ class InputEncoding:
     Args:
         kind: "color" is RGB in [-1, 1], for class ids their colours; "onehot" is a channel for each class, 0 or 1.
         classes: the table of the ids on disk; None for RGB inputs.
+        style: "palette" is a palette (see `core/palettes.py`) in three further channels in [-1, 1]; "none" is nothing.
     """
 
     kind: str
     classes: ClassTable | None
+    style: str = "none"
 
     def __post_init__(self):
         if self.kind == "onehot" and self.classes is None:
             raise UserError("train.data.encoding: onehot needs a data set with classes, but this has none; use color")
+        if self.style == "palette" and self.classes is None:
+            raise UserError("train.data.style: palette needs a data set with classes, but this has none; use none")
 
     @property
     def labels(self) -> int:
@@ -49,22 +54,33 @@ class InputEncoding:
     @property
     def channels(self) -> int:
         """The number of the generator's input channels."""
-        return self.labels or 3
+        return (self.labels or 3) + (3 if self.style == "palette" else 0)
 
     def to_json(self) -> dict[str, Any]:
-        return {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}
+        fields = {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}
+        # A card without a style is as it was before there were styles.
+        return fields if self.style == "none" else {**fields, "style": self.style}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        return cls(fields["encoding"], fields["classes"] and ClassTable.from_json(fields["classes"]))
+        classes = fields["classes"] and ClassTable.from_json(fields["classes"])
+        return cls(fields["encoding"], classes, fields.get("style", "none"))
 
     def encode(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Encode stored pixels: `[..., H, W, 1 or 3]` uint8 -> `[..., H, W, channels]` float32."""
+        """Encode stored pixels: `[..., H, W, S]` uint8 -> `[..., H, W, channels]` float32.
+
+        S is 1 for class ids, 4 for class ids and their palette, 3 for RGB.
+        """
         if self.classes is None:
             return to_unit(tf.cast(pixels, tf.float32))
-        ids = tf.cast(pixels[..., 0], tf.int32)
+        drawing = self._encode_ids(tf.cast(pixels[..., 0], tf.int32))
+        if self.style == "none":
+            return drawing
+        return tf.concat([drawing, to_unit(tf.cast(pixels[..., 1:], tf.float32))], axis=-1)
+
+    def _encode_ids(self, ids: tf.Tensor) -> tf.Tensor:
         if self.kind == "onehot":
-            return tf.one_hot(tf.gather(self.classes.channels.astype(np.int32), ids), self.channels)
+            return tf.one_hot(tf.gather(self.classes.channels.astype(np.int32), ids), self.labels)
         return tf.gather(to_unit(self.classes.colors.astype(np.float32)), ids)
 
 
@@ -78,19 +94,29 @@ def epoch_order(pairs: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(pairs)
 
 
-def open_pairs(pairs: Sequence[Pair], class_ids: bool, cache_mib: int = 0, target_channels: int = 0) -> Reader:
-    """Return a function for tf.data that maps an index in `pairs` to input and target, `[H, W, 1 or 3]` uint8.
+def open_pairs(
+    pairs: Sequence[Pair],
+    class_ids: bool,
+    cache_mib: int = 0,
+    target_channels: int = 0,
+    palettes: Sequence[bytes] | None = None,
+) -> Reader:
+    """Return a function for tf.data that maps an index in `pairs` to input and target, `[H, W, C]` uint8.
 
     If all decoded pairs fit into `cache_mib`, they are read once and kept in memory.
 
     Args:
         target_channels: 3 repeats the one channel of grey targets; 0 keeps targets as they are stored.
+        palettes: a PNG for each pair, whose three channels follow the input's own.
     """
     paths = tf.constant([(str(pair.input_path), str(pair.target_path)) for pair in pairs])
+    pngs = None if palettes is None else tf.constant(palettes)
 
     def read(index):
         files = tf.gather(paths, index)
         inputs = tf.io.decode_png(tf.io.read_file(files[0]), channels=1 if class_ids else 3)
+        if pngs is not None:
+            inputs = tf.concat([inputs, tf.io.decode_png(tf.gather(pngs, index), channels=3)], axis=-1)
         return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=target_channels)
 
     first = read(0)
@@ -167,10 +193,35 @@ class TrainingFeed:
         return 1 + derive_seed(self.seed, epoch, 1) % (len(self.pairs) - 1)
 
 
-def plain_batches(pairs: Sequence[Pair], encoding: InputEncoding, batch: int) -> tf.data.Dataset:
-    """Return all pairs in order without augmentation, as `TrainingFeed.batches` does; the last batch may be smaller."""
-    stored = _mapped(tf.data.Dataset.range(len(pairs)), open_pairs(pairs, encoding.classes is not None))
+def plain_batches(
+    pairs: Sequence[Pair], encoding: InputEncoding, batch: int, palettes: Sequence[bytes] | None = None
+) -> tf.data.Dataset:
+    """Return all pairs in order without augmentation, as `TrainingFeed.batches` does; the last batch may be smaller.
+
+    Args:
+        palettes: see `open_pairs`; an encoding with palettes needs them.
+    """
+    read = open_pairs(pairs, encoding.classes is not None, palettes=palettes)
+    stored = _mapped(tf.data.Dataset.range(len(pairs)), read)
     return _batched(stored, encoding, batch)
+
+
+def batches_in_use(
+    pairs: Sequence[Pair],
+    encoding: InputEncoding,
+    bank: PaletteBank | None,
+    seed: int,
+    names: Sequence[str] | None = None,
+) -> tf.data.Dataset:
+    """Return all pairs as `plain_batches` does, one in each batch, with the inputs that a generator has in use.
+
+    Args:
+        bank: the source of palettes, which follow from each drawing, its name and `seed`; None for an encoding without.
+        names: the names of the drawings; None for their pair_ids.
+    """
+    names = [pair.pair_id for pair in pairs] if names is None else names
+    palettes = draw_palettes(bank, pairs, names, seed) if bank else None
+    return plain_batches(pairs, encoding, 1, palettes)
 
 
 def segmentation_batches(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Format:
@@ -27,6 +29,13 @@ class Format:
     def libraries(self) -> tuple[str, ...]:
         """Return the libraries that it needs beside those of the pipeline."""
         return ("onnx", "onnxruntime", "tf2onnx") if self.runtime == "onnxruntime" else ()
+
+
+def feeds_of(stored: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the inputs of a file by name, from a batch of stored pixels or of class ids with their palettes behind."""
+    if stored.ndim == 4 and stored.shape[-1] == 4:
+        return {"pixels": stored[..., 0], "palette": stored[..., 1:]}
+    return {"pixels": stored}
 
 
 FORMATS = {

@@ -21,6 +21,7 @@ from pix2street.inference.export.onnx_file import narrowed, to_onnx, write_onnx
 from pix2street.inference.export.parity import check_pairs, check_sizes
 from pix2street.inference.export.rows import Row, Summary
 from pix2street.inference.export.runners import BATCHES, measure_speeds, open_runners
+from pix2street.inference.styles import open_style
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import load_network
 
@@ -62,13 +63,16 @@ def export_generator(
     description = _describe(model, card, dataset, channels)
     with fresh_folder(out) as partial, TemporaryDirectory() as scratch:
         _write(generator, card, description, partial, formats)
-        runners, rows = open_runners(model, quiet, partial, formats, threads, read_pixels(card, pairs[0])[None])
+        style = open_style(card, model)
+        predicted = Translator(generator, quiet, style)
+        others = {"predict": Translator(generator, card, style)} if card.noisy else {}
+        runners, rows = open_runners(model, quiet, partial, formats, threads, read_pixels(predicted, pairs[0])[None])
         photos = Photos(Path(scratch), pairs)
-        predicted = Translator(generator, quiet)
-        others = {"predict": Translator(generator, card)} if card.noisy else {}
         check_sizes(predicted, runners, rows, pairs)
         check_pairs(predicted, runners, rows, pairs, photos, others)
-        measure_speeds(runners, rows, np.stack([read_pixels(card, pair) for pair in pairs[: max(BATCHES)]]), rounds)
+        measure_speeds(
+            runners, rows, np.stack([read_pixels(predicted, pair) for pair in pairs[: max(BATCHES)]]), rounds
+        )
         costs = photos.costs(card, judge)
         checked = {row.name: _checked(row) for row in rows if row.name in FORMATS}
         write_json(partial / DESCRIPTION, {**description, "formats": checked, "checked_images": len(pairs)})
@@ -94,9 +98,11 @@ def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int)
     """Return the description that every file carries; it holds no time, so it is equal for equal generators."""
     ids = "class ids [N, H, W] uint8, any batch, any size"
     rgb = "RGB [N, H, W, 3] uint8, any batch, any size"
+    palette = {"palette": "the colour of each region, RGB [N, H, W, 3] uint8, of the pixels' size"}
     sides = "H, W" if card.scale == 1 else f"{card.scale}H, {card.scale}W"
     return {
-        "input": {"pixels": ids if card.encoding.classes else rgb},
+        "input": {"pixels": ids if card.encoding.classes else rgb}
+        | (palette if card.encoding.style == "palette" else {}),
         "outputs": {
             "photo": f"{KINDS[channels]} [N, {sides}, {channels}] uint8",
             "unit": "the same before rounding, float32 in [-1, 1]",

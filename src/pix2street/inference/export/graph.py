@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.export.formats import feeds_of
 from pix2street.inference.in_use import as_inference
 from pix2street.layers.norms import ImageNorm
 
@@ -59,18 +60,22 @@ def _converted(network: keras.Model, convert: Callable[[keras.layers.Layer], ker
 def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.experimental.PolymorphicFunction:
     """Return a function from stored pixels to "photo" and "unit", as `Translator` computes them.
 
-    It takes every number of images and every size.
+    It takes every number of images and every size. A generator with palettes has them as a second argument, "palette"
+    `[N, H, W, 3]` uint8.
     """
-    shape = [None, None, None] if card.encoding.classes else [None, None, None, 3]
+    shapes = {"pixels": [None] * 3 if card.encoding.classes else [None, None, None, 3]}
+    if card.encoding.style == "palette":
+        shapes["palette"] = [None, None, None, 3]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="pixels")])
-    def serve(pixels):
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name=name) for name, shape in shapes.items()])
+    def serve(pixels, palette=None):
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
-        shown = tf.gather(pixels, _mirrored(height, card.multiple_px), axis=1)
+        shown = pixels[..., None] if card.encoding.classes else pixels
+        if palette is not None:
+            shown = tf.concat([shown, palette], axis=-1)
+        shown = tf.gather(shown, _mirrored(height, card.multiple_px), axis=1)
         shown = tf.gather(shown, _mirrored(width, card.multiple_px), axis=2)
-        if card.encoding.classes:
-            shown = shown[..., None]
-        elif card.input_from == "grey":
+        if card.input_from == "grey":
             shown = _grey(shown)
         unit = network(card.encoding.encode(shown), training=False)[:, : height * card.scale, : width * card.scale]
         levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
@@ -114,7 +119,8 @@ def open_savedmodel(folder: Path) -> Callable[[np.ndarray], dict[str, np.ndarray
     serve = loaded.signatures["serving_default"]
 
     # The signature dies with the last reference to what was loaded.
-    def run(pixels: np.ndarray, loaded=loaded) -> dict[str, np.ndarray]:
-        return {name: value.numpy() for name, value in serve(pixels=tf.constant(pixels)).items()}
+    def run(stored: np.ndarray, loaded=loaded) -> dict[str, np.ndarray]:
+        feeds = {name: tf.constant(array) for name, array in feeds_of(stored).items()}
+        return {name: value.numpy() for name, value in serve(**feeds).items()}
 
     return run

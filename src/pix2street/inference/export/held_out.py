@@ -9,6 +9,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_photo, read_rgb, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, read_pairs
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.translator import Translator
 from pix2street.judges.jury import Jury
 from pix2street.metrics import pixels as pixel_metrics
 from pix2street.metrics import segmentation
@@ -49,9 +50,10 @@ def refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
         )
 
 
-def read_pixels(card: GeneratorCard, pair: Pair) -> np.ndarray:
-    """Return a pair's stored input, which exported files take."""
-    return read_ids(pair.input_path) if card.encoding.classes else read_rgb(pair.input_path)
+def read_pixels(translator: Translator, pair: Pair) -> np.ndarray:
+    """Return a pair's stored input, which exported files take, with its palette behind it if it has one."""
+    read = read_ids if translator.card.encoding.classes else read_rgb
+    return translator.styled(read(pair.input_path), pair.pair_id)
 
 
 class Photos:

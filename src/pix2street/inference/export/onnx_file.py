@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.export.formats import feeds_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -26,7 +27,7 @@ def to_onnx(serve: Callable, card: GeneratorCard, description: Mapping[str, Any]
     model, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET)
     times = "" if card.scale == 1 else str(card.scale)
     sides = [
-        (model.graph.input[0], "NHW"),
+        *((feed, "NHW") for feed in model.graph.input),
         *((output, ("N", f"{times}H", f"{times}W")) for output in model.graph.output),
     ]
     for value, names in sides:
@@ -96,4 +97,4 @@ def open_onnx(path: Path, threads: int) -> Callable[[np.ndarray], dict[str, np.n
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = ["photo", "unit"]
-    return lambda pixels: dict(zip(names, session.run(names, {"pixels": pixels}), strict=True))
+    return lambda stored: dict(zip(names, session.run(names, feeds_of(stored)), strict=True))

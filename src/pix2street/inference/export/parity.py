@@ -34,7 +34,7 @@ def check_pairs(
         UserError: as `compare`.
     """
     for some in _batches(tqdm(pairs, desc="check", unit=" images")):
-        inputs, names = np.stack([read_pixels(predicted.card, pair) for pair in some]), [pair.pair_id for pair in some]
+        inputs, names = np.stack([read_pixels(predicted, pair) for pair in some]), [pair.pair_id for pair in some]
         expected = _one_at_a_time(predicted, inputs, names)
         makers = {"predict --no-dropout": to_pixels(expected)}
         for row in rows:
@@ -56,7 +56,7 @@ def check_sizes(
     Raises:
         UserError: as `compare`.
     """
-    inputs = np.stack([read_pixels(predicted.card, pair) for pair in pairs[:2]])
+    inputs = np.stack([read_pixels(predicted, pair) for pair in pairs[:2]])
     names = [pair.pair_id for pair in pairs[:2]]
     height, width = inputs.shape[1:3]
     for sized in (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pix2street.core import palettes
 from pix2street.inference.card import GeneratorCard
 
 KERAS = "Keras"
@@ -86,6 +87,11 @@ def as_text(summary: Summary) -> str:
         lines.append(
             f"The noise ({card.noise}) is off in the files: it follows an input's name, which they do not see. They "
             "give the photos of `predict --no-dropout`, not those of `predict` and of the evaluation."
+        )
+    if card.encoding.style == "palette":
+        lines.append(
+            "The files take a palette beside the class ids, the colour of each region; `predict` draws it from "
+            f"{palettes.FILE} beside the generator, and both had the same palettes here."
         )
     if summary.mixed:
         lines.append(

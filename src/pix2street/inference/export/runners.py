@@ -20,7 +20,7 @@ from pix2street.layers.networks import load_network
 BATCHES = (1, 8)
 
 Runner = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""A function from the stored pixels of a batch to its photos.
+"""A function from the stored pixels of a batch to its photos; class ids have their palettes behind them, if any.
 
 It gives "photo" `[N, H, W, 1 or 3]` uint8 and "unit", the same before rounding, float32.
 """

@@ -1,0 +1,333 @@
+"""Palettes: what a drawing does not say about its photo (the hour, the weather, paint), as a colour for each region.
+
+A palette is an image of the drawing's size in which every connected region of a class has its mean colour in the photo.
+In training it is that of the pair's own photo. In use it is drawn from a bank of the training photos' colours.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from pix2street.core.errors import UserError
+from pix2street.core.files import REMAKE, write_bytes
+from pix2street.core.images import png_bytes, read_ids, read_photo
+from pix2street.core.pairs import Pair
+from pix2street.core.seeds import derive_seed
+
+FILE = "palettes.npz"
+"""The name of the bank's file beside the generator."""
+
+MIN_REGION_PX = 12
+"""The area below which a region has no colour of its own, but its class's."""
+
+DONORS = 16
+"""The number of photos, if there are so many, of which one gives a drawing its colours."""
+
+LACKING_SHARE = 0.02
+"""The share of a drawing's pixels whose classes a donor may lack more than the best one."""
+
+NEIGHBOURS = 12
+"""The number of photos of one light, the donor among them, whose things lend their colours."""
+
+UNIFORM_RATIO = 0.5
+"""The limit of `PaletteBank.uniform`."""
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The connected regions of a drawing's classes, in the order of their first pixels.
+
+    Pixels are connected by their sides, not by their corners.
+
+    Args:
+        places: the index of each pixel's region, `[H, W]` int64.
+        class_ids: the class of each of the R regions, `[R]` uint8.
+        areas_px: the pixels of each, `[R]` int64.
+    """
+
+    places: np.ndarray
+    class_ids: np.ndarray
+    areas_px: np.ndarray
+
+    @classmethod
+    def of(cls, ids: np.ndarray) -> Self:
+        """Return the regions of class ids `[H, W]` uint8."""
+        from skimage.measure import label
+
+        places = label(ids.astype(np.int64), background=-1, connectivity=1).astype(np.int64) - 1
+        _, firsts, areas_px = np.unique(places, return_index=True, return_counts=True)
+        return cls(places, ids.ravel()[firsts], areas_px)
+
+    def paint(self, colors: np.ndarray) -> np.ndarray:
+        """Return an image in which each region has its row of `colors` `[R, 3]`, rounded: `[H, W, 3]` uint8."""
+        return np.rint(colors).astype(np.uint8)[self.places]
+
+    def colors_in(self, photo: np.ndarray) -> np.ndarray:
+        """Return the mean colour of each region in a photo `[H, W, 3]` uint8, as `[R, 3]` float64.
+
+        Regions below `MIN_REGION_PX` have the mean colour of their class.
+        """
+        count = len(self.class_ids)
+        sums = np.stack([np.bincount(self.places.ravel(), photo[..., i].ravel(), count) for i in range(3)], axis=1)
+        colors = sums / self.areas_px[:, None]
+        means = _means_by(self.class_ids, self.areas_px, colors, 256)
+        small = self.areas_px < MIN_REGION_PX
+        colors[small] = means[self.class_ids[small]]
+        return colors
+
+
+def palette_of(ids: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """Return the palette `[H, W, 3]` uint8 of a photo `[H, W, 3]` uint8, whose drawing is `ids` `[H, W]` uint8."""
+    regions = Regions.of(ids)
+    return regions.paint(regions.colors_in(photo))
+
+
+def with_palette(ids: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Return class ids `[H, W]` and their palette `[H, W, 3]` as one image `[H, W, 4]` uint8."""
+    return np.concatenate([ids[..., None], palette], axis=-1)
+
+
+@dataclass(frozen=True)
+class PaletteBank:
+    """The colours of the training photos, from which palettes for other drawings are drawn.
+
+    Its rows are the regions of all photos that are not too small, photo by photo. A class that has only small regions
+    in a photo is one row.
+
+    Args:
+        photo_colors: the mean colour of each of the P photos, `[P, 3]` uint8.
+        counts: the number of each photo's rows, `[P]` int32.
+        class_ids, areas_px, colors: class, pixels and mean colour of each row: uint8, int32, `[R, 3]` uint8.
+    """
+
+    photo_colors: np.ndarray
+    counts: np.ndarray
+    class_ids: np.ndarray
+    areas_px: np.ndarray
+    colors: np.ndarray
+
+    @classmethod
+    def of(cls, photos: Iterable[tuple[Regions, np.ndarray]]) -> Self:
+        """Return the bank of photos `[H, W, 3]` uint8 with the regions of their drawings."""
+        means, counts, rows = [], [], []
+        for regions, photo in photos:
+            class_ids, areas_px, colors = _rows_of(regions, photo)
+            means.append(photo.reshape(-1, 3).mean(axis=0))
+            counts.append(len(class_ids))
+            rows.append((class_ids, areas_px, colors))
+        class_ids, areas_px, colors = (np.concatenate(column) for column in zip(*rows, strict=True))
+        return cls(
+            np.rint(means).astype(np.uint8),
+            np.array(counts, np.int32),
+            class_ids.astype(np.uint8),
+            areas_px.astype(np.int32),
+            np.rint(colors).astype(np.uint8),
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write the bank into `folder`; equal banks give equal bytes."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **self._arrays())
+        write_bytes(folder / FILE, buffer.getvalue())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return the bank in `folder`.
+
+        Raises:
+            UserError: the file is missing, damaged or not as `write` leaves it.
+        """
+        path = folder / FILE
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                bank = cls(**file)
+            bank._check()
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{path}: no such file; a generator with train.data.style: palette needs the colours of its training "
+                f"photos beside it; {REMAKE}"
+            ) from error
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            fault = f"{type(error).__name__}: {error}"
+            raise UserError(f"{path}: must hold the colours of the training photos ({fault}); {REMAKE}") from error
+        return bank
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def _check(self) -> None:
+        rows, photos = len(self.class_ids), len(self.photo_colors)
+        forms = {name: (array.dtype, array.shape) for name, array in self._arrays().items()}
+        wanted = {
+            "photo_colors": (np.uint8, (photos, 3)),
+            "counts": (np.int32, (photos,)),
+            "class_ids": (np.uint8, (rows,)),
+            "areas_px": (np.int32, (rows,)),
+            "colors": (np.uint8, (rows, 3)),
+        }
+        if forms != wanted or not photos or self.counts.min() < 1 or self.counts.sum() != rows:
+            raise ValueError(f"{photos} photos and {rows} regions do not fit together")
+
+    def draw(self, ids: np.ndarray, seed: int, like: np.ndarray | None = None) -> np.ndarray:
+        """Return a palette `[H, W, 3]` uint8 for class ids `[H, W]` uint8: a function of them and the seed.
+
+        One photo, the donor, gives the light. A class of one colour a photo (see `uniform`) has its colour in the
+        donor, or in the photo nearest to the donor that has the class. A region of any other class has the colour of
+        some region of the class in the `NEIGHBOURS` photos nearest to the donor in mean colour. The class's small
+        regions share the mean of these colours, as they do in training.
+
+        Args:
+            like: a mean colour `[3]`: the donor is the photo that is nearest to it; None to draw the donor among those
+                whose classes are the drawing's.
+        """
+        regions = Regions.of(ids)
+        donor = self._donor(ids, seed) if like is None else int(self._by_distance(like)[0])
+        photos = self._by_distance(self.photo_colors[donor])
+        # Photos of one mean colour have no order, and the donor comes first.
+        photos = np.concatenate([[donor], photos[photos != donor]])
+        colors = np.empty((len(regions.class_ids), 3))
+        for class_id in np.unique(regions.class_ids).tolist():
+            own = regions.class_ids == class_id
+            # A class has a generator of its own, so that its colours stay where another class is painted.
+            rng = np.random.default_rng([seed, class_id])
+            colors[own] = self._drawn(class_id, regions.areas_px[own], photos, rng)
+        return regions.paint(colors)
+
+    def mean(self, ids: np.ndarray) -> np.ndarray:
+        """Return the palette `[H, W, 3]` uint8 that gives every class its mean colour over all photos."""
+        return np.rint(self._class_colors).astype(np.uint8)[ids]
+
+    @cached_property
+    def uniform(self) -> np.ndarray:
+        """Return whether the regions of each class id have one colour in a photo, `[256]` bool.
+
+        Their standard deviation within photos is then at most `UNIFORM_RATIO` of that of the photos' means; it is for
+        road and sky, and it is not for cars and people. Larger regions count for more.
+        """
+        answers = np.ones(256, bool)
+        owners = self._owners
+        for class_id in np.unique(self.class_ids).tolist():
+            rows = np.flatnonzero(self.class_ids == class_id)
+            areas, colors, photos = self.areas_px[rows], self.colors[rows].astype(np.float64), owners[rows]
+            means = _means_by(photos, areas, colors, len(self.counts))
+            together = np.bincount(photos)[photos]
+            several = together > 1
+            if several.any():
+                squared = ((colors - means[photos]) ** 2).sum(axis=1) * together / np.maximum(together - 1, 1)
+                within = np.average(squared[several], weights=areas[several])
+                off_mean = means[photos] - np.average(means[photos], axis=0, weights=areas)
+                between = np.average((off_mean**2).sum(axis=1), weights=areas)
+                answers[class_id] = within <= UNIFORM_RATIO**2 * between
+        return answers
+
+    @cached_property
+    def _owners(self) -> np.ndarray:
+        """Return the photo of each row, `[R]`."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def _present(self) -> np.ndarray:
+        """Return whether each photo has each class id, `[P, 256]` bool."""
+        present = np.zeros((len(self.counts), 256), bool)
+        present[self._owners, self.class_ids] = True
+        return present
+
+    @cached_property
+    def _class_colors(self) -> np.ndarray:
+        """Return the mean colour of each class id, `[256, 3]` float64; that of all photos where none has the class."""
+        colors = _means_by(self.class_ids, self.areas_px, self.colors, 256)
+        return np.where(self._present.any(axis=0)[:, None], colors, self.photo_colors.mean(axis=0))
+
+    def _donor(self, ids: np.ndarray, seed: int) -> int:
+        """Return the first photo, in an order that `seed` sets, of those that have (nearly) all the drawing's classes.
+
+        A small change of the drawing therefore seldom changes the donor.
+        """
+        covered_px = self._present.astype(np.int64) @ np.bincount(ids.ravel(), minlength=256)
+        best = np.sort(covered_px)[::-1][:DONORS]
+        fit = covered_px >= min(best[0] - LACKING_SHARE * ids.size, best[-1])
+        order = np.random.default_rng(seed).permutation(len(covered_px))
+        return int(order[fit[order]][0])
+
+    def _by_distance(self, color: np.ndarray) -> np.ndarray:
+        """Return the photos by the distance of their mean colours from `color` `[3]`, the nearest first."""
+        squared = ((self.photo_colors.astype(np.float64) - color) ** 2).sum(axis=1)
+        return np.argsort(squared, kind="stable")
+
+    def _drawn(self, class_id: int, areas_px: np.ndarray, photos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the colours `[N, 3]` of N regions of a class.
+
+        Args:
+            photos: the photos from the donor on, by their distance from it.
+        """
+        with_class = photos[self._present[photos, class_id]]
+        if not len(with_class):
+            return np.repeat(self.photo_colors[photos[:1]], len(areas_px), axis=0)
+        of_class = self.class_ids == class_id
+        near = with_class[np.isin(with_class, photos[:NEIGHBOURS])]
+        lenders = with_class[:1] if self.uniform[class_id] or not len(near) else near
+        rows = np.flatnonzero(of_class & np.isin(self._owners, lenders))
+        if self.uniform[class_id]:
+            color = np.average(self.colors[rows], axis=0, weights=self.areas_px[rows])
+            return np.repeat(color[None], len(areas_px), axis=0)
+        colors = self.colors[rows[rng.integers(len(rows), size=len(areas_px))]].astype(np.float64)
+        large = areas_px >= MIN_REGION_PX
+        colors[~large] = np.average(colors[large], axis=0, weights=areas_px[large]) if large.any() else colors[0]
+        return colors
+
+
+def _rows_of(regions: Regions, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the class ids `[R]`, the pixels `[R]` and the mean colours `[R, 3]` of a photo's rows in the bank."""
+    class_ids, areas_px, colors = regions.class_ids, regions.areas_px, regions.colors_in(photo)
+    large = areas_px >= MIN_REGION_PX
+    lonely, firsts = np.unique(class_ids[~large], return_index=True)
+    firsts = np.flatnonzero(~large)[firsts][~np.isin(lonely, class_ids[large])]
+    class_px = np.bincount(class_ids, areas_px, 256)[class_ids[firsts]].astype(np.int64)
+    return (
+        np.concatenate([class_ids[large], class_ids[firsts]]),
+        np.concatenate([areas_px[large], class_px]),
+        np.concatenate([colors[large], colors[firsts]]),
+    )
+
+
+def _means_by(keys: np.ndarray, areas_px: np.ndarray, colors: np.ndarray, count: int) -> np.ndarray:
+    """Return the mean of colours `[N, 3]`, weighted by area, for each key from 0 below `count`: `[count, 3]` float64.
+
+    It is black for a key that does not occur.
+    """
+    sums = np.stack([np.bincount(keys, areas_px * colors[:, i], count) for i in range(3)], axis=1)
+    return sums / np.maximum(np.bincount(keys, areas_px, count), 1)[:, None]
+
+
+def read_palettes(pairs: Sequence[Pair]) -> tuple[list[bytes], PaletteBank]:
+    """Return the palettes of the pairs' own photos as PNGs, and the bank of these photos."""
+    palettes = []
+
+    def read() -> Iterator[tuple[Regions, np.ndarray]]:
+        for pair in pairs:
+            regions, photo = Regions.of(read_ids(pair.input_path)), read_photo(pair.target_path, 3)
+            palettes.append(png_bytes(regions.paint(regions.colors_in(photo))))
+            yield regions, photo
+
+    bank = PaletteBank.of(read())
+    return palettes, bank
+
+
+def draw_palettes(bank: PaletteBank, pairs: Sequence[Pair], names: Sequence[str], seed: int) -> list[bytes]:
+    """Return a palette for each pair's drawing as a PNG, which follows from the drawing, its name and the seed."""
+    return [
+        png_bytes(bank.draw(read_ids(pair.input_path), seed_of(name, seed)))
+        for pair, name in zip(pairs, names, strict=True)
+    ]
+
+
+def seed_of(name: str, seed: int) -> int:
+    """Return the seed of the palette for the drawing `name`."""
+    return derive_seed(seed, zlib.crc32(name.encode()))
