@@ -123,6 +123,9 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     x = _enlarge(x, widths[0], seeds, "last_enlarged")
     x = _noise(x, seeds, "last_noise")
     x = modulate(x, pyramid[0], seeds, "last_second", hidden)
+    # The colours of a palette reach the photo past the norms.
+    direct = layers.Dense(widths[0], use_bias=False, kernel_initializer=_weights(seeds, 1.0), name="direct")(inputs)
+    x = layers.Add(name="last")([x, direct])
     x = _conv(task.target_shape[-1], seeds, "output_conv", scale=0.02)(x)
     # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
