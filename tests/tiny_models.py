@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from shipped import PARAMS, changed
 
+from pix2street.core.palettes import PaletteBank, Regions
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
 from pix2street.models import pix2pix
@@ -68,13 +69,24 @@ def tiny_card(
 
 
 def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> None:
-    """Write a generator that was "trained" by moving every weight a little, and its card."""
+    """Write a generator that was "trained" by moving every weight a little, its card, and its bank if it needs one."""
     shape = (card.height_px, card.width_px, card.encoding.channels)
     network = build_unet(shape, product_side_px=product_side_px)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")
     card.write(folder)
+    if card.encoding.style == "palette":
+        tiny_bank().write(folder)
+
+
+def tiny_bank(photos: int = 96) -> PaletteBank:
+    """Return the palettes of photos of road (7) below sky (23) and a car (26), each with another light."""
+    ids = np.full((16, 16), 23, np.uint8)
+    ids[6:] = 7
+    ids[9:13, 3:8] = 26
+    rng, regions = np.random.default_rng(0), Regions.of(ids)
+    return PaletteBank.of((regions, regions.paint(rng.integers(0, 256, (3, 3)))) for _ in range(photos))
 
 
 def write_as_before_cards(folder: Path, card: GeneratorCard) -> None:

@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny_models import save_moved, tiny_card, write_as_before_cards
@@ -23,6 +26,25 @@ def test_a_card_is_read_as_it_was_written(tmp_path):
 )
 def test_photos_are_noisy_where_a_generator_has_noise_that_is_on(noise, noise_on, noisy):
     assert tiny_card(ENCODING, noise=noise, noise_on=noise_on).noisy is noisy
+
+
+def test_photos_follow_a_seed_where_there_is_noise_or_a_palette():
+    styled = replace(ENCODING, style="palette")
+    assert not tiny_card(ENCODING, noise="none").seeded
+    assert not tiny_card(ENCODING, noise_on=False).seeded
+    assert tiny_card(ENCODING).seeded
+    card = tiny_card(styled, noise="none")
+    assert (card.seeded, card.noisy) == (True, False)
+
+
+def test_a_card_keeps_its_style_and_one_without_has_none(tmp_path):
+    styled = tiny_card(replace(ENCODING, style="palette"))
+    styled.write(tmp_path)
+    assert GeneratorCard.read(tmp_path) == styled
+    fields = json.loads((tmp_path / "card.json").read_text())
+    del fields["encoding"]["style"]
+    (tmp_path / "card.json").write_text(json.dumps(fields))
+    assert GeneratorCard.read(tmp_path) == tiny_card(ENCODING)
 
 
 @pytest.mark.parametrize(("size", "multiple_px"), [((128, 128), 128), ((32, 48), 16), ((96, 64), 32)])

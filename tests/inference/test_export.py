@@ -18,6 +18,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import write_json
 from pix2street.core.images import grey, write_png
 from pix2street.core.pairs import Dataset, write_manifest
+from pix2street.core.palettes import with_palette
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export import generator, graph
 from pix2street.inference.export.formats import FORMATS
@@ -38,6 +39,7 @@ CARDS = {
     "color": COLOR,
     "onehot": tiny_card(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
     "grey": tiny_card(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
+    "palette": tiny_card(InputEncoding("onehot", CLASSES, "palette"), "left", 32, 32, "batch", True, 3),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
 
@@ -92,7 +94,9 @@ def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
 def draw(card, count, size):
     rng = np.random.default_rng(size[0])
     if card.encoding.classes:
-        return rng.choice([7, 23, 26], (count, *size)).astype(np.uint8)
+        ids = rng.choice([7, 23, 26], (count, *size)).astype(np.uint8)
+        palette = rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
+        return np.stack(list(map(with_palette, ids, palette))) if card.encoding.style == "palette" else ids
     return rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
 
 
@@ -101,9 +105,18 @@ def open_files(out):
     loaded = tf.saved_model.load(str(out / "savedmodel"))
     serve = loaded.signatures["serving_default"]
     return {
-        "onnx": lambda pixels: session.run(["photo", "unit"], {"pixels": pixels}),
-        "savedmodel": lambda pixels, loaded=loaded: [serve(pixels=pixels)[name].numpy() for name in ("photo", "unit")],
+        "onnx": lambda pixels: session.run(["photo", "unit"], inputs_of(pixels)),
+        "savedmodel": lambda pixels, loaded=loaded: [
+            serve(**inputs_of(pixels))[name].numpy() for name in ("photo", "unit")
+        ],
     }
+
+
+def inputs_of(pixels):
+    """Return what a file takes; class ids may have their palettes behind them."""
+    if pixels.shape[3:] == (4,):
+        return {"pixels": pixels[..., 0].copy(), "palette": pixels[..., 1:].copy()}
+    return {"pixels": pixels}
 
 
 def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
@@ -155,6 +168,20 @@ def test_the_graph_of_a_generator_of_larger_photos_gives_those_of_predict():
     photo = graph.serving_function(graph.for_any_size(network, card), card)(pixels)["photo"].numpy()
     assert photo.shape == (2, 66, 40, 3)
     assert (photo == np.stack(Translator(network, card).translate_all(pixels, ["x", "y"]))).all()
+
+
+@pytest.mark.parametrize("exported", ["palette"], indirect=True)
+def test_files_of_a_generator_with_palettes_take_them_beside_the_class_ids(exported):
+    _, out, summary = exported
+    inputs = onnxruntime.InferenceSession(out / "generator.onnx").get_inputs()
+    assert [(one.name, one.type, one.shape) for one in inputs] == [
+        ("pixels", "tensor(uint8)", ["N", "H", "W"]),
+        ("palette", "tensor(uint8)", ["N", "H", "W", 3]),
+    ]
+    description = json.loads((out / "export.json").read_text())
+    assert description["input"].keys() == {"pixels", "palette"}
+    text = as_text(summary)
+    assert "\nThe files take a palette beside the class ids, the colour of each region; `predict` draws it from" in text
 
 
 @pytest.mark.parametrize("exported", ["color"], indirect=True)

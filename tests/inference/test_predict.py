@@ -18,6 +18,7 @@ from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
+from pix2street.core.palettes import PaletteBank, seed_of
 from pix2street.stage import ENVIRONMENT
 from pix2street.steps.generate import generate_photos
 from pix2street.tracking import retrieval
@@ -198,6 +199,39 @@ def test_variants_differ_by_their_seed_and_need_dropout(model, tmp_path):
     assert "quiet has no noise; leave the option out" in refused(quiet, "a.png", "--out", "y", "--dropout")
     reason = "photos of one input differ only by noise, which this generator does not have; leave out --variants"
     assert reason in refused(quiet, "a.png", "--out", "y", "--variants", 2)
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("styled")
+    save_moved(folder, tiny_card(InputEncoding("color", CLASSES, "palette"), noise="none", seed=3))
+    return folder
+
+
+def test_variants_of_a_generator_with_palettes_differ_by_them(styled):
+    ids = write_ids("a.png", 40, 50)
+    predict(styled, "a.png", "--out", "out", "--variants", 3, "--seed", 2, "--batch", 2, "--no-dropout")
+    photos = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert sorted(photos) == ["a_seed2.png", "a_seed3.png", "a_seed4.png"]
+    assert len(set(photos.values())) == 3
+    predict(styled, "a.png", "--out", "own")
+    assert Path("own/a.png").read_bytes() == photos["a_seed3.png"]
+    write_png(Path("palette.png"), PaletteBank.read(styled).draw(ids, seed_of("a", 4)))
+    predict(styled, "a.png", "--out", "given", "--style", "palette.png")
+    assert Path("given/a.png").read_bytes() == photos["a_seed4.png"]
+
+
+def test_a_style_without_chance_has_no_variants_and_one_of_another_size_stops_no_other_file(styled, model):
+    write_ids("in/a.png")
+    write_ids("in/b.png", 32, 48)
+    reason = "--variants: with --style mean every input has one palette and hence one photo"
+    assert reason in refused(styled, "in", "--out", "x", "--style", "mean", "--variants", 2)
+    write_png(Path("palette.png"), np.full((32, 32, 3), 90, np.uint8))
+    told = refused(styled, "in", "--out", "y", "--style", "palette.png")
+    assert "1 of 2 inputs could not be translated" in told
+    assert "in/b.png" in told
+    assert [path.name for path in Path("y").iterdir()] == ["a.png"]
+    assert "takes no palettes" in refused(model, "in", "--out", "z", "--style", "mean")
 
 
 def test_what_is_missing_can_be_made_alone(model):

@@ -7,9 +7,11 @@ from shipped import PARAMS, changed
 from tiny_models import save_moved, tiny_card
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.images import read_ids, read_rgb
 from pix2street.core.pairs import read_pairs
+from pix2street.core.palettes import PaletteBank, seed_of, with_palette
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import load_network, load_untrained
@@ -110,6 +112,49 @@ def test_a_generator_without_noise_draws_nothing(road_and_sky, model, tmp_path):
     draw_photos(road_and_sky, silent, tmp_path / "none", PARAMS.generate)
     assert not (tmp_path / "off").exists()
     assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory):
+    """Return the folder of a generator that has palettes and no noise."""
+    folder = tmp_path_factory.mktemp("styled")
+    save_moved(folder, tiny_card(InputEncoding("onehot", cityscapes_classes(), "palette"), noise="none"))
+    return folder
+
+
+def test_photos_with_palettes_follow_from_seed_and_pair_id(road_and_sky, styled, tmp_path):
+    photos = {}
+    for name, seed in {"one": 0, "again": 0, "other": 1}.items():
+        (tmp_path / name).mkdir()
+        settings = changed(PARAMS.generate, seed=seed, dropout=False)
+        generate_photos(road_and_sky, styled, tmp_path / name, tmp_path / f"{name}_baselines", settings)
+        photos[name] = [(tmp_path / name / f"val/{pair_id}.png").read_bytes() for pair_id in ("p4", "p5")]
+    assert photos["one"] == photos["again"]
+    assert all(one != other for one, other in zip(photos["one"], photos["other"], strict=True))
+    ids = read_ids(road_and_sky / "val/inputs/p4.png")
+    np.testing.assert_array_equal(
+        read_rgb(tmp_path / "other/val/p4.png"), Translator.read(styled).translate(ids, "p4", 1)
+    )
+    palette = PaletteBank.read(styled).draw(ids, seed_of("p4", 0))
+    np.testing.assert_array_equal(
+        read_rgb(tmp_path / "one/val/p4.png"), Translator.read(styled).translate(with_palette(ids, palette), "x")
+    )
+
+
+def test_draws_of_a_generator_without_noise_differ_in_their_palettes(road_and_sky, styled, tmp_path):
+    settings = changed(PARAMS.generate, draws=3, draw_pairs=1, dropout=False)
+    draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
+    assert len({path.read_bytes() for path in (tmp_path / "draws").rglob("*.png")}) == 3
+
+
+def test_a_generator_whose_bank_is_missing_is_refused(road_and_sky, styled, tmp_path):
+    lone = shutil.copytree(styled, tmp_path / "lone")
+    (lone / "palettes.npz").unlink()
+    for use in (lambda: generate_photos(road_and_sky, lone, tmp_path, tmp_path, PARAMS.generate),
+                lambda: draw_photos(road_and_sky, lone, tmp_path, PARAMS.generate),
+                lambda: Translator.read(lone)):  # fmt: skip
+        with pytest.raises(UserError, match=r"palettes.npz: no such file"):
+            use()
 
 
 def test_mean_colors_are_those_of_train_targets(road_and_sky, photos):

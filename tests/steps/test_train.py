@@ -6,9 +6,11 @@ from tiny_models import TINY_TRAIN
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
-from pix2street.core.pairs import write_manifest
+from pix2street.core.pairs import read_pairs, write_manifest
+from pix2street.core.palettes import PaletteBank
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import load_network
+from pix2street.models import pix2pix
 from pix2street.models.pix2pix import TERMS
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.train import hold_out, train_model
@@ -72,12 +74,54 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     assert (card.family, card.multiple_px, card.scale, card.noise) == ("pix2pix", 32, 1, "dropout")
 
 
+STYLED = {"data": {"encoding": "onehot", "style": "palette"}, "run": {"epochs": 1}}
+
+
+def test_palettes_are_further_channels_and_their_bank_lies_beside_the_generator(road_and_sky, tmp_path):
+    for name in ("one", "again"):
+        history, _ = train(road_and_sky, tmp_path / name, **STYLED)
+        assert np.isfinite(history.to_numpy()).all()
+    one, again = (tmp_path / name / "generator" for name in ("one", "again"))
+    assert {file.name for file in one.iterdir()} - {"palettes.npz"} == {
+        "card.json", "generator.json", "generator.weights.h5",
+    }  # fmt: skip
+    assert all(file.read_bytes() == (again / file.name).read_bytes() for file in one.iterdir())
+    assert load_network(one, "generator").input_shape == (None, 32, 32, 37)
+    card, bank = GeneratorCard.read(one), PaletteBank.read(one)
+    assert card.encoding.style == "palette"
+    assert len(bank.counts) == len(read_pairs(road_and_sky, "train"))
+    assert bank.class_ids[:2].tolist() == [23, 7]
+    np.testing.assert_allclose(bank.colors[:2], [[200] * 3, [10] * 3], atol=1)
+
+
+def test_held_out_pairs_lend_no_colours(road_and_sky, tmp_path):
+    train(road_and_sky, tmp_path, data={**STYLED["data"], "holdout_pairs": 1}, run=STYLED["run"])
+    assert len(PaletteBank.read(tmp_path / "generator").counts) == len(read_pairs(road_and_sky, "train")) - 1
+
+
+def test_the_contact_sheet_shows_the_palettes_that_generate_draws(road_and_sky, tmp_path):
+    train(road_and_sky, tmp_path, **STYLED)
+    (tmp_path / "photos").mkdir()
+    generate_photos(road_and_sky, tmp_path / "generator", tmp_path / "photos", tmp_path / "baselines", PARAMS.generate)
+    sheet = read_rgb(tmp_path / "samples/epoch_0001.png")
+    for row, pair_id in enumerate(("p4", "p5")):
+        shown = sheet[row * 36 : row * 36 + 32, 2 * 36 : 2 * 36 + 32]
+        assert (shown == read_rgb(tmp_path / f"photos/val/{pair_id}.png")).all()
+
+
+def test_unpaired_images_have_no_palettes(road_and_sky, tmp_path, monkeypatch):
+    monkeypatch.setattr(pix2pix, "PAIRING", "unpaired")
+    with pytest.raises(UserError, match=r"style: palette needs pairs, .* train.model: pix2pix learns from unpaired"):
+        train(road_and_sky, tmp_path, **STYLED)
+
+
 CHANGES = {
     "run.seed": 1,
     "run.batch": 2,
     "run.schedule": "linear",
     "run.ema_decay": 0.5,
     "data.encoding": "onehot",
+    "data.style": "palette",
     "data.jitter": False,
     "data.mirror": False,
     "data.holdout_pairs": 1,

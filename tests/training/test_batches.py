@@ -4,12 +4,14 @@ import tensorflow as tf
 
 from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
-from pix2street.core.images import to_unit, write_png
+from pix2street.core.images import png_bytes, read_rgb, to_unit, write_png
 from pix2street.core.pairs import Pair
+from pix2street.core.palettes import read_palettes, seed_of
 from pix2street.training.augmentation import Augmentation
 from pix2street.training.batches import (
     InputEncoding,
     TrainingFeed,
+    batches_in_use,
     open_pairs,
     plain_batches,
     segmentation_batches,
@@ -17,6 +19,7 @@ from pix2street.training.batches import (
 
 CLASSES = cityscapes_classes()
 COLOR = InputEncoding("color", CLASSES)
+PALETTE = InputEncoding("onehot", CLASSES, "palette")
 
 
 def epoch(pairs, encoding=COLOR, number=0, seed=0, batch=1, jitter=True, mirror=True, cache_mib=0):
@@ -137,8 +140,63 @@ def test_onehot_needs_classes():
 
 
 def test_an_encoding_survives_json():
-    for encoding in (COLOR, InputEncoding("onehot", CLASSES), InputEncoding("color", None)):
+    for encoding in (COLOR, InputEncoding("onehot", CLASSES), InputEncoding("color", None), PALETTE):
         assert InputEncoding.from_json(encoding.to_json()) == encoding
+
+
+def test_an_encoding_without_a_style_is_written_and_read_as_before_there_were_styles():
+    assert COLOR.to_json().keys() == {"encoding", "classes"}
+    assert InputEncoding.from_json(COLOR.to_json()).style == "none"
+
+
+def test_a_palette_follows_the_labels_in_three_channels():
+    assert (PALETTE.labels, PALETTE.channels) == (34, 37)
+    assert InputEncoding("color", CLASSES, "palette").channels == 6
+    stored = np.array([[[[7, 0, 255, 51], [23, 255, 0, 0]]]], np.uint8)
+    encoded = PALETTE.encode(stored).numpy()
+    np.testing.assert_array_equal(encoded[..., :34], InputEncoding("onehot", CLASSES).encode(stored[..., :1]))
+    np.testing.assert_allclose(encoded[0, 0, :, 34:], [[-1, 1, -0.6], [1, -1, -1]], atol=1e-6)
+
+
+def test_a_palette_needs_classes():
+    with pytest.raises(UserError, match="style: palette needs a data set with classes, but this has none; use none"):
+        InputEncoding("color", None, "palette")
+
+
+def with_palettes(pairs, **changes):
+    """Return the feed of pairs with palettes that have a level of their own for each class, and none between."""
+    levels = {7: 10, 23: 200}
+    pngs = [png_bytes(np.vectorize(levels.get)(read_rgb(pair.target_path)).astype(np.uint8)) for pair in pairs]
+    read = open_pairs(pairs, True, changes.pop("cache_mib", 0), palettes=pngs)
+    return TrainingFeed(read, [pair.pair_id for pair in pairs], PALETTE, 0, jitter=True, mirror=True), pngs
+
+
+@pytest.mark.parametrize("cache_mib", [0, 1])
+def test_a_palette_is_enlarged_cropped_and_mirrored_with_its_labels(tiny_pairs, cache_mib):
+    feed, _ = with_palettes(tiny_pairs, cache_mib=cache_mib)
+    for number in range(3):
+        inputs, targets = joined(feed.batches(number, np.arange(6), 2))
+        labels, palette = inputs[..., :34], inputs[..., 34:]
+        road = labels.argmax(axis=-1) == 7
+        np.testing.assert_allclose(palette, np.where(road, to_unit(10.0), to_unit(200.0))[..., None] * [1, 1, 1])
+        plain = epoch(tiny_pairs, InputEncoding("onehot", CLASSES), number)
+        np.testing.assert_array_equal(labels, plain[0])
+        np.testing.assert_array_equal(targets, plain[1])
+
+
+def test_inputs_in_use_have_palettes_that_follow_from_their_names_and_the_seed(tiny_pairs):
+    _, bank = read_palettes(tiny_pairs)
+    (inputs, _), (again, _), (other, _) = (
+        joined(batches_in_use(tiny_pairs, PALETTE, bank, seed)) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(inputs, again)
+    np.testing.assert_array_equal(inputs[..., :34], other[..., :34])
+    one, two = (joined(batches_in_use(tiny_pairs[:1], PALETTE, bank, 0, [name]))[0] for name in ("p0", "x"))
+    np.testing.assert_array_equal(one, inputs[:1])
+    expected = bank.draw(read_rgb(tiny_pairs[0].input_path)[..., 0], seed_of("x", 0))
+    np.testing.assert_allclose(two[0, ..., 34:], to_unit(expected.astype(np.float32)), atol=1e-6)
+    plain = joined(batches_in_use(tiny_pairs, COLOR, None, 0))[0]
+    np.testing.assert_array_equal(plain, joined(plain_batches(tiny_pairs, COLOR, 1))[0])
 
 
 def test_plain_batches_keep_order_and_pixels(tiny_pairs):

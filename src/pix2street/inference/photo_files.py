@@ -53,13 +53,21 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
     return outcome
 
 
+def _read_styled(translator: Translator, job: Job, half: Half | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a job's input, with its palette behind it if it has one, and the notes of `read_input`."""
+    pixels, notes = read_input(translator.card, job.source, half)
+    try:
+        return translator.styled(pixels, job.source.stem, job.seed), notes
+    except UserError as error:
+        raise UserError(f"{job.source}: {error}") from error
+
+
 def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | None, outcome: Outcome) -> None:
     """Translate jobs with the same seed, and note their results in `outcome`."""
     readable: dict[Job, np.ndarray] = {}
     for job in jobs:
         try:
-            pixels, outcome.notes[str(job.source)] = read_input(translator.card, job.source, half)
-            readable[job] = translator.styled(pixels, job.source.stem, job.seed)
+            readable[job], outcome.notes[str(job.source)] = _read_styled(translator, job, half)
         except UserError as error:
             outcome.failures[str(job.source)] = str(error)
     names = [job.source.stem for job in readable]
