@@ -67,10 +67,14 @@ def tiny_card(
     )
 
 
-def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0) -> None:
-    """Write a generator that was "trained" by moving every weight a little, and its card."""
+def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **changes) -> None:
+    """Write a generator that was "trained" by moving every weight a little, and its card.
+
+    Args:
+        changes: of the default's section `train.pix2pix`.
+    """
     shape = (card.height_px, card.width_px, card.encoding.channels)
-    network = build_unet(shape, product_side_px=product_side_px)
+    network = build_unet(shape, product_side_px=product_side_px, **changes)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")

@@ -74,7 +74,8 @@ def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
     """Return the folder of a generator, the folder of its export, and the summary."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "model").mkdir()
-    save_moved(folder / "model", CARDS[request.param], product_side_px=4)
+    upsample = "resize" if request.param == "onehot" else "transpose"
+    save_moved(folder / "model", CARDS[request.param], product_side_px=4, upsample=upsample)
     data = photos_of_grey if request.param == "grey" else road_and_sky
     formats = FORMATS if request.param == "color" else ("savedmodel", "onnx")
     translate = Translator.translate_unrounded
