@@ -44,6 +44,7 @@ GROUPS = {
     },
     "modes": {
         "ours": OURS,
+        "upsample: resize": [*OURS, "--upsample", "resize"],
         "deterministic: false": [option for option in OURS if option != "--deterministic"],
         "steps_per_call: 8": [*OURS, "--steps-per-call", "8"],
         "pairs on disk": [*OURS, "--data", "disk"],

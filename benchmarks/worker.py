@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--filters", type=int, default=64)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--product-side", type=int, default=0)
+    parser.add_argument("--upsample", choices=("transpose", "resize"), default="transpose")
     parser.add_argument("--adam", choices=("keras", "one_pass"), default="one_pass")
     parser.add_argument("--norm", choices=("keras", "fused"), default="fused")
     parser.add_argument("--data", choices=("noise", "disk", "cached"), default="noise")
@@ -134,7 +135,8 @@ def main() -> None:
         OnePassAdam.update_step = keras.optimizers.Adam.update_step
     shape = (arguments.size, arguments.size, 3)
     filters = {"generator_filters": arguments.filters, "discriminator_filters": arguments.filters}
-    settings = DEFAULT.pix2pix.model_copy(update={**filters, "product_side_px": arguments.product_side})
+    form = {"upsample": arguments.upsample, "product_side_px": arguments.product_side}
+    settings = DEFAULT.pix2pix.model_copy(update=filters | form)
     generator = pix2pix.build_generator(Task(shape, shape), settings, 0)
     adams = Adams(generator, scale_losses=arguments.precision == "mixed_float16")
     training = pix2pix.build_training(Task(shape, shape), settings, generator, adams, 0)

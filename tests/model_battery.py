@@ -5,10 +5,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from shipped import PARAMS, changed
 
 from pix2street.layers.networks import load_network, load_untrained, save_network
 from pix2street.models.interface import Family, Task
 from pix2street.settings.section import Section
+from pix2street.training.batches import epoch_order
+from pix2street.training.checkpoint import Checkpoints
+from pix2street.training.loop import train_epochs
 from pix2street.training.players import Adams
 
 SHAPE = (32, 64, 3)
@@ -89,3 +93,43 @@ def check_a_seed_decides_all(family: Family, settings: Section) -> None:
         results.append(np.concatenate([weight.ravel() for weight in training.generator.get_weights()]))
     assert (results[0] == results[1]).all()
     assert (results[0] != results[2]).any()
+
+
+class Feed:
+    """Four pairs of a drawing and noise."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
+        order = epoch_order(4, 0, epoch)[positions]
+        photos = np.random.default_rng(1).uniform(-1, 1, (4, *TASK.target_shape)).astype("float32")
+        pairs = {"input": drawings(4).numpy()[order], "target": photos[order]}
+        return tf.data.Dataset.from_tensor_slices(pairs).batch(size, drop_remainder=True)
+
+    def pair_ids(self, epoch: int) -> list[str]:
+        return [f"p{index}" for index in epoch_order(4, 0, epoch)]
+
+
+def check_resume(family: Family, settings: Section, folder: Path) -> None:
+    """Check that a training that was interrupted within an epoch ends with the same bits."""
+    run = changed(PARAMS.train.run, epochs=2, batch=2, ema_decay=0.5, schedule="linear", checkpoint_every_steps=1)
+
+    def train() -> list[np.ndarray]:
+        generator = family.build_generator(TASK, settings, 0)
+        training = family.build_training(TASK, settings, generator, Adams(generator, run.ema_decay), 0)
+        snapshot = family.build_generator(TASK, settings, 0)
+        with Checkpoints(folder, "t" * 64, 1.0) as checkpoints:
+            history = train_epochs(
+                training, [term.name for term in family.TERMS], snapshot, Feed(), lambda network: {},
+                lambda row, network: None, run=run, device=PARAMS.train.device,
+                strategy=tf.distribute.get_strategy(), checkpoints=checkpoints,
+            )  # fmt: skip
+        weights = [weight for network in training.networks.values() for weight in network.get_weights()]
+        return [np.array(list(history[-1].values())), *weights, *snapshot.get_weights()]
+
+    whole = train()
+    # Two checkpoints are kept: after the last epoch, and after the last step within it.
+    sorted(folder.rglob("*.npz"))[-1].unlink()
+    for one, other in zip(whole, train(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -38,11 +38,25 @@ def test_training_steps_are_timed_in_turn(tmp_path):
 
 def test_every_mode_can_be_timed():
     modes = ["--data", "disk", "--steps-per-call", "2", "--jit-compile", "--precision", "mixed_bfloat16"]
+    modes += ["--upsample", "resize", "--product-side", "4"]
     command = [sys.executable, BENCHMARKS / "worker.py", "--kind", "ours", "--size", "32", "--filters", "2", *modes]
     done = subprocess.run(command, input="2\nquit\n", capture_output=True, text=True, timeout=3600, check=True)
     ready, times = (json.loads(line) for line in done.stdout.splitlines())
     assert ready["gigaflop"] > 0
     assert len(times) == 2
+
+
+def test_every_way_to_double_an_image_is_timed():
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "upsampling.py", "--levels", "2:3:4", "4:3:2", "--rounds", "1"],
+        capture_output=True, text=True, timeout=3600, check=True,
+    )  # fmt: skip
+    head, *rows = done.stdout.splitlines()[1:]
+    assert head.split() == ["level", "transposed", "transposed,", "product", "resized", "fused", "fused,", "product"]
+    assert [row.split()[0] for row in rows] == ["2:3:4", "4:3:2"]
+    for row in rows:
+        assert row.split()[2] == "(1.00)"
+        assert len(row.split()) == 11
 
 
 def test_cityscapes_is_timed_beside_its_decoding():

@@ -129,9 +129,26 @@ def on_jax(norm: str, start: dict) -> dict:
     return made
 
 
+def spectral() -> dict[str, np.ndarray]:
+    """Return the vectors and the photos of a network with spectral layers after one step of the power iteration."""
+    import keras
+    from keras import ops
+
+    from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D, advance_power_iterations
+
+    rng = np.random.default_rng(0)
+    both = [SpectralConv2D(4, 3, 2, padding="same"), SpectralResizeConv2D(3, 3, padding="same")]
+    network = keras.Sequential([keras.Input(SHAPE), *both])
+    network.set_weights([rng.normal(0, 0.3, weight.shape) for weight in network.get_weights()])
+    advance_power_iterations(network)
+    vectors = np.concatenate([ops.convert_to_numpy(vector) for vector in network.non_trainable_variables])
+    photos = ops.convert_to_numpy(network(rng.uniform(-1, 1, (2, *SHAPE)).astype("float32"), training=True))
+    return {"spectral vectors": vectors, "spectral photos": photos}
+
+
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
-    start, made = {}, {}
+    start, made = {}, spectral()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -201,6 +218,12 @@ def test_the_step_meets_the_same_losses_and_moves_every_weight_by_its_gradient(f
 
 def test_the_step_keeps_the_same_running_averages(folder):
     agree(folder, "batch", "average", "average", 1e-5)
+
+
+def test_spectral_layers_are_the_same(folder):
+    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+    for name in ("spectral vectors", "spectral photos"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
 def test_jax_needs_no_tensorflow(folder):

@@ -39,7 +39,10 @@ CARDS = {
     "color": COLOR,
     "onehot": tiny_card(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
     "grey": tiny_card(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
-    "palette": tiny_card(InputEncoding("onehot", CLASSES, "palette"), "left", 32, 32, "batch", True, 3),
+    "palette": tiny_card(
+        InputEncoding("onehot", CLASSES, "palette"), "left", 32, 32, "batch", True, 3,
+        family="oasis", multiple_px=16, noise="latent",
+    ),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
 
@@ -76,7 +79,8 @@ def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
     """Return the folder of a generator, the folder of its export, and the summary."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "model").mkdir()
-    save_moved(folder / "model", CARDS[request.param], product_side_px=4)
+    upsample = "resize" if request.param == "onehot" else "transpose"
+    save_moved(folder / "model", CARDS[request.param], product_side_px=4, upsample=upsample)
     data = photos_of_grey if request.param == "grey" else road_and_sky
     formats = FORMATS if request.param == "color" else ("savedmodel", "onnx")
     translate = Translator.translate_unrounded

@@ -39,3 +39,7 @@ def test_terms(family):
 
 def test_a_seed_decides_all(family):
     model_battery.check_a_seed_decides_all(*family)
+
+
+def test_resume(family, tmp_path):
+    model_battery.check_resume(*family, tmp_path)
