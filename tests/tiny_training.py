@@ -71,12 +71,17 @@ def train(
     dropout_share: float = 0.5,
     steps_per_call: int = 1,
     checkpoints: Checkpoints | None = None,
+    family: dict | None = None,
     **run,
 ) -> tuple[list[dict], list[np.ndarray], list[np.ndarray]]:
-    """Return the rows of the history, the weights of both networks, and those to keep."""
+    """Return the rows of the history, the weights of both networks, and those to keep.
+
+    Args:
+        family: changes of the section `train.pix2pix`.
+    """
     strategy = strategy or tf.distribute.get_strategy()
     rates = {"generator_rate": 1e-3, "discriminator_rate": 1e-3}
-    settings = pix2pix_settings(dropout_share=dropout_share, product_side_px=0, **rates)
+    settings = pix2pix_settings(dropout_share=dropout_share, product_side_px=0, **rates, **(family or {}))
     task = Task(SHAPE, SHAPE)
     snapshot = pix2pix.build_generator(task, settings, 0)
     section = changed(SETTINGS.run, **{"seed": seed, "epochs": 2, "batch": 2, "checkpoint_every_steps": 0, **run})

@@ -42,8 +42,10 @@ def test_several_steps_a_call_give_the_same_bits(steps_per_call):
 
 
 def test_a_run_that_goes_on_from_any_checkpoint_ends_with_the_same_bits(tmp_path):
-    changes = {"epochs": 3, "schedule": "linear", "ema_decay": 0.9, "keep": "best"}
+    family = {"warm_up": 0.3, "l1_weight_end": 10.0, "feature_weight": 10.0}
+    changes = {"epochs": 3, "schedule": "linear", "ema_decay": 0.9, "keep": "best", "family": family}
     rows, weights, kept = train(3, **changes)
+    assert [row["gen_features"] > 0 for row in rows] == [False, True, True]
     for _ in range(3):
         # Each time a training that is done loses its newest checkpoint.
         with Checkpoints(tmp_path, "k" * 64, 1.0) as checkpoints:
