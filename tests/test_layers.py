@@ -98,6 +98,7 @@ ONLY_IN = {
         "inference/export/graph.py",
         "judges/inception.py",
         "layers/norms.py",
+        "models/oasis.py",
         "models/pix2pix.py",
         "training/augmentation.py",
         "training/batches.py",

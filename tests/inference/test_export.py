@@ -40,8 +40,16 @@ CARDS = {
     "onehot": tiny_card(InputEncoding("onehot", CLASSES), "left", 32, 32, "moving", False, 0),
     "grey": tiny_card(InputEncoding("color", None), "grey", 32, 32, "batch", True, 0),
     "palette": tiny_card(
-        InputEncoding("onehot", CLASSES, "palette"), "left", 32, 32, "batch", True, 3,
-        family="oasis", multiple_px=16, noise="latent",
+        InputEncoding("onehot", CLASSES, "palette"),
+        "left",
+        32,
+        32,
+        "batch",
+        True,
+        3,
+        family="oasis",
+        multiple_px=16,
+        noise="latent",
     ),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
