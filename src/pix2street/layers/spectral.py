@@ -4,7 +4,7 @@ A convolution with the kernel W / sigma(W), where W is seen as the matrix `[heig
 largest singular value. W itself is the trained weight and is never overwritten. Pure Keras 3.
 
 sigma is v^T W u with the singular vectors u and v, which are float32 variables and constants to the gradient; W is not,
-so that the gradient is that of the paper's equation 12. They follow W by one step of the power iteration for each step
+so that the gradient is that of the paper's section 2.3. They follow W by one step of the power iteration for each step
 of the training: a family calls `advance_power_iterations` once, before its networks. All calls of a network within a
 step therefore use the same kernel.
 """
