@@ -70,7 +70,7 @@ def check_one_step_moves_every_weight(family: Family, settings: Section) -> None
     before = [weight.numpy() for weight in trained]
     training.step(batch())
     still = [weight.path for weight, old in zip(trained, before, strict=True) if (weight.numpy() == old).all()]
-    assert not still
+    assert not still, still
     moved = [id(weight) for player in training.players.values() for weight in player.weights]
     assert sorted(moved) == sorted(map(id, trained))
 

@@ -245,7 +245,7 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
         maps.append(_residual(x, ratio * filters, conv, activate, level))
     x = maps[-1]
-    patches = conv(1, "patches_conv", scale=0.02)(activate(x, "patches_in"))
+    patches = conv(1, "patches_conv", scale=0.02, use_bias=False)(activate(x, "patches_in"))
     for level, ratio in ((2, 3), (1, 2), (0, 1.5)):
         name, wide = f"up_{level + 1}", max(int(ratio * filters), 1)
         x = conv(wide, f"{name}_narrow", kernel=1)(activate(x, f"{name}_in"))
