@@ -146,9 +146,37 @@ def spectral() -> dict[str, np.ndarray]:
     return {"spectral vectors": vectors, "spectral photos": photos}
 
 
+def oasis() -> dict[str, np.ndarray]:
+    """Return the photo and the losses of OASIS with the same random weights on every backend; its noise is off."""
+    from keras import ops
+    from shipped import PARAMS
+
+    from pix2street.models import oasis
+    from pix2street.models.interface import Task
+
+    rng = np.random.default_rng(0)
+    task = Task((*SHAPE[:2], 4), SHAPE, labels=4, void=(3,))
+    small = {"generator_filters": 4, "discriminator_filters": 4}
+    settings = PARAMS.train.oasis.model_copy(update=small)
+    generator, discriminator = oasis.build_generator(task, settings, 0), oasis.build_discriminator(task, settings, 0)
+    for network in (generator, discriminator):
+        for weight in network.trainable_variables:
+            is_noise = weight.path.endswith("/scale")
+            weight.assign(np.zeros(weight.shape) if is_noise else rng.normal(0, 0.2, weight.shape))
+    labels = np.eye(4, dtype="float32")[rng.integers(0, 4, (2, *SHAPE[:2]))]
+    target = rng.uniform(-1, 1, (2, *SHAPE)).astype("float32")
+    photo = generator(labels, training=True)
+    seen = (discriminator(one, training=True) for one in (target, photo))
+    losses = oasis.losses(*seen, photo, target, labels, np.array([0, 0, 0, 1], "float32"), settings)
+    return {
+        "oasis photo": ops.convert_to_numpy(photo),
+        "oasis losses": np.array([ops.convert_to_numpy(value) for value in losses.values()]),
+    }
+
+
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
-    start, made = {}, spectral()
+    start, made = {}, spectral() | oasis()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -224,6 +252,13 @@ def test_spectral_layers_are_the_same(folder):
     theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
     for name in ("spectral vectors", "spectral photos"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+
+
+def test_oasis_is_the_same(folder):
+    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+    np.testing.assert_allclose(ours["oasis photo"], theirs["oasis photo"], atol=1e-4)
+    np.testing.assert_allclose(ours["oasis losses"], theirs["oasis losses"], rtol=1e-4)
+    assert np.std(theirs["oasis photo"]) > 0.1
 
 
 def test_jax_needs_no_tensorflow(folder):
