@@ -235,6 +235,15 @@ def _mean(values: Iterable[Any]) -> Any:
 # One update (section 3.3)
 
 
+def _check_devices(settings: Settings, devices: int) -> None:
+    """Raise a `UserError` if several devices would have to warm up."""
+    if settings.warm_up and devices > 1:
+        raise UserError(
+            f"train.pix2pix.warm_up: {settings.warm_up:g} needs one device, because {devices} cannot share a step with "
+            "two branches; choose 0 or train.device.strategy: one_device"
+        )
+
+
 def build_training(
     task: Task, settings: Settings, generator: "keras.Model", make_player: MakePlayer, seed: int
 ) -> Training:
@@ -247,7 +256,7 @@ def build_training(
     G minimises L1 alone, and neither a pass nor an update of D takes place.
 
     Raises:
-        UserError: `build_discriminator` fails, or several devices would have to warm up.
+        UserError: `build_discriminator` or `_check_devices` fails.
     """
     import keras
     import tensorflow as tf
@@ -255,12 +264,7 @@ def build_training(
     from pix2street.layers.losses import accuracy_generated, accuracy_real, l1
     from pix2street.layers.patchgan import with_hidden_maps
 
-    devices = tf.distribute.get_strategy().num_replicas_in_sync
-    if settings.warm_up and devices > 1:
-        raise UserError(
-            f"train.pix2pix.warm_up: {settings.warm_up:g} needs one device, because {devices} cannot share a step with "
-            "two branches; choose 0 or train.device.strategy: one_device"
-        )
+    _check_devices(settings, tf.distribute.get_strategy().num_replicas_in_sync)
     discriminators = build_discriminators(task, settings, seed)
     viewers = [with_hidden_maps(discriminator) for discriminator in discriminators.values()]
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
