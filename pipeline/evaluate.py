@@ -8,7 +8,7 @@ from pix2street.stage import run_stage
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.core.tables import write_table
-    from pix2street.steps.evaluate import evaluate_photos, judge_score_of
+    from pix2street.steps.evaluate import evaluate_photos, judge_score_of, style_of
     from pix2street.steps.evaluate_usefulness import with_usefulness
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import prepare
@@ -30,6 +30,7 @@ def main(params: Params, layout: Layout) -> None:
                 "dropout": params.generate.dropout,
                 "seed": params.generate.seed,
                 "checkpoint": params.train.run.keep,
+                **style_of(params.train.data.style),
             },
             draws=layout.draws if params.generate.draws else None,
         )

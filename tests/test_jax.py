@@ -157,7 +157,7 @@ def oasis() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     task = Task((*SHAPE[:2], 4), SHAPE, labels=4, void=(3,))
     small = {"generator_filters": 4, "discriminator_filters": 4}
-    settings = PARAMS.train.oasis.model_copy(update=small)
+    settings = PARAMS.train.oasis.model_copy(update={**small, "disc_norm": "instance"})
     generator, discriminator = oasis.build_generator(task, settings, 0), oasis.build_discriminator(task, settings, 0)
     for network in (generator, discriminator):
         for weight in network.trainable_variables:

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 from project import ROOT, TINY, merge
 from ruamel.yaml import YAML
+from shipped import PARAMS, changed
+from tiny_models import TINY_TRAIN, tiny_card
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_json
-from pix2street.core.images import read_rgb, write_png
+from pix2street.core.images import read_ids, read_rgb, write_png
 from pix2street.core.pairs import read_pairs
+from pix2street.inference.styles import Style
+from pix2street.inference.translator import Translator
 from pix2street.judges.jury import judge_folder
 from pix2street.judges.network import build_segmenter
 from pix2street.judges.segmenter import TRAINED, Card
@@ -217,6 +221,21 @@ def test_a_command_gets_its_values():
     command = quality_trial.parse_command(f"{COMMAND} --seed {{seed}} 'a b'")
     values = {"split": "data/my split", "seconds": "50", "photos": "out", "seed": 3}
     assert command.filled(values) == ["python", "t.py", "data/my split", "50", "out", "--seed", "3", "a b"]
+
+
+def test_photos_of_a_moment_have_the_palettes_that_generate_draws(road_and_sky, tmp_path):
+    train = changed(TINY_TRAIN, data={"encoding": "onehot", "style": "palette"})
+    course, pairs = quality_worker.Course(road_and_sky, train), read_pairs(road_and_sky, "val")
+    course.advance(0, 1)
+    generate = changed(PARAMS.generate, seed=3, dropout=False)
+    photographer = quality_worker.Photographer(course.start, generate, pairs)
+    generator = course.snapshot()
+    photographer.make(generator, tmp_path / "photos")
+    card = tiny_card(course.start.encoding, noise="none", seed=3)
+    translator = Translator(generator, card, Style(course.start.bank.draw, drawn=True))
+    for pair in pairs:
+        photo = translator.translate(read_ids(pair.input_path), pair.pair_id)
+        np.testing.assert_array_equal(read_rgb(tmp_path / f"photos/{pair.pair_id}.png"), photo)
 
 
 # Time

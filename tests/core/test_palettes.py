@@ -159,6 +159,20 @@ def test_a_car_that_is_painted_in_leaves_the_other_colours():
         np.testing.assert_array_equal(bank.draw(with_car, seed)[same], bank.draw(without, seed)[same])
 
 
+def test_large_regions_have_the_colours_of_large_ones():
+    rng, photos = np.random.default_rng(0), []
+    for _ in range(NEIGHBOURS):
+        ids = np.full((20, 20), SKY, np.uint8)
+        ids[:10, :10], ids[12:, 2:6], ids[12:, 12:16] = CAR, CAR, CAR
+        photos.append((Regions.of(ids), photo_of(ids, 100, [[200 + rng.integers(9)] * 3, [0] * 3, [90] * 3])))
+    bank, drawing = PaletteBank.of(photos), np.full((30, 30), CAR, np.uint8)
+    assert not bank.uniform[CAR]
+    assert all(bank.draw(drawing, seed).min() >= 200 for seed in range(10))
+    drawing[4:] = SKY
+    drawing[10:15, 10:17] = CAR
+    assert all(bank.draw(drawing, seed)[12, 12, 0] <= 90 for seed in range(10))
+
+
 def test_small_regions_share_the_mean_of_the_drawn_colours():
     bank, ids = bank_of(), street(2)
     ids[0, :3], ids[2, :3] = CAR, CAR

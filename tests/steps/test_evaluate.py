@@ -18,7 +18,8 @@ from pix2street.core.pairs import Dataset, read_pairs
 from pix2street.judges import inception
 from pix2street.judges.jury import judge_folder
 from pix2street.judges.segmenter import Card
-from pix2street.steps.evaluate import evaluate_photos
+from pix2street.reporting.protocols import unlike_protocols
+from pix2street.steps.evaluate import evaluate_photos, style_of
 from pix2street.steps.generate import mean_colors
 from pix2street.steps.segment import make_jury
 
@@ -131,6 +132,15 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     assert segmentation["judges"] == protocol["mmd_segmenter"]["judges"] == [segmentation["judge"]]
     assert segmentation["not_judged"] == {}
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
+
+
+def test_the_protocol_says_that_palettes_are_drawn_and_is_as_before_without_them():
+    assert style_of("none") == {}
+    assert style_of("palette") == {"style": "palettes drawn from training photos by seed and pair_id"}
+    before, after = ({"shared": {"generator": {**GENERATOR, **style_of(style)}}} for style in ("none", "palette"))
+    assert unlike_protocols(before, after) == {
+        "shared": ["shared.generator.style: None and palettes drawn from training photos by seed and pair_id"]
+    }
 
 
 def test_looks_are_compared_with_those_of_the_real_photos(road_and_sky, judge, photos):

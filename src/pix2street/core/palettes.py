@@ -36,6 +36,9 @@ LACKING_SHARE = 0.02
 NEIGHBOURS = 12
 """The number of photos of one light, the donor among them, whose things lend their colours."""
 
+ALIKE = 10
+"""The number of regions of about one size of which one lends its colour."""
+
 UNIFORM_RATIO = 0.5
 """The limit of `PaletteBank.uniform`."""
 
@@ -180,8 +183,8 @@ class PaletteBank:
 
         One photo, the donor, gives the light. A class of one colour a photo (see `uniform`) has its colour in the
         donor, or in the photo nearest to the donor that has the class. A region of any other class has the colour of
-        some region of the class in the `NEIGHBOURS` photos nearest to the donor in mean colour. The class's small
-        regions share the mean of these colours, as they do in training.
+        some region of the class in the `NEIGHBOURS` photos nearest to the donor in mean colour, one of the `ALIKE`
+        nearest to it in size. The class's small regions share the mean of these colours, as they do in training.
 
         Args:
             like: a mean colour `[3]`: the donor is the photo that is nearest to it; None to draw the donor among those
@@ -277,7 +280,11 @@ class PaletteBank:
         if self.uniform[class_id]:
             color = np.average(self.colors[rows], axis=0, weights=self.areas_px[rows])
             return np.repeat(color[None], len(areas_px), axis=0)
-        colors = self.colors[rows[rng.integers(len(rows), size=len(areas_px))]].astype(np.float64)
+        # Large facades differ less than small ones do.
+        ratios = np.maximum.outer(areas_px, self.areas_px[rows]) / np.minimum.outer(areas_px, self.areas_px[rows])
+        alike = rows[np.argsort(ratios, axis=1, kind="stable")[:, :ALIKE]]
+        picked = rng.integers(alike.shape[1], size=len(areas_px))
+        colors = self.colors[alike[np.arange(len(areas_px)), picked]].astype(np.float64)
         large = areas_px >= MIN_REGION_PX
         colors[~large] = np.average(colors[large], axis=0, weights=areas_px[large]) if large.any() else colors[0]
         return colors

@@ -41,6 +41,9 @@ from pix2street.settings.evaluate import Evaluate
 
 GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
 """A line that only the protocol of a set with grey targets has."""
+
+STYLES = {"palette": "palettes drawn from training photos by seed and pair_id"}
+"""The styles of inputs in the protocol, in words."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
     "category_mean_iou",
@@ -255,6 +258,11 @@ def _refuse_weak_judges(ceiling: np.ndarray, jury: Jury, settings: Evaluate) -> 
             f"{settings.min_ceiling:g}, because a weak judge's scores mean nothing; train it longer or larger "
             "(segment.epochs, segment.filters), choose another (segment.judge), or lower the limit"
         )
+
+
+def style_of(style: str) -> dict[str, str]:
+    """Return the line of the protocol about `train.data.style`; a protocol without styles has none."""
+    return {} if style == "none" else {"style": STYLES[style]}
 
 
 def _pixels_protocol(
