@@ -11,7 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_models import build_unet, tiny_card
+from tiny_models import build_unet, tiny_bank, tiny_card
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_json, write_text
@@ -23,7 +23,7 @@ from pix2street.reporting.curves import compared_curves
 from pix2street.tracking import delivery, saved_view
 from pix2street.tracking import store as mlflow_store
 from pix2street.tracking.delivery import Delivery, deliver_all
-from pix2street.tracking.retrieval import fetch_run
+from pix2street.tracking.retrieval import fetch_generator, fetch_run
 from pix2street.tracking.run import Run
 from pix2street.tracking.spool import Spool
 from pix2street.tracking.system_metrics import SystemMetrics
@@ -392,6 +392,17 @@ def test_a_generator_that_cannot_be_served_is_no_model_and_the_rest_is_recorded(
     assert content_of(client, run)[2] == []
     assert run.data.tags["pix2street.weights"] == sha256_of(layout.generator / "generator.weights.h5")
     assert owed(layout) == []
+
+
+def test_the_palettes_of_a_generator_are_recorded_with_it(layout, tmp_path):
+    tiny_bank().write(layout.generator)
+    train(layout)
+    _, (run,) = runs_of(layout)
+    fetched = fetch_generator(layout, run.info.run_id, tmp_path / "fetched")
+    names = {"card.json", "generator.json", "generator.weights.h5", "palettes.npz"}
+    assert {file.name: file.read_bytes() for file in fetched.iterdir()} == {
+        name: (layout.generator / name).read_bytes() for name in names
+    }
 
 
 def test_a_disk_that_takes_no_spool_stops_nothing(layout, store, capsys):
