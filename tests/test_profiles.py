@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import typing
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -74,9 +74,9 @@ def use(params: Path, name: str):
 
 def test_the_default_comes_first_and_every_task_has_a_profile():
     assert NAMES[0] == "quick"
-    chosen = {values_of(SHIPPED, name)["download.dataset"] for name in NAMES}
-    assert chosen == set(typing.get_args(Download.model_fields["dataset"].annotation))
-    assert len(chosen) == len(NAMES)
+    chosen = [(values["download.dataset"], values["train.model"]) for values in map(partial(values_of, SHIPPED), NAMES)]
+    assert {dataset for dataset, _ in chosen} == set(typing.get_args(Download.model_fields["dataset"].annotation))
+    assert len(set(chosen)) == len(NAMES)
 
 
 def test_the_default_is_the_committed_params_and_covers_all_others():
