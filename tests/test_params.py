@@ -61,7 +61,10 @@ def test_the_shipped_parameters_are_valid():
             lambda v: v["train"]["device"].update(strategy="tpu"),
             "train.device.strategy: should be 'one_device', '",
         ),
-        (lambda v: v["train"].update(model="unet"), "train.model: should be 'pix2pix', 'pix2pixhd' or 'oasis'; it is 'unet'"),
+        (
+            lambda v: v["train"].update(model="unet"),
+            "train.model: should be 'pix2pix', 'pix2pixhd' or 'oasis'; it is 'unet'",
+        ),
         (lambda v: v["train"].pop("pix2pix"), "train.pix2pix: missing; add it"),
         (lambda v: v["train"].update(run=3), "train.run: must be a section, `name: value` in each line; it is 3"),
         (lambda v: v.pop("evaluate"), "evaluate: missing; add it"),
