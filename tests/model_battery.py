@@ -80,7 +80,8 @@ def check_terms(family: Family, settings: Section) -> None:
     terms = start(family, settings).step(batch())
     assert list(terms) == [term.name for term in family.TERMS]
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
-    assert {term.scaled_by for term in family.TERMS} - {""} <= set(type(settings).model_fields)
+    named = {name for term in family.TERMS for name in (term.scaled_by, term.chosen_by)}
+    assert named - {""} <= set(type(settings).model_fields)
 
 
 def check_a_seed_decides_all(family: Family, settings: Section) -> None:

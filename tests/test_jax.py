@@ -174,9 +174,37 @@ def oasis() -> dict[str, np.ndarray]:
     }
 
 
+def pix2pixhd() -> dict[str, np.ndarray]:
+    """Return the photo and the losses of pix2pixHD with its enhancer for one drawing with edges."""
+    from keras import ops
+    from shipped import PARAMS, changed
+
+    from pix2street.layers.patchgan import with_hidden_maps
+    from pix2street.models import pix2pixhd
+    from pix2street.models.interface import Task
+
+    rng = np.random.default_rng(0)
+    small = {"generator_filters": 4, "discriminator_filters": 4, "downs": 2, "blocks": 1, "enhancer_blocks": 1}
+    settings = changed(PARAMS.train.pix2pixhd, enhancer=True, scales=1, **small)
+    task = Task((*SHAPE[:2], 4), SHAPE, labels=4)
+    networks = pix2pixhd.build_generator(task, settings, 0), *pix2pixhd.build_discriminators(task, settings, 0).values()
+    for network in networks:
+        network.set_weights([rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
+    inputs = ops.one_hot(rng.integers(0, 4, (1, *SHAPE[:2])), 4)
+    target = ops.convert_to_tensor(rng.uniform(-1, 1, (1, *SHAPE)), "float32")
+    photo = networks[0](inputs, training=True)
+    viewer = with_hidden_maps(networks[1])
+    views = [[viewer({"input": inputs, "target": one}, training=True)] for one in (target, photo)]
+    losses = pix2pixhd.losses(*views, photo, target, settings)
+    return {
+        "pix2pixhd photo": ops.convert_to_numpy(photo),
+        "pix2pixhd losses": np.array([float(value) for value in losses.values()]),
+    }
+
+
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
-    start, made = {}, spectral() | oasis()
+    start, made = {}, spectral() | oasis() | pix2pixhd()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -259,6 +287,12 @@ def test_oasis_is_the_same(folder):
     np.testing.assert_allclose(ours["oasis photo"], theirs["oasis photo"], atol=1e-4)
     np.testing.assert_allclose(ours["oasis losses"], theirs["oasis losses"], rtol=1e-4)
     assert np.std(theirs["oasis photo"]) > 0.1
+
+
+def test_photos_and_losses_of_pix2pixhd_are_the_same(folder):
+    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+    for name in ("pix2pixhd photo", "pix2pixhd losses"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
 def test_jax_needs_no_tensorflow(folder):

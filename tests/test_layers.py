@@ -100,6 +100,7 @@ ONLY_IN = {
         "layers/norms.py",
         "models/oasis.py",
         "models/pix2pix.py",
+        "models/pix2pixhd.py",
         "training/augmentation.py",
         "training/batches.py",
         "training/distribution.py",

@@ -61,7 +61,10 @@ def test_the_shipped_parameters_are_valid():
             lambda v: v["train"]["device"].update(strategy="tpu"),
             "train.device.strategy: should be 'one_device', '",
         ),
-        (lambda v: v["train"].update(model="unet"), "train.model: should be 'pix2pix'; it is 'unet'"),
+        (
+            lambda v: v["train"].update(model="unet"),
+            "train.model: should be 'pix2pix', 'pix2pixhd' or 'oasis'; it is 'unet'",
+        ),
         (lambda v: v["train"].pop("pix2pix"), "train.pix2pix: missing; add it"),
         (lambda v: v["train"].update(run=3), "train.run: must be a section, `name: value` in each line; it is 3"),
         (lambda v: v.pop("evaluate"), "evaluate: missing; add it"),
@@ -233,7 +236,9 @@ def test_the_former_layout_is_listed_once_key_by_key(tmp_path):
         "params.yaml is not valid; nothing was run:",
         "  these keys have moved; move each value to its new key",
     ]
-    assert sorted(lines[2:]) == sorted(f"  train.{key} -> {MOVED[f'train.{key}']}" for key in FORMER)
+    moved = [f"  train.{key} -> {MOVED[f'train.{key}']}" for key in FORMER]
+    # The former layout knew one family.
+    assert sorted(lines[2:]) == sorted([*moved, "  train.oasis: missing; add it", "  train.pix2pixhd: missing; add it"])
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [", "no valid YAML"), ("", "the file"), ("- 1", "the file")])

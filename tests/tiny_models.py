@@ -11,7 +11,7 @@ from shipped import PARAMS, changed
 from pix2street.core.palettes import PaletteBank, Regions
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
-from pix2street.models import oasis, pix2pix
+from pix2street.models import open_family, pix2pix
 from pix2street.models.interface import Task
 from pix2street.training.batches import InputEncoding
 
@@ -72,14 +72,15 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
     """Write a generator that was "trained" by moving every weight a little, its card, and its bank if it needs one.
 
     Args:
-        changes: of the default's section of the card's family.
+        changes: of the default's section of pix2pix; another family has four filters.
     """
     shape = (card.height_px, card.width_px, card.encoding.channels)
-    if card.family == "oasis":
-        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels)
-        network = oasis.build_generator(task, SETTINGS.oasis.model_copy(update={"generator_filters": 4}), 0)
-    else:
+    if card.family == "pix2pix":
         network = build_unet(shape, product_side_px=product_side_px, **changes)
+    else:
+        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels)
+        settings = changed(getattr(SETTINGS, card.family), generator_filters=4)
+        network = open_family(card.family).build_generator(task, settings, 0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])
     save_network(network, folder, "generator")

@@ -51,6 +51,18 @@ CARDS = {
         multiple_px=16,
         noise="latent",
     ),
+    "edges": tiny_card(
+        InputEncoding("onehot", CLASSES),
+        "left",
+        32,
+        32,
+        "batch",
+        True,
+        3,
+        family="pix2pixhd",
+        multiple_px=16,
+        noise="none",
+    ),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
 

@@ -1,8 +1,25 @@
 """Losses and accuracies of generative adversarial networks, as means over all values. Pure Keras 3."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras import ops
+
+Views = Sequence[Sequence[Any]]
+"""What the discriminators of several scales give: for each, its hidden maps and, last, its logits."""
+
+
+def over_scales(loss: Callable, views: Views) -> Any:
+    """Return the mean over all scales of a loss of the logits."""
+    values = [loss(logits) for *_, logits in views]
+    return sum(values) / len(values)
+
+
+def features_over_scales(generated: Views, real: Views) -> Any:
+    """Return the mean over all scales of `feature_distance`."""
+    pairs = zip(generated, real, strict=True)
+    values = [feature_distance(maps, of_target) for (*maps, _), (*of_target, _) in pairs]
+    return sum(values) / len(values)
 
 
 def cross_entropy_real(logits):
@@ -13,6 +30,31 @@ def cross_entropy_real(logits):
 def cross_entropy_generated(logits):
     """Return -log(1 - sigmoid(logits)): low where the discriminator says "generated"."""
     return ops.mean(ops.softplus(logits))
+
+
+def squares_real(logits):
+    """Return (logits - 1)^2, low where the discriminator says 1 for "real" (Mao et al. 2017, equation 9, doubled)."""
+    return ops.mean(ops.square(logits - 1))
+
+
+def squares_generated(logits):
+    """Return logits^2, low where the discriminator says 0 for "generated" (Mao et al. 2017, equation 9, doubled)."""
+    return ops.mean(ops.square(logits))
+
+
+def hinge_real(logits):
+    """Return max(0, 1 - logits): low where the discriminator says "real" (Miyato et al. 2018, equation 16)."""
+    return ops.mean(ops.relu(1 - logits))
+
+
+def hinge_generated(logits):
+    """Return max(0, 1 + logits): low where the discriminator says "generated" (Miyato et al. 2018, equation 16)."""
+    return ops.mean(ops.relu(1 + logits))
+
+
+def hinge_generator(logits):
+    """Return -logits: low where the discriminator takes generated for real (Miyato et al. 2018, equation 17)."""
+    return -ops.mean(logits)
 
 
 def l1(generated, target):

@@ -11,20 +11,24 @@ import keras
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
+from pix2street.layers.edges import ClassEdges
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
 from pix2street.layers.norms import NORMS
 from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose, ProductResizeConv2D
+from pix2street.layers.residual import ReflectionPad
 from pix2street.layers.resize import ResizeConv2D
 from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
 
 LAYERS = (
     *NORMS.values(),
+    ClassEdges,
     Modulate,
     PixelNoise,
     ProductConv2D,
     ProductConv2DTranspose,
     ProductResizeConv2D,
+    ReflectionPad,
     ResizeConv2D,
     SpectralConv2D,
     SpectralResizeConv2D,

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import keras
 from keras import KerasTensor, initializers, layers
 
+from pix2street.core.errors import UserError
+from pix2street.layers.edges import ClassEdges
 from pix2street.layers.norms import NORMS
 
 LEAST_PX = 24
@@ -21,6 +23,7 @@ def build_patchgan(
     seed: int,
     norm: str = "batch",
     scale: int = 0,
+    labels: int = 0,
 ) -> keras.Model:
     """Return C64-C128-C256-C512 and one more convolution, which give a logit for every 70x70 patch of [input, target].
 
@@ -32,14 +35,27 @@ def build_patchgan(
         seed: the seed of the initial weights, which differ from scale to scale.
         scale: how often the pair is halved by average pooling 2x2 before the first convolution (Wang et al. 2018,
             section 3.2; their pooling is 3x3). A patch then covers 70 * 2**scale pixels.
+        labels: the number of one-hot channels of the input whose edges are a further channel; 0 for none.
 
     Returns:
         `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, h/8 - 2, w/8 - 2, 1]` float32 logits, where
         h and w are H and W divided by 2**scale.
+
+    Raises:
+        UserError: so small a pair leaves no logit at this scale.
     """
+    height, width = input_shape[:2]
+    if min(height, width) < LEAST_PX << scale:
+        raise UserError(
+            f"the family's setting scales: discriminator {scale + 1} needs sides of at least {LEAST_PX << scale} px, "
+            f"and the pairs have {height}x{width}; choose fewer scales or a larger split"
+        )
     seeds = itertools.count(seed * 1000 + 500 + 100 * scale)
     inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}
-    x = layers.Concatenate(name="pair")([inputs["input"], inputs["target"]])
+    seen = [inputs["input"], inputs["target"]]
+    if labels:
+        seen.insert(1, ClassEdges(labels, name="edges")(inputs["input"]))
+    x = layers.Concatenate(name="pair")(seen)
     for halving in range(scale):
         x = layers.AveragePooling2D(2, name=f"halve_{halving + 1}")(x)
     x = _block(x, filters, 2, seeds, "block_1", None)
@@ -49,6 +65,11 @@ def build_patchgan(
     x = _conv(x, 1, 1, seeds, "logits_conv", use_bias=True)
     outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model(inputs, outputs, name=f"patchgan_{scale + 1}" if scale else "patchgan")
+
+
+def discriminator_name(scale: int) -> str:
+    """Return the name of the discriminator of a scale among the networks of a training."""
+    return f"discriminator_{scale + 1}" if scale else "discriminator"
 
 
 def with_hidden_maps(patchgan: keras.Model) -> keras.Model:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "pix2pix": "pix2street.models.pix2pix",
+    "pix2pixhd": "pix2street.models.pix2pixhd",
     "oasis": "pix2street.models.oasis",
 }
 """The module of each family. Only the chosen family is imported, so that no other makes its trainings stale."""

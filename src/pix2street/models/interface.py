@@ -45,24 +45,30 @@ class Term:
         name: the name of the column.
         panel: the title of the plot that shows it.
         player: "generator" or "discriminator" for the adversarial loss of this player; empty for other numbers.
-        equilibrium: the value when the discriminator cannot tell real from generated; None for numbers without one.
+        equilibrium: the value when the discriminator cannot tell real from generated; None for numbers without one. If
+            the family has several losses, the value under each of them that has one.
         scaled_by: the setting of the family that multiplies `equilibrium`; empty for none.
         total: whether it is the weighted sum that a player minimises. Such a sum is drawn last; it is neither printed
             nor compared between runs, because it depends on the weights.
+        chosen_by: the setting of the family whose value names the loss; empty for a family with one loss.
     """
 
     name: str
     panel: str
     player: Literal["generator", "discriminator", ""] = ""
-    equilibrium: float | None = None
+    equilibrium: float | Mapping[str, float] | None = None
     scaled_by: str = ""
     total: bool = False
+    chosen_by: str = ""
 
     def reference(self, settings: Mapping[str, Any]) -> float | None:
         """Return the equilibrium under these settings of the family."""
-        if self.equilibrium is None:
+        value = self.equilibrium
+        if isinstance(value, Mapping):
+            value = value.get(settings[self.chosen_by])
+        if value is None:
             return None
-        return self.equilibrium * (settings[self.scaled_by] if self.scaled_by else 1)
+        return value * (settings[self.scaled_by] if self.scaled_by else 1)
 
 
 class Player(Protocol):

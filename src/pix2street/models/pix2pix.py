@@ -10,7 +10,6 @@ and a warm-up on L1 alone.
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,13 +21,13 @@ from pix2street.settings.section import Count, LearningRate, Section, Share
 if TYPE_CHECKING:
     import keras
 
+    from pix2street.layers.losses import Views
+
 TITLE = "pix2pix"
 PAPER = "Isola et al. 2017, Image-to-image translation with conditional adversarial networks"
 
 Weight = Annotated[float, Field(ge=0)]
 LN_2 = math.log(2)
-Views = Sequence[Sequence[Any]]
-"""The hidden maps and, last, the logits of every discriminator."""
 WIDEST = 8
 """The largest ratio of a level's filters to those of the first level."""
 
@@ -152,28 +151,25 @@ def build_discriminator(task: Task, settings: Settings, seed: int, scale: int = 
     Raises:
         UserError: so small a pair leaves no logit at this scale.
     """
-    from pix2street.layers.patchgan import LEAST_PX, build_patchgan
+    from pix2street.layers.patchgan import build_patchgan
 
-    height, width = task.input_shape[:2]
-    if min(height, width) < LEAST_PX << scale:
-        raise UserError(
-            f"train.pix2pix.scales: discriminator {scale + 1} needs sides of at least {LEAST_PX << scale} px, and the "
-            f"pairs have {height}x{width}; choose fewer scales or a larger split"
-        )
     filters = settings.discriminator_filters
     return build_patchgan(task.input_shape, task.target_shape, filters, seed, settings.norm, scale)
 
 
 def build_discriminators(task: Task, settings: Settings, seed: int) -> "dict[str, keras.Model]":
     """Return a discriminator for every scale by its name, that of the full size first."""
-    names = ["discriminator", *(f"discriminator_{number}" for number in range(2, settings.scales + 1))]
-    return {name: build_discriminator(task, settings, seed, scale) for scale, name in enumerate(names)}
+    from pix2street.layers.patchgan import discriminator_name
+
+    return {
+        discriminator_name(scale): build_discriminator(task, settings, seed, scale) for scale in range(settings.scales)
+    }
 
 
 # Losses (section 3.1)
 
 
-def losses(real: Views, generated: Views, photo: Any, target: Any, settings: Settings, l1_weight: Any) -> dict:
+def losses(real: "Views", generated: "Views", photo: Any, target: Any, settings: Settings, l1_weight: Any) -> dict:
     """Return every loss by its name in `TERMS`; the two totals update the networks.
 
     G maximises log D(x, G(x)) instead of minimising log(1 - D(x, G(x))) (section 3.3), and minimises L1 with its weight
@@ -186,16 +182,19 @@ def losses(real: Views, generated: Views, photo: Any, target: Any, settings: Set
         photo, target: images in [-1, 1], `[N, H, W, 1 or 3]`.
         l1_weight: the present weight, see `l1_weight_at`.
     """
-    from pix2street.layers.losses import cross_entropy_generated, cross_entropy_real, feature_distance, l1
+    from pix2street.layers.losses import (
+        cross_entropy_generated,
+        cross_entropy_real,
+        features_over_scales,
+        l1,
+        over_scales,
+    )
 
-    gen_gan = _mean(cross_entropy_real(logits) for *_, logits in generated)
+    gen_gan = over_scales(cross_entropy_real, generated)
     gen_l1 = l1(photo, target)
-    gen_features = 0.0
-    if settings.feature_weight:
-        pairs = zip(generated, real, strict=True)
-        gen_features = _mean(feature_distance(maps, of_target) for (*maps, _), (*of_target, _) in pairs)
-    disc_real = _mean(cross_entropy_real(logits) for *_, logits in real)
-    disc_generated = _mean(cross_entropy_generated(logits) for *_, logits in generated)
+    gen_features = features_over_scales(generated, real) if settings.feature_weight else 0.0
+    disc_real = over_scales(cross_entropy_real, real)
+    disc_generated = over_scales(cross_entropy_generated, generated)
     return {
         "gen_total": gen_gan + l1_weight * gen_l1 + settings.feature_weight * gen_features,
         "gen_gan": gen_gan,
@@ -227,11 +226,6 @@ def at_rest(settings: Settings) -> dict[str, float]:
     return {name: value for name, value in references.items() if value is not None} | {"gen_features": 0.0}
 
 
-def _mean(values: Iterable[Any]) -> Any:
-    values = list(values)
-    return sum(values) / len(values)
-
-
 # One update (section 3.3)
 
 
@@ -261,7 +255,7 @@ def build_training(
     import keras
     import tensorflow as tf
 
-    from pix2street.layers.losses import accuracy_generated, accuracy_real, l1
+    from pix2street.layers.losses import accuracy_generated, accuracy_real, l1, over_scales
     from pix2street.layers.patchgan import with_hidden_maps
 
     _check_devices(settings, tf.distribute.get_strategy().num_replicas_in_sync)
@@ -272,7 +266,7 @@ def build_training(
     disc = make_player(list(discriminators.values()), learning_rate=settings.discriminator_rate, **betas)
     progress = keras.Variable(0.0, dtype="float32", trainable=False, name="progress")
 
-    def view(inputs, photo) -> Views:
+    def view(inputs, photo) -> "Views":
         return [viewer({"input": inputs, "target": photo}, training=True) for viewer in viewers]
 
     def play(inputs, targets) -> dict:
@@ -284,8 +278,8 @@ def build_training(
         gen.descend(tape, gen_loss)
         disc.descend(tape, disc_loss)
         return terms | {
-            "disc_real_accuracy": _mean(accuracy_real(logits) for *_, logits in real),
-            "disc_generated_accuracy": _mean(accuracy_generated(logits) for *_, logits in generated),
+            "disc_real_accuracy": over_scales(accuracy_real, real),
+            "disc_generated_accuracy": over_scales(accuracy_generated, generated),
         }
 
     def warm_up(inputs, targets) -> dict:
