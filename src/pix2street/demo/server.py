@@ -20,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from pix2street.core.decoding import UPLOAD_TYPES, Stored, decode_upload
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, resize_labels, resize_photo
-from pix2street.demo.drawings import palette_of
+from pix2street.demo.drawings import brushes_of
 from pix2street.demo.turns import Full, Replaced, Turns
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.inputs import to_input
@@ -92,7 +92,7 @@ def _add_descriptions(app: FastAPI, card: GeneratorCard, examples: dict[str, np.
             "scale": card.scale,
             "seed": card.seed,
             "variants": card.seeded,
-            "palette": palette_of(card),
+            "brushes": brushes_of(card),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),
         }

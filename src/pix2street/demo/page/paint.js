@@ -8,14 +8,14 @@ const byClass = model.kind === "classes";
 const colorOf = byClass
   ? (() => {
       const table = new Uint32Array(256);
-      for (const { value, color } of model.palette) table[value] = (color[0] << 16) | (color[1] << 8) | color[2];
+      for (const { value, color } of model.brushes) table[value] = (color[0] << 16) | (color[1] << 8) | color[2];
       return (value) => table[value];
     })()
   : (value) => value;
-const nameOf = new Map(model.palette.map(({ value, name }) => [value, name]));
+const nameOf = new Map(model.brushes.map(({ value, name }) => [value, name]));
 
 let cells = new (byClass ? Uint8Array : Uint32Array)(height * width);
-let chosen = model.palette[0].value;
+let chosen = model.brushes[0].value;
 
 // ---- the drawing on the screen
 
@@ -401,8 +401,8 @@ function chip({ value, name, color }, index) {
   return label;
 }
 
-const common = model.palette.filter((entry) => entry.common);
-const rare = model.palette.filter((entry) => !entry.common);
+const common = model.brushes.filter((entry) => entry.common);
+const rare = model.brushes.filter((entry) => !entry.common);
 const inOrder = [...common, ...rare];
 $("common").append(...common.map(chip));
 $("rare").append(...rare.map((entry, i) => chip(entry, common.length + i)));
@@ -414,7 +414,7 @@ $("size").max = Math.max(8, Math.round(Math.min(width, height) / 3));
 $("size").value = Math.max(1, Math.round(Math.min(width, height) / 16));
 $("size-shown").textContent = $("size").value;
 if (!byClass) {
-  $("palette-title").textContent = "Colours";
+  $("brushes-title").textContent = "Colours";
   document.querySelector("h1").textContent = document.title = "Paint an input";
   $("street-title").textContent = "Generated";
   $("save-street").textContent = "Download photo";
