@@ -6,7 +6,7 @@ from tiny_models import tiny_card
 from pix2street.core.class_tables import pascal_voc
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids
-from pix2street.demo.drawings import examples_of, brushes_of
+from pix2street.demo.drawings import brushes_of, examples_of
 from pix2street.training.batches import InputEncoding
 
 LABELS = tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0)
