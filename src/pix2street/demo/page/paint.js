@@ -556,7 +556,8 @@ if (!byClass) {
   $("save-street").textContent = "Download photo";
 }
 $("about").textContent =
-  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.`;
+  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.` +
+  (model.styles ? " A style is its hour and its paint; Colour gives a region of the drawing a colour of your own." : "");
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {
