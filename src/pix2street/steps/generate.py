@@ -1,7 +1,7 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone. The
-inputs of train get photos, too, if judges are to be trained on them.
+A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone, and one
+with palettes some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
