@@ -51,7 +51,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
     from pix2street.core.pairs import Dataset
     from pix2street.core.tables import read_table
     from pix2street.reporting.evidence import Evidence
-    from pix2street.reporting.examples import Folders, read_examples, read_extremes
+    from pix2street.reporting.examples import Folders, read_examples, read_extremes, read_styles
 
     metrics = read_json(layout.metrics, with_keys("split", "pairs", "generated", "baselines"))
     folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
@@ -68,6 +68,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
         examples=read_examples(folders, metrics["split"], images, params.report.sample_pairs),
         extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        styles=read_styles(folders, layout.draws, metrics["split"]),
     )
 
 

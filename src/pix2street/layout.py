@@ -121,7 +121,10 @@ class Layout:
 
     @property
     def draws(self) -> Path:
-        """Further photos of the first inputs, `<k>/{val,test}/<pair_id>.png`; empty for a generator without noise."""
+        """Further photos of the first inputs, `<k>/{val,test}/<pair_id>.png`, and with palettes also `one_style/`.
+
+        The folder is empty for a generator with neither noise nor palettes.
+        """
         return self.root / "data/draws"
 
     @property

@@ -1,4 +1,4 @@
-"""Two tiny generators behind the page: one of classes with validation inputs, one of colours without."""
+"""Tiny generators behind the page: two of classes with validation inputs, one with palettes, and one of colours."""
 
 import pytest
 from tiny_models import save_moved, tiny_card
@@ -25,8 +25,20 @@ def colors_translator(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def styled_translator(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("styled")
+    save_moved(folder, tiny_card(InputEncoding("color", cityscapes_classes(), "palette"), noise="none", seed=3))
+    return Translator.read(folder)
+
+
+@pytest.fixture(scope="session")
 def labels_app(labels_translator, road_and_sky):
     return create_app(labels_translator, examples_of(labels_translator.card, road_and_sky))
+
+
+@pytest.fixture(scope="session")
+def styled_app(styled_translator, road_and_sky):
+    return create_app(styled_translator, examples_of(styled_translator.card, road_and_sky))
 
 
 @pytest.fixture(scope="session")

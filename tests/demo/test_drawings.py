@@ -6,7 +6,7 @@ from tiny_models import tiny_card
 from pix2street.core.class_tables import pascal_voc
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids
-from pix2street.demo.drawings import examples_of, palette_of
+from pix2street.demo.drawings import brushes_of, examples_of
 from pix2street.training.batches import InputEncoding
 
 LABELS = tiny_card(InputEncoding("color", cityscapes_classes()), "left", 32, 32, "batch", True, 0)
@@ -31,10 +31,10 @@ def test_without_any_it_is_a_drawn_street_or_nothing(tmp_path):
     assert (examples_of(COLORS, tmp_path)["blank"] == 255).all()
 
 
-def test_the_palette_is_the_classes_or_colours():
-    assert len([entry for entry in palette_of(LABELS) if entry["common"]]) == 19
-    assert {"value": 26, "name": "car", "color": (0, 0, 142), "common": True} in palette_of(LABELS)
-    voc = palette_of(replace(LABELS, encoding=InputEncoding("color", pascal_voc())))
+def test_the_brushes_are_the_classes_or_colours():
+    assert len([entry for entry in brushes_of(LABELS) if entry["common"]]) == 19
+    assert {"value": 26, "name": "car", "color": (0, 0, 142), "common": True} in brushes_of(LABELS)
+    voc = brushes_of(replace(LABELS, encoding=InputEncoding("color", pascal_voc())))
     assert [entry["name"] for entry in voc if not entry["common"]] == ["void"]
-    assert {"value": 0xFFFFFF, "name": "white", "color": (255, 255, 255), "common": True} in palette_of(COLORS)
-    assert all(len(set(entry["color"])) == 1 for entry in palette_of(replace(COLORS, input_from="grey")))
+    assert {"value": 0xFFFFFF, "name": "white", "color": (255, 255, 255), "common": True} in brushes_of(COLORS)
+    assert all(len(set(entry["color"])) == 1 for entry in brushes_of(replace(COLORS, input_from="grey")))

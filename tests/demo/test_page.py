@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.decoding import decode
 from pix2street.core.images import png_bytes
+from pix2street.core.palettes import seed_of, with_palette
 from pix2street.demo.server import NAME
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -278,6 +279,90 @@ def test_examples_uploads_variants_and_downloads(visit, labels_address, labels_t
         page.get_by_role("button", name="Download drawing").click()
     saved.value.save_as(tmp_path / "drawing.png")
     assert (decode((tmp_path / "drawing.png").read_bytes(), "")[..., :3] == COLORS[own[::2, ::2]]).all()
+
+
+@pytest.fixture(scope="module")
+def styled_address(styled_app):
+    with served(styled_app) as address:
+        yield address
+
+
+def test_styles_are_shown_and_the_chosen_one_stays_while_one_paints(visit, styled_address, styled_translator):
+    visitor = visit(styled_address)
+    before, page = visitor.ids(), visitor.page
+    seed, bank = styled_translator.card.seed, styled_translator.bank
+    first = styled_translator.translate(before, NAME)
+    assert (visitor.pixels("street") == first).all()
+    assert page.locator("#styles button").count() == 6
+    chosen = page.get_by_role("button", name=f"Style {seed + 2}", exact=True)
+    page.wait_for_selector("#styles:not(:has([aria-busy=true]))")
+    chosen.click()
+    assert chosen.get_attribute("aria-pressed") == "true"
+    assert page.locator("#styles [aria-pressed=true]").count() == 1
+    visitor.wait()
+    assert (visitor.pixels("street") == styled_translator.translate(before, NAME, seed + 2)).all()
+    visitor.choose("radio", "Fill")
+    visitor.choose("radio", "building")
+    page.mouse.click(*visitor.place(3, 3))
+    after = visitor.ids()
+    assert (after == np.where(before == SKY, BUILDING, before)).all()
+    draw_seed = seed_of(NAME, seed + 2)
+    palette = bank.draw(after, draw_seed, bank.light(before, draw_seed))
+    kept = styled_translator.translate(with_palette(after, palette), NAME, seed + 2)
+    assert (visitor.pixels("street") == kept).all()
+    page.get_by_role("button", name="Another style").click()
+    visitor.wait()
+    assert page.locator("#styles button").first.get_attribute("aria-label") == f"Style {seed + 6}"
+    assert page.locator("#styles button").count() == 6
+    assert (visitor.pixels("street") == styled_translator.translate(after, NAME, seed + 6)).all()
+
+
+def test_a_region_gets_a_colour_that_can_be_taken_away(visit, styled_address, styled_translator):
+    visitor = visit(styled_address)
+    before, page = visitor.ids(), visitor.page
+    plain = visitor.pixels("street")
+    page.locator("#region-color").fill("#c80000")
+    page.mouse.click(*visitor.place(3, 3))
+    assert (visitor.ids() == before).all()
+    palette = styled_translator.bank.draw(before, seed_of(NAME, styled_translator.card.seed))
+    palette[before == SKY] = 200, 0, 0
+    colored = styled_translator.translate(with_palette(before, palette), NAME)
+    assert (visitor.pixels("street") == colored).all()
+    page.locator("#region-color").fill("#00c800")
+    page.mouse.click(*visitor.place(9, 4))
+    visitor.wait()
+    assert page.locator("#fixed button").count() == page.locator("#marks i").count() == 1
+    page.get_by_role("button", name="Remove #00c800 of sky").click()
+    visitor.wait()
+    assert (visitor.pixels("street") == plain).all()
+    assert page.locator("#fixed").is_hidden()
+
+
+def test_a_colour_rests_while_its_pixel_has_another_class(visit, styled_address, styled_translator):
+    visitor = visit(styled_address)
+    before, page = visitor.ids(), visitor.page
+    page.keyboard.press("c")
+    page.locator("#region-color").fill("#c80000")
+    page.mouse.click(*visitor.place(3, 3))
+    visitor.wait()
+    colored = visitor.pixels("street")
+    visitor.choose("radio", "Fill")
+    visitor.choose("radio", "building")
+    page.mouse.click(*visitor.place(3, 3))
+    visitor.wait()
+    assert page.locator("#fixed .resting").count() == 1
+    assert page.locator("#marks i").count() == 0
+    assert "fixed=" not in [url for url in visitor.requests if "/translate?" in url][-1]
+    page.keyboard.press("Control+z")
+    assert (visitor.ids() == before).all()
+    assert (visitor.pixels("street") == colored).all()
+
+
+def test_a_generator_without_palettes_has_no_styles(visit, labels_address):
+    page = visit(labels_address).page
+    assert page.get_by_role("button", name="Another variant").is_visible()
+    for hidden in ("#styles", "#region-color", "#fixed", "input[value=color]"):
+        assert page.locator(hidden).is_hidden()
 
 
 def test_a_refusal_is_said_on_the_page_and_changes_nothing(visit, labels_address):

@@ -5,7 +5,14 @@ import pytest
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import png_bytes, read_ids, read_rgb, write_png
 from pix2street.core.pairs import read_pairs
-from pix2street.reporting.examples import SEEN_GENERATED, SEEN_TARGET, Folders, read_examples, read_extremes
+from pix2street.reporting.examples import (
+    SEEN_GENERATED,
+    SEEN_TARGET,
+    Folders,
+    read_examples,
+    read_extremes,
+    read_styles,
+)
 
 
 @pytest.fixture
@@ -70,3 +77,26 @@ def test_no_photo_is_both(folders):
     extremes = read_extremes(folders, "train", scores(), 9)
     both = [example.pair_id for examples in extremes.values() for example in examples]
     assert sorted(both) == ["p0", "p1", "p2", "p3"]
+
+
+def test_styles_are_the_first_drawing_in_three_and_the_first_ones_in_one(folders, tmp_path):
+    draws = tmp_path / "draws"
+    for i, (draw, pairs) in enumerate({"10": 1, "2": 1, "1": 1, "one_style": 3}.items()):
+        (draws / draw / "train").mkdir(parents=True)
+        for pair in range(pairs):
+            write_png(draws / draw / f"train/p{pair}.png", np.full((2, 2, 3), 10 * i + pair, np.uint8))
+    several, *one = read_styles(folders, draws, "train")
+    assert list(several.images) == ["drawing", "style 1", "style 2", "style 3"]
+    files = ["generated/train/p0.png", "draws/1/train/p0.png", "draws/2/train/p0.png"]
+    assert [*several.images.values()][1:] == [(tmp_path / name).read_bytes() for name in files]
+    assert [example.pair_id for example in one] == ["p0", "p1", "p2"]
+    assert [example.images["photo"] for example in one] == [
+        (draws / f"one_style/train/p{pair}.png").read_bytes() for pair in range(3)
+    ]
+    examples = read_examples(folders, "train", scores(), 4)
+    assert [example.images["drawing"] for example in one] == [example.images["input"] for example in examples[:3]]
+
+
+def test_without_palettes_there_are_no_styles(folders, tmp_path):
+    (tmp_path / "draws/1/train").mkdir(parents=True)
+    assert read_styles(folders, tmp_path / "draws", "train") == []

@@ -161,6 +161,8 @@ def test_diversity_is_measured_over_the_draws_and_the_photos_of_the_same_drawing
     metrics, _ = evaluate(road_and_sky, judge, photos)
     assert metrics["generated"]["diversity"] == pytest.approx(0, abs=1e-3)
     assert "diversity" not in metrics["baselines"]["swapped"]
+    shutil.copytree(photos / "baselines/swapped/val", photos / "draws/one_style/val")  # no draw
+    assert evaluate(road_and_sky, judge, photos)[0]["generated"] == metrics["generated"]
     protocol = metrics["protocol"]["diversity"]
     assert (protocol["drawings"], protocol["photos_of_a_drawing"]) == (1, 3)
     assert protocol["judges"] == metrics["protocol"]["segmentation"]["judges"]

@@ -144,7 +144,24 @@ def test_photos_with_palettes_follow_from_seed_and_pair_id(road_and_sky, styled,
 def test_draws_of_a_generator_without_noise_differ_in_their_palettes(road_and_sky, styled, tmp_path):
     settings = changed(PARAMS.generate, draws=3, draw_pairs=1, dropout=False)
     draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
-    assert len({path.read_bytes() for path in (tmp_path / "draws").rglob("*.png")}) == 3
+    assert len({path.read_bytes() for path in (tmp_path / "draws").glob("[0-9]/val/p4.png")}) == 3
+    assert not (tmp_path / "draws/1/val/p5.png").exists()
+
+
+def test_some_photos_have_the_light_of_the_first_generated_one(road_and_sky, styled, tmp_path):
+    settings = changed(PARAMS.generate, seed=5, draws=1, draw_pairs=1, dropout=False)
+    draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
+    folder = tmp_path / "draws/one_style/val"
+    assert [path.name for path in sorted(folder.iterdir())] == ["p4.png", "p5.png"]
+    first, second = (read_ids(road_and_sky / f"val/inputs/{pair_id}.png") for pair_id in ("p4", "p5"))
+    translator, bank = Translator.read(styled), PaletteBank.read(styled)
+    np.testing.assert_array_equal(read_rgb(folder / "p4.png"), translator.translate(first, "p4", 5))
+    palette = bank.draw(second, seed_of("p5", 5), bank.light(first, seed_of("p4", 5)))
+    in_its_light = translator.translate(with_palette(second, palette), "p5", 5)
+    np.testing.assert_array_equal(read_rgb(folder / "p5.png"), in_its_light)
+    assert (in_its_light != translator.translate(second, "p5", 5)).any()
+    draw_photos(road_and_sky, styled, tmp_path / "none", changed(PARAMS.generate, draws=0))
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_generator_whose_bank_is_missing_is_refused(road_and_sky, styled, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from browser import CHROMIUM, look_at
 from ruamel.yaml import YAML
 
+from pix2street.reporting.examples import Example
 from pix2street.reporting.model_card import as_model_card
 from pix2street.reporting.scores import QUOTED_DISTANCE, title_of_score
 from pix2street.steps.report import render_report
@@ -116,6 +117,32 @@ def test_photos_come_before_every_score(page):
     assert photos[-1] < seen < sentence < page.index("<h2 id=") < page.index('alt="target of pair_1"')
     assert 'alt="untrained of pair_0"' in page
     assert '<i style="background: #804080"></i>road' in page
+
+
+def test_a_section_shows_styles_where_there_are_any(evidence, page):
+    assert 'id="styles"' not in page
+    picture = evidence.examples[0].images["input"]
+    several = Example("pair_0", dict.fromkeys(["drawing", "style 1", "style 2", "style 3"], picture))
+    one = [Example(f"pair_{i}", dict.fromkeys(["drawing", "photo"], picture)) for i in range(3)]
+    styled, summary = render_report(replace(evidence, styles=[several, *one]))
+    section = styled[styled.index('<h2 id="styles">') : styled.index('<h2 id="scores">')]
+    assert re.findall('alt="(.*?)"', section) == [
+        *(f"{caption} of pair_0" for caption in several.images),
+        *(f"{caption} of pair_{i} in one style" for i in range(3) for caption in ("drawing", "photo")),
+    ]
+    assert "Here pair_0 has 3 palettes, drawn by different seeds." in section
+    assert '<a href="#styles">styles</a>' in styled
+    assert summary == render_report(evidence)[1]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width_px", [500, 1280])
+def test_styles_are_large_enough_to_see(evidence, tmp_path, width_px):
+    picture = evidence.examples[0].images["input"]
+    several = Example("pair_0", dict.fromkeys(["style 1", "style 2", "style 3"], picture))
+    seen = look_at(render_report(replace(evidence, styles=[several]))[0], tmp_path, width_px)
+    assert all(seen["shown_px"][f"style {i}"] >= 192 for i in (1, 2, 3))
+    assert seen["broken"] == seen["overflow"] == 0
 
 
 def test_only_small_photos_are_enlarged_by_whole_pixels(evidence):

@@ -39,6 +39,9 @@ NEIGHBOURS = 12
 ALIKE = 10
 """The number of regions of about one size of which one lends its colour."""
 
+ONE_STYLE = "one_style"
+"""The folder of several drawings in one light, beside those of further draws, which are named by numbers."""
+
 UNIFORM_RATIO = 0.5
 """The limit of `PaletteBank.uniform`."""
 
@@ -202,6 +205,10 @@ class PaletteBank:
             rng = np.random.default_rng([seed, class_id])
             colors[own] = self._drawn(class_id, regions.areas_px[own], photos, rng)
         return regions.paint(colors)
+
+    def light(self, ids: np.ndarray, seed: int) -> np.ndarray:
+        """Return the mean colour `[3]` uint8 of the donor that `draw` takes, which gives other drawings its light."""
+        return self.photo_colors[self._donor(ids, seed)]
 
     def mean(self, ids: np.ndarray) -> np.ndarray:
         """Return the palette `[H, W, 3]` uint8 that gives every class its mean colour over all photos."""

@@ -1,4 +1,4 @@
-"""The palette of the page, and the drawings it can start from."""
+"""The brushes of the page, and the drawings it can start from."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def examples_of(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
     return _validation_inputs(card, folder) or {"blank": _blank(card)}
 
 
-def palette_of(card: GeneratorCard) -> list[dict]:
+def brushes_of(card: GeneratorCard) -> list[dict]:
     """Return what can be painted, in order: `value` (a class id, or RGB as one number), `name`, `color`, `common`.
 
     The classes that scores count are common; the others are rare, or no things of a street.

@@ -20,7 +20,9 @@ from fastapi.staticfiles import StaticFiles
 from pix2street.core.decoding import UPLOAD_TYPES, Stored, decode_upload
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, resize_labels, resize_photo
-from pix2street.demo.drawings import palette_of
+from pix2street.core.palettes import seed_of, with_palette
+from pix2street.demo.drawings import brushes_of
+from pix2street.demo.styles import MAX_FIXED, FixedColor, Wish, read_light
 from pix2street.demo.turns import Full, Replaced, Turns
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.inputs import to_input
@@ -56,7 +58,7 @@ def create_app(translator: Translator, examples: dict[str, np.ndarray], host: st
     # FastAPI's own pages about an interface load scripts from elsewhere.
     app = FastAPI(title="pix2street", docs_url=None, redoc_url=None, openapi_url=None)
     _add_refusals(app, host)
-    _add_descriptions(app, translator.card, examples)
+    _add_descriptions(app, translator, examples)
     _add_translation(app, translator)
     _add_upload(app, translator.card)
     app.mount("/", StaticFiles(directory=str(files("pix2street.demo") / "page"), html=True))
@@ -81,7 +83,9 @@ def _add_refusals(app: FastAPI, host: str) -> None:
         return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}"}, 422)
 
 
-def _add_descriptions(app: FastAPI, card: GeneratorCard, examples: dict[str, np.ndarray]) -> None:
+def _add_descriptions(app: FastAPI, translator: Translator, examples: dict[str, np.ndarray]) -> None:
+    card = translator.card
+
     @app.get("/model.json")
     async def describe():
         return {
@@ -92,7 +96,8 @@ def _add_descriptions(app: FastAPI, card: GeneratorCard, examples: dict[str, np.
             "scale": card.scale,
             "seed": card.seed,
             "variants": card.seeded,
-            "palette": palette_of(card),
+            "styles": translator.bank is not None,
+            "brushes": brushes_of(card),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),
         }
@@ -114,9 +119,17 @@ def _add_translation(app: FastAPI, translator: Translator) -> None:
         request: Request,
         seed: Annotated[int, Query(ge=0, lt=2**31)] = card.seed,
         page: Annotated[str, Query(max_length=64)] = "",
+        light: str = "",
+        fixed: Annotated[tuple[str, ...], Query(max_length=MAX_FIXED)] = (),
     ):
-        """Return the photo of a raw drawing as a PNG; a drawing holds a byte per class id or three per colour."""
+        """Return the photo of a raw drawing as a PNG; a drawing holds a byte per class id or three per colour.
+
+        `light` and `fixed` are those of a `Wish`. The header `Style-Light` of the answer is the light that was used.
+        """
         check_type(request, {RAW})
+        if translator.bank is None and (light or fixed):
+            raise UserError("light and fixed: this generator takes no palettes; leave them out")
+        wish = Wish(seed_of(NAME, seed), read_light(light), [FixedColor.read(text, *size) for text in fixed])
         expected = int(np.prod(shape))
         body = await read_body(request, expected)
         if len(body) != expected:
@@ -127,18 +140,24 @@ def _add_translation(app: FastAPI, translator: Translator) -> None:
         pixels = to_input(card, drawing, "the drawing", "whole")
         began = perf_counter()
         try:
-            photo = await turns.take(page, lambda: png_bytes(translator.translate(pixels, NAME, seed)))
+            photo, headers = await turns.take(page, lambda: translated(translator, pixels, seed, wish))
         except Replaced:
             raise HTTPException(409, "a newer drawing of the same page is translated instead") from None
         except Full:
             raise HTTPException(
                 503, f"the queue is full, {WAITING_PAGES} drawings wait; try again in a moment", {"Retry-After": "1"}
             ) from None
-        return Response(
-            photo,
-            media_type="image/png",
-            headers={"Server-Timing": f"translate;dur={1000 * (perf_counter() - began):.1f}"},
-        )
+        took = {"Server-Timing": f"translate;dur={1000 * (perf_counter() - began):.1f}"}
+        return Response(photo, media_type="image/png", headers=headers | took)
+
+
+def translated(translator: Translator, pixels: np.ndarray, seed: int, wish: Wish) -> tuple[bytes, dict[str, str]]:
+    """Return the photo of a drawing as a PNG, and the header that names its light where it has a palette."""
+    if translator.bank is None:
+        return png_bytes(translator.translate(pixels, NAME, seed)), {}
+    styled = with_palette(pixels, wish.palette_for(translator.bank, pixels))
+    light = wish.light_for(translator.bank, pixels)
+    return png_bytes(translator.translate(styled, NAME, seed)), {"Style-Light": light.tobytes().hex()}
 
 
 def _add_upload(app: FastAPI, card: GeneratorCard) -> None:

@@ -25,10 +25,12 @@ class Style:
     Args:
         palette: a function from class ids `[H, W]` uint8 and a seed to their palette `[H, W, 3]` uint8.
         drawn: whether palettes depend on the seed.
+        bank: the colours of the training photos, from which others may draw.
     """
 
     palette: Callable[[np.ndarray, int], np.ndarray]
     drawn: bool
+    bank: PaletteBank | None = None
 
 
 def open_style(card: GeneratorCard, folder: Path, choice: str = RANDOM) -> Style | None:
@@ -52,9 +54,9 @@ def open_style(card: GeneratorCard, folder: Path, choice: str = RANDOM) -> Style
             )
         return None
     if choice == RANDOM:
-        return Style(bank.draw, drawn=True)
+        return Style(bank.draw, drawn=True, bank=bank)
     if choice == MEAN:
-        return Style(lambda ids, _: bank.mean(ids), drawn=False)
+        return Style(lambda ids, _: bank.mean(ids), drawn=False, bank=bank)
     path = Path(choice)
     if not path.exists():
         raise UserError(f"--style: must be {RANDOM}, {MEAN} or an image, and there is no file {path}")
@@ -65,7 +67,7 @@ def _of_image(bank: PaletteBank, path: Path) -> Style:
     image = read_rgb(path)
     if (image[:, 1:] == image[:, :-1]).all(axis=-1).mean() <= FLAT_SHARE:
         light = image.reshape(-1, 3).mean(axis=0)
-        return Style(partial(bank.draw, like=light), drawn=True)
+        return Style(partial(bank.draw, like=light), drawn=True, bank=bank)
 
     def given(ids: np.ndarray, _: int) -> np.ndarray:
         if image.shape[:2] != ids.shape:
@@ -76,4 +78,4 @@ def _of_image(bank: PaletteBank, path: Path) -> Style:
             )
         return image
 
-    return Style(given, drawn=False)
+    return Style(given, drawn=False, bank=bank)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_pixels
-from pix2street.core.palettes import seed_of, with_palette
+from pix2street.core.palettes import PaletteBank, seed_of, with_palette
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate_unrounded
 from pix2street.inference.styles import RANDOM, Style, open_style
@@ -106,6 +106,11 @@ class Translator:
             return pixels
         seed = seed_of(name, self.card.seed if seed is None else seed)
         return with_palette(pixels, self._style.palette(pixels, seed))
+
+    @property
+    def bank(self) -> PaletteBank | None:
+        """The colours of the training photos; None for a generator whose inputs have no palettes."""
+        return self._style and self._style.bank
 
     @property
     def seeded(self) -> bool:

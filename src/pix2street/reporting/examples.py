@@ -1,4 +1,4 @@
-"""Pictures of pairs for a page: evenly spread ones, the best and the worst."""
+"""Pictures of pairs for a page: evenly spread ones, the best and the worst, and styles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,9 +10,13 @@ import pandas as pd
 from pix2street.core.classes import ClassTable
 from pix2street.core.images import png_bytes, read_ids
 from pix2street.core.pairs import Dataset, drawing_of, read_pairs
+from pix2street.core.palettes import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
 
 BASELINES = ("mean_color", "untrained")
+STYLES = 3
+"""The number of styles of a drawing that are shown, the generated photo among them."""
+
 SEEN_TARGET, SEEN_GENERATED = "seen in target", "seen in generated"
 
 
@@ -81,6 +85,34 @@ def read_extremes(folders: Folders, held_out: str, images: pd.DataFrame, count: 
     count = min(count, len(order) // 2)
     chosen = {"best": order.head(count), "worst": order.tail(count)[::-1]}
     return {name: [_example(folders, held_out, row) for _, row in rows.iterrows()] for name, rows in chosen.items()}
+
+
+def read_styles(folders: Folders, draws: Path, held_out: str) -> list[Example]:
+    """Return the first drawing in several styles, and then each of the first drawings in one style.
+
+    An example has its drawing and its photos. The list is empty where `generate` wrote no photos of one style, since
+    the generator has no palettes or no draws were asked for.
+
+    Args:
+        draws: the folder of further draws, an output of `generate`.
+    """
+    in_one_style = draws / ONE_STYLE / held_out
+    if not in_one_style.is_dir():
+        return []
+    classes, pairs = Dataset.read(folders.split).classes, read_pairs(folders.split, held_out)
+    numbers = sorted(int(folder.name) for folder in draws.iterdir() if folder.name != ONE_STYLE)[: STYLES - 1]
+    first = pairs[0].pair_id
+    photos = [folders.generated, *(draws / str(number) for number in numbers)]
+    shown = [
+        Example(first, {f"style {i}": _png_of(folder, held_out, first) for i, folder in enumerate(photos, start=1)})
+    ]
+    shown += [
+        Example(pair.pair_id, {"photo": path.read_bytes()})
+        for pair in pairs
+        if (path := in_one_style / f"{pair.pair_id}.png").is_file()
+    ]
+    drawings = {pair.pair_id: png_bytes(drawing_of(pair.input_path, classes)) for pair in pairs[: len(shown)]}
+    return [replace(example, images={"drawing": drawings[example.pair_id], **example.images}) for example in shown]
 
 
 def _example(folders: Folders, held_out: str, row: pd.Series) -> Example:

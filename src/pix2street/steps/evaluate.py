@@ -14,6 +14,7 @@ from tqdm import tqdm
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest, read_pairs
+from pix2street.core.palettes import ONE_STYLE
 from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
@@ -91,7 +92,7 @@ def evaluate_photos(
         judge_score: the judges' scores on the real photos of val; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
         draws: a folder with a folder for each further draw of the first drawings, arranged like `generated`; empty for
-            a generator without noise, None if none were asked for.
+            a generator without noise, None if none were asked for. Its folder `one_style` is no draw.
 
     Returns:
         The content of `metrics.json`, and the tables beside it by name.
@@ -165,7 +166,7 @@ def _look_as_jury(
     features = {name: judge_distances.features_of(seen, real, first.levels) for name, seen in found.items()}
     protocol |= judge_distances.protocol_of(cards, len(pairs))
     if draws:
-        folders = [draw / settings.subset for draw in sorted(draws.iterdir())]
+        folders = [draw / settings.subset for draw in sorted(draws.iterdir()) if draw.name != ONE_STYLE]
         drawn = _draws(jury, folders, photos["ceiling"], found["generated"], real)
         protocol["diversity"] = diversity.protocol_of(drawn[0][0], cards)
     return Seen(confusions, features, drawn, tuple(jury.not_judged), protocol)

@@ -1,7 +1,7 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone. The
-inputs of train get photos, too, if judges are to be trained on them.
+A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone, and one
+with palettes some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,15 +12,18 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.core.images import read_ids, read_photo, write_png
+from pix2street.core.images import png_bytes, read_ids, read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
-from pix2street.core.palettes import PaletteBank
+from pix2street.core.palettes import ONE_STYLE, PaletteBank, seed_of
 from pix2street.core.seeds import derive_seed
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
 from pix2street.settings.generate import Generate
-from pix2street.training.batches import InputEncoding, batches_in_use
+from pix2street.training.batches import InputEncoding, batches_in_use, plain_batches
+
+ONE_STYLE_PAIRS = 3
+"""The number of drawings of a subset that are shown in one style."""
 
 
 def generate_photos(
@@ -65,7 +68,8 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
     """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
 
     They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and palettes follows from (seed, k). A
-    generator with neither writes none.
+    generator with neither writes none. One with palettes also writes `one_style/{val,test}/<pair_id>.png`, photos of
+    the first inputs in the light of the first one's photo.
     """
     card = replace(GeneratorCard.read(generator_folder), noise_on=settings.dropout)
     if not card.seeded:
@@ -73,10 +77,14 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
     bank = card.read_bank(generator_folder)
     inference = as_inference(load_network(generator_folder, "generator"), settings.norm, card.noisy)
     for name in HELD_OUT_SUBSETS:
-        pairs = read_pairs(split, name)[: settings.draw_pairs]
+        everything = read_pairs(split, name)
+        pairs = everything[: settings.draw_pairs]
         for draw in range(1, settings.draws + 1) if pairs else ():
             photos = _translated(inference, pairs, card.encoding, bank, derive_seed(settings.seed, draw))
             _write(photos, pairs, folder / str(draw) / name)
+        if bank and pairs and settings.draws:
+            some = everything[:ONE_STYLE_PAIRS]
+            _write(_in_one_style(inference, some, card.encoding, bank, settings.seed), some, folder / ONE_STYLE / name)
 
 
 def _translated(
@@ -85,6 +93,16 @@ def _translated(
     """Return the photo of each pair's input, `[H, W, 1 or 3]` uint8."""
     batches = batches_in_use(pairs, encoding, bank, seed)
     return translate(inference, batches, [pair.pair_id for pair in pairs], seed)
+
+
+def _in_one_style(
+    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: PaletteBank, seed: int
+) -> Iterator[np.ndarray]:
+    """Return the photo of each pair's input in the light of the first one's, which is the photo of `_translated`."""
+    drawings = {pair.pair_id: read_ids(pair.input_path) for pair in pairs}
+    light = bank.light(drawings[pairs[0].pair_id], seed_of(pairs[0].pair_id, seed))
+    palettes = [png_bytes(bank.draw(ids, seed_of(name, seed), light)) for name, ids in drawings.items()]
+    return translate(inference, plain_batches(pairs, encoding, 1, palettes), [*drawings], seed)
 
 
 def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:

@@ -38,6 +38,7 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         controls=control_rows(metrics),
         examples=_embedded(evidence.examples),
         enlarged=2 * params["split"]["width_px"] <= WIDEST_PHOTO_PX,
+        styles=_embedded(evidence.styles),
         extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
         sheets=[(epoch, data_uri(evidence.sheets[epoch], "png")) for epoch in sorted(evidence.sheets, reverse=True)],
         iou_columns=[title_of(name) for name in evidence.class_iou.columns],

@@ -8,14 +8,14 @@ const byClass = model.kind === "classes";
 const colorOf = byClass
   ? (() => {
       const table = new Uint32Array(256);
-      for (const { value, color } of model.palette) table[value] = (color[0] << 16) | (color[1] << 8) | color[2];
+      for (const { value, color } of model.brushes) table[value] = (color[0] << 16) | (color[1] << 8) | color[2];
       return (value) => table[value];
     })()
   : (value) => value;
-const nameOf = new Map(model.palette.map(({ value, name }) => [value, name]));
+const nameOf = new Map(model.brushes.map(({ value, name }) => [value, name]));
 
 let cells = new (byClass ? Uint8Array : Uint32Array)(height * width);
-let chosen = model.palette[0].value;
+let chosen = model.brushes[0].value;
 
 // ---- the drawing on the screen
 
@@ -111,12 +111,10 @@ function line(from, to) {
   }
 }
 
-function fill(x, y) {
-  const start = Math.floor(y) * width + Math.floor(x);
-  const replaced = cells[start];
-  if (replaced === chosen) return;
+/** Return the cells of the region that holds a cell: those of its value that its sides connect with it. */
+function regionOf(start) {
+  const found = new Set([start]);
   const waiting = [start];
-  cells[start] = chosen;
   while (waiting.length) {
     const index = waiting.pop();
     const column = index % width;
@@ -126,12 +124,13 @@ function fill(x, y) {
       [index - width, index >= width],
       [index + width, index < cells.length - width],
     ]) {
-      if (inside && cells[next] === replaced) {
-        cells[next] = chosen;
+      if (inside && cells[next] === cells[start] && !found.has(next)) {
+        found.add(next);
         waiting.push(next);
       }
     }
   }
+  return found;
 }
 
 function choose(value) {
@@ -154,12 +153,17 @@ const hex = (value) => `#${value.toString(16).padStart(6, "0")}`;
 
 /** Use the tool at a position; return whether it continues while the pointer moves. */
 function begin(at) {
+  const index = Math.floor(at.y) * width + Math.floor(at.x);
   if (tool() === "pick") {
-    choose(cells[Math.floor(at.y) * width + Math.floor(at.x)]);
+    choose(cells[index]);
+    return false;
+  }
+  if (tool() === "color") {
+    fix(index);
     return false;
   }
   remember();
-  if (tool() === "fill") fill(at.x, at.y);
+  if (tool() === "fill") for (const cell of regionOf(index)) cells[cell] = chosen;
   else stamp(at.x, at.y);
   changed();
   if (tool() === "brush") return true;
@@ -273,8 +277,8 @@ addEventListener("keydown", (event) => {
     const entry = inOrder[(Number(key) + 9) % 10];
     if (!entry) return;
     choose(entry.value);
-  } else if ("bfp".includes(key)) {
-    document.querySelector(`input[name=tool][value=${{ b: "brush", f: "fill", p: "pick" }[key]}]`).checked = true;
+  } else if ((model.styles ? "bfpc" : "bfp").includes(key)) {
+    document.querySelector(`input[name=tool][value=${{ b: "brush", f: "fill", p: "pick", c: "color" }[key]}]`).checked = true;
   } else if (key === "[" || key === "]") {
     $("size").value = size() + (key === "]" ? 1 : -1);
     $("size").dispatchEvent(new Event("input"));
@@ -288,35 +292,61 @@ addEventListener("keydown", (event) => {
 
 const page = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("").slice(0, 40);
 const DEBOUNCE_MS = 80;
+const REST_MS = 500;
 const AGAIN_MS = 1000;
-let seed = model.seed;
+let version = 0; // of drawing and fixed colours
 let wanted = 0;
 let running = false;
 let timer = null;
+let rest = null;
 let photo = null;
 
 function changed() {
   show(cells, drawingContext);
+  showFixed();
+  version += 1;
+  for (const { button } of styles) button.ariaBusy = "true";
+  request();
+}
+
+function request() {
   wanted += 1;
   street.setAttribute("aria-busy", "true");
+  clearTimeout(rest);
   if (!running && timer === null) timer = setTimeout(translate, DEBOUNCE_MS);
 }
+
+/** Return the server's answer to the drawing in a style; the style keeps its light from then on. */
+async function ask(style) {
+  const query = new URLSearchParams({ seed: style.seed, page });
+  if (style.light) query.set("light", style.light);
+  for (const { index, color } of fixed.filter(isInDrawing)) {
+    query.append("fixed", `${index % width},${Math.floor(index / width)},${color.slice(1)}`);
+  }
+  const answer = await fetch(`translate?${query}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/octet-stream" },
+    body: toBytes(),
+  });
+  if (answer.ok) style.light ??= answer.headers.get("Style-Light");
+  return answer;
+}
+
+const bitmapOf = (png) => createImageBitmap(png, { colorSpaceConversion: "none" });
 
 async function translate() {
   timer = null;
   running = true;
-  const asked = wanted;
+  const [asked, ofVersion, shown] = [wanted, version, style];
   let wait = 0;
   try {
     const began = performance.now();
-    const answer = await fetch(`translate?seed=${seed}&page=${page}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/octet-stream" },
-      body: toBytes(),
-    });
+    const answer = await ask(shown);
     if (answer.ok) {
       photo = await answer.blob();
-      streetContext.drawImage(await createImageBitmap(photo, { colorSpaceConversion: "none" }), 0, 0);
+      const bitmap = await bitmapOf(photo);
+      streetContext.drawImage(bitmap, 0, 0);
+      showThumbnail(shown, bitmap, ofVersion);
       $("save-street").disabled = false;
       say(`painted in ${((performance.now() - began) / 1000).toFixed(2)} s`);
     } else {
@@ -328,8 +358,32 @@ async function translate() {
   }
   running = false;
   if (wait) wanted += 1;
-  if (wanted !== asked) timer = setTimeout(translate, wait);
-  else street.setAttribute("aria-busy", "false");
+  if (wanted !== asked) {
+    timer = setTimeout(translate, wait);
+  } else {
+    street.setAttribute("aria-busy", "false");
+    rest = setTimeout(translateThumbnail, REST_MS);
+  }
+}
+
+/** Translate the drawing in one of the other styles, while the visitor rests. */
+async function translateThumbnail() {
+  const stale = styles.find((other) => other.version !== version);
+  if (!stale) return;
+  running = true;
+  const [asked, ofVersion] = [wanted, version];
+  let wait = 0;
+  try {
+    const answer = await ask(stale);
+    if (answer.ok) showThumbnail(stale, await bitmapOf(await answer.blob()), ofVersion);
+    else if (answer.status === 503) wait = AGAIN_MS;
+    else stale.version = ofVersion; // the street's own request has said why
+  } catch {
+    for (const other of styles) other.version = ofVersion;
+  }
+  running = false;
+  if (wanted !== asked) timer = setTimeout(translate);
+  else rest = setTimeout(translateThumbnail, wait);
 }
 
 async function reasonOf(answer) {
@@ -345,6 +399,82 @@ function say(text, bad = false) {
   $("status").className = bad ? "bad" : "soft";
 }
 
+// ---- styles: a style is a seed, and the light of a training photo, which stays while one goes on painting
+
+const STYLES = model.styles ? 6 : 1;
+const styles = [];
+let nextSeed = model.seed + STYLES;
+let style = null;
+
+/** Put another style before the others and choose it; the oldest that is too many goes. */
+function addStyle(seed) {
+  const added = { seed: seed % 2 ** 31, light: null, version: -1 };
+  added.thumbnail = Object.assign(document.createElement("canvas"), { width: street.width, height: street.height });
+  added.button = Object.assign(document.createElement("button"), { type: "button", ariaLabel: `Style ${added.seed}` });
+  added.button.append(added.thumbnail);
+  added.button.addEventListener("click", () => {
+    chooseStyle(added);
+    request();
+  });
+  styles.unshift(added);
+  $("styles").prepend(added.button);
+  for (const dropped of styles.splice(STYLES)) dropped.button.remove();
+  chooseStyle(added);
+}
+
+function chooseStyle(chosenStyle) {
+  style = chosenStyle;
+  for (const other of styles) other.button.ariaPressed = String(other === style);
+}
+
+function showThumbnail(shown, bitmap, ofVersion) {
+  shown.thumbnail.getContext("2d").drawImage(bitmap, 0, 0);
+  shown.version = ofVersion;
+  shown.button.ariaBusy = String(ofVersion !== version);
+}
+
+// ---- fixed colours: each belongs to the region of its cell, as long as the cell keeps its class
+
+const fixed = [];
+const isInDrawing = ({ index, value }) => cells[index] === value;
+
+function fix(index) {
+  const region = regionOf(index);
+  const others = fixed.filter((other) => !(isInDrawing(other) && region.has(other.index)));
+  fixed.splice(0, fixed.length, ...others, { index, value: cells[index], color: $("region-color").value });
+  changed();
+}
+
+function showFixed() {
+  $("fixed").hidden = !fixed.length;
+  $("fixed").replaceChildren(
+    ...fixed.map((one) => {
+      const button = Object.assign(document.createElement("button"), {
+        type: "button",
+        title: isInDrawing(one) ? "Remove this colour" : "Its region is not in this drawing now; remove the colour",
+        ariaLabel: `Remove ${one.color} of ${nameOf.get(one.value)}`,
+      });
+      const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
+      swatch.style.background = one.color;
+      button.append(swatch, nameOf.get(one.value), " ×");
+      button.classList.toggle("resting", !isInDrawing(one));
+      button.addEventListener("click", () => {
+        fixed.splice(fixed.indexOf(one), 1);
+        changed();
+      });
+      return button;
+    }),
+  );
+  $("marks").replaceChildren(
+    ...fixed.filter(isInDrawing).map(({ index, color }) => {
+      const mark = document.createElement("i");
+      const [left, top] = [(index % width) + 0.5, Math.floor(index / width) + 0.5];
+      Object.assign(mark.style, { left: `${(100 * left) / width}%`, top: `${(100 * top) / height}%`, background: color });
+      return mark;
+    }),
+  );
+}
+
 // ---- buttons
 
 $("undo").addEventListener("click", () => step(past, future));
@@ -353,8 +483,12 @@ $("clear").addEventListener("click", () => replace(cells.slice().fill(chosen)));
 $("size").addEventListener("input", () => ($("size-shown").textContent = $("size").value));
 $("own-color").addEventListener("input", (event) => choose(parseInt(event.target.value.slice(1), 16)));
 $("variant").addEventListener("click", () => {
-  seed = (seed + 1) % 2 ** 31;
-  changed();
+  addStyle(nextSeed);
+  nextSeed += 1;
+  request();
+});
+$("region-color").addEventListener("input", () => {
+  document.querySelector("input[name=tool][value=color]").checked = true;
 });
 
 function save(blob, name) {
@@ -401,26 +535,29 @@ function chip({ value, name, color }, index) {
   return label;
 }
 
-const common = model.palette.filter((entry) => entry.common);
-const rare = model.palette.filter((entry) => !entry.common);
+const common = model.brushes.filter((entry) => entry.common);
+const rare = model.brushes.filter((entry) => !entry.common);
 const inOrder = [...common, ...rare];
 $("common").append(...common.map(chip));
 $("rare").append(...rare.map((entry, i) => chip(entry, common.length + i)));
 $("more").hidden = !rare.length;
 $("own").hidden = byClass || model.grey;
 $("variant").hidden = !model.variants;
+for (const element of document.querySelectorAll(".of-styles")) element.hidden = !model.styles;
+if (model.styles) $("variant").textContent = "Another style";
 $("file").accept = model.upload_types.join(",");
 $("size").max = Math.max(8, Math.round(Math.min(width, height) / 3));
 $("size").value = Math.max(1, Math.round(Math.min(width, height) / 16));
 $("size-shown").textContent = $("size").value;
 if (!byClass) {
-  $("palette-title").textContent = "Colours";
+  $("brushes-title").textContent = "Colours";
   document.querySelector("h1").textContent = document.title = "Paint an input";
   $("street-title").textContent = "Generated";
   $("save-street").textContent = "Download photo";
 }
 $("about").textContent =
-  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.`;
+  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.` +
+  (model.styles ? " A style is its hour and its paint; Colour gives a region of the drawing a colour of your own." : "");
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {
@@ -436,4 +573,5 @@ async function example(name) {
 const examples = await Promise.all(model.examples.map(example));
 $("examples").append(...examples.map(([, button]) => button));
 cells = examples[0][0].slice();
+for (let i = STYLES - 1; i >= 0; i--) addStyle(model.seed + i); // the first and chosen one is that of `generate`
 changed();
