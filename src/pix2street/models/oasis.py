@@ -207,8 +207,8 @@ SMALLEST = 2 ** len(MAPS)
 def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     """Return the segmentation U-Net: logits of N + 1 classes for each pixel, the last is "generated".
 
-    The stem works at the full size and is averaged, since a strided one would print its grid into the photos. The head
-    gives the logits of 2x2 pixels at once. There is no norm. A further head says for each patch whether it is real.
+    The stem sees single pixels before a convolution halves the size, so that no pattern is averaged away unseen. The
+    head gives the logits of 2x2 pixels at once. A further head says for each patch whether it is real.
 
     Returns:
         `[N, H, W, 1 or 3] -> {"classes": [N, H/2, W/2, 4, classes + 1], "patches": [N, H/16, W/16, 1], ...}`: float32
@@ -238,8 +238,7 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
 
     photos = keras.Input(task.target_shape, name="photo")
     x = activate(conv(max(filters // 2, 1), "stem_conv")(photos), "stem")
-    x = layers.AveragePooling2D(2, name="stem_pool")(x)
-    x = conv(filters, "stem_wide", kernel=1)(x)
+    x = layers.Conv2D(filters, 4, 2, padding="same", kernel_initializer=_weights(seeds, 1.0), name="stem_half")(x)
     maps = [_residual(x, filters, conv, activate, MAPS[0])]
     for level, ratio in zip(MAPS[1:], (2, 4, 4), strict=True):
         x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
@@ -327,7 +326,7 @@ def losses(real, generated, photo, target, labels, void, settings: Settings) -> 
     """Return every loss by its name in `TERMS` but LabelMix; `real` and `generated` are outputs of D."""
     from keras import ops
 
-    from pix2street.layers.losses import l1
+    from pix2street.layers.losses import hinge_generated, hinge_real, l1
 
     classes = labels.shape[-1]
     ids = folded(ops.argmax(labels, axis=-1))
@@ -344,7 +343,7 @@ def losses(real, generated, photo, target, labels, void, settings: Settings) -> 
         "gen_l1": l1(photo, target),
         "disc_real": ops.mean(weights * cross_entropies(of_real, ids)),
         "disc_generated": ops.mean(cross_entropies(of_generated, ops.full_like(ids, classes))),
-        "disc_hinge": ops.mean(ops.relu(1 - real["patches"])) + ops.mean(ops.relu(1 + generated["patches"])),
+        "disc_hinge": hinge_real(real["patches"]) + hinge_generated(generated["patches"]),
     }
     told = [ops.cast(ops.argmax(seen, axis=-1) == classes, "float32") for seen in (of_real, of_generated)]
     return terms | {
