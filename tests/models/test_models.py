@@ -7,7 +7,7 @@ from pix2street.models import MODELS, open_family
 SMALL = {
     "pix2pix": {"generator_filters": 4, "discriminator_filters": 4},
     "pix2pixhd": {"generator_filters": 4, "discriminator_filters": 4, "downs": 2, "blocks": 1, "scales": 1},
-    "oasis": {"generator_filters": 4, "discriminator_filters": 4, "labelmix_weight": 1.0},
+    "oasis": {"generator_filters": 4, "discriminator_filters": 4, "labelmix_weight": 1.0, "hinge_weight": 0.5},
 }
 """The settings that make each family small."""
 

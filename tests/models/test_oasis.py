@@ -142,6 +142,18 @@ def test_the_mask_takes_or_leaves_whole_classes():
     assert not (oasis.build_mask(TASK, seed=1)(labels).numpy()[..., 0] == mask).all()
 
 
+def test_a_discriminator_judges_patches_only_where_their_loss_has_a_weight():
+    names = [oasis.build_discriminator(TASK, SMALL.model_copy(update={"hinge_weight": w}), 0).output for w in (0, 0.5)]
+    assert ["patches" in outputs for outputs in names] == [False, True]
+    silent = seen_as(IDS)
+    hinge = oasis.losses(
+        silent, silent, *[tf.zeros((1, 4, 4, 3))] * 2, one_hot(IDS), NO_VOID,
+        SMALL.model_copy(update={"hinge_weight": 0.5}),
+    )  # fmt: skip
+    assert float(hinge["disc_hinge"]) == 2
+    assert float(hinge["gen_hinge"]) == 0
+
+
 def test_feature_matching_teaches_the_generator_alone():
     seen = []
     for weight in (0.0, 10.0):

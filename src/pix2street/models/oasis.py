@@ -208,11 +208,12 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     """Return the segmentation U-Net: logits of N + 1 classes for each pixel, the last is "generated".
 
     The stem sees single pixels before a convolution halves the size, so that no pattern is averaged away unseen. The
-    head gives the logits of 2x2 pixels at once. A further head says for each patch whether it is real.
+    head gives the logits of 2x2 pixels at once. With `hinge_weight`, another head says for each patch whether it is
+    real.
 
     Returns:
-        `[N, H, W, 1 or 3] -> {"classes": [N, H/2, W/2, 4, classes + 1], "patches": [N, H/16, W/16, 1], ...}`: float32
-        logits in the order of `folded`, and the map of each level by its name in `MAPS`.
+        `[N, H, W, 1 or 3] -> {"classes": [N, H/2, W/2, 4, classes + 1], ...}`: float32 logits in the order of `folded`,
+        the map of each level by its name in `MAPS`, and perhaps `"patches"`, `[N, H/16, W/16, 1]` float32 logits.
     """
     import keras
     from keras import layers
@@ -244,7 +245,6 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
         maps.append(_residual(x, ratio * filters, conv, activate, level))
     x = maps[-1]
-    patches = conv(1, "patches_conv", scale=0.02, use_bias=False)(activate(x, "patches_in"))
     for level, ratio in ((2, 3), (1, 2), (0, 1.5)):
         name, wide = f"up_{level + 1}", max(int(ratio * filters), 1)
         x = conv(wide, f"{name}_narrow", kernel=1)(activate(x, f"{name}_in"))
@@ -255,11 +255,11 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         x = layers.Add(name=name)([x, y])
     x = _conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(activate(x, "classes_in"))
     x = layers.Reshape((height // 2, width // 2, 4, task.labels + 1), name="pixels")(x)
-    outputs = {
-        "classes": layers.Activation("linear", dtype="float32", name="classes")(x),
-        "patches": layers.Activation("linear", dtype="float32", name="patches")(patches),
-        **dict(zip(MAPS, maps, strict=True)),
-    }
+    outputs = {"classes": layers.Activation("linear", dtype="float32", name="classes")(x)}
+    outputs |= dict(zip(MAPS, maps, strict=True))
+    if settings.hinge_weight:
+        patches = conv(1, "patches_conv", scale=0.02, use_bias=False)(activate(maps[-1], "patches_in"))
+        outputs["patches"] = layers.Activation("linear", dtype="float32", name="patches")(patches)
     return keras.Model(photos, outputs, name="segmenting_discriminator")
 
 
@@ -326,32 +326,34 @@ def losses(real, generated, photo, target, labels, void, settings: Settings) -> 
     """Return every loss by its name in `TERMS` but LabelMix; `real` and `generated` are outputs of D."""
     from keras import ops
 
-    from pix2street.layers.losses import hinge_generated, hinge_real, l1
+    from pix2street.layers.losses import feature_distance, hinge_generated, hinge_generator, hinge_real, l1
 
     classes = labels.shape[-1]
     ids = folded(ops.argmax(labels, axis=-1))
     weights = folded(pixel_weights(labels, void, settings.balance_power))
-    of_real, of_generated = real["classes"], generated["classes"]
-    terms = {
-        "gen_classes": ops.mean(weights * cross_entropies(of_generated, ids)),
-        "gen_hinge": -ops.mean(generated["patches"]),
-        "gen_features": sum(
-            ops.mean(ops.abs(ops.cast(ops.stop_gradient(real[name]), "float32") - ops.cast(generated[name], "float32")))
-            for name in MAPS
-        )
-        / len(MAPS),
-        "gen_l1": l1(photo, target),
-        "disc_real": ops.mean(weights * cross_entropies(of_real, ids)),
-        "disc_generated": ops.mean(cross_entropies(of_generated, ops.full_like(ids, classes))),
-        "disc_hinge": hinge_real(real["patches"]) + hinge_generated(generated["patches"]),
-    }
-    told = [ops.cast(ops.argmax(seen, axis=-1) == classes, "float32") for seen in (of_real, of_generated)]
-    return terms | {
-        "gen_total": terms["gen_classes"]
-        + settings.hinge_weight * terms["gen_hinge"]
-        + settings.feature_weight * terms["gen_features"]
-        + settings.l1_weight * terms["gen_l1"],
-        "disc_total": terms["disc_real"] + terms["disc_generated"] + settings.hinge_weight * terms["disc_hinge"],
+    maps = [[seen[name] for name in MAPS] for seen in (generated, real)]
+    gen_hinge = disc_hinge = ops.zeros(())
+    if settings.hinge_weight:
+        gen_hinge = hinge_generator(generated["patches"])
+        disc_hinge = hinge_real(real["patches"]) + hinge_generated(generated["patches"])
+    gen_classes = ops.mean(weights * cross_entropies(generated["classes"], ids))
+    gen_features, gen_l1 = feature_distance(*maps), l1(photo, target)
+    disc_real = ops.mean(weights * cross_entropies(real["classes"], ids))
+    disc_generated = ops.mean(cross_entropies(generated["classes"], ops.full_like(ids, classes)))
+    told = [ops.cast(ops.argmax(seen["classes"], axis=-1) == classes, "float32") for seen in (real, generated)]
+    return {
+        "gen_total": gen_classes
+        + settings.hinge_weight * gen_hinge
+        + settings.feature_weight * gen_features
+        + settings.l1_weight * gen_l1,
+        "gen_classes": gen_classes,
+        "gen_hinge": gen_hinge,
+        "gen_features": gen_features,
+        "gen_l1": gen_l1,
+        "disc_real": disc_real,
+        "disc_generated": disc_generated,
+        "disc_hinge": disc_hinge,
+        "disc_total": disc_real + disc_generated + settings.hinge_weight * disc_hinge,
         "disc_real_accuracy": 1 - ops.mean(told[0]),
         "disc_generated_accuracy": ops.mean(told[1]),
     }
