@@ -15,7 +15,18 @@ from pix2street.core.pairs import Dataset, Pair, write_manifest  # noqa: E402
 # A slow machine is no failure: tests wait for a store as long as it takes.
 os.environ["PIX2STREET_STORE_TIMEOUT_S"] = "3600"
 
-LONG = ("test_pipeline.py", "test_experiments.py", "test_server.py", "test_strategies.py", "test_benchmarks.py")
+LONG = (
+    "test_pipeline.py",
+    "test_benchmarks.py",
+    "test_experiments.py",
+    "test_strategies.py",
+    "test_train.py",
+    "test_server.py",
+    "test_jax.py",
+    "test_numerics.py",
+    "test_kills.py",
+    "test_quality.py",
+)
 
 
 def pytest_collection_modifyitems(config, items):

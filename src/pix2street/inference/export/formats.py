@@ -1,9 +1,10 @@
 """The formats that a generator is exported in; this module loads no library of theirs."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Format:
         return ("onnx", "onnxruntime", "tf2onnx") if self.runtime == "onnxruntime" else ()
 
 
-def feeds_of(stored: np.ndarray) -> dict[str, np.ndarray]:
+def feeds_of(stored: "np.ndarray") -> dict[str, "np.ndarray"]:
     """Return the inputs of a file by name, from a batch of stored pixels or of class ids with their palettes behind."""
     if stored.ndim == 4 and stored.shape[-1] == 4:
         return {"pixels": stored[..., 0], "palette": stored[..., 1:]}

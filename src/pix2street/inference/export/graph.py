@@ -70,13 +70,14 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name=name) for name, shape in shapes.items()])
     def serve(pixels, palette=None):
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
-        shown = pixels[..., None] if card.encoding.classes else pixels
-        if palette is not None:
-            shown = tf.concat([shown, palette], axis=-1)
-        shown = tf.gather(shown, _mirrored(height, card.multiple_px), axis=1)
-        shown = tf.gather(shown, _mirrored(width, card.multiple_px), axis=2)
-        if card.input_from == "grey":
+        rows, columns = _mirrored(height, card.multiple_px), _mirrored(width, card.multiple_px)
+        shown = tf.gather(tf.gather(pixels, rows, axis=1), columns, axis=2)
+        if card.encoding.classes:
+            shown = shown[..., None]
+        elif card.input_from == "grey":
             shown = _grey(shown)
+        if palette is not None:
+            shown = tf.concat([shown, tf.gather(tf.gather(palette, rows, axis=1), columns, axis=2)], axis=-1)
         unit = network(card.encoding.encode(shown), training=False)[:, : height * card.scale, : width * card.scale]
         levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
         return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
