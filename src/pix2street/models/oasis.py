@@ -54,8 +54,7 @@ class Settings(Section):
 PAIRING = "paired"
 NOISE = "latent"
 
-# If D names every class but cannot tell real from generated, each has probability 1/2 and a cross-entropy of ln 2. The
-# hinge terms are 1 if D says nothing.
+# If D names every class but cannot tell real from generated, each has probability 1/2 and a cross-entropy of ln 2.
 TERMS = (
     Term("gen_total", "the generator's sum", total=True),
     Term("gen_classes", "cross-entropies of pixels", "generator", LN_2),
@@ -64,7 +63,7 @@ TERMS = (
     Term("gen_l1", "L1, 0 to 2"),
     Term("disc_real", "cross-entropies of pixels", "discriminator", LN_2),
     Term("disc_generated", "cross-entropies of pixels", "discriminator", LN_2),
-    Term("disc_hinge", "hinge terms", "", 2.0),
+    Term("disc_hinge", "hinge terms"),
     Term("disc_labelmix", "LabelMix"),
     Term("disc_total", "the discriminator's sum", total=True),
     Term("disc_real_accuracy", "pixels told right", "", 0.5),
