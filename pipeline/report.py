@@ -30,7 +30,7 @@ def main(params: Params, layout: Layout) -> None:
             for caption, png in example.images.items():
                 write_bytes(folder / plain_name(example.pair_id) / f"{caption}.png", png)
     with fresh_folder(layout.curves) as folder:
-        for name, table in tables_of(evidence.family.TERMS, evidence.history).items():
+        for name, table in tables_of(evidence.family.TERMS, evidence.history, evidence.settings).items():
             write_table(folder / f"{name}.csv", table)
     write_text(layout.report_page, page)
     write_text(layout.report_summary, summary)

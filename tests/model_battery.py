@@ -80,7 +80,7 @@ def check_terms(family: Family, settings: Section) -> None:
     terms = start(family, settings).step(batch())
     assert list(terms) == [term.name for term in family.TERMS]
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
-    named = {name for term in family.TERMS for name in (term.scaled_by, term.chosen_by)}
+    named = {name for term in family.TERMS for name in (term.scaled_by, term.chosen_by, term.needs)}
     assert named - {""} <= set(type(settings).model_fields)
 
 

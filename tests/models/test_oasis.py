@@ -158,7 +158,8 @@ def test_feature_matching_teaches_the_generator_alone():
     seen = []
     for weight in (0.0, 10.0):
         training = start(oasis, SMALL.model_copy(update={"feature_weight": weight}))
-        training.step(batch())
+        terms = training.step(batch())
+        assert [name for name, value in terms.items() if value == 0] == ["gen_hinge", "disc_hinge", "disc_labelmix"]
         seen.append([network.get_weights() for network in training.networks.values()])
     (plain_gen, plain_disc, _), (gen, disc, _) = seen
     assert all((a == b).all() for a, b in zip(plain_disc, disc, strict=True))

@@ -237,7 +237,7 @@ def test_in_a_real_browser(request, tmp_path, kind, width_px):
     seen = look_at(page, tmp_path, width_px)
     assert seen["images"] == 2 * 7 + 2 + 2
     assert seen["broken"] == 0
-    assert seen["figures"] == (9 if kind == "classless" else 4 + 9)
+    assert seen["figures"] == (8 if kind == "classless" else 4 + 8)
     assert seen["overflow"] <= 0
     # Columns of a wide page, and the whole width of a narrow one: the photos of 64 px are enlarged.
     assert min(seen["shown_px"]["target"], seen["shown_px"]["generated"]) >= 256

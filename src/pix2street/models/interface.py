@@ -51,6 +51,7 @@ class Term:
         total: whether it is the weighted sum that a player minimises. Such a sum is drawn last; it is neither printed
             nor compared between runs, because it depends on the weights.
         chosen_by: the setting of the family whose value names the loss; empty for a family with one loss.
+        needs: the setting of the family that must not be 0, or the number is always 0; empty for none.
     """
 
     name: str
@@ -60,6 +61,11 @@ class Term:
     scaled_by: str = ""
     total: bool = False
     chosen_by: str = ""
+    needs: str = ""
+
+    def is_measured(self, settings: Mapping[str, Any]) -> bool:
+        """Return whether the number says something under these settings of the family."""
+        return not self.needs or bool(settings[self.needs])
 
     def reference(self, settings: Mapping[str, Any]) -> float | None:
         """Return the equilibrium under these settings of the family."""

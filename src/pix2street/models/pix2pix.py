@@ -70,7 +70,7 @@ TERMS = (
     Term("gen_total", "the generator's sum", total=True),
     Term("gen_gan", "single GAN terms", "generator", LN_2),
     Term("gen_l1", "L1, 0 to 2"),
-    Term("gen_features", "feature matching"),
+    Term("gen_features", "feature matching", needs="feature_weight"),
     Term("disc_real", "single GAN terms", "discriminator", LN_2),
     Term("disc_generated", "single GAN terms", "discriminator", LN_2),
     Term("disc_total", "the discriminator's sum", "", 2 * LN_2, scaled_by="disc_loss_weight", total=True),

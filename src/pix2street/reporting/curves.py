@@ -21,14 +21,15 @@ RUN_PARAMETERS = ("download.dataset", "train.model", "train.run.epochs", "train.
 """Parameters by which runs of every family differ."""
 
 
-def panels_of(terms: Iterable[Term], history: "pd.DataFrame") -> Panels:
+def panels_of(terms: Iterable[Term], history: "pd.DataFrame", settings: Mapping[str, Any]) -> Panels:
     """Return the panels of a training: first those of the family's terms, then the measures', the totals last.
 
-    A measure is drawn among the family's terms where they share a panel. Measures that the history lacks are left out.
+    A measure is drawn among the family's terms where they share a panel. Measures that the history lacks are left out,
+    and so are terms that the settings of the family switch off.
     """
     panels: Panels = {}
     for term in (*terms, *MEASURES):
-        if term.name in history:
+        if term.name in history and term.is_measured(settings):
             panels.setdefault(term.panel, []).append(term)
     return dict(sorted(panels.items(), key=lambda panel: all(term.total for term in panel[1])))
 
@@ -51,13 +52,13 @@ def references_of(terms: Iterable[Term], settings: Mapping[str, Any]) -> dict[fl
     return references
 
 
-def tables_of(terms: Iterable[Term], history: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
-    """Return a table for each panel, by the name of its file, with the columns `epoch`, `term` and `value`."""
+def tables_of(terms: Iterable[Term], history: "pd.DataFrame", settings: Mapping[str, Any]) -> dict[str, "pd.DataFrame"]:
+    """Return a table for each of `panels_of`, by the name of its file: the columns `epoch`, `term` and `value`."""
     return {
         re.sub(r"\W+", "_", title).strip("_"): history.melt(
             "epoch", [term.name for term in curves], var_name="term", value_name="value"
         )
-        for title, curves in panels_of(terms, history).items()
+        for title, curves in panels_of(terms, history, settings).items()
     }
 
 

@@ -60,7 +60,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
     """Return every figure of the page as SVG, by its name in the template."""
     photos = [name for name in ("generated", "ceiling") if name in evidence.metrics]
     class_iou, confusion = evidence.class_iou, evidence.confusion
-    panels = panels_of(evidence.family.TERMS, evidence.history)
+    panels = panels_of(evidence.family.TERMS, evidence.history, evidence.settings)
     columns = min(CURVES_IN_A_ROW, key=lambda columns: -len(panels) % columns)
     return {
         "curve_columns": columns,
