@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import fields
 
 import numpy as np
@@ -7,6 +8,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_rgb, write_png
 from pix2street.core.pairs import Pair
 from pix2street.core.palettes import (
+    ALIKE,
     DONORS,
     FILE,
     MIN_REGION_PX,
@@ -67,6 +69,7 @@ def test_regions_are_connected_by_their_sides_and_in_the_order_of_their_first_pi
     assert regions.places.tolist() == [[0, 0, 1], [2, 2, 3], [2, 3, 3]]
     assert regions.class_ids.tolist() == [0, 5, 5, 0]
     assert regions.areas_px.tolist() == [2, 1, 3, 3]
+    assert regions.firsts.tolist() == [0, 2, 3, 5]
 
 
 def test_a_small_region_has_the_mean_colour_of_its_class_in_the_photo():
@@ -151,12 +154,41 @@ def test_a_draw_has_no_colour_that_its_class_never_has():
             assert {tuple(color) for color in colors_at(bank.draw(ids, seed), ids == class_id).tolist()} <= known
 
 
-def test_a_car_that_is_painted_in_leaves_the_other_colours():
+@pytest.mark.parametrize("car", [0, 1, 2])
+def test_a_car_that_is_painted_in_leaves_the_other_colours(car):
     bank = bank_of()
-    with_car, without = street(3), street(2)
+    with_car, without = street(3), street(3)
+    without[:, 1 + 5 * car : 5 + 5 * car][without[:, 1 + 5 * car : 5 + 5 * car] == CAR] = ROAD
     same = with_car == without
+    assert len(Regions.of(without).areas_px) == 4
     for seed in range(5):
         np.testing.assert_array_equal(bank.draw(with_car, seed)[same], bank.draw(without, seed)[same])
+
+
+def test_a_few_pixels_more_seldom_change_the_colour_of_a_region():
+    rng, photos = np.random.default_rng(0), []
+    for _ in range(NEIGHBOURS):
+        ids = np.full((24, 24), SKY, np.uint8)
+        for row in range(0, 24, 6):
+            ids[row : row + 5, : rng.integers(4, 24)] = CAR
+        cars = np.count_nonzero(Regions.of(ids).class_ids == CAR)
+        photos.append((Regions.of(ids), photo_of(ids, 100, rng.integers(0, 256, (cars, 3)))))
+    bank, small, large = PaletteBank.of(photos), np.full((24, 24), SKY, np.uint8), np.full((24, 24), SKY, np.uint8)
+    small[3:8, 3:15], large[3:8, 3:16] = CAR, CAR
+    same = [(bank.draw(small, seed)[3, 3] == bank.draw(large, seed)[3, 3]).all() for seed in range(100)]
+    assert 60 <= sum(same) < 100
+
+
+def test_each_of_the_alike_is_drawn_about_as_often():
+    bank, ids = bank_of(2 * NEIGHBOURS), street(3)
+    light = bank.photo_colors[NEIGHBOURS]
+    cars = [tuple(bank.draw(ids, seed, light)[12, column].tolist()) for seed in range(200) for column in (2, 7, 12)]
+    counts = sorted(Counter(cars).values())
+    assert len(counts) == ALIKE
+    assert counts[0] > 600 / ALIKE / 2
+    assert counts[-1] < 600 / ALIKE * 2
+    together = Counter(cars[::3][seed] == cars[1::3][seed] for seed in range(200))
+    assert together[True] < 2 * 200 / ALIKE
 
 
 def test_large_regions_have_the_colours_of_large_ones():

@@ -56,11 +56,13 @@ class Regions:
         places: the index of each pixel's region, `[H, W]` int64.
         class_ids: the class of each of the R regions, `[R]` uint8.
         areas_px: the pixels of each, `[R]` int64.
+        firsts: the index of each one's first pixel among all pixels, row by row, `[R]` int64.
     """
 
     places: np.ndarray
     class_ids: np.ndarray
     areas_px: np.ndarray
+    firsts: np.ndarray
 
     @classmethod
     def of(cls, ids: np.ndarray) -> Self:
@@ -69,7 +71,7 @@ class Regions:
 
         places = label(ids.astype(np.int64), background=-1, connectivity=1).astype(np.int64) - 1
         _, firsts, areas_px = np.unique(places, return_index=True, return_counts=True)
-        return cls(places, ids.ravel()[firsts], areas_px)
+        return cls(places, ids.ravel()[firsts], areas_px, firsts)
 
     def paint(self, colors: np.ndarray) -> np.ndarray:
         """Return an image in which each region has its row of `colors` `[R, 3]`, rounded: `[H, W, 3]` uint8."""
@@ -187,7 +189,8 @@ class PaletteBank:
         One photo, the donor, gives the light. A class of one colour a photo (see `uniform`) has its colour in the
         donor, or in the photo nearest to the donor that has the class. A region of any other class has the colour of
         some region of the class in the `NEIGHBOURS` photos nearest to the donor in mean colour, one of the `ALIKE`
-        nearest to it in size. The class's small regions share the mean of these colours, as they do in training.
+        nearest to it in size; the place of the region's first pixel decides which, so that a region painted elsewhere
+        leaves it. The class's small regions share the mean of these colours, as they do in training.
 
         Args:
             like: a mean colour `[3]`: the donor is the photo that is nearest to it; None to draw the donor among those
@@ -201,9 +204,7 @@ class PaletteBank:
         colors = np.empty((len(regions.class_ids), 3))
         for class_id in np.unique(regions.class_ids).tolist():
             own = regions.class_ids == class_id
-            # A class has a generator of its own, so that its colours stay where another class is painted.
-            rng = np.random.default_rng([seed, class_id])
-            colors[own] = self._drawn(class_id, regions.areas_px[own], photos, rng)
+            colors[own] = self._drawn(class_id, regions.areas_px[own], regions.firsts[own], photos, seed)
         return regions.paint(colors)
 
     def light(self, ids: np.ndarray, seed: int) -> np.ndarray:
@@ -271,10 +272,13 @@ class PaletteBank:
         squared = ((self.photo_colors.astype(np.float64) - color) ** 2).sum(axis=1)
         return np.argsort(squared, kind="stable")
 
-    def _drawn(self, class_id: int, areas_px: np.ndarray, photos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _drawn(
+        self, class_id: int, areas_px: np.ndarray, firsts: np.ndarray, photos: np.ndarray, seed: int
+    ) -> np.ndarray:
         """Return the colours `[N, 3]` of N regions of a class.
 
         Args:
+            areas_px, firsts: see `Regions`.
             photos: the photos from the donor on, by their distance from it.
         """
         with_class = photos[self._present[photos, class_id]]
@@ -289,9 +293,11 @@ class PaletteBank:
             return np.repeat(color[None], len(areas_px), axis=0)
         # Large facades differ less than small ones do.
         ratios = np.maximum.outer(areas_px, self.areas_px[rows]) / np.minimum.outer(areas_px, self.areas_px[rows])
-        alike = rows[np.argsort(ratios, axis=1, kind="stable")[:, :ALIKE]]
-        picked = rng.integers(alike.shape[1], size=len(areas_px))
-        colors = self.colors[alike[np.arange(len(areas_px)), picked]].astype(np.float64)
+        alike = np.argsort(ratios, axis=1, kind="stable")[:, :ALIKE]
+        # A region ranks all rows by its own random numbers, so that a few pixels more seldom change its colour.
+        ranks = (np.random.default_rng([seed, class_id, first]).random(len(rows)) for first in firsts.tolist())
+        picked = [own[np.argmin(rank[own])] for own, rank in zip(alike, ranks, strict=True)]
+        colors = self.colors[rows[picked]].astype(np.float64)
         large = areas_px >= MIN_REGION_PX
         colors[~large] = np.average(colors[large], axis=0, weights=areas_px[large]) if large.any() else colors[0]
         return colors
