@@ -226,6 +226,20 @@ def test_donors_have_the_classes_of_the_drawing():
     assert min(lights) < 100 < max(lights)
 
 
+def test_lights_are_those_of_the_donors_but_none_twice_while_there_are_others():
+    bank, ids = bank_of(20), street(2)
+    lights = bank.lights(ids, range(20))
+    assert (lights[0] == bank.light(ids, 0)).all()
+    assert len(np.unique(lights, axis=0)) == 20
+    own = np.array([bank.light(ids, seed) for seed in range(20)])
+    assert len(np.unique(own, axis=0)) < 20
+    assert (lights == own).all(axis=1).sum() >= 10
+    assert (bank.lights(ids, [5, 5])[0] == bank.light(ids, 5)).all()
+    few = bank_of(3)
+    assert len(np.unique(few.lights(ids, range(3)), axis=0)) == 3
+    assert len(few.lights(ids, range(9))) == 9
+
+
 def test_a_class_that_the_donor_lacks_comes_from_the_photo_nearest_in_colour():
     plain, rich = street(0), street(1)
     photos = [(plain, photo_of(plain, 10 * index, 0)) for index in range(DONORS)]

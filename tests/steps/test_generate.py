@@ -12,6 +12,7 @@ from pix2street.core.files import sha256_of
 from pix2street.core.images import read_ids, read_rgb
 from pix2street.core.pairs import read_pairs
 from pix2street.core.palettes import PaletteBank, seed_of, with_palette
+from pix2street.core.seeds import derive_seed
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import load_network, load_untrained
@@ -146,6 +147,22 @@ def test_draws_of_a_generator_without_noise_differ_in_their_palettes(road_and_sk
     draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
     assert len({path.read_bytes() for path in (tmp_path / "draws").glob("[0-9]/val/p4.png")}) == 3
     assert not (tmp_path / "draws/1/val/p5.png").exists()
+
+
+def test_the_draws_of_an_input_differ_in_their_light_from_each_other_and_from_its_photo(road_and_sky, styled, tmp_path):
+    bank, ids = PaletteBank.read(styled), read_ids(road_and_sky / "val/inputs/p4.png")
+    photos = len(np.unique(bank.photo_colors, axis=0))
+    settings = changed(PARAMS.generate, draws=photos - 1, draw_pairs=1, dropout=False)
+    draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
+    seeds = [seed_of("p4", seed) for seed in (0, *(derive_seed(0, draw) for draw in range(1, photos)))]
+    assert len({bank.light(ids, seed).tobytes() for seed in seeds}) < photos
+    lights = bank.lights(ids, seeds)
+    assert len(np.unique(lights, axis=0)) == photos
+    translator = Translator.read(styled)
+    for draw in range(1, photos):
+        palette = bank.draw(ids, seeds[draw], lights[draw])
+        expected = translator.translate(with_palette(ids, palette), "p4", derive_seed(0, draw))
+        np.testing.assert_array_equal(read_rgb(tmp_path / f"draws/{draw}/val/p4.png"), expected)
 
 
 def test_some_photos_have_the_light_of_the_first_generated_one(road_and_sky, styled, tmp_path):

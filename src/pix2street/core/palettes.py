@@ -211,6 +211,17 @@ class PaletteBank:
         """Return the mean colour `[3]` uint8 of the donor that `draw` takes, which gives other drawings its light."""
         return self.photo_colors[self._donor(ids, seed)]
 
+    def lights(self, ids: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+        """Return `light` for each of the S seeds, `[S, 3]` uint8, but none twice where enough photos fit the drawing.
+
+        Where an earlier seed has the light of a seed's donor, the next photo in the order of this seed gives its own.
+        """
+        lights = []
+        for seed in seeds:
+            own = self.photo_colors[self._donors(ids, seed)].tolist()
+            lights.append(next((color for color in own if color not in lights), own[0]))
+        return np.array(lights, np.uint8)
+
     def mean(self, ids: np.ndarray) -> np.ndarray:
         """Return the palette `[H, W, 3]` uint8 that gives every class its mean colour over all photos."""
         return np.rint(self._class_colors).astype(np.uint8)[ids]
@@ -257,15 +268,16 @@ class PaletteBank:
         return np.where(self._present.any(axis=0)[:, None], colors, self.photo_colors.mean(axis=0))
 
     def _donor(self, ids: np.ndarray, seed: int) -> int:
-        """Return the first photo, in an order that `seed` sets, of those that have (nearly) all the drawing's classes.
+        """Return the first of `_donors`; a small change of the drawing therefore seldom changes it."""
+        return int(self._donors(ids, seed)[0])
 
-        A small change of the drawing therefore seldom changes the donor.
-        """
+    def _donors(self, ids: np.ndarray, seed: int) -> np.ndarray:
+        """Return the photos that have (nearly) all the drawing's classes, in an order that `seed` sets."""
         covered_px = self._present.astype(np.int64) @ np.bincount(ids.ravel(), minlength=256)
         best = np.sort(covered_px)[::-1][:DONORS]
         fit = covered_px >= min(best[0] - LACKING_SHARE * ids.size, best[-1])
         order = np.random.default_rng(seed).permutation(len(covered_px))
-        return int(order[fit[order]][0])
+        return order[fit[order]]
 
     def _by_distance(self, color: np.ndarray) -> np.ndarray:
         """Return the photos by the distance of their mean colours from `color` `[3]`, the nearest first."""

@@ -68,23 +68,32 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
     """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
 
     They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and palettes follows from (seed, k). A
-    generator with neither writes none. One with palettes also writes `one_style/{val,test}/<pair_id>.png`, photos of
-    the first inputs in the light of the first one's photo.
+    generator with neither writes none. With palettes, the photos of an input differ in their light (see
+    `PaletteBank.lights`), and `one_style/{val,test}/<pair_id>.png` are photos of the first inputs in one light, that of
+    the first one's photo.
     """
     card = replace(GeneratorCard.read(generator_folder), noise_on=settings.dropout)
     if not card.seeded:
         return
     bank = card.read_bank(generator_folder)
     inference = as_inference(load_network(generator_folder, "generator"), settings.norm, card.noisy)
-    for name in HELD_OUT_SUBSETS:
+    seeds = [settings.seed, *(derive_seed(settings.seed, draw) for draw in range(1, settings.draws + 1))]
+    for name in HELD_OUT_SUBSETS if settings.draws else ():
         everything = read_pairs(split, name)
-        pairs = everything[: settings.draw_pairs]
-        for draw in range(1, settings.draws + 1) if pairs else ():
-            photos = _translated(inference, pairs, card.encoding, bank, derive_seed(settings.seed, draw))
+        pairs, some = everything[: settings.draw_pairs], everything[:ONE_STYLE_PAIRS]
+        if not pairs:
+            continue
+        lights = _lights(pairs, bank, seeds) if bank else None
+        for draw in range(1, settings.draws + 1):
+            if bank:
+                photos = _in_lights(inference, pairs, card.encoding, bank, seeds[draw], lights[:, draw])
+            else:
+                photos = _translated(inference, pairs, card.encoding, None, seeds[draw])
             _write(photos, pairs, folder / str(draw) / name)
-        if bank and pairs and settings.draws:
-            some = everything[:ONE_STYLE_PAIRS]
-            _write(_in_one_style(inference, some, card.encoding, bank, settings.seed), some, folder / ONE_STYLE / name)
+        if bank:
+            one_light = np.repeat(lights[:1, 0], len(some), axis=0)
+            photos = _in_lights(inference, some, card.encoding, bank, settings.seed, one_light)
+            _write(photos, some, folder / ONE_STYLE / name)
 
 
 def _translated(
@@ -95,14 +104,27 @@ def _translated(
     return translate(inference, batches, [pair.pair_id for pair in pairs], seed)
 
 
-def _in_one_style(
-    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: PaletteBank, seed: int
+def _lights(pairs: Sequence[Pair], bank: PaletteBank, seeds: Sequence[int]) -> np.ndarray:
+    """Return the lights of each pair's input under each seed, `[pairs, seeds, 3]` uint8; the photo has the first."""
+    return np.stack(
+        [bank.lights(read_ids(pair.input_path), [seed_of(pair.pair_id, seed) for seed in seeds]) for pair in pairs]
+    )
+
+
+def _in_lights(
+    inference: keras.Model,
+    pairs: Sequence[Pair],
+    encoding: InputEncoding,
+    bank: PaletteBank,
+    seed: int,
+    lights: Sequence[np.ndarray],
 ) -> Iterator[np.ndarray]:
-    """Return the photo of each pair's input in the light of the first one's, which is the photo of `_translated`."""
-    drawings = {pair.pair_id: read_ids(pair.input_path) for pair in pairs}
-    light = bank.light(drawings[pairs[0].pair_id], seed_of(pairs[0].pair_id, seed))
-    palettes = [png_bytes(bank.draw(ids, seed_of(name, seed), light)) for name, ids in drawings.items()]
-    return translate(inference, plain_batches(pairs, encoding, 1, palettes), [*drawings], seed)
+    """Return the photo of each pair's input as `_translated` does, each in its own of `lights`."""
+    palettes = [
+        png_bytes(bank.draw(read_ids(pair.input_path), seed_of(pair.pair_id, seed), light))
+        for pair, light in zip(pairs, lights, strict=True)
+    ]
+    return translate(inference, plain_batches(pairs, encoding, 1, palettes), [pair.pair_id for pair in pairs], seed)
 
 
 def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:
