@@ -6,14 +6,14 @@ from tiny_models import TINY_TRAIN
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
-from pix2street.core.pairs import read_pairs, write_manifest
+from pix2street.core.pairs import read_pairs
 from pix2street.core.palettes import PaletteBank
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import load_network
 from pix2street.models import pix2pix
 from pix2street.models.pix2pix import TERMS
 from pix2street.steps.generate import generate_photos
-from pix2street.steps.train import hold_out, train_model
+from pix2street.steps.train import train_model
 from pix2street.training.batches import InputEncoding
 
 RATES = ("generator_rate", "discriminator_rate")
@@ -202,32 +202,6 @@ def test_products_train_as_plain_layers_do(road_and_sky, tmp_path):
     plain, _ = train(road_and_sky, tmp_path / "plain", run={"epochs": 1}, pix2pix={"product_side_px": 0})
     products, _ = train(road_and_sky, tmp_path / "products", run={"epochs": 1}, pix2pix={"product_side_px": 16})
     np.testing.assert_allclose(plain.to_numpy(), products.to_numpy(), rtol=1e-3)
-
-
-def test_pairs_are_kept_apart_by_whole_groups(tmp_path):
-    rows = [
-        {"pair_id": f"{city}_{i}", "split": "train", "group": city, "input_path": "i", "target_path": "t"}
-        for city, count in (("a", 3), ("b", 2), ("c", 5))
-        for i in range(count)
-    ]
-    write_manifest(tmp_path, rows)
-    for seed in range(4):
-        trained, apart = hold_out(tmp_path, 5, seed)
-        assert sorted(pair.pair_id for pair in trained + apart) == sorted(row["pair_id"] for row in rows)
-        cities = {pair.pair_id[0] for pair in apart}
-        assert cities in ({"a", "b"}, {"c"})
-        assert not cities & {pair.pair_id[0] for pair in trained}
-    assert hold_out(tmp_path, 0, 0)[1] == []
-    with pytest.raises(UserError, match="holdout_pairs: 9 leaves fewer than two to train on"):
-        hold_out(tmp_path, 9, 0)
-
-
-def test_groups_that_are_too_large_are_said(tmp_path, capsys):
-    row = {"split": "train", "group": "all", "input_path": "i", "target_path": "t"}
-    write_manifest(tmp_path, [{"pair_id": f"p{i}", **row} for i in range(9)])
-    trained, apart = hold_out(tmp_path, 2, 0)
-    assert (len(trained), len(apart)) == (7, 2)
-    assert "every group of train has more than 2 pairs" in capsys.readouterr().out
 
 
 def test_the_best_epoch_is_kept_by_the_pairs_apart_alone(road_and_sky, tmp_path):

@@ -15,7 +15,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
-from pix2street.core.pairs import Dataset, Pair, drawing_of, read_manifest, read_pairs
+from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
 from pix2street.core.palettes import PaletteBank, read_palettes
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
@@ -28,6 +28,7 @@ from pix2street.settings.train import Run, Train
 from pix2street.training.batches import InputEncoding, TrainingFeed, batches_in_use, open_pairs
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
+from pix2street.training.holdout import hold_out
 from pix2street.training.loop import HOLDOUT_L1, Row, train_epochs
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
@@ -307,39 +308,3 @@ def open_checkpoints(
     }
     key = training_key(settings, sha256_of(split / "manifest.csv"), MODELS[train.model])
     return Checkpoints(root, key, train.run.max_checkpoint_gib)
-
-
-def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Return the pairs to train on, and at most `count` pairs of train to keep apart, both in the manifest's order.
-
-    Frames of a group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit. If even
-    the smallest group does not fit, single pairs are kept apart.
-
-    Raises:
-        UserError: fewer than two pairs would be left to train on.
-    """
-    pairs = read_pairs(split, "train")
-    if len(pairs) < count + 2:
-        raise UserError(
-            f"{split}: train has {len(pairs)} pairs, and train.data.holdout_pairs: {count} leaves fewer than two to "
-            "train on; choose fewer or add pairs"
-        )
-    manifest = read_manifest(split).set_index("pair_id")
-    groups = manifest.loc[[pair.pair_id for pair in pairs], "group"].to_numpy()
-    sizes = pd.Series(groups).value_counts(sort=False)
-    if count and sizes.min() > count:
-        print(
-            f"every group of train has more than {count} pairs; single pairs are kept apart (train.data.holdout_pairs)"
-        )
-        groups = np.arange(len(pairs))
-        sizes = pd.Series(1, index=groups)
-    kept, room = set(), count
-    for name in np.random.default_rng(seed).permutation(sizes.index.to_numpy()):
-        if sizes[name] <= room:
-            kept.add(name)
-            room -= sizes[name]
-    apart = [group in kept for group in groups]
-    return (
-        [pair for pair, out in zip(pairs, apart, strict=True) if not out],
-        [pair for pair, out in zip(pairs, apart, strict=True) if out],
-    )
