@@ -1,11 +1,13 @@
 """A copy of this project with small parameters, in which tests run the pipeline as a user does."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +68,13 @@ class Project:
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
             subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=root, check=True)
 
+    @classmethod
+    def at(cls, root: Path) -> "Project":
+        """Return the project that is below a folder already."""
+        project = cls.__new__(cls)
+        project.root = root
+        return project
+
     def set_params(self, values: dict) -> None:
         with (self.root / "params.yaml").open("w") as file:
             YAML(typ="safe").dump(values, file)
@@ -104,3 +113,19 @@ class Project:
 
     def lock(self) -> dict:
         return YAML(typ="safe").load((self.root / "dvc.lock").read_text())["stages"]
+
+
+def prepared(factory: pytest.TempPathFactory) -> Project:
+    """Return a new project in which all stages before `train` have run; they run once for all workers of the tests."""
+    together = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        together = together.parent
+    source = together / "prepared"
+    with (together / "prepared.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not source.exists():
+            project = Project(Path(factory.mktemp("preparing")) / "project")
+            done = project.repro("validate", "segment")
+            assert done.returncode == 0, done.stdout + done.stderr
+            project.root.rename(source)
+    return Project.at(shutil.copytree(source, factory.mktemp("prepared") / "project", symlinks=True))

@@ -18,32 +18,30 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import judges  # noqa: E402
+import step  # noqa: E402
 
 
-def test_training_steps_are_timed_in_turn(tmp_path):
+def test_training_steps_are_timed_in_turn_in_every_mode(tmp_path, monkeypatch, capsys):
+    modes = ["--data", "disk", "--steps-per-call", "2", "--jit-compile", "--precision", "mixed_bfloat16"]
+    modes += ["--upsample", "resize", "--product-side", "4"]
+    references = {name: step.GROUPS["references"][name] for name in ("tutorial", "ours")}
+    few = {**references, "every mode, mixed_bfloat16": ["--kind", "ours", *modes]}
+    monkeypatch.setitem(step.GROUPS, "references", few)
     out = tmp_path / "results.json"
-    command = ["--sizes", "32:2:2", "--rounds", "1", "--calls", "2", "--groups", "references", "--out", out]
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / "step.py", *command], capture_output=True, text=True, timeout=3600, check=True
-    )
-    assert "32x32, batch 2, 2 filters: references" in done.stdout
+    command = ["--sizes", "32:2:2", "--rounds", "1", "--calls", "2", "--groups", "references", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["step.py", *command])
+    step.main()
+    assert "32x32, batch 2, 2 filters: references" in capsys.readouterr().out
     results = json.loads(out.read_text())
-    rows = results["32x32, batch 2, 2 filters: references"]["variants"]
+    found = results["32x32, batch 2, 2 filters: references"]
+    assert found["gigaflop"] >= 0
+    rows = found["variants"]
+    assert [*rows] == [*few]
     assert rows["tutorial"]["ratio"] == 1
     assert rows["ours"]["ms"] > 0
     assert rows["ours"]["epoch_s"]["400"] == pytest.approx(400 / 2 * rows["ours"]["ms"] / 1e3, abs=0.1)
     assert all(row["peak_mib"] > 100 for row in rows.values())
     assert results["machine"]["cores"] >= 1
-
-
-def test_every_mode_can_be_timed():
-    modes = ["--data", "disk", "--steps-per-call", "2", "--jit-compile", "--precision", "mixed_bfloat16"]
-    modes += ["--upsample", "resize", "--product-side", "4"]
-    command = [sys.executable, BENCHMARKS / "worker.py", "--kind", "ours", "--size", "32", "--filters", "2", *modes]
-    done = subprocess.run(command, input="2\nquit\n", capture_output=True, text=True, timeout=3600, check=True)
-    ready, times = (json.loads(line) for line in done.stdout.splitlines())
-    assert ready["gigaflop"] > 0
-    assert len(times) == 2
 
 
 def test_every_way_to_double_an_image_is_timed():

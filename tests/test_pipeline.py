@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 import pytest
 from disk import small_disk
-from project import Project
+from project import Project, prepared
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
 from pix2street.core.images import png_bytes
@@ -21,7 +21,7 @@ from pix2street.tracking import saved_view
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     """Return a project whose pipeline has run once."""
-    project = Project(tmp_path_factory.mktemp("project"))
+    project = prepared(tmp_path_factory)
     done = project.repro()
     assert done.returncode == 0, done.stdout + done.stderr
     return project

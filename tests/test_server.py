@@ -12,7 +12,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from project import Project
+from project import Project, prepared
 from web import first_answer, free_port
 
 
@@ -91,7 +91,7 @@ def server(tmp_path_factory, database):
 @pytest.fixture(scope="module")
 def checkouts(tmp_path_factory, server) -> list[Project]:
     """Return two checkouts whose pipelines ran at the same time, recorded by one server."""
-    checkouts = [Project(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
+    checkouts = [prepared(tmp_path_factory) for _ in range(2)]
     # A busy server answers late, which is no failure.
     patient = {"MLFLOW_TRACKING_URI": server.address, "MLFLOW_HTTP_REQUEST_TIMEOUT": "3600"}
     processes = [project.start("dvc", "repro", **patient) for project in checkouts]

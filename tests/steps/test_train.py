@@ -38,8 +38,15 @@ def train(split, folder, section=TINY_TRAIN, generate=PARAMS.generate, **changes
     return history, seen
 
 
-def test_history_samples_and_callbacks(road_and_sky, tmp_path):
-    history, seen = train(road_and_sky, tmp_path)
+@pytest.fixture(scope="module")
+def trained(road_and_sky, tmp_path_factory):
+    """Return the folder of a training of three epochs, its history and the calls of `on_epoch`."""
+    folder = tmp_path_factory.mktemp("trained")
+    return folder, *train(road_and_sky, folder)
+
+
+def test_history_samples_and_callbacks(trained):
+    _, history, seen = trained
     measures = ["diversity", "sensitivity", "saturated_share", "checkerboard"]
     assert list(history.columns) == ["epoch", "learning_rate", *(term.name for term in TERMS), *measures]
     assert history["epoch"].tolist() == [1, 2, 3]
@@ -50,12 +57,12 @@ def test_history_samples_and_callbacks(road_and_sky, tmp_path):
     assert seen[1][1] == history.iloc[1].drop("epoch").to_dict()
 
 
-def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, tmp_path):
-    train(road_and_sky, tmp_path)
+def test_the_last_contact_sheet_shows_what_generate_makes(road_and_sky, trained, tmp_path):
+    folder, *_ = trained
     (tmp_path / "photos").mkdir()
     folders = tmp_path / "photos", tmp_path / "baselines"
-    generate_photos(road_and_sky, tmp_path / "generator", *folders, changed(PARAMS.generate, seed=0))
-    sheet = read_rgb(tmp_path / "samples/epoch_0003.png")
+    generate_photos(road_and_sky, folder / "generator", *folders, changed(PARAMS.generate, seed=0))
+    sheet = read_rgb(folder / "samples/epoch_0003.png")
     for row, pair_id in enumerate(("p4", "p5")):
         shown = sheet[row * 36 : row * 36 + 32, 2 * 36 : 2 * 36 + 32]
         assert (shown == read_rgb(tmp_path / f"photos/val/{pair_id}.png")).all()
@@ -77,11 +84,18 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
 STYLED = {"data": {"encoding": "onehot", "style": "palette"}, "run": {"epochs": 1}}
 
 
-def test_palettes_are_further_channels_and_their_bank_lies_beside_the_generator(road_and_sky, tmp_path):
-    for name in ("one", "again"):
-        history, _ = train(road_and_sky, tmp_path / name, **STYLED)
+@pytest.fixture(scope="module")
+def styled(road_and_sky, tmp_path_factory):
+    """Return the folders of two equal trainings with palettes."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "again")]
+    for folder in folders:
+        history, _ = train(road_and_sky, folder, **STYLED)
         assert np.isfinite(history.to_numpy()).all()
-    one, again = (tmp_path / name / "generator" for name in ("one", "again"))
+    return folders
+
+
+def test_palettes_are_further_channels_and_their_bank_lies_beside_the_generator(road_and_sky, styled):
+    one, again = (folder / "generator" for folder in styled)
     assert {file.name for file in one.iterdir()} - {"palettes.npz"} == {
         "card.json", "generator.json", "generator.weights.h5",
     }  # fmt: skip
@@ -99,11 +113,11 @@ def test_held_out_pairs_lend_no_colours(road_and_sky, tmp_path):
     assert len(PaletteBank.read(tmp_path / "generator").counts) == len(read_pairs(road_and_sky, "train")) - 1
 
 
-def test_the_contact_sheet_shows_the_palettes_that_generate_draws(road_and_sky, tmp_path):
-    train(road_and_sky, tmp_path, **STYLED)
+def test_the_contact_sheet_shows_the_palettes_that_generate_draws(road_and_sky, styled, tmp_path):
+    folder = styled[0]
     (tmp_path / "photos").mkdir()
-    generate_photos(road_and_sky, tmp_path / "generator", tmp_path / "photos", tmp_path / "baselines", PARAMS.generate)
-    sheet = read_rgb(tmp_path / "samples/epoch_0001.png")
+    generate_photos(road_and_sky, folder / "generator", tmp_path / "photos", tmp_path / "baselines", PARAMS.generate)
+    sheet = read_rgb(folder / "samples/epoch_0001.png")
     for row, pair_id in enumerate(("p4", "p5")):
         shown = sheet[row * 36 : row * 36 + 32, 2 * 36 : 2 * 36 + 32]
         assert (shown == read_rgb(tmp_path / f"photos/val/{pair_id}.png")).all()
@@ -153,8 +167,13 @@ images are too small, have other tests."""
 DECIDING = changed(TINY_TRAIN, run={"epochs": 2, "sample_every_epochs": 2}, data={"holdout_pairs": 2})
 
 
-def weights_after(split, folder, **changes) -> list[np.ndarray]:
-    train(split, folder, DECIDING, **changes)
+def weights_after(split, folder, eagerly=True, **changes) -> list[np.ndarray]:
+    """Return the generator's weights; two epochs of two steps take less time `eagerly` than the tracing of a step."""
+    tf.config.run_functions_eagerly(eagerly)
+    try:
+        train(split, folder, DECIDING, **changes)
+    finally:
+        tf.config.run_functions_eagerly(False)
     return load_network(folder / "generator", "generator").get_weights()
 
 
@@ -173,6 +192,7 @@ def test_every_setting_is_tried():
     assert not CHANGES.keys() & WITHOUT_INFLUENCE
 
 
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 @pytest.mark.parametrize("setting", CHANGES)
 def test_each_setting_changes_the_weights(road_and_sky, weights, tmp_path, setting):
     group, key = setting.split(".")
@@ -180,17 +200,28 @@ def test_each_setting_changes_the_weights(road_and_sky, weights, tmp_path, setti
     assert any(a.shape != b.shape or (a != b).any() for a, b in zip(weights, others, strict=False))
 
 
-@pytest.mark.parametrize("change", [{"steps_per_call": 3}, {"cache_mib": 0}])
-def test_what_only_makes_it_faster_changes_no_weight(road_and_sky, weights, tmp_path, change):
-    others = weights_after(road_and_sky, tmp_path, device=change, run={"checkpoint_every_steps": 0})
-    assert all((a == b).all() for a, b in zip(weights, others, strict=True))
+def test_what_only_makes_it_faster_changes_no_weight(road_and_sky, tmp_path):
+    changes = {"as it is": {}, "several steps": {"steps_per_call": 3}, "from disk": {"cache_mib": 0}}
+    weights, *others = (
+        weights_after(road_and_sky, tmp_path / name, eagerly=False, device=change, run={"checkpoint_every_steps": 0})
+        for name, change in changes.items()
+    )
+    for other in others:
+        assert all((a == b).all() for a, b in zip(weights, other, strict=True))
+
+
+SLOW = {"run": {"epochs": 16}, "pix2pix": dict.fromkeys(RATES, 5e-4)}
+
+
+@pytest.fixture(scope="module")
+def exact(road_and_sky, tmp_path_factory):
+    """Return the history of a slow training in float32."""
+    return train(road_and_sky, tmp_path_factory.mktemp("exact"), **SLOW)[0]
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sky, tmp_path, precision):
-    slow = {"run": {"epochs": 16}, "pix2pix": dict.fromkeys(RATES, 5e-4)}
-    exact, _ = train(road_and_sky, tmp_path / "exact", **slow)
-    mixed, _ = train(road_and_sky, tmp_path / "mixed", **slow, device={"precision": precision})
+def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sky, exact, tmp_path, precision):
+    mixed, _ = train(road_and_sky, tmp_path / "mixed", **SLOW, device={"precision": precision})
     assert np.isfinite(mixed.to_numpy()).all()
     assert mixed["gen_l1"].tail(4).mean() == pytest.approx(exact["gen_l1"].tail(4).mean(), rel=0.05)
     assert (mixed["gen_l1"] != exact["gen_l1"]).all()
