@@ -1,7 +1,8 @@
 """The PatchGAN discriminator of pix2pix (Isola et al. 2017, section 3.2.2 and appendix 6.1.2). Pure Keras 3."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import KerasTensor, initializers, layers
@@ -9,6 +10,9 @@ from keras import KerasTensor, initializers, layers
 from pix2street.core.errors import UserError
 from pix2street.layers.edges import ClassEdges
 from pix2street.layers.norms import NORMS
+
+if TYPE_CHECKING:
+    from pix2street.layers.losses import Views
 
 LEAST_PX = 24
 """The least side of a pair, as the first convolution sees it, that leaves a logit."""
@@ -80,6 +84,12 @@ def with_hidden_maps(patchgan: keras.Model) -> keras.Model:
     """
     maps = [patchgan.get_layer(block).output for block in BLOCKS]
     return keras.Model(patchgan.input, [*maps, patchgan.output], name=f"{patchgan.name}_with_hidden_maps")
+
+
+def viewer_of(patchgans: Iterable[keras.Model]) -> "Callable[[Any, Any], Views]":
+    """Return the function that shows an input and a photo, or batches of both, to all discriminators in training."""
+    viewers = [with_hidden_maps(patchgan) for patchgan in patchgans]
+    return lambda inputs, photo: [viewer({"input": inputs, "target": photo}, training=True) for viewer in viewers]
 
 
 def _block(x: KerasTensor, filters: int, stride: int, seeds: Iterator[int], name: str, norm: str | None):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2street.metrics.samples import Samples, by_network
+from pix2street.metrics.samples import Samples, distance_by_network
 
 PROTOCOL = {"version": 2, "covariance": "unbiased (N - 1)", "root": "symmetric eigendecomposition, float64"}
 BLOCK = 256
@@ -27,11 +27,7 @@ class Statistics:
 
 def score(samples: Samples) -> dict[str, Any]:
     """Return the distance of photos to targets, for features with a key of `frechet`; None below 2 images on a side."""
-    return by_network(
-        (features.distances["frechet"], distance_of(features.photos, features.targets))
-        for features in samples.features
-        if "frechet" in features.distances
-    )
+    return distance_by_network(samples, "frechet", distance_of)
 
 
 def distance_of(photos: np.ndarray, targets: np.ndarray) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 
-from pix2street.metrics.samples import Samples, by_network
+from pix2street.metrics.samples import Samples, distance_by_network
 
 PROTOCOL = {
     "version": 1,
@@ -21,11 +21,7 @@ PROTOCOL = {
 
 def score(samples: Samples) -> dict[str, Any]:
     """Return the distance of photos to targets over features with a key of `mmd`; None if a side has fewer than two."""
-    return by_network(
-        (features.distances["mmd"], gaussian_mmd(features.photos, features.targets))
-        for features in samples.features
-        if "mmd" in features.distances
-    )
+    return distance_by_network(samples, "mmd", gaussian_mmd)
 
 
 def gaussian_mmd(photos: np.ndarray, targets: np.ndarray) -> float | None:

@@ -1,6 +1,6 @@
 """The measures of each photo of a set, from which metrics compute their scores."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,17 @@ def by_network(distances: Iterable[tuple[str, float | None]]) -> dict[str, Any]:
     for key, distance in distances:
         values.setdefault(key, []).append(distance)
     return {name: value for key in values for name, value in mean_of_judges(key, values[key]).items()}
+
+
+def distance_by_network(
+    samples: Samples, score: str, distance: Callable[[np.ndarray, np.ndarray], float | None]
+) -> dict[str, Any]:
+    """Return the distance of photos to targets for every network whose features have a key of this score."""
+    return by_network(
+        (features.distances[score], distance(features.photos, features.targets))
+        for features in samples.features
+        if score in features.distances
+    )
 
 
 def mean_of_judges(score: str, values: Sequence[float | None]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from pix2street.core.errors import UserError
 from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
-from pix2street.settings.section import Count, LearningRate, Section
+from pix2street.settings.section import Beta, Count, LearningRate, Section, Weight
 
 if TYPE_CHECKING:
     import keras
@@ -27,8 +27,6 @@ WIDEST = 8
 """The largest ratio of a level's filters to those of the level of the full size."""
 LIGHTEST, HEAVIEST = 0.1, 10.0
 """The limits of a pixel's weight: three pixels of a class must not outweigh the rest of the photo."""
-
-Weight = Annotated[float, Field(ge=0)]
 
 
 class Settings(Section):
@@ -43,8 +41,8 @@ class Settings(Section):
     balance_power: Annotated[float, Field(ge=0, le=1)]
     generator_rate: LearningRate
     discriminator_rate: LearningRate
-    beta_1: Annotated[float, Field(ge=0, lt=1)]
-    beta_2: Annotated[float, Field(ge=0, lt=1)]
+    beta_1: Beta
+    beta_2: Beta
     l1_weight: Weight
     feature_weight: Weight
     hinge_weight: Weight

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from pix2street.core.errors import UserError
 from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
-from pix2street.settings.section import Count, LearningRate, Section, Share
+from pix2street.settings.section import Beta, Count, LearningRate, Section, Share, Weight
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 TITLE = "pix2pix"
 PAPER = "Isola et al. 2017, Image-to-image translation with conditional adversarial networks"
 
-Weight = Annotated[float, Field(ge=0)]
 LN_2 = math.log(2)
 WIDEST = 8
 """The largest ratio of a level's filters to those of the first level."""
@@ -42,8 +41,8 @@ class Settings(Section):
     dropout_share: Share
     generator_rate: LearningRate
     discriminator_rate: LearningRate
-    beta_1: Annotated[float, Field(ge=0, lt=1)]
-    beta_2: Annotated[float, Field(ge=0, lt=1)]
+    beta_1: Beta
+    beta_2: Beta
     l1_weight: Weight
     l1_weight_end: Weight | None
     feature_weight: Weight
@@ -256,18 +255,15 @@ def build_training(
     import tensorflow as tf
 
     from pix2street.layers.losses import accuracy_generated, accuracy_real, l1, over_scales
-    from pix2street.layers.patchgan import with_hidden_maps
+    from pix2street.layers.patchgan import viewer_of
 
     _check_devices(settings, tf.distribute.get_strategy().num_replicas_in_sync)
     discriminators = build_discriminators(task, settings, seed)
-    viewers = [with_hidden_maps(discriminator) for discriminator in discriminators.values()]
+    view = viewer_of(discriminators.values())
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
     gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
     disc = make_player(list(discriminators.values()), learning_rate=settings.discriminator_rate, **betas)
     progress = keras.Variable(0.0, dtype="float32", trainable=False, name="progress")
-
-    def view(inputs, photo) -> "Views":
-        return [viewer({"input": inputs, "target": photo}, training=True) for viewer in viewers]
 
     def play(inputs, targets) -> dict:
         with tf.GradientTape(persistent=True) as tape:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from pix2street.core.errors import UserError
 from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
-from pix2street.settings.section import Count, LearningRate, Section
+from pix2street.settings.section import Beta, Count, LearningRate, Section, Weight
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 TITLE = "pix2pixHD"
 PAPER = "Wang et al. 2018, High-resolution image synthesis and semantic manipulation with conditional GANs"
 
-Weight = Annotated[float, Field(ge=0)]
 WIDEST = 16
 """The largest ratio of a level's filters to those of the first level."""
 
@@ -50,8 +49,8 @@ class Settings(Section):
     l1_weight: Weight
     generator_rate: LearningRate
     discriminator_rate: LearningRate
-    beta_1: Annotated[float, Field(ge=0, lt=1)]
-    beta_2: Annotated[float, Field(ge=0, lt=1)]
+    beta_1: Beta
+    beta_2: Beta
 
 
 PAIRING = "paired"
@@ -230,16 +229,13 @@ def build_training(
     """
     import tensorflow as tf
 
-    from pix2street.layers.patchgan import with_hidden_maps
+    from pix2street.layers.patchgan import viewer_of
 
     discriminators = build_discriminators(task, settings, seed)
-    viewers = [with_hidden_maps(discriminator) for discriminator in discriminators.values()]
+    view = viewer_of(discriminators.values())
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
     gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
     disc = make_player(list(discriminators.values()), learning_rate=settings.discriminator_rate, **betas)
-
-    def view(inputs, photo) -> "Views":
-        return [viewer({"input": inputs, "target": photo}, training=True) for viewer in viewers]
 
     def step(batch: Batch) -> dict:
         inputs, targets = batch["input"], batch["target"]

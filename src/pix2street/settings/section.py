@@ -13,6 +13,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+"""How much an Adam optimizer remembers of the gradients or of their squares."""
+Weight = Annotated[float, Field(ge=0)]
+"""The weight of a term in a loss."""
 Device = Literal["auto", "cpu", "gpu"]
 
 
