@@ -21,7 +21,7 @@ import judges  # noqa: E402
 import step  # noqa: E402
 
 
-def test_training_steps_are_timed_in_turn_in_every_mode(tmp_path, monkeypatch, capsys):
+def test_training_steps_are_timed_in_turn(tmp_path, monkeypatch, capsys):
     modes = ["--data", "disk", "--steps-per-call", "2", "--jit-compile", "--precision", "mixed_bfloat16"]
     modes += ["--upsample", "resize", "--product-side", "4"]
     references = {name: step.GROUPS["references"][name] for name in ("tutorial", "ours")}
