@@ -1,7 +1,7 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone, and one
-with palettes some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
+A generator with noise or styles also makes further photos of the first inputs, which differ in these alone, and one
+with styles some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.core.images import png_bytes, read_ids, read_photo, write_png
+from pix2street.core.images import read_ids, read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
-from pix2street.core.palettes import ONE_STYLE, PaletteBank, seed_of
 from pix2street.core.seeds import derive_seed
+from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
@@ -67,8 +67,8 @@ def generate_photos(
 def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:
     """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
 
-    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and palettes follows from (seed, k). A
-    generator with neither writes none. One with palettes also writes `one_style/{val,test}/<pair_id>.png`, photos of
+    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and styles follows from (seed, k). A
+    generator with neither writes none. One with styles also writes `one_style/{val,test}/<pair_id>.png`, photos of
     the first inputs in the light of the first one's photo.
     """
     card = replace(GeneratorCard.read(generator_folder), noise_on=settings.dropout)
@@ -88,7 +88,7 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
 
 
 def _translated(
-    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: PaletteBank | None, seed: int
+    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: StyleBank | None, seed: int
 ) -> Iterator[np.ndarray]:
     """Return the photo of each pair's input, `[H, W, 1 or 3]` uint8."""
     batches = batches_in_use(pairs, encoding, bank, seed)
@@ -96,13 +96,13 @@ def _translated(
 
 
 def _in_one_style(
-    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: PaletteBank, seed: int
+    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: StyleBank, seed: int
 ) -> Iterator[np.ndarray]:
     """Return the photo of each pair's input in the light of the first one's, which is the photo of `_translated`."""
-    drawings = {pair.pair_id: read_ids(pair.input_path) for pair in pairs}
+    drawings = {pair.pair_id: encoding.read(pair.input_path) for pair in pairs}
     light = bank.light(drawings[pairs[0].pair_id], seed_of(pairs[0].pair_id, seed))
-    palettes = [png_bytes(bank.draw(ids, seed_of(name, seed), light)) for name, ids in drawings.items()]
-    return translate(inference, plain_batches(pairs, encoding, 1, palettes), [*drawings], seed)
+    styles = packed(bank.draw(drawing, seed_of(name, seed), light) for name, drawing in drawings.items())
+    return translate(inference, plain_batches(pairs, encoding, 1, styles), [*drawings], seed)
 
 
 def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:
