@@ -45,10 +45,6 @@ def photos(count=60, seed=0, noise=2.0):
     return pairs
 
 
-def code_of(bank, index):
-    return to_unit(bank.codes[index].astype(np.float64))
-
-
 def test_cells_are_means_of_both_halves():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (32, 48, 2))

@@ -89,7 +89,7 @@ def packed(styles: Iterable[np.ndarray]) -> PairStyles:
     return PairStyles(codes=np.stack(one_by_one))
 
 
-def read_styles(style: str, pairs: Sequence[Pair], classes: ClassTable | None) -> tuple[PairStyles, StyleBank | None]:
+def own_styles(style: str, pairs: Sequence[Pair], classes: ClassTable | None) -> tuple[PairStyles, StyleBank | None]:
     """Return the styles of the pairs' own photos, and the bank of these photos; None for the style "none"."""
     if style == "palette":
         pngs, bank = palettes.read_palettes(pairs)

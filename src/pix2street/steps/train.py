@@ -16,7 +16,7 @@ from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_manifest, read_pairs
-from pix2street.core.styles import PairStyles, StyleBank, read_styles
+from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
 from pix2street.layers.networks import save_network
@@ -160,7 +160,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
     task = Task(*shapes, labels=encoding.labels, void=encoding.void)
     training, saved = _build(family, task, train, strategy)
-    styles, bank = read_styles(encoding.style, pairs, classes)
+    styles, bank = own_styles(encoding.style, pairs, classes)
     feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired", styles=styles)
     return Start(family, task, encoding, pairs, held_out, training, saved, feed, bank)
 
