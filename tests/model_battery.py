@@ -19,7 +19,7 @@ from pix2street.training.players import Adams
 
 SHAPE = (32, 64, 3)
 TASK = Task((32, 64, 4), SHAPE, labels=4, void=(3,))
-CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]))
+CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANNELS["code"])
 """The task with a code behind the labels."""
 
 
@@ -93,7 +93,8 @@ def check_a_step_with_codes(family: Family, settings: Section) -> None:
     assert all(np.isfinite(value) for value in training.step(some).values())
     other = tf.concat([some["input"][..., :4], -some["input"][..., 4:]], axis=-1)
     photos = [training.generator(inputs, training=False).numpy() for inputs in (some["input"], other)]
-    assert np.abs(photos[0] - photos[1]).max() > 1e-4
+    # Norms remove constants but for rounding, and zeros beside an image save them only at its borders.
+    assert np.median(np.abs(photos[0] - photos[1])) > 1e-3
 
 
 def check_terms(family: Family, settings: Section) -> None:

@@ -81,7 +81,7 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
     if card.family == "pix2pix":
         network = build_unet(shape, product_side_px=product_side_px, **changes)
     else:
-        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels)
+        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels, constant=card.encoding.constant)
         settings = changed(getattr(SETTINGS, card.family), generator_filters=4)
         network = open_family(card.family).build_generator(task, settings, 0)
     rng = np.random.default_rng(1)

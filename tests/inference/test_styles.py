@@ -94,7 +94,5 @@ def test_a_photo_gives_its_own_code_whatever_the_seed(coded):
 def test_a_palette_is_no_code(coded):
     card, folder, _, _ = coded
     write_png(folder / "palette.png", np.full((24, 20, 3), 90, np.uint8))
-    with pytest.raises(
-        UserError, match=r"palette.png is a palette, but the generator takes codes, .* give a photo"
-    ):
+    with pytest.raises(UserError, match=r"palette.png is a palette, but the generator takes codes, .* give a photo"):
         open_style(card, folder, str(folder / "palette.png"))

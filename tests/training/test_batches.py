@@ -205,7 +205,8 @@ def test_inputs_in_use_have_palettes_that_follow_from_their_names_and_the_seed(t
 
 
 def test_a_code_follows_labels_or_colours_in_eight_channels():
-    assert (CODE.labels, CODE.channels, CODE.stored_channels) == (34, 42, 9)
+    assert (CODE.labels, CODE.channels, CODE.stored_channels, CODE.constant) == (34, 42, 9, 8)
+    assert PALETTE.constant == COLOR.constant == 0
     rgb = InputEncoding("color", None, "code")
     assert (rgb.channels, rgb.stored_channels) == (11, 11)
     code = np.array([0, 51, 102, 153, 204, 255, 0, 255], np.uint8)

@@ -113,7 +113,7 @@ class CodeBank:
         """Return a code `[NUMBERS]` uint8 for a drawing, `[H, W]` or `[H, W, 3]` uint8: that of one training photo.
 
         The donor is the first photo, in an order that `seed` sets, of the `DONORS` whose drawings resemble this one
-        most: their cells differ least in squares. A small change of the drawing therefore seldom changes it.
+        most: their cells differ least in squares. A small change of the drawing mostly keeps it.
 
         Args:
             like: a code that is taken instead; None to draw one.

@@ -158,7 +158,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
-    task = Task(*shapes, labels=encoding.labels, void=encoding.void)
+    task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
     training, saved = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
     feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired", styles=styles)

@@ -59,6 +59,11 @@ class InputEncoding:
         return (self.labels or 3) + CHANNELS[self.style]
 
     @property
+    def constant(self) -> int:
+        """The number of the last of them that have one value all over an image."""
+        return CHANNELS["code"] if self.style == "code" else 0
+
+    @property
     def drawing_channels(self) -> int:
         """The number of channels of a drawing on disk: 1 of class ids, 3 of RGB."""
         return 3 if self.classes is None else 1
