@@ -1,5 +1,6 @@
 """Checks that every family of models must pass."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from shipped import PARAMS, changed
 
+from pix2street.core.styles import CHANNELS
 from pix2street.layers.networks import load_network, load_untrained, save_network
 from pix2street.models.interface import Family, Task
 from pix2street.settings.section import Section
@@ -17,6 +19,8 @@ from pix2street.training.players import Adams
 
 SHAPE = (32, 64, 3)
 TASK = Task((32, 64, 4), SHAPE, labels=4, void=(3,))
+CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANNELS["code"])
+"""The task with a code behind the labels."""
 
 
 def drawings(count: int = 2, seed: int = 0) -> tf.Tensor:
@@ -30,9 +34,17 @@ def batch(seed: int = 1) -> dict[str, tf.Tensor]:
     return {"input": drawings(seed=seed), "target": tf.constant(photos, "float32")}
 
 
-def start(family: Family, settings: Section, seed: int = 0):
-    generator = family.build_generator(TASK, settings, seed)
-    return family.build_training(TASK, settings, generator, Adams(generator), seed)
+def coded_batch(seed: int = 1) -> dict[str, tf.Tensor]:
+    """Return a batch in which each image has its code in every pixel."""
+    plain = batch(seed)
+    codes = np.random.default_rng(seed).uniform(-1, 1, (2, 1, 1, CHANNELS["code"])).astype("float32")
+    everywhere = tf.broadcast_to(codes, (2, *CODED.input_shape[:2], CHANNELS["code"]))
+    return {**plain, "input": tf.concat([plain["input"], everywhere], axis=-1)}
+
+
+def start(family: Family, settings: Section, seed: int = 0, task: Task = TASK):
+    generator = family.build_generator(task, settings, seed)
+    return family.build_training(task, settings, generator, Adams(generator), seed)
 
 
 def check_shape_and_range(family: Family, settings: Section) -> None:
@@ -73,6 +85,16 @@ def check_one_step_moves_every_weight(family: Family, settings: Section) -> None
     assert not still, still
     moved = [id(weight) for player in training.players.values() for weight in player.weights]
     assert sorted(moved) == sorted(map(id, trained))
+
+
+def check_a_step_with_codes(family: Family, settings: Section) -> None:
+    """Check that a step on inputs with a code has finite terms, and that photos depend on the code."""
+    training, some = start(family, settings, task=CODED), coded_batch()
+    assert all(np.isfinite(value) for value in training.step(some).values())
+    other = tf.concat([some["input"][..., :4], -some["input"][..., 4:]], axis=-1)
+    photos = [training.generator(inputs, training=False).numpy() for inputs in (some["input"], other)]
+    # Norms remove constants but for rounding, and zeros beside an image save them only at its borders.
+    assert np.median(np.abs(photos[0] - photos[1])) > 1e-3
 
 
 def check_terms(family: Family, settings: Section) -> None:

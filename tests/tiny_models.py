@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from shipped import PARAMS, changed
 
+from pix2street.core.classes import ClassTable, cityscapes_classes
+from pix2street.core.codes import CodeBank
 from pix2street.core.palettes import PaletteBank, Regions
 from pix2street.inference.card import GeneratorCard
 from pix2street.layers.networks import save_network
@@ -15,6 +17,7 @@ from pix2street.models import open_family, pix2pix
 from pix2street.models.interface import Task
 from pix2street.training.batches import InputEncoding
 
+CLASSES = cityscapes_classes()
 SETTINGS = PARAMS.train
 TINY_TRAIN = changed(
     SETTINGS,
@@ -78,7 +81,7 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
     if card.family == "pix2pix":
         network = build_unet(shape, product_side_px=product_side_px, **changes)
     else:
-        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels)
+        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels, constant=card.encoding.constant)
         settings = changed(getattr(SETTINGS, card.family), generator_filters=4)
         network = open_family(card.family).build_generator(task, settings, 0)
     rng = np.random.default_rng(1)
@@ -87,6 +90,8 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
     card.write(folder)
     if card.encoding.style == "palette":
         tiny_bank().write(folder)
+    if card.encoding.style == "code":
+        tiny_codes(card.encoding.classes).write(folder)
 
 
 def tiny_bank(photos: int = 96) -> PaletteBank:
@@ -96,6 +101,16 @@ def tiny_bank(photos: int = 96) -> PaletteBank:
     ids[9:13, 3:8] = 26
     rng, regions = np.random.default_rng(0), Regions.of(ids)
     return PaletteBank.of((regions, regions.paint(rng.integers(0, 256, (3, 3)))) for _ in range(photos))
+
+
+def tiny_codes(classes: ClassTable | None = CLASSES, photos: int = 96) -> CodeBank:
+    """Return the codes of photos of road (7) below sky (23), or of a grey drawing, each with other colours."""
+    drawing = np.full((16, 16), 23, np.uint8)
+    drawing[6:] = 7
+    if classes is None:
+        drawing = np.repeat(drawing[..., None], 3, axis=2)
+    rng = np.random.default_rng(0)
+    return CodeBank.of(((drawing, rng.integers(0, 256, (16, 16, 3))) for _ in range(photos)), classes)
 
 
 def write_as_before_cards(folder: Path, card: GeneratorCard) -> None:

@@ -152,9 +152,9 @@ def _refuse_equal_variants(translator: Any, options: argparse.Namespace) -> None
     only = "--variants: photos of one input differ only by noise, which"
     if translator.seeded:
         return
-    if translator.card.encoding.style == "palette":
+    if (kind := translator.card.encoding.style) != "none":
         raise UserError(
-            f"--variants: with --style {options.style} every input has one palette and hence one photo; leave out one "
+            f"--variants: with --style {options.style} every input has one {kind} and hence one photo; leave out one "
             "of the two options"
         )
     if translator.card.noise == "none":

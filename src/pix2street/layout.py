@@ -121,9 +121,9 @@ class Layout:
 
     @property
     def draws(self) -> Path:
-        """Further photos of the first inputs, `<k>/{val,test}/<pair_id>.png`, and with palettes also `one_style/`.
+        """Further photos of the first inputs, `<k>/{val,test}/<pair_id>.png`, and with styles also `one_style/`.
 
-        The folder is empty for a generator with neither noise nor palettes.
+        The folder is empty for a generator with neither noise nor styles.
         """
         return self.root / "data/draws"
 

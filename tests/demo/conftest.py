@@ -1,4 +1,4 @@
-"""Tiny generators behind the page: two of classes with validation inputs, one with palettes, and one of colours."""
+"""Tiny generators behind the page: of classes with validation inputs, plain and with each style, and of colours."""
 
 import pytest
 from tiny_models import save_moved, tiny_card
@@ -32,6 +32,13 @@ def styled_translator(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def coded_translator(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("coded")
+    save_moved(folder, tiny_card(InputEncoding("color", cityscapes_classes(), "code"), noise="none", seed=3))
+    return Translator.read(folder)
+
+
+@pytest.fixture(scope="session")
 def labels_app(labels_translator, road_and_sky):
     return create_app(labels_translator, examples_of(labels_translator.card, road_and_sky))
 
@@ -39,6 +46,11 @@ def labels_app(labels_translator, road_and_sky):
 @pytest.fixture(scope="session")
 def styled_app(styled_translator, road_and_sky):
     return create_app(styled_translator, examples_of(styled_translator.card, road_and_sky))
+
+
+@pytest.fixture(scope="session")
+def coded_app(coded_translator, road_and_sky):
+    return create_app(coded_translator, examples_of(coded_translator.card, road_and_sky))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.decoding import decode
 from pix2street.core.images import png_bytes
-from pix2street.core.palettes import seed_of, with_palette
+from pix2street.core.styles import seed_of, with_style
 from pix2street.demo.server import NAME
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -308,7 +308,7 @@ def test_styles_are_shown_and_the_chosen_one_stays_while_one_paints(visit, style
     assert (after == np.where(before == SKY, BUILDING, before)).all()
     draw_seed = seed_of(NAME, seed + 2)
     palette = bank.draw(after, draw_seed, bank.light(before, draw_seed))
-    kept = styled_translator.translate(with_palette(after, palette), NAME, seed + 2)
+    kept = styled_translator.translate(with_style(after, palette), NAME, seed + 2)
     assert (visitor.pixels("street") == kept).all()
     page.get_by_role("button", name="Another style").click()
     visitor.wait()
@@ -326,7 +326,7 @@ def test_a_region_gets_a_colour_that_can_be_taken_away(visit, styled_address, st
     assert (visitor.ids() == before).all()
     palette = styled_translator.bank.draw(before, seed_of(NAME, styled_translator.card.seed))
     palette[before == SKY] = 200, 0, 0
-    colored = styled_translator.translate(with_palette(before, palette), NAME)
+    colored = styled_translator.translate(with_style(before, palette), NAME)
     assert (visitor.pixels("street") == colored).all()
     page.locator("#region-color").fill("#00c800")
     page.mouse.click(*visitor.place(9, 4))
@@ -358,7 +358,21 @@ def test_a_colour_rests_while_its_pixel_has_another_class(visit, styled_address,
     assert (visitor.pixels("street") == colored).all()
 
 
-def test_a_generator_without_palettes_has_no_styles(visit, labels_address):
+def test_a_generator_with_codes_has_styles_and_no_colours_of_regions(visit, coded_app, coded_translator):
+    with served(coded_app) as address:
+        visitor = visit(address)
+        page = visitor.page
+        assert (visitor.pixels("street") == coded_translator.translate(visitor.ids(), NAME)).all()
+        assert page.locator("#styles button").count() == 6
+        assert page.get_by_role("button", name="Another style").is_visible()
+        for hidden in ("#region-color", "#fixed", "input[value=color]"):
+            assert page.locator(hidden).is_hidden()
+        page.keyboard.press("c")
+        assert page.locator("input[name=tool][value=brush]").is_checked()
+        page.wait_for_selector("#styles:not(:has([aria-busy=true]))")
+
+
+def test_a_generator_without_styles_has_none(visit, labels_address):
     page = visit(labels_address).page
     assert page.get_by_role("button", name="Another variant").is_visible()
     for hidden in ("#styles", "#region-color", "#fixed", "input[value=color]"):

@@ -28,8 +28,9 @@ def test_photos_are_noisy_where_a_generator_has_noise_that_is_on(noise, noise_on
     assert tiny_card(ENCODING, noise=noise, noise_on=noise_on).noisy is noisy
 
 
-def test_photos_follow_a_seed_where_there_is_noise_or_a_palette():
-    styled = replace(ENCODING, style="palette")
+@pytest.mark.parametrize("style", ["palette", "code"])
+def test_photos_follow_a_seed_where_there_is_noise_or_a_style(style):
+    styled = replace(ENCODING, style=style)
     assert not tiny_card(ENCODING, noise="none").seeded
     assert not tiny_card(ENCODING, noise_on=False).seeded
     assert tiny_card(ENCODING).seeded

@@ -18,10 +18,10 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import write_json
 from pix2street.core.images import grey, write_png
 from pix2street.core.pairs import Dataset, write_manifest
-from pix2street.core.palettes import with_palette
+from pix2street.core.styles import with_style
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export import generator, graph
-from pix2street.inference.export.formats import FORMATS
+from pix2street.inference.export.formats import FORMATS, feeds_of
 from pix2street.inference.export.generator import export_generator
 from pix2street.inference.export.parity import compare
 from pix2street.inference.export.rows import Row, as_text
@@ -29,7 +29,7 @@ from pix2street.inference.translator import Translator
 from pix2street.judges.jury import judge_folder
 from pix2street.judges.network import build_segmenter
 from pix2street.judges.segmenter import TRAINED, Card
-from pix2street.layers.networks import save_network
+from pix2street.layers.networks import load_network, save_network
 from pix2street.training.batches import InputEncoding
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +51,7 @@ CARDS = {
         multiple_px=16,
         noise="latent",
     ),
+    "code": tiny_card(InputEncoding("color", None, "code"), "grey", 32, 32, "batch", True, 0),
     "edges": tiny_card(
         InputEncoding("onehot", CLASSES),
         "left",
@@ -101,7 +102,7 @@ def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
     (folder / "model").mkdir()
     upsample = "resize" if request.param == "onehot" else "transpose"
     save_moved(folder / "model", CARDS[request.param], product_side_px=4, upsample=upsample)
-    data = photos_of_grey if request.param == "grey" else road_and_sky
+    data = road_and_sky if CARDS[request.param].encoding.classes else photos_of_grey
     formats = FORMATS if request.param == "color" else ("savedmodel", "onnx")
     translate = Translator.translate_unrounded
 
@@ -120,8 +121,17 @@ def draw(card, count, size):
     if card.encoding.classes:
         ids = rng.choice([7, 23, 26], (count, *size)).astype(np.uint8)
         palette = rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
-        return np.stack(list(map(with_palette, ids, palette))) if card.encoding.style == "palette" else ids
-    return rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
+        return np.stack(list(map(with_style, ids, palette))) if card.encoding.style == "palette" else ids
+    rgb = rng.integers(0, 256, (count, *size, 3)).astype(np.uint8)
+    codes = rng.integers(0, 256, (count, 8)).astype(np.uint8)
+    return np.stack(list(map(with_style, rgb, codes))) if card.encoding.style == "code" else rgb
+
+
+def as_predict_sees(card, inputs):
+    """Return inputs as `predict` has them before it translates: it makes colour photos grey, as a file does itself."""
+    if card.input_from != "grey":
+        return inputs
+    return [np.concatenate([grey(image[..., :3]), image[..., 3:]], axis=-1) for image in inputs]
 
 
 def open_files(out):
@@ -137,7 +147,9 @@ def open_files(out):
 
 
 def inputs_of(pixels):
-    """Return what a file takes; class ids may have their palettes behind them."""
+    """Return what a file takes; class ids may have their palettes behind them, and colours their codes."""
+    if pixels.shape[3:] == (11,):
+        return {"pixels": pixels[..., :3].copy(), "code": pixels[:, 0, 0, 3:].copy()}
     if pixels.shape[3:] == (4,):
         return {"pixels": pixels[..., 0].copy(), "palette": pixels[..., 1:].copy()}
     return {"pixels": pixels}
@@ -149,8 +161,7 @@ def test_files_give_the_photos_of_predict_at_every_batch_and_size(exported):
     files = open_files(out)
     for count, size in enumerate(SIZES, 1):
         inputs = draw(summary.card, count, size)
-        # Colour photos are made grey in the file, as `predict` makes them before it translates.
-        shown = [grey(image) for image in inputs] if summary.card.input_from == "grey" else inputs
+        shown = as_predict_sees(summary.card, inputs)
         expected = np.stack(predicted.translate_unrounded(shown, ["x"] * count))
         for run in files.values():
             photo, unit = run(inputs)
@@ -206,6 +217,31 @@ def test_files_of_a_generator_with_palettes_take_them_beside_the_class_ids(expor
     assert description["input"].keys() == {"pixels", "palette"}
     text = as_text(summary)
     assert "\nThe files take a palette beside the class ids, the colour of each region; `predict` draws it from" in text
+
+
+@pytest.mark.parametrize("exported", ["code"], indirect=True)
+def test_files_of_a_generator_with_codes_take_them_beside_the_pixels(exported):
+    _, out, summary = exported
+    inputs = onnxruntime.InferenceSession(out / "generator.onnx").get_inputs()
+    assert [(one.name, one.type, one.shape) for one in inputs] == [
+        ("pixels", "tensor(uint8)", ["N", "H", "W", 3]),
+        ("code", "tensor(uint8)", ["N", 8]),
+    ]
+    description = json.loads((out / "export.json").read_text())
+    assert description["input"].keys() == {"pixels", "code"}
+    assert "\nThe files take a code beside the pixels; `predict` draws it from codes.npz beside" in as_text(summary)
+
+
+def test_a_graph_of_class_ids_takes_codes_too(tmp_path):
+    card = tiny_card(InputEncoding("onehot", CLASSES, "code"), noise="none")
+    save_moved(tmp_path, card)
+    predicted = Translator.read(tmp_path)
+    serve = graph.serving_function(graph.for_any_size(load_network(tmp_path, "generator"), card), card)
+    ids = np.random.default_rng(0).choice([7, 23], (2, 40, 37)).astype(np.uint8)
+    stored = np.stack([predicted.styled(one, name) for one, name in zip(ids, "ab", strict=True)])
+    expected = np.stack(predicted.translate_unrounded(list(ids), ["a", "b"]))
+    unit = serve(*feeds_of(stored, card).values())["unit"]
+    np.testing.assert_allclose(unit, expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("exported", ["color"], indirect=True)

@@ -18,7 +18,8 @@ from pix2street.cli import main
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
-from pix2street.core.palettes import PaletteBank, seed_of
+from pix2street.core.palettes import PaletteBank
+from pix2street.core.styles import seed_of
 from pix2street.stage import ENVIRONMENT
 from pix2street.steps.generate import generate_photos
 from pix2street.tracking import retrieval
@@ -231,7 +232,27 @@ def test_a_style_without_chance_has_no_variants_and_one_of_another_size_stops_no
     assert "1 of 2 inputs could not be translated" in told
     assert "in/b.png" in told
     assert [path.name for path in Path("y").iterdir()] == ["a.png"]
-    assert "takes no palettes" in refused(model, "in", "--out", "z", "--style", "mean")
+    assert "takes no styles" in refused(model, "in", "--out", "z", "--style", "mean")
+
+
+def test_variants_of_a_generator_with_codes_differ_by_them_and_a_photo_leaves_no_chance(tmp_path_factory):
+    coded = tmp_path_factory.mktemp("coded")
+    save_moved(coded, tiny_card(InputEncoding("color", CLASSES, "code"), noise="none", seed=3))
+    write_ids("a.png", 40, 50)
+    predict(coded, "a.png", "--out", "out", "--variants", 3, "--seed", 2)
+    photos = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert len(set(photos.values())) == 3
+    predict(coded, "a.png", "--out", "own")
+    assert Path("own/a.png").read_bytes() == photos["a_seed3.png"]
+    write_png(Path("dusk.png"), np.random.default_rng(0).integers(0, 99, (9, 9, 3)).astype(np.uint8))
+    for choice in ("dusk.png", "mean"):
+        predict(coded, "a.png", "--out", f"in_{choice}", "--style", choice)
+        assert Path(f"in_{choice}", "a.png").read_bytes() not in photos.values()
+        reason = f"--variants: with --style {choice} every input has one code and hence one photo"
+        assert reason in refused(coded, "a.png", "--out", "x", "--style", choice, "--variants", 2)
+    write_png(Path("palette.png"), np.full((40, 50, 3), 90, np.uint8))
+    told = refused(coded, "a.png", "--out", "x", "--style", "palette.png")
+    assert "palette.png is a palette, but the generator takes codes" in told
 
 
 def test_what_is_missing_can_be_made_alone(model):

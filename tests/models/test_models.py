@@ -34,6 +34,10 @@ def test_one_step_moves_every_weight(family):
     model_battery.check_one_step_moves_every_weight(*family)
 
 
+def test_a_step_with_codes(family):
+    model_battery.check_a_step_with_codes(*family)
+
+
 def test_terms(family):
     model_battery.check_terms(*family)
 

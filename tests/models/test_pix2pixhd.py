@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import keras
@@ -54,6 +55,23 @@ def test_the_enhancer_adds_the_features_of_the_global_generator_at_half_of_the_s
     outer = 49 * 5 * 2 + 9 * 2 * 4 + 2 * 2 * 9 * 4**2 + 9 * 4 * 2 + 49 * 2 * 3 + 3
     assert network.count_params() == inner + outer
     assert network.output_shape == (None, 32, 64, 3)
+
+
+@pytest.mark.parametrize("enhancer", [False, True])
+def test_constant_channels_pass_the_norms(enhancer):
+    settings, constant = changed(SMALL, enhancer=enhancer), 3
+    task = replace(TASK, input_shape=(*TASK.input_shape[:2], 4 + constant), constant=constant)
+    plain = pix2pixhd.build_generator(replace(task, constant=0), settings, 0)
+    network = pix2pixhd.build_generator(task, settings, 0)
+    one = np.concatenate([drawings(1), np.full((1, *TASK.input_shape[:2], constant), 0.5)], axis=-1)
+    other = np.concatenate([drawings(1), np.full((1, *TASK.input_shape[:2], constant), -0.5)], axis=-1)
+    # The first norm removes what is constant.
+    np.testing.assert_allclose(plain(one), plain(other), atol=1e-4)
+    assert np.median(np.abs(network(one) - network(other))) > 1e-3
+    channels, narrow = 4 + constant, max(SMALL.generator_filters // 2, 1)
+    first = SMALL.generator_filters * (channels + 1)
+    more = first + narrow * (2 * channels + 1) if enhancer else first + SMALL.generator_filters * channels
+    assert network.count_params() == plain.count_params() + more
 
 
 def test_every_weight_of_the_enhancer_learns():

@@ -97,6 +97,6 @@ def test_styles_are_the_first_drawing_in_three_and_the_first_ones_in_one(folders
     assert [example.images["drawing"] for example in one] == [example.images["input"] for example in examples[:3]]
 
 
-def test_without_palettes_there_are_no_styles(folders, tmp_path):
+def test_without_such_photos_there_are_no_styles(folders, tmp_path):
     (tmp_path / "draws/1/train").mkdir(parents=True)
     assert read_styles(folders, tmp_path / "draws", "train") == []

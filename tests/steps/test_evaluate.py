@@ -134,9 +134,10 @@ def test_every_score_has_its_protocol(road_and_sky, judge, photos):
     assert protocol["segmentation"]["classes"][:2] == ["road", "sidewalk"]
 
 
-def test_the_protocol_says_that_palettes_are_drawn_and_is_as_before_without_them():
+def test_the_protocol_says_that_styles_are_drawn_and_is_as_before_without_them():
     assert style_of("none") == {}
     assert style_of("palette") == {"style": "palettes drawn from training photos by seed and pair_id"}
+    assert style_of("code")["style"].startswith("codes of training photos")
     before, after = ({"shared": {"generator": {**GENERATOR, **style_of(style)}}} for style in ("none", "palette"))
     assert unlike_protocols(before, after) == {
         "shared": ["shared.generator.style: None and palettes drawn from training photos by seed and pair_id"]

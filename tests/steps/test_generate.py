@@ -11,8 +11,9 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.images import read_ids, read_rgb
 from pix2street.core.pairs import read_pairs
-from pix2street.core.palettes import PaletteBank, seed_of, with_palette
+from pix2street.core.palettes import PaletteBank
 from pix2street.core.seeds import derive_seed
+from pix2street.core.styles import seed_of, with_style
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import load_network, load_untrained
@@ -115,15 +116,19 @@ def test_a_generator_without_noise_draws_nothing(road_and_sky, model, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.fixture(scope="module")
-def styled(tmp_path_factory):
-    """Return the folder of a generator that has palettes and no noise."""
+@pytest.fixture(scope="module", params=["palette", "code"])
+def styled(request, tmp_path_factory):
+    """Return the folder of a generator that has styles and no noise."""
     folder = tmp_path_factory.mktemp("styled")
-    save_moved(folder, tiny_card(InputEncoding("onehot", cityscapes_classes(), "palette"), noise="none"))
+    save_moved(folder, tiny_card(InputEncoding("onehot", cityscapes_classes(), request.param), noise="none"))
     return folder
 
 
-def test_photos_with_palettes_follow_from_seed_and_pair_id(road_and_sky, styled, tmp_path):
+def bank_of(folder):
+    return GeneratorCard.read(folder).read_bank(folder)
+
+
+def test_photos_with_styles_follow_from_seed_and_pair_id(road_and_sky, styled, tmp_path):
     photos = {}
     for name, seed in {"one": 0, "again": 0, "other": 1}.items():
         (tmp_path / name).mkdir()
@@ -136,13 +141,13 @@ def test_photos_with_palettes_follow_from_seed_and_pair_id(road_and_sky, styled,
     np.testing.assert_array_equal(
         read_rgb(tmp_path / "other/val/p4.png"), Translator.read(styled).translate(ids, "p4", 1)
     )
-    palette = PaletteBank.read(styled).draw(ids, seed_of("p4", 0))
+    style = bank_of(styled).draw(ids, seed_of("p4", 0))
     np.testing.assert_array_equal(
-        read_rgb(tmp_path / "one/val/p4.png"), Translator.read(styled).translate(with_palette(ids, palette), "x")
+        read_rgb(tmp_path / "one/val/p4.png"), Translator.read(styled).translate(with_style(ids, style), "x")
     )
 
 
-def test_draws_of_a_generator_without_noise_differ_in_their_palettes(road_and_sky, styled, tmp_path):
+def test_draws_of_a_generator_without_noise_differ_in_their_styles(road_and_sky, styled, tmp_path):
     settings = changed(PARAMS.generate, draws=3, draw_pairs=1, dropout=False)
     draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
     assert len({path.read_bytes() for path in (tmp_path / "draws").glob("[0-9]/val/p4.png")}) == 3
@@ -150,8 +155,8 @@ def test_draws_of_a_generator_without_noise_differ_in_their_palettes(road_and_sk
 
 
 def test_the_draws_of_an_input_differ_in_their_light_from_each_other_and_from_its_photo(road_and_sky, styled, tmp_path):
-    bank, ids = PaletteBank.read(styled), read_ids(road_and_sky / "val/inputs/p4.png")
-    photos = len(np.unique(bank.photo_colors, axis=0))
+    bank, ids = bank_of(styled), read_ids(road_and_sky / "val/inputs/p4.png")
+    photos = len(np.unique(bank.photo_colors if isinstance(bank, PaletteBank) else bank.codes, axis=0))
     settings = changed(PARAMS.generate, draws=photos - 1, draw_pairs=1, dropout=False)
     draw_photos(road_and_sky, styled, tmp_path / "draws", settings)
     seeds = [seed_of("p4", seed) for seed in (0, *(derive_seed(0, draw) for draw in range(1, photos)))]
@@ -160,8 +165,8 @@ def test_the_draws_of_an_input_differ_in_their_light_from_each_other_and_from_it
     assert len(np.unique(lights, axis=0)) == photos
     translator = Translator.read(styled)
     for draw in range(1, photos):
-        palette = bank.draw(ids, seeds[draw], lights[draw])
-        expected = translator.translate(with_palette(ids, palette), "p4", derive_seed(0, draw))
+        style = bank.draw(ids, seeds[draw], lights[draw])
+        expected = translator.translate(with_style(ids, style), "p4", derive_seed(0, draw))
         np.testing.assert_array_equal(read_rgb(tmp_path / f"draws/{draw}/val/p4.png"), expected)
 
 
@@ -171,10 +176,10 @@ def test_some_photos_have_the_light_of_the_first_generated_one(road_and_sky, sty
     folder = tmp_path / "draws/one_style/val"
     assert [path.name for path in sorted(folder.iterdir())] == ["p4.png", "p5.png"]
     first, second = (read_ids(road_and_sky / f"val/inputs/{pair_id}.png") for pair_id in ("p4", "p5"))
-    translator, bank = Translator.read(styled), PaletteBank.read(styled)
+    translator, bank = Translator.read(styled), bank_of(styled)
     np.testing.assert_array_equal(read_rgb(folder / "p4.png"), translator.translate(first, "p4", 5))
-    palette = bank.draw(second, seed_of("p5", 5), bank.light(first, seed_of("p4", 5)))
-    in_its_light = translator.translate(with_palette(second, palette), "p5", 5)
+    style = bank.draw(second, seed_of("p5", 5), bank.light(first, seed_of("p4", 5)))
+    in_its_light = translator.translate(with_style(second, style), "p5", 5)
     np.testing.assert_array_equal(read_rgb(folder / "p5.png"), in_its_light)
     assert (in_its_light != translator.translate(second, "p5", 5)).any()
     draw_photos(road_and_sky, styled, tmp_path / "none", changed(PARAMS.generate, draws=0))
@@ -183,11 +188,12 @@ def test_some_photos_have_the_light_of_the_first_generated_one(road_and_sky, sty
 
 def test_a_generator_whose_bank_is_missing_is_refused(road_and_sky, styled, tmp_path):
     lone = shutil.copytree(styled, tmp_path / "lone")
-    (lone / "palettes.npz").unlink()
+    (file,) = lone.glob("*.npz")
+    file.unlink()
     for use in (lambda: generate_photos(road_and_sky, lone, tmp_path, tmp_path, PARAMS.generate),
                 lambda: draw_photos(road_and_sky, lone, tmp_path, PARAMS.generate),
                 lambda: Translator.read(lone)):  # fmt: skip
-        with pytest.raises(UserError, match=r"palettes.npz: no such file"):
+        with pytest.raises(UserError, match=rf"{file.name}: no such file"):
             use()
 
 

@@ -133,6 +133,13 @@ def test_a_section_shows_styles_where_there_are_any(evidence, page):
     assert "Here pair_0 has 3 palettes, drawn by different seeds." in section
     assert '<a href="#styles">styles</a>' in styled
     assert summary == render_report(evidence)[1]
+    train = evidence.params["train"]
+    coded = {**evidence.params, "train": {**train, "data": {**train["data"], "style": "code"}}}
+    page, _ = render_report(replace(evidence, styles=[several, *one], params=coded))
+    section = page[page.index('<h2 id="styles">') : page.index('<h2 id="scores">')]
+    assert "Here pair_0 has 3 codes, drawn by different seeds." in section
+    assert "These 3 drawings have one code, that of style 1." in section
+    assert "palette" not in section
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

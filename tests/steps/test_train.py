@@ -4,6 +4,7 @@ import tensorflow as tf
 from shipped import PARAMS, changed
 from tiny_models import TINY_TRAIN
 
+from pix2street.core.codes import CodeBank, read_codes
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import read_pairs
@@ -15,6 +16,7 @@ from pix2street.models.pix2pix import TERMS
 from pix2street.steps.generate import generate_photos
 from pix2street.steps.train import train_model
 from pix2street.training.batches import InputEncoding
+from pix2street.training.holdout import hold_out
 
 RATES = ("generator_rate", "discriminator_rate")
 COMPUTE = changed(PARAMS.compute, inter_op_threads=3)
@@ -123,10 +125,28 @@ def test_the_contact_sheet_shows_the_palettes_that_generate_draws(road_and_sky, 
         assert (shown == read_rgb(tmp_path / f"photos/val/{pair_id}.png")).all()
 
 
-def test_unpaired_images_have_no_palettes(road_and_sky, tmp_path, monkeypatch):
+def test_codes_are_further_channels_and_those_of_pairs_that_are_kept_apart_are_not_in_the_bank(road_and_sky, tmp_path):
+    coded = {"data": {"style": "code", "holdout_pairs": 1}, "run": {"epochs": 1}}
+    for name in ("one", "again"):
+        history, _ = train(road_and_sky, tmp_path / name, **coded)
+        assert np.isfinite(history.to_numpy()).all()
+    one, again = (tmp_path / name / "generator" for name in ("one", "again"))
+    assert {file.name for file in one.iterdir()} == {
+        "card.json", "codes.npz", "generator.json", "generator.weights.h5",
+    }  # fmt: skip
+    assert all(file.read_bytes() == (again / file.name).read_bytes() for file in one.iterdir())
+    assert load_network(one, "generator").input_shape == (None, 32, 32, 11)
+    assert GeneratorCard.read(one).encoding.style == "code"
+    kept, _ = hold_out(road_and_sky, 1, PARAMS.train.run.seed)
+    expected = read_codes(kept, GeneratorCard.read(one).encoding.classes)
+    np.testing.assert_array_equal(CodeBank.read(one).codes, expected.codes)
+
+
+@pytest.mark.parametrize("style", ["palette", "code"])
+def test_unpaired_images_have_no_styles(road_and_sky, tmp_path, monkeypatch, style):
     monkeypatch.setattr(pix2pix, "PAIRING", "unpaired")
-    with pytest.raises(UserError, match=r"style: palette needs pairs, .* train.model: pix2pix learns from unpaired"):
-        train(road_and_sky, tmp_path, **STYLED)
+    with pytest.raises(UserError, match=rf"style: {style} needs pairs, .* train.model: pix2pix learns from unpaired"):
+        train(road_and_sky, tmp_path, data={"style": style}, run={"epochs": 1})
 
 
 CHANGES = {

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pix2street.core.classes import VOID, ClassEntry, ClassTable, cityscapes_classes
+from pix2street.core.codes import read_codes
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, read_rgb, to_unit, write_png
 from pix2street.core.pairs import Pair
-from pix2street.core.palettes import read_palettes, seed_of
+from pix2street.core.palettes import read_palettes
+from pix2street.core.styles import seed_of
 from pix2street.training.augmentation import Augmentation
 from pix2street.training.batches import (
     InputEncoding,
@@ -20,6 +24,7 @@ from pix2street.training.batches import (
 CLASSES = cityscapes_classes()
 COLOR = InputEncoding("color", CLASSES)
 PALETTE = InputEncoding("onehot", CLASSES, "palette")
+CODE = InputEncoding("onehot", CLASSES, "code")
 
 
 def epoch(pairs, encoding=COLOR, number=0, seed=0, batch=1, jitter=True, mirror=True, cache_mib=0):
@@ -197,6 +202,46 @@ def test_inputs_in_use_have_palettes_that_follow_from_their_names_and_the_seed(t
     np.testing.assert_allclose(two[0, ..., 34:], to_unit(expected.astype(np.float32)), atol=1e-6)
     plain = joined(batches_in_use(tiny_pairs, COLOR, None, 0))[0]
     np.testing.assert_array_equal(plain, joined(plain_batches(tiny_pairs, COLOR, 1))[0])
+
+
+def test_a_code_follows_labels_or_colours_in_eight_channels():
+    assert (CODE.labels, CODE.channels, CODE.stored_channels, CODE.constant) == (34, 42, 9, 8)
+    assert PALETTE.constant == COLOR.constant == 0
+    rgb = InputEncoding("color", None, "code")
+    assert (rgb.channels, rgb.stored_channels) == (11, 11)
+    code = np.array([0, 51, 102, 153, 204, 255, 0, 255], np.uint8)
+    for encoding, drawing in ((CODE, [7]), (rgb, [255, 0, 51])):
+        stored = np.concatenate([np.array(drawing, np.uint8), code])[None, None, None]
+        encoded = encoding.encode(stored).numpy()[0, 0, 0]
+        plain = InputEncoding(encoding.kind, encoding.classes).encode(stored[..., : len(drawing)]).numpy()
+        np.testing.assert_array_equal(encoded[:-8], plain[0, 0, 0])
+        np.testing.assert_allclose(encoded[-8:], [-1, -0.6, -0.2, 0.2, 0.6, 1, -1, 1], atol=1e-6)
+    assert InputEncoding.from_json(rgb.to_json()) == rgb
+
+
+@pytest.mark.parametrize("classes", [CLASSES, None])
+@pytest.mark.parametrize("cache_mib", [0, 1])
+def test_a_pair_has_its_own_code_in_every_pixel_of_every_view(tiny_pairs, classes, cache_mib):
+    encoding = InputEncoding("color", classes, "code")
+    codes = np.random.default_rng(0).integers(0, 256, (6, 8)).astype(np.uint8)
+    feed = replace(feed_of(tiny_pairs, encoding, cache_mib=cache_mib), codes=codes)
+    for number in range(2):
+        inputs, targets = joined(feed.batches(number, np.arange(6), 2))
+        own = [codes[int(pair_id[1:])] for pair_id in feed.pair_ids(number)]
+        expected = to_unit(np.array(own, np.float32))[:, None, None]
+        np.testing.assert_allclose(inputs[..., 3:], np.broadcast_to(expected, inputs[..., 3:].shape), atol=1e-6)
+        plain = epoch(tiny_pairs, InputEncoding("color", classes), number)
+        np.testing.assert_array_equal(inputs[..., :3], plain[0])
+        np.testing.assert_array_equal(targets, plain[1])
+
+
+@pytest.mark.parametrize("classes", [CLASSES, None])
+def test_inputs_in_use_have_codes_of_training_photos(tiny_pairs, classes):
+    encoding, bank = InputEncoding("color", classes, "code"), read_codes(tiny_pairs, classes)
+    inputs, _ = joined(batches_in_use(tiny_pairs, encoding, bank, 0))
+    for pair, one in zip(tiny_pairs, inputs, strict=True):
+        code = bank.draw(encoding.read(pair.input_path), seed_of(pair.pair_id, 0))
+        np.testing.assert_allclose(one[..., 3:], np.broadcast_to(to_unit(code / 1.0), (32, 32, 8)), atol=1e-6)
 
 
 def test_plain_batches_keep_order_and_pixels(tiny_pairs):

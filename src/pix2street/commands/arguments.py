@@ -134,15 +134,15 @@ def _add_predict(commands: Any) -> None:
         "--seed",
         metavar="N",
         type=_seed,
-        help="the seed of the noise and of the palettes; default: that of the stage `generate`",
+        help="the seed of the noise and of the styles; default: that of the stage `generate`",
     )
     parser.add_argument(
         "--style",
         metavar="random|mean|IMAGE",
         type=os.path.expanduser,
         default="random",
-        help="the colours of regions, for a generator with palettes: drawn by the seed, each class's mean, in the "
-        "light of a photo, or those of a palette; default: %(default)s",
+        help="the style, for a generator with palettes or codes: drawn by the seed, the mean, in the light of a photo, "
+        "or a palette; default: %(default)s",
     )
     parser.add_argument(
         "--variants",
@@ -150,14 +150,14 @@ def _add_predict(commands: Any) -> None:
         type=_count,
         default=1,
         help="the number of photos of every input, NAME_seed<seed>.png, with seeds from --seed or 0 on; needs "
-        "dropout or palettes",
+        "dropout or styles",
     )
     parser.add_argument(
         "--batch",
         metavar="N",
         type=_count,
         default=1,
-        help="the number of inputs that are translated together; only without dropout and palettes",
+        help="the number of inputs that are translated together; only without dropout and styles",
     )
     existing = parser.add_mutually_exclusive_group()
     for choice, text in {

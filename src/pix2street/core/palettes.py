@@ -4,9 +4,6 @@ A palette is an image of the drawing's size in which every connected region of a
 In training it is that of the pair's own photo. In use it is drawn from a bank of the training photos' colours.
 """
 
-import io
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -15,11 +12,9 @@ from typing import Self
 
 import numpy as np
 
-from pix2street.core.errors import UserError
-from pix2street.core.files import REMAKE, write_bytes
+from pix2street.core.banks import read_bank, refuse_other_forms, unlike, write_bank
 from pix2street.core.images import png_bytes, read_ids, read_photo
 from pix2street.core.pairs import Pair
-from pix2street.core.seeds import derive_seed
 
 FILE = "palettes.npz"
 """The name of the bank's file beside the generator."""
@@ -38,9 +33,6 @@ NEIGHBOURS = 12
 
 ALIKE = 10
 """The number of regions of about one size of which one lends its colour."""
-
-ONE_STYLE = "one_style"
-"""The folder of several drawings in one light, beside those of further draws, which are named by numbers."""
 
 UNIFORM_RATIO = 0.5
 """The limit of `PaletteBank.uniform`."""
@@ -97,11 +89,6 @@ def palette_of(ids: np.ndarray, photo: np.ndarray) -> np.ndarray:
     return regions.paint(regions.colors_in(photo))
 
 
-def with_palette(ids: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Return class ids `[H, W]` and their palette `[H, W, 3]` as one image `[H, W, 4]` uint8."""
-    return np.concatenate([ids[..., None], palette], axis=-1)
-
-
 @dataclass(frozen=True)
 class PaletteBank:
     """The colours of the training photos, from which palettes for other drawings are drawn.
@@ -141,9 +128,7 @@ class PaletteBank:
 
     def write(self, folder: Path) -> None:
         """Write the bank into `folder`; equal banks give equal bytes."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **self._arrays())
-        write_bytes(folder / FILE, buffer.getvalue())
+        write_bank(folder / FILE, self._arrays())
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -152,27 +137,15 @@ class PaletteBank:
         Raises:
             UserError: the file is missing, damaged or not as `write` leaves it.
         """
-        path = folder / FILE
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                bank = cls(**file)
-            bank._check()
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{path}: no such file; a generator with train.data.style: palette needs the colours of its training "
-                f"photos beside it; {REMAKE}"
-            ) from error
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            fault = f"{type(error).__name__}: {error}"
-            raise UserError(f"{path}: must hold the colours of the training photos ({fault}); {REMAKE}") from error
-        return bank
+        return read_bank(folder / FILE, cls._checked, "palette", "colours")
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def _check(self) -> None:
-        rows, photos = len(self.class_ids), len(self.photo_colors)
-        forms = {name: (array.dtype, array.shape) for name, array in self._arrays().items()}
+    @classmethod
+    def _checked(cls, **arrays: np.ndarray) -> Self:
+        bank = cls(**arrays)
+        rows, photos = len(bank.class_ids), len(bank.photo_colors)
         wanted = {
             "photo_colors": (np.uint8, (photos, 3)),
             "counts": (np.int32, (photos,)),
@@ -180,8 +153,10 @@ class PaletteBank:
             "areas_px": (np.int32, (rows,)),
             "colors": (np.uint8, (rows, 3)),
         }
-        if forms != wanted or not photos or self.counts.min() < 1 or self.counts.sum() != rows:
+        refuse_other_forms(arrays, wanted)
+        if not photos or bank.counts.min() < 1 or bank.counts.sum() != rows:
             raise ValueError(f"{photos} photos and {rows} regions do not fit together")
+        return bank
 
     def draw(self, ids: np.ndarray, seed: int, like: np.ndarray | None = None) -> np.ndarray:
         """Return a palette `[H, W, 3]` uint8 for class ids `[H, W]` uint8: a function of them and the seed.
@@ -216,11 +191,11 @@ class PaletteBank:
 
         Where an earlier seed has the light of a seed's donor, the next photo in the order of this seed gives its own.
         """
-        lights = []
-        for seed in seeds:
-            own = self.photo_colors[self._donors(ids, seed)].tolist()
-            lights.append(next((color for color in own if color not in lights), own[0]))
-        return np.array(lights, np.uint8)
+        return unlike(self.photo_colors[self._donors(ids, seed)] for seed in seeds)
+
+    def light_of(self, photo: np.ndarray) -> np.ndarray:
+        """Return the mean colour `[3]` float64 of a photo `[H, W, 3]` uint8: its light, for `draw`."""
+        return photo.reshape(-1, 3).mean(axis=0)
 
     def mean(self, ids: np.ndarray) -> np.ndarray:
         """Return the palette `[H, W, 3]` uint8 that gives every class its mean colour over all photos."""
@@ -350,16 +325,3 @@ def read_palettes(pairs: Sequence[Pair]) -> tuple[list[bytes], PaletteBank]:
 
     bank = PaletteBank.of(read())
     return palettes, bank
-
-
-def draw_palettes(bank: PaletteBank, pairs: Sequence[Pair], names: Sequence[str], seed: int) -> list[bytes]:
-    """Return a palette for each pair's drawing as a PNG, which follows from the drawing, its name and the seed."""
-    return [
-        png_bytes(bank.draw(read_ids(pair.input_path), seed_of(name, seed)))
-        for pair, name in zip(pairs, names, strict=True)
-    ]
-
-
-def seed_of(name: str, seed: int) -> int:
-    """Return the seed of the palette for the drawing `name`."""
-    return derive_seed(seed, zlib.crc32(name.encode()))

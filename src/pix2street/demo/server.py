@@ -20,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from pix2street.core.decoding import UPLOAD_TYPES, Stored, decode_upload
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, resize_labels, resize_photo
-from pix2street.core.palettes import seed_of, with_palette
+from pix2street.core.styles import CHANNELS, seed_of, with_style
 from pix2street.demo.drawings import brushes_of
 from pix2street.demo.styles import MAX_FIXED, FixedColor, Wish, read_light
 from pix2street.demo.turns import Full, Replaced, Turns
@@ -97,6 +97,7 @@ def _add_descriptions(app: FastAPI, translator: Translator, examples: dict[str, 
             "seed": card.seed,
             "variants": card.seeded,
             "styles": translator.bank is not None,
+            "fixes_colors": card.encoding.style == "palette",
             "brushes": brushes_of(card),
             "examples": list(examples),
             "upload_types": sorted(UPLOAD_TYPES),
@@ -127,9 +128,13 @@ def _add_translation(app: FastAPI, translator: Translator) -> None:
         `light` and `fixed` are those of a `Wish`. The header `Style-Light` of the answer is the light that was used.
         """
         check_type(request, {RAW})
-        if translator.bank is None and (light or fixed):
-            raise UserError("light and fixed: this generator takes no palettes; leave them out")
-        wish = Wish(seed_of(NAME, seed), read_light(light), [FixedColor.read(text, *size) for text in fixed])
+        kind = card.encoding.style
+        if kind == "none" and (light or fixed):
+            raise UserError("light and fixed: this generator takes no styles; leave them out")
+        if kind == "code" and fixed:
+            raise UserError("fixed: this generator takes a code for the whole photo, and no colours; leave it out")
+        colors = [FixedColor.read(text, *size) for text in fixed]
+        wish = Wish(seed_of(NAME, seed), read_light(light, CHANNELS[kind]), colors)
         expected = int(np.prod(shape))
         body = await read_body(request, expected)
         if len(body) != expected:
@@ -152,10 +157,10 @@ def _add_translation(app: FastAPI, translator: Translator) -> None:
 
 
 def translated(translator: Translator, pixels: np.ndarray, seed: int, wish: Wish) -> tuple[bytes, dict[str, str]]:
-    """Return the photo of a drawing as a PNG, and the header that names its light where it has a palette."""
+    """Return the photo of a drawing as a PNG, and the header that names its light where it has a style."""
     if translator.bank is None:
         return png_bytes(translator.translate(pixels, NAME, seed)), {}
-    styled = with_palette(pixels, wish.palette_for(translator.bank, pixels))
+    styled = with_style(pixels, wish.style_for(translator.bank, pixels))
     light = wish.light_for(translator.bank, pixels)
     return png_bytes(translator.translate(styled, NAME, seed)), {"Style-Light": light.tobytes().hex()}
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
 from pix2street.core.pairs import InputFrom
-from pix2street.core.palettes import PaletteBank
+from pix2street.core.styles import BANKS, StyleBank
 from pix2street.training.batches import InputEncoding
 
 FILE = "card.json"
@@ -63,16 +63,16 @@ class GeneratorCard:
 
     @property
     def seeded(self) -> bool:
-        """Return whether photos depend on a seed: noise is on, or the palettes of inputs are drawn."""
+        """Return whether photos depend on a seed: noise is on, or the styles of inputs are drawn."""
         return self.noisy or self.encoding.style != "none"
 
-    def read_bank(self, folder: Path) -> PaletteBank | None:
-        """Return the palettes that its inputs have in use, from its folder; None for inputs without palettes.
+    def read_bank(self, folder: Path) -> StyleBank | None:
+        """Return the source of the styles that its inputs have in use, from its folder; None for inputs without.
 
         Raises:
-            UserError: `PaletteBank.read` fails.
+            UserError: the bank's file is missing or damaged.
         """
-        return PaletteBank.read(folder) if self.encoding.style == "palette" else None
+        return None if self.encoding.style == "none" else BANKS[self.encoding.style].read(folder)
 
     def write(self, folder: Path) -> None:
         """Write the card into `folder`."""

@@ -47,7 +47,7 @@ class Job:
     """One photo to make.
 
     Args:
-        seed: sets its noise and its palette; None for the seed of `generate`.
+        seed: sets its noise and its style; None for the seed of `generate`.
     """
 
     source: Path

@@ -40,9 +40,9 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
     Args:
         half: which half of a side-by-side pair is the input, see `to_input`.
         batch: the number of inputs that are read before the network sees them. It sees several at once only without
-            noise and palettes.
+            noise and styles.
     """
-    # With noise or palettes the inputs go through the network one by one, and the jobs of a file differ in their seed.
+    # With noise or styles the inputs go through the network one by one, and the jobs of a file differ in their seed.
     batch = 1 if translator.card.seeded else batch
     outcome = Outcome()
     with tqdm(total=len(jobs), unit=" photos") as bar:
@@ -54,7 +54,7 @@ def translate_files(translator: Translator, jobs: Sequence[Job], half: Half | No
 
 
 def _read_styled(translator: Translator, job: Job, half: Half | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a job's input, with its palette behind it if it has one, and the notes of `read_input`."""
+    """Return a job's input, with its style behind it if it has one, and the notes of `read_input`."""
     pixels, notes = read_input(translator.card, job.source, half)
     try:
         return translator.styled(pixels, job.source.stem, job.seed), notes

@@ -26,16 +26,17 @@ from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE, RESOURCE_EXHAUSTED
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from pix2street.core import numerics, palettes
+from pix2street.core import numerics
 from pix2street.core.decoding import Stored, decode_upload
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes
+from pix2street.core.styles import BANK_FILES
 
 if TYPE_CHECKING:
     from pix2street.inference.translator import Translator
 
 FILES = ("generator.json", "generator.weights.h5", "card.json")
-OPTIONAL_FILES = (palettes.FILE,)
+OPTIONAL_FILES = tuple(BANK_FILES.values())
 """The files of a generator's folder that serving needs."""
 
 LIBRARIES = ("keras", "numpy", "pandas", "pillow", "scikit-image", "tensorflow")
@@ -48,7 +49,7 @@ SIGNATURE = ModelSignature(
 )
 """The form of requests and answers.
 
-`image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise and the palette, as the pair_id does in
+`image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise and the style, as the pair_id does in
 `generate`.
 """
 
@@ -98,7 +99,7 @@ class ServedTranslator:
 
         Args:
             model_input: a table as in `SIGNATURE`.
-            params: `seed` sets the noise and the palette, None for the seed of `generate`; `half` is the one of
+            params: `seed` sets the noise and the style, None for the seed of `generate`; `half` is the one of
                 `to_input`.
 
         Raises:

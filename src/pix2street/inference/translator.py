@@ -11,7 +11,7 @@ import numpy as np
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_pixels
-from pix2street.core.palettes import PaletteBank, seed_of, with_palette
+from pix2street.core.styles import StyleBank, seed_of, with_style
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate_unrounded
 from pix2street.inference.styles import RANDOM, Style, open_style
@@ -23,7 +23,7 @@ class Translator:
 
     Args:
         card: the generator's card; `noise_on` says whether photos have noise.
-        style: the source of palettes, see `open_style`; None for a generator whose inputs have none.
+        style: the source of styles, see `open_style`; None for a generator whose inputs have none.
     """
 
     def __init__(self, generator: keras.Model, card: GeneratorCard, style: Style | None = None):
@@ -38,7 +38,7 @@ class Translator:
 
         Args:
             noise: whether its noise is on; None for the mode in which it was examined.
-            style: the choice of palettes, see `open_style`.
+            style: the choice of styles, see `open_style`.
 
         Raises:
             UserError: the folder holds no generator, or one without noise where noise is asked for, or `open_style`
@@ -58,10 +58,10 @@ class Translator:
         then cut off the photo.
 
         Args:
-            pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size. Class ids
-                that already have their palette behind them are `[H, W, 4]`.
-            name: a pair_id of `generate`, or a file's stem; different names have different noise and palettes.
-            seed: sets the noise and the palette; None for the seed of `generate`.
+            pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size. An input
+                may already have its style behind it, see `with_style`.
+            name: a pair_id of `generate`, or a file's stem; different names have different noise and styles.
+            seed: sets the noise and the style; None for the seed of `generate`.
 
         Returns:
             `[scale * H, scale * W, 3]` uint8; of a generator of grey photos `[..., 1]`.
@@ -75,7 +75,7 @@ class Translator:
         """Return the photos of several inputs, each as `translate` returns it.
 
         Where photos depend on no seed, inputs of one padded size go through the network together, which is faster but
-        may change the rounding of a few values by 1 of 255. With noise or palettes, they go through one by one.
+        may change the rounding of a few values by 1 of 255. With noise or styles, they go through one by one.
         """
         return [to_pixels(unit) for unit in self.translate_unrounded(images, names, seed)]
 
@@ -101,20 +101,21 @@ class Translator:
         return [photos[index] for index in range(len(images))]
 
     def styled(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
-        """Return an input with its palette behind it, `[H, W, 4]` uint8; an input that has or needs none as it is."""
-        if self._style is None or pixels.ndim == 3:
+        """Return an input with its style behind it, `[H, W, S]` uint8; an input that has or needs none as it is."""
+        has_one = pixels.shape[2:] == (self.card.encoding.stored_channels,)
+        if self._style is None or has_one:
             return pixels
         seed = seed_of(name, self.card.seed if seed is None else seed)
-        return with_palette(pixels, self._style.palette(pixels, seed))
+        return with_style(pixels, self._style.draw(pixels, seed))
 
     @property
-    def bank(self) -> PaletteBank | None:
-        """The colours of the training photos; None for a generator whose inputs have no palettes."""
+    def bank(self) -> StyleBank | None:
+        """What the training photos lend; None for a generator whose inputs have no styles."""
         return self._style and self._style.bank
 
     @property
     def seeded(self) -> bool:
-        """Return whether photos of one input differ by the seed: noise is on, or palettes are drawn."""
+        """Return whether photos of one input differ by the seed: noise is on, or styles are drawn."""
         return self.card.noisy or (self._style is not None and self._style.drawn)
 
     def _groups(self, padded: Sequence[np.ndarray]) -> list[list[int]]:

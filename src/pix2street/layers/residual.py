@@ -63,9 +63,19 @@ def double(x: KerasTensor, filters: int, seeds: Iterator[int], name: str, upsamp
     return layers.Conv2DTranspose(filters, 3, 2, **how)(x)
 
 
-def activate(x: KerasTensor, name: str) -> KerasTensor:
-    """Apply norm -> ReLU."""
-    return layers.ReLU(name=name)(_norm(x, f"{name}_norm"))
+def activate(x: KerasTensor, name: str, past: KerasTensor | None = None) -> KerasTensor:
+    """Apply norm -> ReLU.
+
+    Args:
+        past: added before the ReLU, so that it passes the norm; None for nothing.
+    """
+    x = _norm(x, f"{name}_norm")
+    return layers.ReLU(name=name)(x if past is None else layers.Add(name=f"{name}_sum")([x, past]))
+
+
+def pixelwise(x: KerasTensor, filters: int, seeds: Iterator[int], name: str) -> KerasTensor:
+    """Apply one linear map to every pixel: `[N, H, W, C] -> [N, H, W, filters]`."""
+    return layers.Dense(filters, use_bias=False, kernel_initializer=_weights(seeds), name=name)(x)
 
 
 def residual(x: KerasTensor, seeds: Iterator[int], name: str) -> KerasTensor:

@@ -28,6 +28,8 @@ class Task:
             are not one-hot. Further channels follow them.
         void: the channels among them whose pixels are of no class.
         conditions: the number of values of each further input, by its name.
+        constant: the number of the input's last channels that have one value all over an image. An instance norm right
+            after a convolution removes them.
     """
 
     input_shape: Shape
@@ -35,6 +37,7 @@ class Task:
     labels: int = 0
     void: Sequence[int] = ()
     conditions: Mapping[str, int] = field(default_factory=dict)
+    constant: int = 0
 
 
 @dataclass(frozen=True)

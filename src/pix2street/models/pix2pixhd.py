@@ -89,7 +89,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     last convolution, and adds them to its own at half of the size; its filters at the full size are half as many.
 
     Args:
-        task: may have labels, whose edges become a further channel.
+        task: may have labels, whose edges become a further channel. With constant channels, the input also passes the
+            first norm and all norms by linear maps of its pixels, because the first norm removes such channels.
 
     Returns:
         `[N, H, W, C] -> [N, H, W, 1 or 3]` float32 in [-1, 1].
@@ -101,7 +102,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     from keras import layers
 
     from pix2street.layers.edges import ClassEdges
-    from pix2street.layers.residual import reflected
+    from pix2street.layers.residual import pixelwise, reflected
 
     height, width = task.input_shape[:2]
     if height % (multiple := multiple_px(task, settings)) or width % multiple:
@@ -115,19 +116,29 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     inputs = x = keras.Input(task.input_shape, name="input")
     if task.labels:
         x = layers.Concatenate(name="with_edges")([x, ClassEdges(task.labels, name="edges")(x)])
-    x = _enhanced(x, settings, seeds) if settings.enhancer else _global(x, settings, seeds)
+    x = (_enhanced if settings.enhancer else _global)(x, settings, task.constant, seeds)
+    if task.constant:
+        x = layers.Add(name="last")([x, pixelwise(inputs, x.shape[-1], seeds, "direct")])
     x = reflected(x, task.target_shape[-1], 7, seeds, "output_conv", use_bias=True)
     # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
     return keras.Model(inputs, outputs, name="residual_generator")
 
 
-def _global(x, settings: Settings, seeds: Iterator[int]):
+def _start(x, filters: int, constant: int, seeds: Iterator[int], name: str):
+    """Apply c7s1, and let the input pass its norm if it has constant channels."""
+    from pix2street.layers.residual import activate, pixelwise, reflected
+
+    features = reflected(x, filters, 7, seeds, f"{name}_conv")
+    return activate(features, name, pixelwise(x, filters, seeds, f"{name}_past") if constant else None)
+
+
+def _global(x, settings: Settings, constant: int, seeds: Iterator[int]):
     """Return the features of the global generator, at the size of `x`."""
-    from pix2street.layers.residual import activate, double, halve, reflected, residual
+    from pix2street.layers.residual import activate, double, halve, residual
 
     widths = [settings.generator_filters * min(2**level, WIDEST) for level in range(settings.downs + 1)]
-    x = activate(reflected(x, widths[0], 7, seeds, "global_start_conv"), "global_start")
+    x = _start(x, widths[0], constant, seeds, "global_start")
     for level, width in enumerate(widths[1:], 1):
         x = activate(halve(x, width, seeds, f"down_{level}_conv"), f"down_{level}")
     for number in range(1, settings.blocks + 1):
@@ -137,15 +148,15 @@ def _global(x, settings: Settings, seeds: Iterator[int]):
     return x
 
 
-def _enhanced(x, settings: Settings, seeds: Iterator[int]):
+def _enhanced(x, settings: Settings, constant: int, seeds: Iterator[int]):
     """Return the features of the local enhancer, at the size of `x`."""
     from keras import layers
 
-    from pix2street.layers.residual import activate, double, halve, reflected, residual
+    from pix2street.layers.residual import activate, double, halve, residual
 
-    of_global = _global(layers.AveragePooling2D(2, name="half")(x), settings, seeds)
+    of_global = _global(layers.AveragePooling2D(2, name="half")(x), settings, constant, seeds)
     filters = max(settings.generator_filters // 2, 1)
-    x = activate(reflected(x, filters, 7, seeds, "enhancer_start_conv"), "enhancer_start")
+    x = _start(x, filters, constant, seeds, "enhancer_start")
     x = activate(halve(x, settings.generator_filters, seeds, "enhancer_down_conv"), "enhancer_down")
     x = layers.Add(name="enhancer_sum")([x, of_global])
     for number in range(1, settings.enhancer_blocks + 1):

@@ -32,7 +32,7 @@ class Evidence:
         confusion: pixels by `truth` and `judged`, a column for each set of photos; empty for a set without classes.
         extremes: examples under a title, e.g. `best`, `worst`.
         versions: the versions of the packages that computed it, by name.
-        styles: the first drawing in several styles, and then several drawings in one; empty without palettes.
+        styles: the first drawing in several styles, and then several drawings in one; empty without styles.
     """
 
     params: Mapping[str, Any]

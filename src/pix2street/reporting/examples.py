@@ -10,7 +10,7 @@ import pandas as pd
 from pix2street.core.classes import ClassTable
 from pix2street.core.images import png_bytes, read_ids
 from pix2street.core.pairs import Dataset, drawing_of, read_pairs
-from pix2street.core.palettes import ONE_STYLE
+from pix2street.core.styles import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
 
 BASELINES = ("mean_color", "untrained")
@@ -91,7 +91,7 @@ def read_styles(folders: Folders, draws: Path, held_out: str) -> list[Example]:
     """Return the first drawing in several styles, and then each of the first drawings in one style.
 
     An example has its drawing and its photos. The list is empty where `generate` wrote no photos of one style, since
-    the generator has no palettes or no draws were asked for.
+    the generator has no styles or no draws were asked for.
 
     Args:
         draws: the folder of further draws, an output of `generate`.

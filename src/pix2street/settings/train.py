@@ -28,7 +28,7 @@ class Data(Section):
     """The encoding, style and augmentation of the pairs of train."""
 
     encoding: Literal["color", "onehot"]
-    style: Literal["none", "palette"]
+    style: Literal["none", "code", "palette"]
     jitter: bool
     mirror: bool
     holdout_pairs: Annotated[int, Field(ge=0)]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest, read_pairs
-from pix2street.core.palettes import ONE_STYLE
+from pix2street.core.styles import ONE_STYLE
 from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
@@ -43,7 +43,10 @@ from pix2street.settings.evaluate import Evaluate
 GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
 """A line that only the protocol of a set with grey targets has."""
 
-STYLES = {"palette": "palettes drawn from training photos by seed and pair_id"}
+STYLES = {
+    "palette": "palettes drawn from training photos by seed and pair_id",
+    "code": "codes of training photos with similar drawings, drawn by seed and pair_id",
+}
 """The styles of inputs in the protocol, in words."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",

@@ -1,7 +1,7 @@
 """Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
 
-A generator with noise or palettes also makes further photos of the first inputs, which differ in these alone, and one
-with palettes some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
+A generator with noise or styles also makes further photos of the first inputs, which differ in these alone, and one
+with styles some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.core.images import png_bytes, read_ids, read_photo, write_png
+from pix2street.core.images import read_ids, read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
-from pix2street.core.palettes import ONE_STYLE, PaletteBank, seed_of
 from pix2street.core.seeds import derive_seed
+from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
@@ -67,9 +67,9 @@ def generate_photos(
 def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:
     """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
 
-    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and palettes follows from (seed, k). A
-    generator with neither writes none. With palettes, the photos of an input differ in their light (see
-    `PaletteBank.lights`), and `one_style/{val,test}/<pair_id>.png` are photos of the first inputs in one light, that of
+    They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and styles follows from (seed, k). A
+    generator with neither writes none. With styles, the photos of an input differ in their light (see
+    `StyleBank.lights`), and `one_style/{val,test}/<pair_id>.png` are photos of the first inputs in one light, that of
     the first one's photo.
     """
     card = replace(GeneratorCard.read(generator_folder), noise_on=settings.dropout)
@@ -83,7 +83,7 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
         pairs, some = everything[: settings.draw_pairs], everything[:ONE_STYLE_PAIRS]
         if not pairs:
             continue
-        lights = _lights(pairs, bank, seeds) if bank else None
+        lights = _lights(pairs, card.encoding, bank, seeds) if bank else None
         for draw in range(1, settings.draws + 1):
             if bank:
                 photos = _in_lights(inference, pairs, card.encoding, bank, seeds[draw], lights[:, draw])
@@ -97,17 +97,17 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
 
 
 def _translated(
-    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: PaletteBank | None, seed: int
+    inference: keras.Model, pairs: Sequence[Pair], encoding: InputEncoding, bank: StyleBank | None, seed: int
 ) -> Iterator[np.ndarray]:
     """Return the photo of each pair's input, `[H, W, 1 or 3]` uint8."""
     batches = batches_in_use(pairs, encoding, bank, seed)
     return translate(inference, batches, [pair.pair_id for pair in pairs], seed)
 
 
-def _lights(pairs: Sequence[Pair], bank: PaletteBank, seeds: Sequence[int]) -> np.ndarray:
-    """Return the lights of each pair's input under each seed, `[pairs, seeds, 3]` uint8; the photo has the first."""
+def _lights(pairs: Sequence[Pair], encoding: InputEncoding, bank: StyleBank, seeds: Sequence[int]) -> np.ndarray:
+    """Return the lights of each pair's input under each seed, `[pairs, seeds, C]` uint8; the photo has the first."""
     return np.stack(
-        [bank.lights(read_ids(pair.input_path), [seed_of(pair.pair_id, seed) for seed in seeds]) for pair in pairs]
+        [bank.lights(encoding.read(pair.input_path), [seed_of(pair.pair_id, seed) for seed in seeds]) for pair in pairs]
     )
 
 
@@ -115,16 +115,16 @@ def _in_lights(
     inference: keras.Model,
     pairs: Sequence[Pair],
     encoding: InputEncoding,
-    bank: PaletteBank,
+    bank: StyleBank,
     seed: int,
     lights: Sequence[np.ndarray],
 ) -> Iterator[np.ndarray]:
     """Return the photo of each pair's input as `_translated` does, each in its own of `lights`."""
-    palettes = [
-        png_bytes(bank.draw(read_ids(pair.input_path), seed_of(pair.pair_id, seed), light))
+    styles = packed(
+        bank.draw(encoding.read(pair.input_path), seed_of(pair.pair_id, seed), light)
         for pair, light in zip(pairs, lights, strict=True)
-    ]
-    return translate(inference, plain_batches(pairs, encoding, 1, palettes), [pair.pair_id for pair in pairs], seed)
+    )
+    return translate(inference, plain_batches(pairs, encoding, 1, styles), [pair.pair_id for pair in pairs], seed)
 
 
 def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:

@@ -16,7 +16,7 @@ from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
-from pix2street.core.palettes import PaletteBank, read_palettes
+from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
 from pix2street.layers.networks import save_network
@@ -36,6 +36,12 @@ from pix2street.training.runtime import Strategy
 
 OnEpoch = Callable[[int, Row, Path | None], None]
 
+WHY_PAIRS = {
+    "palette": "a photo has colours only for the regions of its own drawing",
+    "code": "a code is what a drawing does not say about its own photo",
+}
+"""Why a style is of no use to unpaired images, for an error."""
+
 PAIRS_DIAGNOSED = 16
 """The number of photos that the diagnostics compare; more would change little and slow down small data sets."""
 
@@ -54,7 +60,7 @@ def train_model(
 ) -> pd.DataFrame:
     """Train a model, and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
-    Under `data.style: palette`, `palettes.npz` (see `PaletteBank`) is written beside them.
+    With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them.
 
     Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
     val is written, in the mode of `generate`. `holdout_pairs` of train are kept apart; L1 and the diagnostics of each
@@ -121,7 +127,7 @@ class Start:
         pairs, held_out: the pairs to train on, and those that are kept apart.
         saved: a generator of the same form in float32, which gets the weights to use.
         feed: the augmented `pairs`.
-        bank: the palettes to draw from in use, those of `pairs`; None for inputs without palettes.
+        bank: the styles to draw from in use, those of `pairs`; None for inputs without.
     """
 
     family: Family
@@ -132,7 +138,7 @@ class Start:
     training: Training
     saved: keras.Model
     feed: TrainingFeed
-    bank: PaletteBank | None
+    bank: StyleBank | None
 
 
 def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
@@ -140,23 +146,23 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
 
     Raises:
         UserError: `hold_out` fails, the encoding or the style needs classes that the data set does not have, or the
-            family learns from unpaired images, among which no palette fits its drawing.
+            family learns from unpaired images, among which no style fits its drawing.
     """
     classes = Dataset.read(split).classes
     family = open_family(train.model)
     encoding = InputEncoding(train.data.encoding, classes, train.data.style)
-    if encoding.style == "palette" and family.PAIRING == "unpaired":
+    if encoding.style != "none" and family.PAIRING == "unpaired":
         raise UserError(
-            "train.data.style: palette needs pairs, because a photo has colours only for the regions of its own "
-            f"drawing, but train.model: {train.model} learns from unpaired images; use none"
+            f"train.data.style: {encoding.style} needs pairs, because {WHY_PAIRS[encoding.style]}, but train.model: "
+            f"{train.model} learns from unpaired images; use none"
         )
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
-    task = Task(*shapes, labels=encoding.labels, void=encoding.void)
+    task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
     training, saved = _build(family, task, train, strategy)
-    palettes, bank = read_palettes(pairs) if encoding.style == "palette" else (None, None)
-    feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired", palettes=palettes)
+    styles, bank = own_styles(encoding.style, pairs, classes)
+    feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired", styles=styles)
     return Start(family, task, encoding, pairs, held_out, training, saved, feed, bank)
 
 
@@ -183,16 +189,17 @@ def _build(family: Family, task: Task, train: Train, strategy: Strategy) -> tupl
 
 
 def _feed(
-    pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: bool, palettes: Sequence[bytes] | None
+    pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: bool, styles: PairStyles
 ) -> TrainingFeed:
     return TrainingFeed(
-        open_pairs(pairs, encoding.classes is not None, train.device.cache_mib, palettes=palettes),
+        open_pairs(pairs, encoding.classes is not None, train.device.cache_mib, palettes=styles.palettes),
         [pair.pair_id for pair in pairs],
         encoding,
         train.run.seed,
         train.data.jitter,
         train.data.mirror,
         apart,
+        styles.codes,
     )
 
 
@@ -202,7 +209,7 @@ class Examiner:
     Args:
         generator: a generator of the same form as those to examine.
         generate: the mode in which generators are used.
-        bank: the palettes to draw from; None for inputs without palettes.
+        bank: the styles to draw from; None for inputs without.
         pairs: the pairs for `measure`.
         kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
     """
@@ -212,7 +219,7 @@ class Examiner:
         generator: keras.Model,
         generate: Generate,
         encoding: InputEncoding,
-        bank: PaletteBank | None,
+        bank: StyleBank | None,
         pairs: list[Pair],
         kept_apart: bool,
     ):

@@ -7,6 +7,7 @@ interruption changes them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +15,10 @@ import tensorflow as tf
 
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
-from pix2street.core.images import to_unit
+from pix2street.core.images import read_ids, read_rgb, to_unit
 from pix2street.core.pairs import Pair
-from pix2street.core.palettes import PaletteBank, draw_palettes
 from pix2street.core.seeds import derive_seed
+from pix2street.core.styles import CHANNELS, PairStyles, StyleBank, packed, seed_of
 from pix2street.training.augmentation import Augmentation
 
 
@@ -28,7 +29,8 @@ class InputEncoding:
     Args:
         kind: "color" is RGB in [-1, 1], for class ids their colours; "onehot" is a channel for each class, 0 or 1.
         classes: the table of the ids on disk; None for RGB inputs.
-        style: "palette" is a palette (see `core/palettes.py`) in three further channels in [-1, 1]; "none" is nothing.
+        style: "palette" and "code" are further channels in [-1, 1], see `core/palettes.py` and `core/codes.py`; "none"
+            is nothing.
     """
 
     kind: str
@@ -54,7 +56,22 @@ class InputEncoding:
     @property
     def channels(self) -> int:
         """The number of the generator's input channels."""
-        return (self.labels or 3) + (3 if self.style == "palette" else 0)
+        return (self.labels or 3) + CHANNELS[self.style]
+
+    @property
+    def constant(self) -> int:
+        """The number of the last of them that have one value all over an image."""
+        return CHANNELS["code"] if self.style == "code" else 0
+
+    @property
+    def drawing_channels(self) -> int:
+        """The number of channels of a drawing on disk: 1 of class ids, 3 of RGB."""
+        return 3 if self.classes is None else 1
+
+    @property
+    def stored_channels(self) -> int:
+        """The number of channels of a drawing with its style behind it."""
+        return self.drawing_channels + CHANNELS[self.style]
 
     def to_json(self) -> dict[str, Any]:
         fields = {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}
@@ -66,10 +83,14 @@ class InputEncoding:
         classes = fields["classes"] and ClassTable.from_json(fields["classes"])
         return cls(fields["encoding"], classes, fields.get("style", "none"))
 
+    def read(self, path: Path) -> np.ndarray:
+        """Return the drawing stored at `path`: class ids `[H, W]` or RGB `[H, W, 3]`, uint8."""
+        return read_rgb(path) if self.classes is None else read_ids(path)
+
     def encode(self, pixels: tf.Tensor) -> tf.Tensor:
         """Encode stored pixels: `[..., H, W, S]` uint8 -> `[..., H, W, channels]` float32.
 
-        S is 1 for class ids, 4 for class ids and their palette, 3 for RGB.
+        S is `stored_channels`.
         """
         if self.classes is None:
             return to_unit(tf.cast(pixels, tf.float32))
@@ -138,6 +159,7 @@ class TrainingFeed:
         read: reads a pair by its index, see `open_pairs`.
         pairs: the pair_ids, in the order of `read`.
         apart: combine each input with the target of another pair, and augment the two independently.
+        codes: the code of each pair, which follows its drawing in every pixel, see `PairStyles`; None for none.
     """
 
     read: Reader
@@ -147,6 +169,7 @@ class TrainingFeed:
     jitter: bool
     mirror: bool
     apart: bool = False
+    codes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -171,7 +194,8 @@ class TrainingFeed:
     def _prepare_together(self, epoch: int, index: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, target = self.read(index)
         augment = Augmentation(derive_seed(self.seed, epoch), self.jitter, self.mirror)
-        return augment(index, (pixels, tf.cast(target, tf.float32)), (self._class_ids, False))
+        pixels, target = augment(index, (pixels, tf.cast(target, tf.float32)), (self._class_ids, False))
+        return _with_code(pixels, self.codes, index), target
 
     def _prepare_apart(self, epoch: int, index: tf.Tensor, other: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         (pixels, _), (_, target) = self.read(index), self.read(other)
@@ -194,34 +218,43 @@ class TrainingFeed:
 
 
 def plain_batches(
-    pairs: Sequence[Pair], encoding: InputEncoding, batch: int, palettes: Sequence[bytes] | None = None
+    pairs: Sequence[Pair], encoding: InputEncoding, batch: int, styles: PairStyles | None = None
 ) -> tf.data.Dataset:
     """Return all pairs in order without augmentation, as `TrainingFeed.batches` does; the last batch may be smaller.
 
     Args:
-        palettes: see `open_pairs`; an encoding with palettes needs them.
+        styles: an encoding with a style needs them.
     """
-    read = open_pairs(pairs, encoding.classes is not None, palettes=palettes)
-    stored = _mapped(tf.data.Dataset.range(len(pairs)), read)
-    return _batched(stored, encoding, batch)
+    styles = styles or PairStyles()
+    read = open_pairs(pairs, encoding.classes is not None, palettes=styles.palettes)
+
+    def prepare(index):
+        pixels, target = read(index)
+        return _with_code(pixels, styles.codes, index), target
+
+    return _batched(_mapped(tf.data.Dataset.range(len(pairs)), prepare), encoding, batch)
 
 
 def batches_in_use(
     pairs: Sequence[Pair],
     encoding: InputEncoding,
-    bank: PaletteBank | None,
+    bank: StyleBank | None,
     seed: int,
     names: Sequence[str] | None = None,
 ) -> tf.data.Dataset:
     """Return all pairs as `plain_batches` does, one in each batch, with the inputs that a generator has in use.
 
     Args:
-        bank: the source of palettes, which follow from each drawing, its name and `seed`; None for an encoding without.
+        bank: the source of styles, which follow from each drawing, its name and `seed`; None for an encoding without.
         names: the names of the drawings; None for their pair_ids.
     """
     names = [pair.pair_id for pair in pairs] if names is None else names
-    palettes = draw_palettes(bank, pairs, names, seed) if bank else None
-    return plain_batches(pairs, encoding, 1, palettes)
+    if bank is None:
+        return plain_batches(pairs, encoding, 1)
+    drawn = (
+        bank.draw(encoding.read(pair.input_path), seed_of(name, seed)) for pair, name in zip(pairs, names, strict=True)
+    )
+    return plain_batches(pairs, encoding, 1, packed(drawn))
 
 
 def segmentation_batches(
@@ -247,6 +280,14 @@ def segmentation_batches(
 
 def _mapped(dataset: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
     return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _with_code(pixels: tf.Tensor, codes: np.ndarray | None, index: tf.Tensor) -> tf.Tensor:
+    """Return stored pixels `[H, W, S]` with the pair's code behind them in every pixel; as they are without codes."""
+    if codes is None:
+        return pixels
+    code = tf.broadcast_to(tf.gather(codes, index), (*pixels.shape[:2], codes.shape[1]))
+    return tf.concat([pixels, code], axis=-1)
 
 
 def _batched(dataset: tf.data.Dataset, encoding: InputEncoding, batch: int, whole: bool = False) -> tf.data.Dataset:

@@ -277,7 +277,7 @@ addEventListener("keydown", (event) => {
     const entry = inOrder[(Number(key) + 9) % 10];
     if (!entry) return;
     choose(entry.value);
-  } else if ((model.styles ? "bfpc" : "bfp").includes(key)) {
+  } else if ((model.fixes_colors ? "bfpc" : "bfp").includes(key)) {
     document.querySelector(`input[name=tool][value=${{ b: "brush", f: "fill", p: "pick", c: "color" }[key]}]`).checked = true;
   } else if (key === "[" || key === "]") {
     $("size").value = size() + (key === "]" ? 1 : -1);
@@ -544,6 +544,7 @@ $("more").hidden = !rare.length;
 $("own").hidden = byClass || model.grey;
 $("variant").hidden = !model.variants;
 for (const element of document.querySelectorAll(".of-styles")) element.hidden = !model.styles;
+for (const element of document.querySelectorAll(".of-palettes")) element.hidden = !model.fixes_colors;
 if (model.styles) $("variant").textContent = "Another style";
 $("file").accept = model.upload_types.join(",");
 $("size").max = Math.max(8, Math.round(Math.min(width, height) / 3));
@@ -557,7 +558,11 @@ if (!byClass) {
 }
 $("about").textContent =
   `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.` +
-  (model.styles ? " A style is its hour and its paint; Colour gives a region of the drawing a colour of your own." : "");
+  (model.fixes_colors
+    ? " A style is its hour and its paint; Colour gives a region of the drawing a colour of your own."
+    : model.styles
+      ? " A style is its light, that of some training photo."
+      : "");
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    from pix2street.inference.card import GeneratorCard
+
 
 @dataclass(frozen=True)
 class Format:
@@ -32,11 +34,16 @@ class Format:
         return ("onnx", "onnxruntime", "tf2onnx") if self.runtime == "onnxruntime" else ()
 
 
-def feeds_of(stored: "np.ndarray") -> dict[str, "np.ndarray"]:
-    """Return the inputs of a file by name, from a batch of stored pixels or of class ids with their palettes behind."""
-    if stored.ndim == 4 and stored.shape[-1] == 4:
-        return {"pixels": stored[..., 0], "palette": stored[..., 1:]}
-    return {"pixels": stored}
+def feeds_of(stored: "np.ndarray", card: "GeneratorCard") -> dict[str, "np.ndarray"]:
+    """Return the inputs of a file by name, from a batch of stored pixels with their styles behind them, if any."""
+    encoding = card.encoding
+    if encoding.style == "none":
+        return {"pixels": stored}
+    pixels, style = stored[..., : encoding.drawing_channels], stored[..., encoding.drawing_channels :]
+    return {
+        "pixels": pixels[..., 0] if encoding.classes else pixels,
+        encoding.style: style[:, 0, 0] if encoding.style == "code" else style,
+    }
 
 
 FORMATS = {

@@ -13,6 +13,7 @@ import numpy as np
 from pix2street.core.errors import UserError
 from pix2street.core.files import fresh_folder, sha256_of, write_json
 from pix2street.core.pairs import Dataset
+from pix2street.core.styles import CHANNELS
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export.formats import FORMATS
 from pix2street.inference.export.graph import for_any_size, in_float32, serving_function, write_savedmodel
@@ -98,11 +99,14 @@ def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int)
     """Return the description that every file carries; it holds no time, so it is equal for equal generators."""
     ids = "class ids [N, H, W] uint8, any batch, any size"
     rgb = "RGB [N, H, W, 3] uint8, any batch, any size"
-    palette = {"palette": "the colour of each region, RGB [N, H, W, 3] uint8, of the pixels' size"}
+    styles = {
+        "palette": "the colour of each region, RGB [N, H, W, 3] uint8, of the pixels' size",
+        "code": f"what the pixels do not say of the photo, [N, {CHANNELS['code']}] uint8, 0 for -1 to 255 for 1",
+    }
+    taken = {name: text for name, text in styles.items() if name == card.encoding.style}
     sides = "H, W" if card.scale == 1 else f"{card.scale}H, {card.scale}W"
     return {
-        "input": {"pixels": ids if card.encoding.classes else rgb}
-        | (palette if card.encoding.style == "palette" else {}),
+        "input": {"pixels": ids if card.encoding.classes else rgb} | taken,
         "outputs": {
             "photo": f"{KINDS[channels]} [N, {sides}, {channels}] uint8",
             "unit": "the same before rounding, float32 in [-1, 1]",

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from pix2street.core.styles import CHANNELS
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export.formats import feeds_of
 from pix2street.inference.in_use import as_inference
@@ -60,15 +61,17 @@ def _converted(network: keras.Model, convert: Callable[[keras.layers.Layer], ker
 def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.experimental.PolymorphicFunction:
     """Return a function from stored pixels to "photo" and "unit", as `Translator` computes them.
 
-    It takes every number of images and every size. A generator with palettes has them as a second argument, "palette"
-    `[N, H, W, 3]` uint8.
+    It takes every number of images and every size. A generator with styles has them as a second argument, "palette"
+    `[N, H, W, 3]` or "code" `[N, C]`, uint8.
     """
     shapes = {"pixels": [None] * 3 if card.encoding.classes else [None, None, None, 3]}
     if card.encoding.style == "palette":
         shapes["palette"] = [None, None, None, 3]
+    if card.encoding.style == "code":
+        shapes["code"] = [None, CHANNELS["code"]]
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name=name) for name, shape in shapes.items()])
-    def serve(pixels, palette=None):
+    def serve(pixels, style=None):
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
         rows, columns = _mirrored(height, card.multiple_px), _mirrored(width, card.multiple_px)
         shown = tf.gather(tf.gather(pixels, rows, axis=1), columns, axis=2)
@@ -76,8 +79,11 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
             shown = shown[..., None]
         elif card.input_from == "grey":
             shown = _grey(shown)
-        if palette is not None:
-            shown = tf.concat([shown, tf.gather(tf.gather(palette, rows, axis=1), columns, axis=2)], axis=-1)
+        if card.encoding.style == "palette":
+            shown = tf.concat([shown, tf.gather(tf.gather(style, rows, axis=1), columns, axis=2)], axis=-1)
+        if card.encoding.style == "code":
+            everywhere = tf.tile(style[:, None, None], [1, tf.size(rows), tf.size(columns), 1])
+            shown = tf.concat([shown, everywhere], axis=-1)
         unit = network(card.encoding.encode(shown), training=False)[:, : height * card.scale, : width * card.scale]
         levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
         return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
@@ -114,14 +120,14 @@ def write_savedmodel(network: keras.Model, serve: Callable, folder: Path) -> Pat
     return extra
 
 
-def open_savedmodel(folder: Path) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def open_savedmodel(folder: Path, card: GeneratorCard) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Return the function of a SavedModel, loaded as its users load it; see `runners.Runner`."""
     loaded = tf.saved_model.load(str(folder))
     serve = loaded.signatures["serving_default"]
 
     # The signature dies with the last reference to what was loaded.
     def run(stored: np.ndarray, loaded=loaded) -> dict[str, np.ndarray]:
-        feeds = {name: tf.constant(array) for name, array in feeds_of(stored).items()}
+        feeds = {name: tf.constant(array) for name, array in feeds_of(stored, card).items()}
         return {name: value.numpy() for name, value in serve(**feeds).items()}
 
     return run

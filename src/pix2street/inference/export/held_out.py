@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pix2street.core.errors import UserError
-from pix2street.core.images import read_ids, read_photo, read_rgb, write_png
+from pix2street.core.images import read_photo, write_png
 from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
@@ -51,9 +51,8 @@ def refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
 
 
 def read_pixels(translator: Translator, pair: Pair) -> np.ndarray:
-    """Return a pair's stored input, which exported files take, with its palette behind it if it has one."""
-    read = read_ids if translator.card.encoding.classes else read_rgb
-    return translator.styled(read(pair.input_path), pair.pair_id)
+    """Return a pair's stored input, which exported files take, with its style behind it if it has one."""
+    return translator.styled(translator.card.encoding.read(pair.input_path), pair.pair_id)
 
 
 class Photos:

@@ -32,7 +32,8 @@ def to_onnx(serve: Callable, card: GeneratorCard, description: Mapping[str, Any]
     ]
     for value, names in sides:
         for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
-            dimension.dim_param = name
+            if not dimension.dim_value:
+                dimension.dim_param = name
     model.graph.name, dataset = "pix2street", description["dataset"]
     model.doc_string = f"{dataset['direction']}; {dataset['title']}, {dataset['licence']}"
     texts = {"card": json.dumps(card.to_json())}
@@ -89,7 +90,7 @@ def write_onnx(model: "ModelProto", path: Path) -> None:
     onnx.save(model, path)
 
 
-def open_onnx(path: Path, threads: int) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def open_onnx(path: Path, threads: int, card: GeneratorCard) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Return the function of an ONNX file, loaded as its users load it; see `runners.Runner`."""
     import onnxruntime
 
@@ -97,4 +98,4 @@ def open_onnx(path: Path, threads: int) -> Callable[[np.ndarray], dict[str, np.n
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = ["photo", "unit"]
-    return lambda stored: dict(zip(names, session.run(names, feeds_of(stored)), strict=True))
+    return lambda stored: dict(zip(names, session.run(names, feeds_of(stored, card)), strict=True))

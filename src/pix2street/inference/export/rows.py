@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pix2street.core import palettes
+from pix2street.core.styles import BANK_FILES
 from pix2street.inference.card import GeneratorCard
 
 KERAS = "Keras"
@@ -91,7 +91,12 @@ def as_text(summary: Summary) -> str:
     if card.encoding.style == "palette":
         lines.append(
             "The files take a palette beside the class ids, the colour of each region; `predict` draws it from "
-            f"{palettes.FILE} beside the generator, and both had the same palettes here."
+            f"{BANK_FILES['palette']} beside the generator, and both had the same palettes here."
+        )
+    if card.encoding.style == "code":
+        lines.append(
+            f"The files take a code beside the pixels; `predict` draws it from {BANK_FILES['code']} beside the "
+            "generator, and both had the same codes here."
         )
     if summary.mixed:
         lines.append(

@@ -20,7 +20,7 @@ from pix2street.layers.networks import load_network
 BATCHES = (1, 8)
 
 Runner = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""A function from the stored pixels of a batch to its photos; class ids have their palettes behind them, if any.
+"""A function from the stored pixels of a batch to its photos; pixels have their styles behind them, if any.
 
 It gives "photo" `[N, H, W, 1 or 3]` uint8 and "unit", the same before rounding, float32.
 """
@@ -39,9 +39,9 @@ def open_runners(
     openers = {KERAS: lambda: _open_keras(model, card)}
     for name, form in FORMATS.items():
         if name in formats and form.runtime == "tensorflow":
-            openers[name] = lambda path=folder / form.path: open_savedmodel(path)
+            openers[name] = lambda path=folder / form.path: open_savedmodel(path, card)
         elif name in formats:
-            openers[name] = lambda path=folder / form.path: open_onnx(path, threads)
+            openers[name] = lambda path=folder / form.path: open_onnx(path, threads, card)
     runners, rows = {}, []
     for name, opener in tqdm(openers.items(), desc="load", unit=" formats"):
         start = time.perf_counter()
@@ -58,7 +58,8 @@ def _open_keras(model: Path, card: GeneratorCard) -> Runner:
 
     def run(pixels: np.ndarray) -> dict[str, np.ndarray]:
         if card.encoding.classes is None and card.input_from == "grey":
-            pixels = np.stack([grey(image) for image in pixels])
+            seen = np.stack([grey(image[..., :3]) for image in pixels])
+            pixels = np.concatenate([seen, pixels[..., 3:]], axis=-1)
         shown = pixels if pixels.ndim == 4 else pixels[..., None]
         unit = network.predict_on_batch(card.encoding.encode(shown))
         return {"photo": to_pixels(unit), "unit": unit}
