@@ -21,6 +21,7 @@ setup: $(VENV)/.installed  ## Make .venv with the locked requirements
 repro: setup  ## Run the pipeline; unchanged stages are skipped
 	@pix2street profiles > /dev/null  # names former keys of params.yaml before DVC reads it
 	dvc repro
+	@pix2street profiles --better
 
 test: setup lint  ## Run the linter and all tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
