@@ -23,8 +23,8 @@ from dvc.utils.hydra import apply_overrides
 from pix2street.core.yaml import load_yaml
 
 ROOT = Path(__file__).parents[1]
-FILTERS = 4
-"""The filters of networks in a rehearsal, but for the judges."""
+FILTERS, BATCH = 4, 4
+"""The most filters of a network, but for the judges, and the largest batch of a rehearsal."""
 
 
 def copy_project(out: Path) -> None:
@@ -49,7 +49,6 @@ def changes_of(values: dict[str, Any], train: int, val: int) -> dict[str, Any]:
         train, val: the numbers of frames.
     """
     family = values["train"]["model"]
-    holdout = 2
     changes = {
         "download.path": "data/source",
         "download.cityscapes.train_pairs": train,
@@ -60,9 +59,9 @@ def changes_of(values: dict[str, Any], train: int, val: int) -> dict[str, Any]:
         "segment.filters": 8,
         "segment.epochs": 2,
         "train.run.epochs": 1,
-        "train.run.batch": min(values["train"]["run"]["batch"], train - holdout),
+        "train.run.batch": min(values["train"]["run"]["batch"], BATCH),
         "train.run.sample_every_epochs": 1,
-        "train.data.holdout_pairs": holdout,
+        "train.data.holdout_pairs": 2,
         "train.device.device": "auto",
         "generate.draw_pairs": 1,
         "evaluate.min_ceiling": 0.0,

@@ -75,7 +75,7 @@ def test_a_profile_for_cityscapes_is_rehearsed(tmp_path):
     assert "params.yaml is now cityscapes_oasis" in done.stdout
     assert "  download.cityscapes.train_pairs: 14\n" in done.stdout
     read = read_params(tmp_path / "rehearsal/params.yaml")
-    assert (read.train.run.epochs, read.train.run.batch, read.train.oasis.labelmix_weight) == (1, 12, 5.0)
+    assert (read.train.run.epochs, read.train.run.batch, read.train.oasis.labelmix_weight) == (1, rehearsal.BATCH, 5.0)
     assert read.train.oasis.discriminator_filters == rehearsal.FILTERS
     photos = [*(tmp_path / "rehearsal/data/split").glob("*/targets/*.png")]
     assert len(photos) == 16
