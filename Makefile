@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro verify test lint fresh bench parity ui demo docs lock
+.PHONY: help setup repro rehearse verify test lint fresh bench parity ui demo docs lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,10 @@ setup: $(VENV)/.installed  ## Make .venv with the locked requirements
 repro: setup  ## Run the pipeline; unchanged stages are skipped
 	@pix2street profiles > /dev/null  # names former keys of params.yaml before DVC reads it
 	dvc repro
+	@pix2street profiles --better
+
+rehearse: setup  ## Run all stages of a profile for Cityscapes on 24 drawn frames (PROFILE=cityscapes_oasis)
+	python benchmarks/rehearsal.py $(or $(PROFILE),cityscapes) --out rehearsal
 
 test: setup lint  ## Run the linter and all tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)

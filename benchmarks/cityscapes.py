@@ -35,22 +35,23 @@ LIMITS = Limits(500_000, 64.0, 100.0)
 reader = lru_cache(random_reader)
 
 
-def encode_frame(index: int) -> tuple[bytes, bytes]:
+def encode_frame(index: int, height_px: int, width_px: int) -> tuple[bytes, bytes]:
     """Return photo and labels of one frame as PNG; grain brings the photo to the 2 to 3 MB of a real one."""
-    photo, ids = draw_scene(0, index, HEIGHT_PX, WIDTH_PX)
+    photo, ids = draw_scene(0, index, height_px, width_px)
     grain = np.random.default_rng(index).integers(-2, 3, photo.shape)
     return png_bytes(np.clip(photo + grain, 0, 255).astype(np.uint8)), png_bytes(ids)
 
 
-def write_archives(folder: Path, frames: int) -> int:
+def write_archives(folder: Path, frames: int, height_px: int = HEIGHT_PX, width_px: int = WIDTH_PX) -> int:
     """Write the two archives, and return the number of frames in train; the others are in val."""
+    encode = partial(encode_frame, height_px=height_px, width_px=width_px)
     train = frames - max(1, frames // 8)
     with (
         zipfile.ZipFile(folder / ARCHIVES["leftImg8bit"], "w") as photos,
         zipfile.ZipFile(folder / ARCHIVES["gtFine"], "w") as labels,
         ProcessPoolExecutor(os.cpu_count()) as pool,
     ):
-        for index, (photo, ids) in enumerate(pool.map(encode_frame, range(frames))):
+        for index, (photo, ids) in enumerate(pool.map(encode, range(frames))):
             place = f"{'train/aachen/aachen' if index < train else 'val/lindau/lindau'}_{index:06d}_000019"
             photos.writestr(f"leftImg8bit/{place}_leftImg8bit.png", photo)
             labels.writestr(f"gtFine/{place}_gtFine_labelIds.png", ids)

@@ -7,17 +7,29 @@ machine falls on all alike. A burst that took half as long again as the variant'
 the group's first, shares of the matrix peak in the variant's precision, peak memory and the time of an epoch are
 printed and written to `benchmarks/results.json`. The PyTorch script is started with --size, --batch and --filters, and
 with --bf16 --fused for its fastest; it must answer as `benchmarks/worker.py` does.
+
+    python benchmarks/step.py --count cityscapes_oasis [--teraflop-a-second 25]
+
+times nothing: it builds the networks of a profile that reads Cityscapes, counts the operations and the memory of a
+step, and prints with each formula what the training would take at the assumed speed.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
+
+from pix2street.core import numerics
+from pix2street.params import read_params
+from pix2street.profiles import use_profile
+from pix2street.settings.train import Train
 
 HERE = Path(__file__).parent
 EPOCHS_OF = (400, 2975)
@@ -147,6 +159,57 @@ def precision_of(name: str) -> str:
     return "bfloat16" if "bf16" in name or "bfloat16" in name else "float32"
 
 
+def count(profile: str, teraflop_a_second: float) -> None:
+    """Print what the training of a profile takes, as counted from its networks and not measured."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(shutil.copy(HERE.parent / "params.yaml", folder))
+        use_profile(path, HERE.parent / "profiles", profile)
+        params = read_params(path)
+    train, pairs = params.train, params.download.cityscapes.train_pairs
+    found = count_step(train, params.split.height_px, params.split.width_px)
+    images = train.run.epochs * pairs
+    hours = images * found["gigaflop"] / 1e3 / teraflop_a_second / 3600
+    batch_gib = train.run.batch * found["maps_gib"]
+    print(
+        f"{profile}: counted and estimated, not measured\n"
+        f"a step for one image: {found['formula']} = {found['gigaflop']:.0f} GFLOP\n"
+        f"time: {train.run.epochs} epochs * {pairs} pairs * {found['gigaflop']:.0f} GFLOP / {teraflop_a_second:g} "
+        f"TFLOP/s (assumed) = {hours:.1f} h, {images / train.run.batch:.0f} steps of "
+        f"{3600e3 * hours * train.run.batch / images:.0f} ms\n"
+        f"memory: {train.run.batch} images * {found['maps_gib']:.2f} GiB of maps + {found['weights_gib']:.2f} GiB of "
+        f"weights, gradients and averages = {batch_gib + found['weights_gib']:.0f} GiB in float32"
+    )
+
+
+def count_step(train: Train, height_px: int, width_px: int) -> dict:
+    """Return the counted work and memory of a step for one image of Cityscapes."""
+    numerics.pin()
+    from counting import gigaflop, maps_gib, step_gigaflop, weights_gib
+
+    from pix2street.core.classes import cityscapes_classes
+    from pix2street.models import open_family
+    from pix2street.models.interface import Task
+    from pix2street.training.batches import InputEncoding
+    from pix2street.training.players import Adams
+
+    encoding = InputEncoding(train.data.encoding, cityscapes_classes(), train.data.style)
+    task = Task((height_px, width_px, encoding.channels), (height_px, width_px, 3), encoding.labels, encoding.void)
+    family, settings = open_family(train.model), train.family
+    generator = family.build_generator(task, settings, 0)
+    networks = family.build_training(task, settings, generator, Adams(generator, scale_losses=False), 0).networks
+    discriminators = [network for name, network in networks.items() if name.startswith("discriminator")]
+    mixed = getattr(settings, "labelmix_weight", 0) > 0
+    one = len(discriminators) == 1
+    work = " + ".join(f"{gigaflop(network):.1f}" for network in discriminators)
+    return {
+        "formula": f"3 * {gigaflop(generator):.1f} + {10 if mixed else 7} * {work if one else f'({work})'}",
+        "gigaflop": step_gigaflop(generator, *discriminators, mixed=mixed),
+        "maps_gib": maps_gib(generator, discriminators, mixed),
+        "weights_gib": weights_gib([generator, *discriminators], train.run.ema_decay > 0),
+    }
+
+
 def show(title: str, found: dict) -> None:
     peaks = ", ".join(f"{peak} GFLOP/s in {name}" for name, peak in found["matrix_peak_gflops"].items())
     print(f"\n{title}: {found['gigaflop']} GFLOP a step; matrix peak {peaks}")
@@ -169,7 +232,12 @@ def main() -> None:
     parser.add_argument("--torch", help="a script that times a PyTorch step in the same way")
     parser.add_argument("--torch-python", default=sys.executable, help="the Python that has torch")
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
+    parser.add_argument("--count", metavar="PROFILE", help="print what a profile takes, counted and not measured")
+    parser.add_argument("--teraflop-a-second", type=float, default=25.0, help="the speed that --count assumes")
     arguments = parser.parse_args()
+    if arguments.count:
+        count(arguments.count, arguments.teraflop_a_second)
+        return
     results = {"machine": machine()}
     for setting in arguments.sizes:
         size, batch, filters = setting.split(":")

@@ -1,9 +1,11 @@
 """report: write a page for people, a summary for a pull request, a model card, and the curves for `dvc plots`."""
 
 import platform
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pix2street.core.errors import UserError
 from pix2street.core.files import fresh_folder, read_json, with_keys, write_bytes, write_text
 from pix2street.layout import Layout
 from pix2street.params import Params
@@ -18,6 +20,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "great-expectations", "dvc
 def main(params: Params, layout: Layout) -> None:
     from pix2street.core.pairs import plain_name
     from pix2street.core.tables import write_table
+    from pix2street.profiles import better_in_the_same_time
     from pix2street.reporting.curves import tables_of
     from pix2street.reporting.model_card import as_model_card
     from pix2street.steps.report import render_report
@@ -40,6 +43,10 @@ def main(params: Params, layout: Layout) -> None:
         run.record_report()
         run.record_hashes("report")
     print(f"report: {layout.report_page.relative_to(layout.root)}")
+    # A fault in a profile of one's own is named where it is chosen; it must not end a pipeline that does not use it.
+    with suppress(UserError):
+        if better := better_in_the_same_time(layout.params, layout.profiles):
+            print(f"report: {better}")
 
 
 def read_evidence(params: Params, layout: Layout) -> "Evidence":

@@ -1,23 +1,30 @@
 """The benchmarks run and print the figures that they promise; no test depends on the figures' values."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from shipped import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.images import write_png
 from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.layers.resize import ResizeConv2D
+from pix2street.params import read_params
 from pix2street.validation.fit import block_agreement, edge_map
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import counting  # noqa: E402
 import judges  # noqa: E402
+import rehearsal  # noqa: E402
 import step  # noqa: E402
 
 
@@ -42,6 +49,55 @@ def test_training_steps_are_timed_in_turn(tmp_path, monkeypatch, capsys):
     assert rows["ours"]["epoch_s"]["400"] == pytest.approx(400 / 2 * rows["ours"]["ms"] / 1e3, abs=0.1)
     assert all(row["peak_mib"] > 100 for row in rows.values())
     assert results["machine"]["cores"] >= 1
+
+
+def test_a_profile_is_counted_and_not_run():
+    command = [sys.executable, BENCHMARKS / "step.py", "--count", "cityscapes", "--teraflop-a-second", "10"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)
+    head, work, time, memory = done.stdout.splitlines()
+    assert head == "cityscapes: counted and estimated, not measured"
+    # The tutorial's networks, of which performance.md has the times.
+    generator, discriminator, step = map(float, re.findall(r"3 \* ([\d.]+) \+ 7 \* ([\d.]+) = (\d+) GFLOP", work)[0])
+    assert step == pytest.approx(3 * generator + 7 * discriminator, abs=1)
+    assert f" = {200 * 2975 * step / 1e4 / 3600:.1f} h, 595000 steps of" in time
+    assert "1 images * " in memory
+
+
+def test_counted_operations_and_maps_are_those_of_the_layers():
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(5, 3, 2, padding="same")(pixels)
+    x = ResizeConv2D(2, 3, padding="same")(x)
+    network = keras.Model(pixels, x)
+    work = 2 * (4 * 4 * 9 * 3 * 5 + 4 * 4 * 16 * 5 * 2)
+    assert counting.gigaflop(network) == work / 1e9
+    assert counting.step_gigaflop(network, network, network, mixed=True) == pytest.approx(23 * work / 1e9)
+    assert counting.maps_gib(network, [network]) == 3 * 4 * (8 * 8 * 3 + 4 * 4 * 5 + 8 * 8 * 2) / 2**30
+    assert counting.weights_gib([network], ema=True) == 20 * (3 * 9 * 5 + 5 + 5 * 9 * 2 + 2) / 2**30
+
+
+def test_a_profile_for_cityscapes_is_rehearsed(tmp_path):
+    command = [sys.executable, BENCHMARKS / "rehearsal.py", "cityscapes_oasis", "--out", tmp_path / "rehearsal"]
+    small = ["--frames", "16", "--size", "64", "128", "--stage", "split"]
+    done = subprocess.run([*command, *small], capture_output=True, text=True, timeout=3600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "params.yaml is now cityscapes_oasis" in done.stdout
+    assert "  download.cityscapes.train_pairs: 14\n" in done.stdout
+    read = read_params(tmp_path / "rehearsal/params.yaml")
+    assert (read.train.run.epochs, read.train.run.batch, read.train.oasis.labelmix_weight) == (1, rehearsal.BATCH, 5.0)
+    assert read.train.oasis.discriminator_filters == rehearsal.FILTERS
+    photos = [*(tmp_path / "rehearsal/data/split").glob("*/targets/*.png")]
+    assert len(photos) == 16
+    assert decode(photos[0].read_bytes(), "photo").shape == (256, 512, 3)
+    again = subprocess.run([*command, *small], capture_output=True, text=True, timeout=3600)
+    assert again.returncode == 2
+    assert "exists; remove it or name another folder" in again.stderr
+
+
+def test_what_does_not_read_cityscapes_is_not_rehearsed(tmp_path):
+    command = [sys.executable, BENCHMARKS / "rehearsal.py", "streets", "--out", tmp_path / "rehearsal"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=3600)
+    assert refused.returncode == 2
+    assert "streets does not read Cityscapes" in refused.stderr
 
 
 def test_every_way_to_double_an_image_is_timed():

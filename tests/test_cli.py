@@ -52,12 +52,17 @@ def test_profiles_are_listed_and_chosen(tmp_path):
     listed = pix2street("profiles", cwd=tmp_path)
     assert listed.returncode == 0
     assert "*  quick " in listed.stdout
+    better = pix2street("profiles", "--better", cwd=tmp_path)
+    assert re.fullmatch(
+        "`pix2street use [a-z_]+` makes better photos of the same data in the same minutes\n", better.stdout
+    )
     chosen = pix2street("use", "cityscapes", cwd=tmp_path)
     assert chosen.returncode == 0
     assert "train.run.epochs: 8 -> 200\n" in chosen.stdout
     assert "params.yaml is now cityscapes: " in chosen.stdout
     assert "expect 5 h, " in chosen.stdout
     assert "params.yaml already was cityscapes" in pix2street("use", "cityscapes", cwd=tmp_path).stdout
+    assert pix2street("profiles", "--better", cwd=tmp_path).stdout == ""
     refused = pix2street("use", "paper", cwd=tmp_path)
     assert refused.returncode == 1
     assert refused.stderr.startswith("pix2street use: profiles/: no profile is named 'paper'; choose one of quick, ")

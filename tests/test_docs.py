@@ -25,6 +25,8 @@ SERVED = "inference/test_serving.py::test_the_documented_command_line_makes_a_ph
 COVERED = {
     # A command, as a regular expression, with the file and the name of the test that runs it.
     r"make repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
+    r"make rehearse PROFILE=\w+": "test_benchmarks.py::test_a_profile_for_cityscapes_is_rehearsed",
+    r"python benchmarks/step\.py --count \w+": "test_benchmarks.py::test_a_profile_is_counted_and_not_run",
     r"make verify": "test_pipeline.py::test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded",
     r"make ui": "test_docs.py::test_make_ui_opens_a_store",
     r"make demo": "demo/test_demo_server.py::test_the_command_serves_the_model_that_is_named",
@@ -34,7 +36,7 @@ COVERED = {
     r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
     r"pix2street compare( RUN_A RUN_B)?": "test_pipeline.py::test_two_recorded_runs_are_compared",
     r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",
-    r"pix2street profiles": "test_cli.py::test_profiles_are_listed_and_chosen",
+    r"pix2street profiles( --better)?": "test_cli.py::test_profiles_are_listed_and_chosen",
     r"pix2street use \w+": "test_cli.py::test_profiles_are_listed_and_chosen",
     r"pix2street predict .*": "inference/test_predict.py::test_photos_are_the_bytes_of_generate",
     r"pix2street export": "inference/test_export.py::test_files_give_the_photos_of_predict_at_every_batch_and_size",
@@ -144,14 +146,15 @@ def recipe_of(target: str) -> str:
 @pytest.mark.parametrize(
     ("target", "command"),
     {
-        "repro": "dvc repro",
+        "repro": "dvc repro\npix2street profiles --better",
+        "rehearse": "python benchmarks/rehearsal.py cityscapes --out rehearsal",
         "verify": "pix2street verify",
         "demo": "pix2street demo",
         "docs": "mkdocs build --strict",
     }.items(),
 )
 def test_a_target_of_make_is_the_command_that_is_tested(target, command):
-    assert recipe_of(target).rstrip().splitlines()[-1].strip().endswith(command)
+    assert recipe_of(target).rstrip().endswith(command)
 
 
 def test_make_ui_opens_a_store(tmp_path):

@@ -21,7 +21,8 @@ PACKAGE = ROOT / "src/pix2street"
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # None of these can change an output. DVC tracks each value that params.py and settings/ check, the paths of layout.py
-# are the names of outputs, stage.py surrounds a step, and tracking/run.py and tracking/registry.py only record.
+# are the names of outputs, stage.py surrounds a step, profiles.py is the source of a printed sentence, and
+# tracking/run.py and tracking/registry.py only record.
 WIRING = {ROOT / name for name in wiring_files(ROOT)}
 
 

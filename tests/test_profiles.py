@@ -21,6 +21,7 @@ from pix2street.models import MODELS
 from pix2street.params import read_params
 from pix2street.profiles import (
     as_table,
+    better_in_the_same_time,
     changes_of,
     expectation,
     profile_names,
@@ -75,8 +76,10 @@ def use(params: Path, name: str):
 
 def test_the_default_comes_first_and_every_task_has_a_profile():
     assert NAMES[0] == "quick"
-    chosen = [(values["download.dataset"], values["train.model"]) for values in map(partial(values_of, SHIPPED), NAMES)]
-    assert {dataset for dataset, _ in chosen} == set(typing.get_args(Download.model_fields["dataset"].annotation))
+    keys = ("download.dataset", "train.model", "train.run.epochs")
+    chosen = [tuple(values[key] for key in keys) for values in map(partial(values_of, SHIPPED), NAMES)]
+    assert {dataset for dataset, *_ in chosen} == set(typing.get_args(Download.model_fields["dataset"].annotation))
+    # Two profiles for one data set and one family are a short and a long training.
     assert len(set(chosen)) == len(NAMES)
 
 
@@ -349,6 +352,43 @@ def test_the_table_names_the_nearest_profile(params):
     change(params, "epochs: 200\n", "epochs: 10\n")
     last = as_table(params, params.parent / "profiles").splitlines()[-1]
     assert last == "params.yaml equals none of them; the nearest is maps, except for train.run.epochs: 10 (200)"
+
+
+def better(params: Path) -> str:
+    return better_in_the_same_time(params, params.parent / "profiles")
+
+
+def test_the_profile_of_better_photos_in_the_same_time_is_named(params):
+    assert better(params) == "`pix2street use streets` makes better photos of the same data in the same minutes"
+    use(params, "streets")
+    assert better(params) == ""
+
+
+def test_a_better_profile_is_named_only_where_it_takes_no_longer_and_the_best_of_several_is(params):
+    needs = {"machine": "m", "time_h": 2, "memory_gib": 1, "disk_gib": 1, "measured": False}
+    for name, hours, worse in (("slow", 2, []), ("fine", 2, ["slow"]), ("finer", 1.5, ["slow", "fine"])):
+        changes = {"train": {"run": {"epochs": 100 + len(worse)}}}
+        write_profile(params, name, needs=needs | {"time_h": hours}, better_than=worse, params=changes)
+    use(params, "slow")
+    assert better(params) == "`pix2street use finer` makes better photos of the same data in the same hours"
+    use(params, "finer")
+    assert better(params) == ""
+    use(params, "slow")
+    write_profile(params, "finer", needs=needs | {"time_h": 3}, better_than=["slow", "fine"])
+    assert better(params).startswith("`pix2street use fine` ")
+
+
+def test_values_that_are_no_profile_have_no_better_one(params):
+    change(params, "    epochs: 8\n", "    epochs: 9\n")
+    assert better(params) == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_profile_is_better_than_others_of_the_same_data_and_machine(name):
+    for worse in read_profile(SHIPPED, name).better_than:
+        assert worse in NAMES
+        assert values_of(SHIPPED, worse)["download.dataset"] == values_of(SHIPPED, name)["download.dataset"]
+        assert read_profile(SHIPPED, worse).needs.machine == read_profile(SHIPPED, name).needs.machine
 
 
 def test_what_a_run_takes_is_said_in_words():

@@ -13,7 +13,7 @@ from pix2street.core import numerics
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_text
 from pix2street.layout import Layout
-from pix2street.profiles import as_table, expectation, read_profile, use_profile
+from pix2street.profiles import as_table, better_in_the_same_time, expectation, read_profile, use_profile
 from pix2street.stage import load_quietly, with_clear_errors
 
 
@@ -58,9 +58,12 @@ def look_at_source(options: argparse.Namespace) -> None:
 
 
 def list_profiles(options: argparse.Namespace) -> None:
-    """Print a row for each profile; a star marks the one whose values params.yaml has."""
+    """Print a row for each profile, or the one that is better than the present in its time, if there is one."""
     layout = Layout(Path.cwd())
-    print(as_table(layout.params, layout.profiles))
+    if not options.better:
+        print(as_table(layout.params, layout.profiles))
+    elif sentence := better_in_the_same_time(layout.params, layout.profiles):
+        print(sentence)
 
 
 def choose_profile(options: argparse.Namespace) -> None:

@@ -44,10 +44,15 @@ class Needs(Section):
 
 
 class Profile(Section):
-    """One file of `profiles/`; `params` is nested as `params.yaml` is."""
+    """One file of `profiles/`; `params` is nested as `params.yaml` is.
+
+    Attributes:
+        better_than: the profiles of the same data set and machine whose photos were measured to be worse.
+    """
 
     title: Words
     needs: Needs
+    better_than: list[str] = Field(default_factory=list)
     params: dict[str, Any]
 
 
@@ -150,6 +155,30 @@ def as_table(params: Path, folder: Path) -> str:
         listed = ", ".join(f"{change.key}: {change.old} ({change.new})" for change in distances[nearest])
         lines += ["", f"{params.name} equals none of them; the nearest is {nearest}, except for {listed}"]
     return "\n".join(lines)
+
+
+def better_in_the_same_time(params: Path, folder: Path) -> str:
+    """Return a sentence on the profile whose photos are better in the time of the one that `params` has.
+
+    Returns:
+        The sentence without a full stop; empty if there is no such profile, or if `params` equals no profile.
+
+    Raises:
+        UserError: as `changes_of`, for any of them.
+    """
+    profiles = {name: read_profile(folder, name) for name in profile_names(folder)}
+    present = next((name for name in profiles if not changes_of(params, folder, name)), None)
+    if present is None:
+        return ""
+    limit_h = profiles[present].needs.time_h
+    known = {name: one for name, one in profiles.items() if one.needs.time_h <= limit_h}
+    better = {name: one for name, one in known.items() if present in one.better_than}
+    # The best of them is the one that none of the others is better than.
+    best = next((name for name in better if not any(name in other.better_than for other in better.values())), None)
+    if best is None:
+        return ""
+    unit = "minutes" if limit_h < 1 else "hours"
+    return f"`pix2street use {best}` makes better photos of the same data in the same {unit}"
 
 
 def expectation(needs: Needs) -> str:

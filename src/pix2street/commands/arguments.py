@@ -55,7 +55,12 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _add_profiles(commands: Any) -> None:
-    commands.add_parser("profiles", help="list the profiles with their expected time, memory and disk")
+    parser = commands.add_parser("profiles", help="list the profiles with their expected time, memory and disk")
+    parser.add_argument(
+        "--better",
+        action="store_true",
+        help="print which profile makes better photos in the time of the present one; nothing if none does",
+    )
     parser = commands.add_parser(
         "use",
         help="write a profile into params.yaml",

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import keras
 from keras import KerasTensor, initializers, layers, ops
 
+from pix2street.layers.convolutions import conv, enlarge
+from pix2street.layers.noise import PixelNoise
 from pix2street.layers.norms import ImageNorm
 
 
@@ -44,6 +46,39 @@ def modulate(x: KerasTensor, labels: KerasTensor, seeds: Iterator[int], name: st
     x = ImageNorm(center=False, scale=False, name=f"{name}_norm")(x)
     x = Modulate(name=name)([x, by_labels])
     return layers.LeakyReLU(0.2, name=f"{name}_out")(x)
+
+
+def modulated_block(
+    x: KerasTensor,
+    before: KerasTensor,
+    after: KerasTensor,
+    filters: int,
+    seeds: Iterator[int],
+    name: str,
+    hidden: int = 0,
+) -> KerasTensor:
+    """Add two modulated convolutions 3x3, with noise between them, to the map, which gets the size of `after`.
+
+    Args:
+        before: the labels in the size of `x`.
+        after: the same tensor, or the labels in twice this size.
+        hidden: as in `modulate`.
+    """
+    larger = after is not before
+    shortcut = x
+    x = modulate(x, before, seeds, f"{name}_first", hidden)
+    if larger:
+        x = enlarge(x, filters, seeds, f"{name}_first_conv")
+    else:
+        x = conv(filters, seeds, f"{name}_first_conv", use_bias=False)(x)
+    x = PixelNoise(next(seeds), name=f"{name}_noise")(x)
+    x = modulate(x, after, seeds, f"{name}_second", hidden)
+    x = conv(filters, seeds, f"{name}_second_conv", scale=0.5, use_bias=False)(x)
+    if shortcut.shape[-1] != filters:
+        shortcut = conv(filters, seeds, f"{name}_shortcut", kernel=1, use_bias=False)(shortcut)
+    if larger:
+        shortcut = layers.UpSampling2D(2, name=f"{name}_shortcut_resize")(shortcut)
+    return layers.Add(name=name)([x, shortcut])
 
 
 def _conv(filters: int, seeds: Iterator[int], name: str, activation: str | None = None) -> layers.Layer:

@@ -7,7 +7,7 @@ classes, or "generated". D thus tells G at each pixel which class it sees.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -91,7 +91,9 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    from pix2street.layers.modulation import modulate
+    from pix2street.layers.convolutions import conv, enlarge, fan_in
+    from pix2street.layers.modulation import modulate, modulated_block
+    from pix2street.layers.noise import PixelNoise
 
     height, width = task.input_shape[:2]
     if height % (multiple := multiple_px(task, settings)) or width % multiple:
@@ -112,82 +114,21 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     for level in range(settings.levels):
         pyramid.append(layers.AveragePooling2D(2, name=f"labels_{level + 1}")(pyramid[-1]))
 
-    x = _conv(widths[-1], seeds, "start", use_bias=False)(pyramid[-1])
-    x = _block(x, pyramid[-1], pyramid[-1], widths[-1], seeds, "block_0", hidden)
+    x = conv(widths[-1], seeds, "start", use_bias=False)(pyramid[-1])
+    x = modulated_block(x, pyramid[-1], pyramid[-1], widths[-1], seeds, "block_0", hidden)
     for step, level in enumerate(reversed(range(1, settings.levels))):
-        x = _block(x, pyramid[level + 1], pyramid[level], widths[level], seeds, f"block_{step + 1}", hidden)
+        x = modulated_block(x, pyramid[level + 1], pyramid[level], widths[level], seeds, f"block_{step + 1}", hidden)
     x = modulate(x, pyramid[1], seeds, "last_first", hidden)
-    x = _enlarge(x, widths[0], seeds, "last_enlarged")
-    x = _noise(x, seeds, "last_noise")
+    x = enlarge(x, widths[0], seeds, "last_enlarged")
+    x = PixelNoise(next(seeds), name="last_noise")(x)
     x = modulate(x, pyramid[0], seeds, "last_second", hidden)
     # The colours of a palette reach the photo past the norms.
-    direct = layers.Dense(widths[0], use_bias=False, kernel_initializer=_weights(seeds, 1.0), name="direct")(inputs)
+    direct = layers.Dense(widths[0], use_bias=False, kernel_initializer=fan_in(seeds), name="direct")(inputs)
     x = layers.Add(name="last")([x, direct])
-    x = _conv(task.target_shape[-1], seeds, "output_conv", scale=0.02)(x)
+    x = conv(task.target_shape[-1], seeds, "output_conv", scale=0.02)(x)
     # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
     return keras.Model(inputs, outputs, name="decoder")
-
-
-def _block(x, before, after, filters: int, seeds: Iterator[int], name: str, hidden: int):
-    """Apply two modulated convolutions, and add a shortcut; double the size if the labels `after` are larger."""
-    from keras import layers
-
-    from pix2street.layers.modulation import modulate
-
-    larger = after is not before
-    shortcut = x
-    x = modulate(x, before, seeds, f"{name}_first", hidden)
-    if larger:
-        x = _enlarge(x, filters, seeds, f"{name}_first_conv")
-    else:
-        x = _conv(filters, seeds, f"{name}_first_conv", use_bias=False)(x)
-    x = _noise(x, seeds, f"{name}_noise")
-    x = modulate(x, after, seeds, f"{name}_second", hidden)
-    x = _conv(filters, seeds, f"{name}_second_conv", scale=0.5, use_bias=False)(x)
-    if shortcut.shape[-1] != filters:
-        shortcut = _conv(filters, seeds, f"{name}_shortcut", kernel=1, use_bias=False)(shortcut)
-    if larger:
-        shortcut = layers.UpSampling2D(2, name=f"{name}_shortcut_resize")(shortcut)
-    return layers.Add(name=name)([x, shortcut])
-
-
-def _enlarge(x, filters: int, seeds: Iterator[int], name: str):
-    from pix2street.layers.resize import ResizeConv2D
-
-    weights = _weights(seeds, 1.0)
-    return ResizeConv2D(filters, 3, padding="same", use_bias=False, kernel_initializer=weights, name=name)(x)
-
-
-def _noise(x, seeds: Iterator[int], name: str):
-    from pix2street.layers.noise import PixelNoise
-
-    return PixelNoise(next(seeds), name=name)(x)
-
-
-def _conv(
-    filters: int,
-    seeds: Iterator[int],
-    name: str,
-    kernel: int = 3,
-    scale: float = 1.0,
-    use_bias: bool = True,
-    spectral: bool = False,
-):
-    from keras import layers
-
-    from pix2street.layers.spectral import SpectralConv2D
-
-    weights = {"kernel_initializer": _weights(seeds, scale), "use_bias": use_bias, "name": name}
-    if spectral:
-        return SpectralConv2D(filters, kernel, padding="same", seed=next(seeds), **weights)
-    return layers.Conv2D(filters, kernel, padding="same", **weights)
-
-
-def _weights(seeds: Iterator[int], scale: float):
-    from keras import initializers
-
-    return initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=next(seeds))
 
 
 def multiple_px(task: Task, settings: Settings) -> int:
@@ -215,6 +156,7 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     import keras
     from keras import layers
 
+    from pix2street.layers.convolutions import conv, fan_in, preactivated_block
     from pix2street.layers.norms import ImageNorm
 
     height, width = task.target_shape[:2]
@@ -225,9 +167,7 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         )
     seeds = itertools.count(seed * 1000 + 500)
     filters = settings.discriminator_filters
-
-    def conv(filters: int, name: str, **others):
-        return _conv(filters, seeds, name, spectral=settings.disc_norm == "spectral", **others)
+    normed = partial(conv, seeds=seeds, spectral=settings.disc_norm == "spectral")
 
     def activate(x, name: str):
         if settings.disc_norm == "instance":
@@ -235,27 +175,27 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         return layers.LeakyReLU(0.2, name=name)(x)
 
     photos = keras.Input(task.target_shape, name="photo")
-    x = activate(conv(max(filters // 2, 1), "stem_conv")(photos), "stem")
-    x = layers.Conv2D(filters, 4, 2, padding="same", kernel_initializer=_weights(seeds, 1.0), name="stem_half")(x)
-    maps = [_residual(x, filters, conv, activate, MAPS[0])]
+    x = activate(normed(max(filters // 2, 1), name="stem_conv")(photos), "stem")
+    x = layers.Conv2D(filters, 4, 2, padding="same", kernel_initializer=fan_in(seeds), name="stem_half")(x)
+    maps = [preactivated_block(x, filters, normed, activate, MAPS[0])]
     for level, ratio in zip(MAPS[1:], (2, 4, 4), strict=True):
         x = layers.AveragePooling2D(2, name=f"{level}_pool")(maps[-1])
-        maps.append(_residual(x, ratio * filters, conv, activate, level))
+        maps.append(preactivated_block(x, ratio * filters, normed, activate, level))
     x = maps[-1]
     for level, ratio in ((2, 3), (1, 2), (0, 1.5)):
         name, wide = f"up_{level + 1}", max(int(ratio * filters), 1)
-        x = conv(wide, f"{name}_narrow", kernel=1)(activate(x, f"{name}_in"))
+        x = normed(wide, name=f"{name}_narrow", kernel=1)(activate(x, f"{name}_in"))
         x = layers.UpSampling2D(2, name=f"{name}_resize")(x)
-        skip = conv(wide, f"{name}_skip", kernel=1, scale=0.1, use_bias=False)(maps[level])
+        skip = normed(wide, name=f"{name}_skip", kernel=1, scale=0.1, use_bias=False)(maps[level])
         x = layers.Add(name=f"{name}_sum")([x, skip])
-        y = conv(wide, f"{name}_conv", scale=0.1)(activate(x, f"{name}_mid"))
+        y = normed(wide, name=f"{name}_conv", scale=0.1)(activate(x, f"{name}_mid"))
         x = layers.Add(name=name)([x, y])
-    x = _conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(activate(x, "classes_in"))
+    x = conv(4 * (task.labels + 1), seeds, "classes_conv", kernel=1, scale=0.02)(activate(x, "classes_in"))
     x = layers.Reshape((height // 2, width // 2, 4, task.labels + 1), name="pixels")(x)
     outputs = {"classes": layers.Activation("linear", dtype="float32", name="classes")(x)}
     outputs |= dict(zip(MAPS, maps, strict=True))
     if settings.hinge_weight:
-        patches = conv(1, "patches_conv", scale=0.02, use_bias=False)(activate(maps[-1], "patches_in"))
+        patches = normed(1, name="patches_conv", scale=0.02, use_bias=False)(activate(maps[-1], "patches_in"))
         outputs["patches"] = layers.Activation("linear", dtype="float32", name="patches")(patches)
     return keras.Model(photos, outputs, name="segmenting_discriminator")
 
@@ -268,16 +208,6 @@ def build_mask(task: Task, seed: int) -> "keras.Model":
 
     labels = keras.Input((*task.input_shape[:2], task.labels), name="labels")
     return keras.Model(labels, ClassMask(seed, dtype="float32", name="mask")(labels), name="mask")
-
-
-def _residual(x, filters: int, conv: Callable, activate: Callable, name: str):
-    from keras import layers
-
-    y = conv(filters, f"{name}_first")(activate(x, f"{name}_in"))
-    y = conv(filters, f"{name}_second", scale=0.1)(activate(y, f"{name}_mid"))
-    if x.shape[-1] != filters:
-        x = conv(filters, f"{name}_shortcut", kernel=1, scale=0.5, use_bias=False)(x)
-    return layers.Add(name=name)([x, y])
 
 
 # Losses (section 3.2, equations 1 to 4)

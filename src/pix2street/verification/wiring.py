@@ -8,6 +8,7 @@ WIRING = (
     "src/pix2street/params.py",
     "src/pix2street/settings",
     "src/pix2street/layout.py",
+    "src/pix2street/profiles.py",
     "src/pix2street/stage.py",
     "src/pix2street/tracking/run.py",
     "src/pix2street/tracking/registry.py",
