@@ -1,5 +1,6 @@
 """Profiles are small and complete, and none leaves a value behind; params.yaml keeps its author's text."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -84,11 +85,12 @@ def test_the_default_comes_first_and_every_task_has_a_profile():
 
 
 def test_the_default_is_the_committed_params_and_covers_all_others():
-    quick = flat(read_profile(SHIPPED, "quick").params)
+    quick = values_of(SHIPPED, "quick")
     assert quick == {key: committed()[key] for key in quick}
+    base = flat(load_yaml(SHIPPED / "base.yaml"))
     for name in NAMES:
-        assert flat(read_profile(SHIPPED, name).params).keys() <= quick.keys()
-        assert values_of(SHIPPED, name).keys() == quick.keys()
+        assert values_of(SHIPPED, name) == base | flat(read_profile(SHIPPED, name).params)
+        assert values_of(SHIPPED, name).keys() == base.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -167,7 +169,7 @@ def test_what_dvc_has_rewritten_is_still_understood(params):
     assert "\n  - clean\n" in params.read_text()
     assert read_params(params).train.run.epochs == 200
     changes = {change.key: (change.old, change.new) for change in use(params, "quick")}
-    assert changes["train.pix2pix.l1_weight"] == ("10", "100.0")
+    assert changes["train.pix2pix.l1_weight"] == ("10", "40.0")
     assert changes["evaluate.fid"] == ("[tf, clean]", "[]")
     # No profile names it: it stays as it was set.
     assert flat(load_yaml(params)) == committed() | {"report.sample_pairs": 5}
@@ -235,15 +237,17 @@ def test_values_that_look_like_others_stay_what_they_are(params):
     assert params.read_text() == before
 
 
-@pytest.mark.parametrize("file", ["params.yaml", "profiles/mine.yaml", "profiles/quick.yaml"])
+@pytest.mark.parametrize("file", ["params.yaml", "profiles/mine.yaml", "profiles/base.yaml"])
 def test_former_keys_are_listed_with_what_they_are_now(params, file):
     former = {"train": {"device": "cpu", "epochs": 3, "learning_rate": 0.1}}
     write_profile(params, "mine")
     if file == "params.yaml":
         values = load_yaml(params)
         params.write_text(as_yaml(values | former))
+    elif file == "profiles/base.yaml":
+        (params.parent / file).write_text(as_yaml(load_yaml(params.parent / file) | former))
     else:
-        write_profile(params, Path(file).stem, params=former)
+        write_profile(params, "mine", params=former)
     with pytest.raises(UserError) as error:
         use(params, "mine")
     assert str(error.value).splitlines()[0].startswith(f"{file} is not ")
@@ -285,7 +289,7 @@ def test_an_unknown_name_lists_those_there_are(params):
     [
         (
             {"params": {"train": {"run": {"epoch": 3}}}},
-            "mine.yaml: changes train.run.epoch, which profiles/quick.yaml does not hold",
+            "mine.yaml: changes train.run.epoch, which profiles/base.yaml does not hold",
         ),
         (
             {"params": {"train": {"run": {"epochs": 0}}}},
@@ -308,8 +312,10 @@ def test_a_bad_profile_is_a_clear_error_and_changes_nothing(params, fields, mess
 
 
 def test_keys_that_params_yaml_has_not_are_named(params):
-    write_profile(params, "quick", params={"train": {"run": {"epochs": 8, "epoch": 8}}, "serve": {"port": 1}})
-    with pytest.raises(UserError, match=r"no value at serve.port, train.run.epoch, which profiles/quick.yaml sets"):
+    base = {"train": {"run": {"epochs": 8, "epoch": 8}}, "serve": {"port": 1}}
+    (params.parent / "profiles/base.yaml").write_text(json.dumps(base))
+    write_profile(params, "quick")
+    with pytest.raises(UserError, match=r"no value at serve.port, train.run.epoch, which profiles/base.yaml sets"):
         use(params, "quick")
 
 
@@ -412,9 +418,9 @@ def test_the_documentation_has_every_profile_with_its_time_and_an_example_that_w
         assert f"| {needs.time_h:g} h |" in row or needs.measured
     example = figures.split("```yaml\n")[1].split("```")[0]
     (params.parent / "profiles/mine.yaml").write_text(example)
-    with pytest.raises(UserError, match=r"changes download.path, which profiles/quick.yaml does not hold"):
+    with pytest.raises(UserError, match=r"changes download.path, which profiles/base.yaml does not hold"):
         use(params, "mine")
-    change(params.with_name("profiles") / "quick.yaml", "download:\n", "download:\n    path: data/source\n")
+    change(params.with_name("profiles") / "base.yaml", "download:\n", "download:\n  path: data/source\n")
     use(params, "mine")
     assert (read_params(params).download.path, read_params(params).split.width_px) == ("/data/streets", 512)
 

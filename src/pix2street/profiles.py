@@ -1,7 +1,7 @@
 """Profiles: small files of overrides that are written into `params.yaml`, which stays the only source of values.
 
-`profiles/quick.yaml` is the default and holds a value for every key that any other profile changes. Each profile is
-applied over it, so that no value of an earlier choice remains. Keys that no profile names are never touched.
+`profiles/base.yaml` is no profile: it holds a value for every key that any profile changes. Each profile is applied
+over it, so that no value of an earlier choice remains. Keys that no profile names are never touched.
 """
 
 import io
@@ -22,7 +22,8 @@ from pix2street.core.yaml import load_yaml
 from pix2street.params import describe_faults, describe_moved, parse_params, read_yaml_text
 from pix2street.settings.section import Section
 
-BASE = "quick"
+BASE = "base"
+DEFAULT = "quick"
 Size = Annotated[float, Field(gt=0)]
 Words = Annotated[str, Field(min_length=1)]
 
@@ -44,7 +45,7 @@ class Needs(Section):
 
 
 class Profile(Section):
-    """One file of `profiles/`; `params` is nested as `params.yaml` is.
+    """One file of `profiles/`; `params` is nested as `params.yaml` is, and names what differs from the base.
 
     Attributes:
         better_than: the profiles of the same data set and machine whose photos were measured to be worse.
@@ -66,7 +67,8 @@ class Change(NamedTuple):
 
 def profile_names(folder: Path) -> list[str]:
     """Return the names of the profiles in `folder`, the default first."""
-    return sorted((path.stem for path in folder.glob("*.yaml")), key=lambda name: (name != BASE, name))
+    names = {path.stem for path in folder.glob("*.yaml")} - {BASE}
+    return sorted(names, key=lambda name: (name != DEFAULT, name))
 
 
 def read_profile(folder: Path, name: str) -> Profile:
@@ -93,16 +95,24 @@ def values_of(folder: Path, name: str) -> dict[str, Any]:
     """Return what choosing a profile writes: dotted key of `params.yaml` -> value.
 
     Raises:
-        UserError: as `read_profile`, or the default lacks a key that the profile changes.
+        UserError: as `read_profile`, or the base is no YAML, names former keys or lacks a key that the profile changes.
     """
-    base = dict(_flat(read_profile(folder, BASE).params))
-    own = dict(_flat(read_profile(folder, name).params))
+    own, base = dict(_flat(read_profile(folder, name).params)), _base(folder)
     if missing := sorted(own.keys() - base.keys()):
         raise UserError(
             f"{folder.name}/{name}.yaml: changes {', '.join(missing)}, which {folder.name}/{BASE}.yaml does not hold: "
-            "no other profile would set it back; add its default there"
+            "no other profile would set it back; add its value there"
         )
     return base | own
+
+
+def _base(folder: Path) -> dict[str, Any]:
+    path = folder / f"{BASE}.yaml"
+    values = load_yaml(read_yaml_text(path), f"{folder.name}/{path.name}")
+    base = dict(_flat(values)) if isinstance(values, dict) else {}
+    if moved := describe_moved(base):
+        raise UserError(f"{folder.name}/{path.name} is not valid:\n{moved}")
+    return base
 
 
 def changes_of(params: Path, folder: Path, name: str) -> list[Change]:
