@@ -385,6 +385,7 @@ def test_a_better_profile_is_named_only_where_it_takes_no_longer_and_the_best_of
 
 
 def test_values_that_are_no_profile_have_no_better_one(params):
+    assert better_in_the_same_time(params, params.parent / "none") == ""
     change(params, "    epochs: 8\n", "    epochs: 9\n")
     assert better(params) == ""
 
