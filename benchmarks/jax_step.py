@@ -1,17 +1,22 @@
 """One training step on Keras' JAX backend, timed on the device that JAX finds. TensorFlow is never imported.
 
     PYTHONPATH=src python benchmarks/jax_step.py [--sizes 256:1:64 256:16:64] [--precisions float32 mixed_bfloat16]
+    PYTHONPATH=src python benchmarks/jax_step.py --family oasis --sizes 256x512:1:64 --set discriminator_filters=128
 
-It needs only keras, jax, numpy and pydantic. Weights are random and data is noise: it measures nothing but speed. The
-matrix peak is what the device reaches in a large matrix product of the convolutions' precision, as JAX computes it by
-default: for float32, TensorFloat-32 where a GPU has it.
+It needs only keras, jax, numpy and pydantic. Weights are random and data is noise: it measures nothing but speed and
+memory. The settings are those of the family's paper; the filters are those of all networks unless `--set` has others.
+The matrix peak is what the device reaches in a large matrix product of the convolutions' precision, as JAX computes it
+by default: for float32, TensorFloat-32 where a GPU has it. The memory of a step is that of all its arrays as the
+compiler places them; a GPU also tells the most that the process has held so far.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pix2street.core import numerics
@@ -23,73 +28,101 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from counting import step_gigaflop
+from counting import gigaflop, step_gigaflop
 
-from pix2street.models import pix2pix
+from pix2street.layers.patchgan import with_hidden_maps
+from pix2street.layers.spectral import advance_power_iterations
+from pix2street.models import oasis, pix2pix, pix2pixhd
 from pix2street.models.interface import Task
 
 EPOCH_PAIRS = 400
 """The number of pairs of facades, the smallest set of the paper."""
+CLASSES, VOID = 34, tuple(range(7))
+"""The number of Cityscapes' classes, whose channels one-hot inputs have, and those that are void."""
 
 State = list[list[jax.Array]]
 Step = Callable[[State, jax.Array, jax.Array], tuple[State, jax.Array]]
+Terms = Callable[[jax.Array, jax.Array], Mapping[str, jax.Array]]
+"""`(inputs [B, H, W, C], targets [B, H, W, 3]) -> losses`, which calls the networks of both sides."""
 
 
-def state_of(*parts: tuple[keras.Model, keras.optimizers.Optimizer]) -> State:
-    """Return a copy of all that a step changes: each network's trainable and other variables, and its optimizer's."""
-    variables = [
-        kind
-        for network, optimizer in parts
-        for kind in (network.trainable_variables, network.non_trainable_variables, optimizer.variables)
-    ]
-    return [[jnp.copy(variable.value) for variable in kind] for kind in variables]
+@dataclass(frozen=True)
+class Side:
+    """One side of the game: an optimizer, which is built, and the networks that it updates."""
+
+    networks: Sequence[keras.Model]
+    optimizer: keras.optimizers.Optimizer
+
+    @cached_property
+    def trained(self) -> list[keras.Variable]:
+        """The variables that the optimizer updates."""
+        return [variable for network in self.networks for variable in network.trainable_variables]
+
+    @cached_property
+    def others(self) -> list[keras.Variable]:
+        """The variables that a call of the networks changes: averages, singular vectors, states of random numbers."""
+        return [variable for network in self.networks for variable in network.non_trainable_variables]
+
+    @classmethod
+    def of(cls, networks: Sequence[keras.Model], optimizer: keras.optimizers.Optimizer) -> "Side":
+        """Return the side of these networks, and build the optimizer."""
+        side = cls(networks, optimizer)
+        optimizer.build(side.trained)
+        return side
 
 
-def build_step(
-    generator: keras.Model,
-    discriminator: keras.Model,
-    gen_optimizer: keras.optimizers.Optimizer,
-    disc_optimizer: keras.optimizers.Optimizer,
-    settings: pix2pix.Settings,
-) -> Step:
-    """Return a compiled function of one batch that updates both networks, by the mathematics of `models.pix2pix`.
+def state_of(gen: Side, disc: Side) -> State:
+    """Return a copy of all that a step changes: each side's trained and other variables, and its optimizer's."""
+    kinds = [kind for side in (gen, disc) for kind in (side.trained, side.others, side.optimizer.variables)]
+    return [[jnp.copy(variable.value) for variable in kind] for kind in kinds]
 
-    Both updates follow from the same weights and share one pass of D(x, G(x)). The networks and optimizers themselves
-    stay as they are; both optimizers must be built.
+
+def build_step(gen: Side, disc: Side, terms_of: Terms) -> Step:
+    """Return a compiled function of one batch that updates both sides, by the mathematics of their family.
+
+    Both updates follow from the same weights and share one pass of D(x, G(x)). The singular vectors of D's spectral
+    layers take a step before. The networks and optimizers themselves stay as they are.
 
     Returns:
-        `(state, inputs [B, H, W, C], targets [B, H, W, 3]) -> (state, [7])`: the state after the update and float32
-        losses in the order of `pix2pix.losses`. The state that is given, at first
-        `state_of((generator, gen_optimizer), (discriminator, disc_optimizer))`, is used up.
+        `(state, inputs [B, H, W, C], targets [B, H, W, 3]) -> (state, losses)`: the state after the update and float32
+        losses in the order of `terms_of`. The state that is given, at first `state_of(gen, disc)`, is used up.
     """
 
+    def within(gen_trained, disc_trained, gen_others, disc_others) -> keras.StatelessScope:
+        """Return a scope in which the variables of both sides have these values."""
+        variables = [*gen.trained, *disc.trained, *gen.others, *disc.others]
+        values = [*gen_trained, *disc_trained, *gen_others, *disc_others]
+        return keras.StatelessScope(list(zip(variables, values, strict=True)))
+
+    def others_in(scope: keras.StatelessScope) -> tuple[list[jax.Array], list[jax.Array]]:
+        gen_others, disc_others = ([scope.get_current_value(v) for v in side.others] for side in (gen, disc))
+        return gen_others, disc_others
+
     def forward(gen_trained, disc_trained, gen_others, disc_others, inputs, targets):
-        generated, gen_others = generator.stateless_call(gen_trained, gen_others, inputs, training=True)
-        real_logits, disc_others = discriminator.stateless_call(
-            disc_trained, disc_others, {"input": inputs, "target": targets}, training=True
-        )
-        generated_logits, disc_others = discriminator.stateless_call(
-            disc_trained, disc_others, {"input": inputs, "target": generated}, training=True
-        )
-        views = [[real_logits]], [[generated_logits]]
-        losses = pix2pix.losses(*views, generated, targets, settings, settings.l1_weight)
+        with within(gen_trained, disc_trained, gen_others, disc_others) as scope:
+            losses = terms_of(inputs, targets)
+            gen_others, disc_others = others_in(scope)
         reported = jnp.stack(list(losses.values()))
         return (losses["gen_total"], losses["disc_total"]), (reported, gen_others, disc_others)
 
     def step(state, inputs, targets):
         gen_trained, gen_others, gen_memory, disc_trained, disc_others, disc_memory = state
+        with within(gen_trained, disc_trained, gen_others, disc_others) as scope:
+            for network in disc.networks:
+                advance_power_iterations(network)
+            gen_others, disc_others = others_in(scope)
         _, backward, (losses, gen_others, disc_others) = jax.vjp(
             lambda gen, disc: forward(gen, disc, gen_others, disc_others, inputs, targets),
             gen_trained,
             disc_trained,
             has_aux=True,
         )
-        # Nothing uses the other network's gradients, so they are never computed.
+        # Nothing uses the other side's gradients, so they are never computed.
         none = jnp.zeros(())
-        gen_gradients, _ = backward((_loss_scale(gen_optimizer, gen_memory), none))
-        _, disc_gradients = backward((none, _loss_scale(disc_optimizer, disc_memory)))
-        gen_trained, gen_memory = gen_optimizer.stateless_apply(gen_memory, gen_gradients, gen_trained)
-        disc_trained, disc_memory = disc_optimizer.stateless_apply(disc_memory, disc_gradients, disc_trained)
+        gen_gradients, _ = backward((_loss_scale(gen.optimizer, gen_memory), none))
+        _, disc_gradients = backward((none, _loss_scale(disc.optimizer, disc_memory)))
+        gen_trained, gen_memory = gen.optimizer.stateless_apply(gen_memory, gen_gradients, gen_trained)
+        disc_trained, disc_memory = disc.optimizer.stateless_apply(disc_memory, disc_gradients, disc_trained)
         return [gen_trained, gen_others, gen_memory, disc_trained, disc_others, disc_memory], losses
 
     return jax.jit(step, donate_argnums=0)
@@ -101,14 +134,141 @@ def _loss_scale(optimizer: keras.optimizers.Optimizer, memory: list[jax.Array]) 
         return jnp.asarray(optimizer.scale_loss(jnp.ones(())))
 
 
-def paper_settings(filters: int, product_side_px: int) -> pix2pix.Settings:
-    """Return the paper's settings at a width."""
-    return pix2pix.Settings(
-        generator_filters=filters, discriminator_filters=filters, norm="batch", upsample="transpose",
-        dropout_share=0.5, generator_rate=2e-4, discriminator_rate=2e-4, beta_1=0.5, beta_2=0.999, l1_weight=100.0,
-        l1_weight_end=None, feature_weight=0.0, disc_loss_weight=1.0, warm_up=0.0, scales=1,
-        product_side_px=product_side_px,
-    )  # fmt: skip
+# The families
+
+
+@dataclass(frozen=True)
+class Game:
+    """What a family's step consists of.
+
+    Args:
+        disc_networks: the networks that the second side updates; the mask of LabelMix, which has no weights, is one.
+        gigaflop: the work of one update for one image.
+    """
+
+    generator: keras.Model
+    disc_networks: Sequence[keras.Model]
+    terms_of: Terms
+    gigaflop: float
+
+
+def pix2pix_terms(generator, discriminator, settings) -> Terms:
+    """Return the losses of `models.pix2pix` with one scale."""
+    viewer = with_hidden_maps(discriminator)
+
+    def terms_of(inputs, targets):
+        photo = generator(inputs, training=True)
+        views = [[viewer({"input": inputs, "target": one}, training=True)] for one in (targets, photo)]
+        return pix2pix.losses(*views, photo, targets, settings, settings.l1_weight)
+
+    return terms_of
+
+
+def oasis_terms(generator, discriminator, mask, task: Task, settings) -> Terms:
+    """Return the losses of `models.oasis`."""
+    void = np.isin(np.arange(task.labels), task.void).astype("float32")
+
+    def terms_of(inputs, targets):
+        photo = generator(inputs, training=True)
+        real, generated = (discriminator(one, training=True) for one in (targets, photo))
+        labels = inputs[..., : task.labels]
+        terms = oasis.losses(real, generated, photo, targets, labels, void, settings)
+        if settings.labelmix_weight:
+            real_here = mask(labels)
+            mixed = discriminator(real_here * targets + (1 - real_here) * photo, training=True)
+            terms["disc_labelmix"] = oasis.labelmix(mixed, real, generated, real_here)
+            terms["disc_total"] += settings.labelmix_weight * terms["disc_labelmix"]
+        return terms
+
+    return terms_of
+
+
+def pix2pixhd_terms(generator, discriminators, settings) -> Terms:
+    """Return the losses of `models.pix2pixhd`."""
+    viewers = [with_hidden_maps(discriminator) for discriminator in discriminators]
+
+    def terms_of(inputs, targets):
+        photo = generator(inputs, training=True)
+        views = [[see({"input": inputs, "target": one}, training=True) for see in viewers] for one in (targets, photo)]
+        return pix2pixhd.losses(*views, photo, targets, settings)
+
+    return terms_of
+
+
+def pix2pix_game(height: int, width: int, settings: pix2pix.Settings, palette: bool) -> Game:
+    """Return the game of pix2pix, which sees the drawing in colours."""
+    task = Task((height, width, 6 if palette else 3), (height, width, 3))
+    networks = pix2pix.build_generator(task, settings, 0), pix2pix.build_discriminator(task, settings, 0)
+    return Game(networks[0], networks[1:], pix2pix_terms(*networks, settings), step_gigaflop(*networks))
+
+
+def oasis_game(height: int, width: int, settings: oasis.Settings, palette: bool) -> Game:
+    """Return the game of OASIS. LabelMix adds a pass of D and two backward passes."""
+    task = _labelled(height, width, palette)
+    generator, discriminator = oasis.build_generator(task, settings, 0), oasis.build_discriminator(task, settings, 0)
+    mask = oasis.build_mask(task, 0)
+    more = 3 * gigaflop(discriminator) if settings.labelmix_weight else 0.0
+    terms_of = oasis_terms(generator, discriminator, mask, task, settings)
+    return Game(generator, [discriminator, mask], terms_of, step_gigaflop(generator, discriminator) + more)
+
+
+def pix2pixhd_game(height: int, width: int, settings: pix2pixhd.Settings, palette: bool) -> Game:
+    """Return the game of pix2pixHD."""
+    task = _labelled(height, width, palette)
+    generator = pix2pixhd.build_generator(task, settings, 0)
+    discriminators = list(pix2pixhd.build_discriminators(task, settings, 0).values())
+    terms_of = pix2pixhd_terms(generator, discriminators, settings)
+    return Game(generator, discriminators, terms_of, step_gigaflop(generator, *discriminators))
+
+
+def _labelled(height: int, width: int, palette: bool) -> Task:
+    return Task((height, width, CLASSES + 3 * palette), (height, width, 3), labels=CLASSES, void=VOID)
+
+
+ADAM = {"generator_rate": 2e-4, "discriminator_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999}
+FAMILIES = {
+    "pix2pix": (
+        pix2pix_game,
+        pix2pix.Settings,
+        {
+            **ADAM, "norm": "batch", "upsample": "transpose", "dropout_share": 0.5, "l1_weight": 100.0,
+            "l1_weight_end": None, "feature_weight": 0.0, "disc_loss_weight": 1.0, "warm_up": 0.0, "scales": 1,
+            "product_side_px": 0,
+        },
+    ),
+    "oasis": (
+        oasis_game,
+        oasis.Settings,
+        {
+            **ADAM, "beta_1": 0.0, "generator_rate": 1e-4, "discriminator_rate": 4e-4, "disc_norm": "spectral",
+            "levels": 5, "modulation": "spade", "spade_filters": 128, "balance_power": 1.0, "l1_weight": 0.0,
+            "feature_weight": 0.0, "hinge_weight": 0.0, "labelmix_weight": 10.0,
+        },
+    ),
+    "pix2pixhd": (
+        pix2pixhd_game,
+        pix2pixhd.Settings,
+        {
+            **ADAM, "downs": 4, "blocks": 9, "upsample": "transpose", "enhancer": False, "enhancer_blocks": 3,
+            "scales": 2, "gan_loss": "least_squares", "feature_weight": 10.0, "l1_weight": 0.0,
+        },
+    ),
+}  # fmt: skip
+"""For each family: what builds its game, its settings, and those of its paper but for the filters."""
+
+
+def noise_batch(game: Game, batch: int) -> tuple[jax.Array, jax.Array]:
+    """Return random inputs and targets; labels are one-hot, with another class for each pixel."""
+    rng = np.random.default_rng(0)
+    *shape, channels = game.generator.input_shape[1:]
+    inputs = rng.uniform(-1, 1, (batch, *shape, channels)).astype("float32")
+    if channels >= CLASSES:
+        inputs[..., :CLASSES] = np.eye(CLASSES)[rng.integers(0, CLASSES, (batch, *shape))]
+    targets = rng.uniform(-1, 1, (batch, *game.generator.output_shape[1:]))
+    return jnp.asarray(inputs), jnp.asarray(targets, "float32")
+
+
+# Times
 
 
 def matrix_peak(precision: str) -> float:
@@ -130,21 +290,24 @@ def _timed(work: Callable) -> float:
 
 
 def measure(
-    size: int, batch: int, filters: int, precision: str, product_side_px: int, rounds: int, steps: int, peak: float
+    family: str, size: str, precision: str, changes: Mapping, palette: bool, rounds: int, steps: int, peak: float
 ) -> dict:
-    """Return one row of the table: the figures of one size in one precision."""
+    """Return one row of the table: the figures of one size `SIDE:BATCH:FILTERS` in one precision."""
     keras.utils.clear_session()
     keras.config.set_dtype_policy(precision)
-    shape = (size, size, 3)
-    settings, task = paper_settings(filters, product_side_px), Task(shape, shape)
-    networks = pix2pix.build_generator(task, settings, 0), pix2pix.build_discriminator(task, settings, 0)
-    optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in networks]
-    for network, optimizer in zip(networks, optimizers, strict=True):
-        optimizer.build(network.trainable_variables)
-    state = state_of(*zip(networks, optimizers, strict=True))
-    inputs, targets = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, batch, *shape)), "float32")
+    sides, batch, filters = size.split(":")
+    batch, (height, *width) = int(batch), map(int, sides.split("x"))
+    build, settings_of, paper = FAMILIES[family]
+    widths = {"generator_filters": int(filters), "discriminator_filters": int(filters)}
+    settings = settings_of(**{**paper, **widths, **changes})
+    game = build(height, *(width or [height]), settings, palette)
+    betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+    gen = Side.of([game.generator], keras.optimizers.Adam(settings.generator_rate, **betas))
+    disc = Side.of(game.disc_networks, keras.optimizers.Adam(settings.discriminator_rate, **betas))
+    state = state_of(gen, disc)
+    inputs, targets = noise_batch(game, batch)
     start = time.perf_counter()
-    step = build_step(*networks, *optimizers, settings).lower(state, inputs, targets).compile()
+    step = build_step(gen, disc, game.terms_of).lower(state, inputs, targets).compile()
     compile_s = time.perf_counter() - start
 
     def burst():
@@ -156,7 +319,7 @@ def measure(
 
     _timed(burst)
     step_s = statistics.median(_timed(burst) for _ in range(rounds)) / steps
-    work = batch * step_gigaflop(*networks)
+    work = batch * game.gigaflop
     return {
         "ms": round(1e3 * step_s, 3),
         "images_per_s": round(batch / step_s, 2),
@@ -165,42 +328,67 @@ def measure(
         "compile_s": round(compile_s, 1),
         "gigaflop": round(work, 1),
         "matrix_peak_gflops": round(peak),
+        **memory_mib(step),
     }
+
+
+def memory_mib(step: jax.stages.Compiled) -> dict[str, int | None]:
+    """Return the memory of a step and the most that the process has held on the device so far, None if unknown."""
+    plan, device = step.memory_analysis(), jax.devices()[0].memory_stats() or {}
+    held = device.get("peak_bytes_in_use")
+    planned = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
+    return {
+        "step_mib": round((planned - plan.alias_size_in_bytes) / 2**20),
+        "process_peak_mib": None if held is None else round(held / 2**20),
+    }
+
+
+def parse_change(word: str) -> tuple[str, object]:
+    """Return the key and the value of `KEY=VALUE`; the value is JSON or a word."""
+    key, _, value = word.partition("=")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", choices=FAMILIES, default="pix2pix")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="other settings of the family")
+    parser.add_argument("--palette", action="store_true", help="three more input channels")
     sizes = ["256:1:64", "256:4:64", "256:16:64", "256:64:64"]
-    parser.add_argument("--sizes", nargs="+", default=sizes, metavar="SIDE:BATCH:FILTERS")
+    parser.add_argument("--sizes", nargs="+", default=sizes, metavar="SIDE:BATCH:FILTERS", help="or HEIGHTxWIDTH:...")
     precisions = ["float32", "mixed_bfloat16"]
     parser.add_argument("--precisions", nargs="+", default=precisions, choices=precisions)
-    parser.add_argument("--product-side", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="steps in a round")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures as JSON, too")
     arguments = parser.parse_args()
+    changes = dict(map(parse_change, arguments.set))
     device = jax.devices()[0]
     machine = {"device": device.device_kind, "platform": device.platform, "jax": jax.__version__}
-    print(f"{device.device_kind} ({device.platform}), JAX {jax.__version__}")
+    print(f"{device.device_kind} ({device.platform}), JAX {jax.__version__}, {arguments.family}")
     rows = []
     for precision in arguments.precisions:
         peak = matrix_peak(precision)
         print(f"\n{precision}: matrix peak {peak:.0f} GFLOP/s", flush=True)
-        for setting in arguments.sizes:
-            size, batch, filters = map(int, setting.split(":"))
+        for size in arguments.sizes:
             row = measure(
-                size, batch, filters, precision, arguments.product_side, arguments.rounds, arguments.steps, peak
+                arguments.family, size, precision, changes, arguments.palette, arguments.rounds, arguments.steps, peak
             )
-            title = f"{size}x{size}, batch {batch}, {filters} filters"
+            sides, batch, filters = size.split(":")
+            title = f"{sides if 'x' in sides else f'{sides}x{sides}'}, batch {batch}, {filters} filters"
             print(
                 f"  {title:34}{row['ms']:9.2f} ms {row['images_per_s']:9.2f} images/s "
                 f"{row['share_of_matrix_peak']:6.1%} of the peak, {row['epoch_s']:8.2f} s an epoch of {EPOCH_PAIRS} "
-                f"pairs, compiled in {row['compile_s']:.1f} s",
+                f"pairs, {row['step_mib']} MiB, compiled in {row['compile_s']:.1f} s",
                 flush=True,
             )
             rows.append({"size": title, "precision": precision, **row})
             if arguments.out:
-                arguments.out.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n", "utf-8")
+                found = {"machine": machine, "family": arguments.family, "changes": changes, "rows": rows}
+                arguments.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
