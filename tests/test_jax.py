@@ -83,7 +83,8 @@ def on_jax(norm: str, start: dict) -> dict:
     """Return JAX's results from the same start, by plain differentiation and by the benchmark's step."""
     import jax
     import keras
-    from jax_step import Side, build_step, pix2pix_terms, state_of
+    from jax_games import pix2pix_terms
+    from jax_step import Side, build_step, state_of
 
     from pix2street.models import pix2pix
 
@@ -173,11 +174,19 @@ def oasis() -> dict[str, np.ndarray]:
     }
 
 
+def randomise(networks: tuple, rng: np.random.Generator) -> list[list[np.ndarray]]:
+    """Set random weights and return them; those of noise are 0, so that it changes nothing but their gradients."""
+    for weight in [weight for network in networks for weight in network.weights]:
+        is_noise = weight.path.endswith("/scale")
+        weight.assign(np.zeros(weight.shape) if is_noise else rng.normal(0, 0.2, weight.shape))
+    return [network.get_weights() for network in networks]
+
+
 def oasis_step(backend: str) -> dict[str, np.ndarray]:
-    """Return what a step of OASIS moves every weight by, and its losses: on TensorFlow that of the training, on JAX
-    that of the benchmark. The weights of the noise are 0, and so it changes nothing but the gradients of these.
+    """Return what a step of OASIS moves every weight by but those of noise, and its losses.
+
+    On TensorFlow it is the step of the training, on JAX that of the benchmark.
     """
-    import keras
     from keras import ops
     from shipped import PARAMS
 
@@ -191,56 +200,64 @@ def oasis_step(backend: str) -> dict[str, np.ndarray]:
     labels = np.eye(4, dtype="float32")[rng.integers(0, 4, (2, *SHAPE[:2]))]
     inputs = np.concatenate([labels, rng.uniform(-1, 1, (2, *SHAPE)).astype("float32")], axis=-1)
     target = rng.uniform(-1, 1, (2, *SHAPE)).astype("float32")
-    # At a learning rate of 1, stochastic gradient descent moves a weight by its gradient.
-    gen_optimizer, disc_optimizer = keras.optimizers.SGD(1.0), keras.optimizers.SGD(1.0)
     generator = oasis.build_generator(task, settings, 0)
-
-    def randomise(*networks) -> list[np.ndarray]:
-        for weight in [weight for network in networks for weight in network.weights]:
-            is_noise = weight.path.endswith("/scale")
-            weight.assign(np.zeros(weight.shape) if is_noise else rng.normal(0, 0.2, weight.shape))
-        return [network.get_weights() for network in networks]
-
-    if backend == "tensorflow":
-        from pix2street.training.players import AdamPlayer
-
-        def make_player(networks, **_):
-            player = AdamPlayer(networks, gen_optimizer if networks == [generator] else disc_optimizer, 1.0)
-            player.optimizer.build(player.weights)
-            return player
-
-        training = oasis.build_training(task, settings, generator, make_player, 0)
-        discriminator = training.networks["discriminator"]
-        before = randomise(generator, discriminator)
-        terms = training.step({"input": ops.convert_to_tensor(inputs), "target": ops.convert_to_tensor(target)})
-        names = list(terms)
-        after = [network.get_weights() for network in (generator, discriminator)]
-    else:
-        import jax
-        from jax_step import Side, build_step, oasis_terms, state_of
-
-        discriminator, mask = oasis.build_discriminator(task, settings, 0), oasis.build_mask(task, 0)
-        before = randomise(generator, discriminator)
-        sides = Side.of([generator], gen_optimizer), Side.of([discriminator, mask], disc_optimizer)
-        names = []
-
-        def terms_of(*pair):
-            terms = oasis_terms(generator, discriminator, mask, task, settings)(*pair)
-            names[:] = terms
-            return terms
-
-        state, values = build_step(*sides, terms_of)(state_of(*sides), inputs, target)
-        terms = dict(zip(names, jax.device_get(values), strict=True))
-        for side, trained, others in zip(sides, state[0::3], state[1::3], strict=True):
-            for variable, value in zip(side.trained + side.others, trained + others, strict=True):
-                variable.assign(value)
-        after = [network.get_weights() for network in (generator, discriminator)]
-    made = {f"oasis step|loss|{name}": ops.convert_to_numpy(terms[name]) for name in names if name != "disc_labelmix"}
-    for network, old, new in zip((generator, discriminator), before, after, strict=True):
-        for weight, one, other in zip(network.weights, old, new, strict=True):
+    take = oasis_step_of_training if backend == "tensorflow" else oasis_step_of_benchmark
+    networks, before, terms = take(task, settings, generator, inputs, target, rng)
+    made = {f"oasis step|loss|{name}": ops.convert_to_numpy(terms[name]) for name in terms if name != "disc_labelmix"}
+    for network, old in zip(networks, before, strict=True):
+        for weight, one, other in zip(network.weights, old, network.get_weights(), strict=True):
             if not weight.path.endswith("/scale"):
                 made[f"oasis step|move|{network.name}|{weight.path}"] = one - other
     return made
+
+
+# At a learning rate of 1, stochastic gradient descent moves a weight by its gradient.
+
+
+def oasis_step_of_training(task, settings, generator, inputs, target, rng) -> tuple:
+    """Take a step; return the networks, their weights before it, and the losses."""
+    import keras
+    from keras import ops
+
+    from pix2street.models import oasis
+    from pix2street.training.players import AdamPlayer
+
+    def make_player(networks, **_):
+        player = AdamPlayer(networks, keras.optimizers.SGD(1.0), 1.0)
+        player.optimizer.build(player.weights)
+        return player
+
+    training = oasis.build_training(task, settings, generator, make_player, 0)
+    networks = generator, training.networks["discriminator"]
+    before = randomise(networks, rng)
+    terms = training.step({"input": ops.convert_to_tensor(inputs), "target": ops.convert_to_tensor(target)})
+    return networks, before, terms
+
+
+def oasis_step_of_benchmark(task, settings, generator, inputs, target, rng) -> tuple:
+    """Take a step; return the networks, their weights before it, and the losses."""
+    import keras
+    from jax_games import oasis_terms
+    from jax_step import Side, build_step, state_of
+
+    from pix2street.models import oasis
+
+    networks = generator, discriminator = generator, oasis.build_discriminator(task, settings, 0)
+    mask, names = oasis.build_mask(task, 0), []
+    before = randomise(networks, rng)
+    of_game = oasis_terms(generator, discriminator, mask, task, settings)
+
+    def terms_of(*pair):
+        terms = of_game(*pair)
+        names[:] = terms
+        return terms
+
+    sides = [Side.of(some, keras.optimizers.SGD(1.0)) for some in ([generator], [discriminator, mask])]
+    state, losses = build_step(*sides, terms_of)(state_of(*sides), inputs, target)
+    for side, trained, others in zip(sides, state[0::3], state[1::3], strict=True):
+        for variable, value in zip(side.trained + side.others, trained + others, strict=True):
+            variable.assign(value)
+    return networks, before, dict(zip(names, losses, strict=True))
 
 
 def pix2pixhd() -> dict[str, np.ndarray]:
