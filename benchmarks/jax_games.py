@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from counting import gigaflop, step_gigaflop
+from counting import step_gigaflop
 
 from pix2street.layers.patchgan import with_hidden_maps
 from pix2street.models import oasis, pix2pix, pix2pixhd
@@ -89,13 +89,13 @@ def pix2pix_game(height: int, width: int, settings: pix2pix.Settings, palette: b
 
 
 def oasis_game(height: int, width: int, settings: oasis.Settings, palette: bool) -> Game:
-    """Return the game of OASIS. LabelMix adds a pass of D and two backward passes."""
+    """Return the game of OASIS."""
     task = _labelled(height, width, palette)
     generator, discriminator = oasis.build_generator(task, settings, 0), oasis.build_discriminator(task, settings, 0)
     mask = oasis.build_mask(task, 0)
-    more = 3 * gigaflop(discriminator) if settings.labelmix_weight else 0.0
+    work = step_gigaflop(generator, discriminator, mixed=settings.labelmix_weight > 0)
     terms_of = oasis_terms(generator, discriminator, mask, task, settings)
-    return Game(generator, [discriminator, mask], terms_of, step_gigaflop(generator, discriminator) + more)
+    return Game(generator, [discriminator, mask], terms_of, work)
 
 
 def pix2pixhd_game(height: int, width: int, settings: pix2pixhd.Settings, palette: bool) -> Game:
