@@ -83,7 +83,8 @@ def on_jax(norm: str, start: dict) -> dict:
     """Return JAX's results from the same start, by plain differentiation and by the benchmark's step."""
     import jax
     import keras
-    from jax_step import build_step, state_of
+    from jax_games import pix2pix_terms
+    from jax_step import Side, build_step, state_of
 
     from pix2street.models import pix2pix
 
@@ -113,10 +114,9 @@ def on_jax(norm: str, start: dict) -> dict:
         keras.optimizers.SGD(1.0),
         keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=2.0**10),
     )
-    for network, optimizer in zip(networks, optimizers, strict=True):
-        optimizer.build(network.trainable_variables)
-    step = build_step(*networks, *optimizers, WEIGHTS)
-    state, step_losses = step(state_of(*zip(networks, optimizers, strict=True)), inputs, targets)
+    sides = [Side.of([network], optimizer) for network, optimizer in zip(networks, optimizers, strict=True)]
+    step = build_step(*sides, pix2pix_terms(*networks, WEIGHTS))
+    state, step_losses = step(state_of(*sides), inputs, targets)
     made = {f"{norm}|losses": losses, f"{norm}|step losses": step_losses}
     moved = [
         [old - new for old, new in zip(before, after, strict=True)]
@@ -174,6 +174,92 @@ def oasis() -> dict[str, np.ndarray]:
     }
 
 
+def randomise(networks: tuple, rng: np.random.Generator) -> list[list[np.ndarray]]:
+    """Set random weights and return them; those of noise are 0, so that it changes nothing but their gradients."""
+    for weight in [weight for network in networks for weight in network.weights]:
+        is_noise = weight.path.endswith("/scale")
+        weight.assign(np.zeros(weight.shape) if is_noise else rng.normal(0, 0.2, weight.shape))
+    return [network.get_weights() for network in networks]
+
+
+def oasis_step(backend: str) -> dict[str, np.ndarray]:
+    """Return what a step of OASIS moves every weight by but those of noise, and its losses.
+
+    On TensorFlow it is the step of the training, on JAX that of the benchmark.
+    """
+    from keras import ops
+    from shipped import PARAMS
+
+    from pix2street.models import oasis
+    from pix2street.models.interface import Task
+
+    task = Task((*SHAPE[:2], 7), SHAPE, labels=4, void=(3,))
+    small = {"generator_filters": 4, "discriminator_filters": 4, "levels": 2, "hinge_weight": 1.0}
+    settings = PARAMS.train.oasis.model_copy(update={**small, "disc_norm": "spectral"})
+    rng = np.random.default_rng(1)
+    labels = np.eye(4, dtype="float32")[rng.integers(0, 4, (2, *SHAPE[:2]))]
+    inputs = np.concatenate([labels, rng.uniform(-1, 1, (2, *SHAPE)).astype("float32")], axis=-1)
+    target = rng.uniform(-1, 1, (2, *SHAPE)).astype("float32")
+    generator = oasis.build_generator(task, settings, 0)
+    take = oasis_step_of_training if backend == "tensorflow" else oasis_step_of_benchmark
+    networks, before, terms = take(task, settings, generator, inputs, target, rng)
+    made = {f"oasis step|loss|{name}": ops.convert_to_numpy(terms[name]) for name in terms if name != "disc_labelmix"}
+    for network, old in zip(networks, before, strict=True):
+        for weight, one, other in zip(network.weights, old, network.get_weights(), strict=True):
+            if not weight.path.endswith("/scale"):
+                made[f"oasis step|move|{network.name}|{weight.path}"] = one - other
+    return made
+
+
+# At a learning rate of 1, stochastic gradient descent moves a weight by its gradient.
+
+
+def oasis_step_of_training(task, settings, generator, inputs, target, rng) -> tuple:
+    """Take a step; return the networks, their weights before it, and the losses."""
+    import keras
+    from keras import ops
+
+    from pix2street.models import oasis
+    from pix2street.training.players import AdamPlayer
+
+    def make_player(networks, **_):
+        player = AdamPlayer(networks, keras.optimizers.SGD(1.0), 1.0)
+        player.optimizer.build(player.weights)
+        return player
+
+    training = oasis.build_training(task, settings, generator, make_player, 0)
+    networks = generator, training.networks["discriminator"]
+    before = randomise(networks, rng)
+    terms = training.step({"input": ops.convert_to_tensor(inputs), "target": ops.convert_to_tensor(target)})
+    return networks, before, terms
+
+
+def oasis_step_of_benchmark(task, settings, generator, inputs, target, rng) -> tuple:
+    """Take a step; return the networks, their weights before it, and the losses."""
+    import keras
+    from jax_games import oasis_terms
+    from jax_step import Side, build_step, state_of
+
+    from pix2street.models import oasis
+
+    networks = generator, discriminator = generator, oasis.build_discriminator(task, settings, 0)
+    mask, names = oasis.build_mask(task, 0), []
+    before = randomise(networks, rng)
+    of_game = oasis_terms(generator, discriminator, mask, task, settings)
+
+    def terms_of(*pair):
+        terms = of_game(*pair)
+        names[:] = terms
+        return terms
+
+    sides = [Side.of(some, keras.optimizers.SGD(1.0)) for some in ([generator], [discriminator, mask])]
+    state, losses = build_step(*sides, terms_of)(state_of(*sides), inputs, target)
+    for side, trained, others in zip(sides, state[0::3], state[1::3], strict=True):
+        for variable, value in zip(side.trained + side.others, trained + others, strict=True):
+            variable.assign(value)
+    return networks, before, dict(zip(names, losses, strict=True))
+
+
 def pix2pixhd() -> dict[str, np.ndarray]:
     """Return the photo and the losses of pix2pixHD with its enhancer for one drawing with edges."""
     from keras import ops
@@ -204,14 +290,14 @@ def pix2pixhd() -> dict[str, np.ndarray]:
 
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
-    start, made = {}, spectral() | oasis() | pix2pixhd()
+    sys.path.insert(0, str(BENCHMARKS))
+    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
             start, made = start | both[0], made | both[1]
         np.savez(folder / "start.npz", **start)
     else:
-        sys.path.insert(0, str(BENCHMARKS))
         for norm in UPSAMPLE_OF_NORM:
             made |= on_jax(norm, np.load(folder / "start.npz"))
     np.savez(folder / f"{backend}.npz", **made)
@@ -289,6 +375,17 @@ def test_oasis_is_the_same(folder):
     assert np.std(theirs["oasis photo"]) > 0.1
 
 
+def test_the_step_of_oasis_moves_every_weight_as_its_training_does(folder):
+    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+    moves = [name for name in theirs if name.startswith("oasis step|")]
+    assert {name for name in ours if name.startswith("oasis step|")} == set(moves)
+    assert {name.split("|")[2] for name in moves} >= {"decoder", "segmenting_discriminator", "disc_total"}
+    for name in moves:
+        size = np.linalg.norm(theirs[name])
+        assert np.linalg.norm(ours[name] - theirs[name]) < 1e-3 * size + 1e-6, name
+    assert any(name.endswith("/u") and np.linalg.norm(theirs[name]) > 0.1 for name in moves)
+
+
 def test_photos_and_losses_of_pix2pixhd_are_the_same(folder):
     theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
     for name in ("pix2pixhd photo", "pix2pixhd losses"):
@@ -304,7 +401,8 @@ def test_the_step_is_timed_where_there_is_no_tensorflow(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow is not here')")
     options = ["--sizes", "32:1:2", "--precisions", "float32", "--steps", "2", "--out", tmp_path / "results.json"]
     printed = run([BENCHMARKS / "jax_step.py", *options], KERAS_BACKEND="tensorflow", PYTHONPATH=str(tmp_path))
-    for promised in ("matrix peak", "32x32, batch 1, 2 filters", "images/s", "of the peak", "an epoch", "compiled in"):
+    parts = ("32x32, batch 1, 2 filters", "matrix peak", "images/s", "of the peak", "an epoch", "MiB", "compiled in")
+    for promised in parts:
         assert promised in printed
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["machine"]["platform"] == "cpu"
