@@ -22,6 +22,7 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.core.tables import write_table
     from pix2street.profiles import better_in_the_same_time
     from pix2street.reporting.curves import tables_of
+    from pix2street.reporting.examples import as_strip
     from pix2street.reporting.model_card import as_model_card
     from pix2street.steps.report import render_report
     from pix2street.tracking.run import Run
@@ -32,6 +33,7 @@ def main(params: Params, layout: Layout) -> None:
         for example in evidence.examples:
             for caption, png in example.images.items():
                 write_bytes(folder / plain_name(example.pair_id) / f"{caption}.png", png)
+    write_bytes(layout.strip, as_strip(evidence.examples))
     with fresh_folder(layout.curves) as folder:
         for name, table in tables_of(evidence.family.TERMS, evidence.history, evidence.settings).items():
             write_table(folder / f"{name}.csv", table)

@@ -23,7 +23,14 @@ class Layout:
             "train": [self.generator, self.history, self.samples],
             "generate": [self.generated, self.baselines, self.draws],
             "evaluate": [self.judged, self.metrics, *tables],
-            "report": [self.report_page, self.report_samples, self.report_summary, self.model_card, self.curves],
+            "report": [
+                self.report_page,
+                self.report_samples,
+                self.strip,
+                self.report_summary,
+                self.model_card,
+                self.curves,
+            ],
             "register": [self.decision],
         }
 
@@ -149,6 +156,11 @@ class Layout:
     def report_samples(self) -> Path:
         """The pictures on the page, `<pair_id>/<caption>.png`; see `pairs.plain_name`."""
         return self.root / "reports/report/samples"
+
+    @property
+    def strip(self) -> Path:
+        """Drawings, their photos and the real ones, as one picture."""
+        return self.root / "reports/report/strip.png"
 
     @property
     def curves(self) -> Path:

@@ -3,12 +3,14 @@ import pandas as pd
 import pytest
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.decoding import decode
 from pix2street.core.images import png_bytes, read_ids, read_rgb, write_png
 from pix2street.core.pairs import read_pairs
 from pix2street.reporting.examples import (
     SEEN_GENERATED,
     SEEN_TARGET,
     Folders,
+    as_strip,
     read_examples,
     read_extremes,
     read_styles,
@@ -35,6 +37,20 @@ def test_examples_are_spread_over_the_split(folders, tmp_path):
     assert list(examples[0].baselines) == ["untrained"]
     assert examples[0].images["generated"] == (tmp_path / "generated/train/p0.png").read_bytes()
     assert [(example.note, example.legend) for example in examples] == [("L1 0.400", {}), ("L1 0.200", {})]
+
+
+def test_a_strip_has_the_drawings_above_their_photos_and_the_real_ones_enlarged(folders):
+    examples = read_examples(folders, "train", scores(), 2)
+    images = [{caption: decode(png, caption) for caption, png in example.images.items()} for example in examples]
+    height, width = images[0]["input"].shape[:2]
+    factor = 256 // height
+    strip = decode(as_strip(examples), "strip")
+    assert strip.shape == (3 * 256 + 8, 2 * width * factor + 4, 3)
+    for row, caption in enumerate(("input", "generated", "target")):
+        for column, pictures in enumerate(images):
+            top, left = row * 260, column * (width * factor + 4)
+            small = strip[top : top + 256 : factor, left : left + width * factor : factor]
+            np.testing.assert_array_equal(small, np.broadcast_to(pictures[caption], small.shape))
 
 
 def test_an_example_that_was_judged_shows_what_the_judge_sees_and_the_colours_of_its_classes(folders, road_and_sky):

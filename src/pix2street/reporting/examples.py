@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pix2street.core.classes import ClassTable
-from pix2street.core.images import png_bytes, read_ids
+from pix2street.core.decoding import decode
+from pix2street.core.images import contact_sheet, png_bytes, read_ids
 from pix2street.core.pairs import Dataset, drawing_of, read_pairs
 from pix2street.core.styles import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
@@ -16,6 +17,12 @@ from pix2street.reporting.scores import formatted, title_of
 BASELINES = ("mean_color", "untrained")
 STYLES = 3
 """The number of styles of a drawing that are shown, the generated photo among them."""
+
+STRIP = ("input", "generated", "target")
+"""The rows of a strip."""
+
+STRIP_MIN_PX = 256
+"""The least height of a picture in a strip."""
 
 SEEN_TARGET, SEEN_GENERATED = "seen in target", "seen in generated"
 
@@ -113,6 +120,16 @@ def read_styles(folders: Folders, draws: Path, held_out: str) -> list[Example]:
     ]
     drawings = {pair.pair_id: png_bytes(drawing_of(pair.input_path, classes)) for pair in pairs[: len(shown)]}
     return [replace(example, images={"drawing": drawings[example.pair_id], **example.images}) for example in shown]
+
+
+def as_strip(examples: Sequence[Example]) -> bytes:
+    """Return a PNG with a column for each example: its drawing, its photo and the real photo.
+
+    Small pictures are enlarged by a whole number.
+    """
+    rows = [[np.atleast_3d(decode(example.images[name], name)) for example in examples] for name in STRIP]
+    factor = -(-STRIP_MIN_PX // rows[0][0].shape[0])
+    return png_bytes(contact_sheet([[picture.repeat(factor, 0).repeat(factor, 1) for picture in row] for row in rows]))
 
 
 def _example(folders: Folders, held_out: str, row: pd.Series) -> Example:
