@@ -125,7 +125,7 @@ def test_a_and_b_are_inputs_and_targets_where_no_folder_has_the_names_that_are_s
 
 def test_a_and_b_whose_names_differ_are_unpaired():
     images = tree("trainA") + tree("trainB", numbers=range(2, 9)) + tree("valA", "valB", numbers=[20])
-    assert "A and B are unpaired, as CycleGAN's sets are: this project learns from pairs" in str(
+    assert "A and B are unpaired, as CycleGAN's sets are: set download.dataset: unpaired_folders" in str(
         refusal(images, **APART)
     )  # fmt: skip
 
@@ -139,7 +139,7 @@ def test_unpaired_folders_are_never_taken_for_images_side_by_side():
     assert found.refusals[-1].startswith(
         "source: no input has a target in train. An input and its target have the same name"
     )
-    assert ". A and B are unpaired, as CycleGAN's sets are: this project learns from pairs. " in found.refusals[-1]
+    assert ". A and B are unpaired, as CycleGAN's sets are: set download.dataset: unpaired_folders. " in found.refusals[-1]
 
 
 def test_folders_that_are_named_like_sides_may_be_ordinary():

@@ -31,6 +31,7 @@ def settle(
     taken: Mapping[str, str],
     left_out: Mapping[str, str],
     row_of: Callable[[str], str] = row_of,
+    alone: bool = False,
 ) -> None:
     """Write the files left out to `folder/left_out.csv`, and print the account of all files.
 
@@ -40,6 +41,7 @@ def settle(
         taken: the new path of each file in a pair, `<split>/<pair_id>`, or `<split>/inputs/<pair_id>` and its target.
         left_out: the reason for every other file.
         row_of: the row of the table that a file belongs to.
+        alone: whether the images stand alone, `<split>/<domain>/<pair_id>`, and make no pairs.
 
     Raises:
         RuntimeError: a file is in both or in neither, which is a bug: no input may cause it.
@@ -53,12 +55,15 @@ def settle(
             [(*row, count) for row, count in sorted(rows.items())], columns=["source", "reason", "files"]
         )
         write_table(folder / LEFT_OUT, table)
-    print(f"{path}: {account_of(taken, left_out)}")
+    print(f"{path}: {account_of(taken, left_out, alone)}")
 
 
-def account_of(taken: Mapping[str, str], left_out: Mapping[str, str]) -> str:
+def account_of(taken: Mapping[str, str], left_out: Mapping[str, str], alone: bool = False) -> str:
     """Return the account of all files, `420 files found: 400 in 200 pairs, 20 left out (...)`; see `settle`."""
     found, reasons = len(taken) + len(left_out), Counter(left_out.values())
+    rest = f"{reasons.total():,} left out ({in_words(reasons)})" if reasons else "none left out"
+    if alone:
+        return f"{found:,} files found: {len(taken):,} images, {rest}"
     halves = Counter(
         tuple(part for part in path.split("/") if part not in ("inputs", "targets")) for path in taken.values()
     )
@@ -66,8 +71,7 @@ def account_of(taken: Mapping[str, str], left_out: Mapping[str, str]) -> str:
     pairs = sum(count == whole for count in halves.values())
     in_pairs = whole * pairs
     lonely = f", {len(taken) - in_pairs:,} without the other half" if len(taken) > in_pairs else ""
-    left_out = f"{reasons.total():,} left out ({in_words(reasons)})" if reasons else "none left out"
-    return f"{found:,} files found: {in_pairs:,} in {pairs:,} pairs{lonely}, {left_out}"
+    return f"{found:,} files found: {in_pairs:,} in {pairs:,} pairs{lonely}, {rest}"
 
 
 def in_words(reasons: Mapping[str, int]) -> str:

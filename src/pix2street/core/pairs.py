@@ -31,12 +31,15 @@ NUMBER_COLUMNS = (
     "input_std", "target_mean", "target_std", "target_entropy_bits", "target_sharpness",
 )  # fmt: skip
 
+DOMAIN_COLUMNS = ("domain", "scene")
+"""Columns of text that only the manifest of a set with domains has."""
+
 SPECIAL = re.compile(r"[!-,/:-@\[-^`{-~]|^ | \Z")
 """ASCII but letters, digits and `-._`, and spaces at the ends."""
 
 WHOLE_COLUMNS = [name for name in NUMBER_COLUMNS if name.endswith(("files", "_px", "_channels", "_count", "_lossy"))]
 
-InputFrom = Literal["left", "right", "file", "grey", "edges"]
+InputFrom = Literal["left", "right", "file", "grey", "edges", "none"]
 
 TARGET_CHANNELS = {"rgb": 3, "grey": 1}
 """Channels that targets are kept in, by `split.target_mode`."""
@@ -53,7 +56,8 @@ class Dataset:
         direction: the usual task in words, e.g. `labels to street`.
         input_from: the origin of a pair's input. `left`, `right`: that half of a side-by-side image
             `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, with its target in `<split>/targets/`;
-            `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target.
+            `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target; `none`: there is no
+            input, each image stands alone, and every image is a target.
         group_pattern: a regular expression whose first group, searched in a pair_id, names what must stay in one split
             (a city, a video sequence); None makes every pair its own group.
         classes: the table of the inputs, None where they are no class maps.
@@ -61,6 +65,10 @@ class Dataset:
         edges: the settings by which edges are drawn; None for all other inputs.
         archives: the SHA-256 of every archive that the set was fetched from, by file name.
         target_channels: the channels of the targets that `split` wrote: 3 for RGB, 1 for grey.
+        domains: the names of the kinds of targets between which models translate, e.g. `day` and `night`, in their
+            order; empty for a set without domains. Files are then in `<split>/<domain>/`, and each pair_id is
+            `<domain>_<name>`.
+        scenes: whether images of one name show the same scene in several domains.
     """
 
     name: str
@@ -75,12 +83,17 @@ class Dataset:
     edges: EdgeSettings | None = None
     archives: dict[str, str] = field(default_factory=dict)
     target_channels: int = 3
+    domains: tuple[str, ...] = ()
+    scenes: bool = False
 
     def write(self, folder: Path) -> None:
         fields = {**asdict(self), "classes": self.classes and self.classes.to_json()}
         # The file of a set with RGB targets, which nearly all have, does not name their channels.
         if self.target_channels == 3:
             del fields["target_channels"]
+        # The file of a set without domains does not speak of them.
+        if not self.domains:
+            del fields["domains"], fields["scenes"]
         write_json(folder / "dataset.json", fields)
 
     @classmethod
@@ -92,7 +105,8 @@ class Dataset:
     def _of_json(cls, fields: dict[str, Any]) -> Self:
         classes = fields["classes"] and ClassTable.from_json(fields["classes"])
         edges = fields["edges"] and EdgeSettings(**fields["edges"])
-        return cls(**{**fields, "classes": classes, "edges": edges})
+        domains = tuple(fields.get("domains", ()))
+        return cls(**{**fields, "classes": classes, "edges": edges, "domains": domains})
 
 
 @dataclass(frozen=True)
@@ -194,7 +208,8 @@ def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()
         left_out: the files without a pair, as `accounting.read_left_out` returns them. They follow the pairs, with
             their reasons in a last column, `left_out`; without such rows the table has no such column.
     """
-    columns = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
+    domain_columns = DOMAIN_COLUMNS if any("domain" in row for row in rows) else ()
+    columns = [*TEXT_COLUMNS, *domain_columns, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
     table = pd.DataFrame(rows, columns=columns)
     table = table.sort_values(["split", "pair_id"], kind="stable")
     if left_out:
@@ -225,7 +240,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
 
     A row with a `fault` is a file that could not become a pair: it has no images.
     """
-    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, *DOMAIN_COLUMNS, "left_out"))
     if "left_out" not in table:
         return table
     pairs = table[table["left_out"].isna()].drop(columns="left_out").reset_index(drop=True)
@@ -236,7 +251,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
 
 def read_left_out(folder: Path) -> pd.DataFrame:
     """Return the manifest's rows of files that were left out: `source`, `files`, `left_out`; the last is the reason."""
-    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, "left_out"))
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, *DOMAIN_COLUMNS, "left_out"))
     table = table.reindex(columns=["source", "files", "left_out"])
     return table.dropna(subset="left_out").reset_index(drop=True)
 
@@ -250,9 +265,18 @@ def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
 
 
 def read_pairs(folder: Path, split: str) -> list[Pair]:
-    """Return the pairs of one split in the manifest's order, none of faulty rows; the list may be empty."""
+    """Return the pairs of one split in the manifest's order, none of faulty rows; the list may be empty.
+
+    Raises:
+        UserError: the images of the set stand alone.
+    """
     manifest = read_manifest(folder)
     manifest = manifest[manifest["fault"].isna()]
+    if manifest["input_path"].isna().any():
+        raise UserError(
+            f"{folder}: the images of this data set stand alone, and pairs are needed here; choose a data set of pairs "
+            "in download.dataset, or a model that learns from unpaired images in train.model"
+        )
     return [
         Pair(row.pair_id, folder / row.input_path, folder / row.target_path)
         for row in manifest[manifest["split"] == split].itertuples()

@@ -1,7 +1,7 @@
-"""Sources of paired images.
+"""Sources of images, in pairs or by domains.
 
 To add one, write `datasets/<name>.py` with a function `fetch` that takes a folder and the settings it needs, fills
-`folder/{train,val,test}/` as `Dataset.input_from` says, and returns the set's description. Then add
+`folder/{train,val,test}/` as `Dataset` says, and returns the set's description. Then add
 
 - a line to `DATASETS`, which hands each `fetch` its settings,
 - the name, and the settings as a section, to `Download` in `settings/download.py` and to `params.yaml`,
@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 
 from pix2street.core.pairs import Dataset
-from pix2street.datasets import cityscapes, colorization, paired_folder, pix2pix_sets, sketches, synthetic_streets
+from pix2street.datasets import (
+    cityscapes,
+    colorization,
+    domain_folders,
+    paired_folder,
+    pix2pix_sets,
+    sketches,
+    synthetic_streets,
+    unpaired_folders,
+)
 from pix2street.settings.download import Download
 
 
@@ -37,6 +46,12 @@ DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
     ),
     "paired_folder": lambda folder, path, download: paired_folder.fetch(
         folder, path, download.limits, download.own_images, download.paired_folder
+    ),
+    "unpaired_folders": lambda folder, path, download: unpaired_folders.fetch(
+        folder, path, download.limits, download.own_images, download.unpaired_folders
+    ),
+    "domain_folders": lambda folder, path, download: domain_folders.fetch(
+        folder, path, download.limits, download.own_images, download.domain_folders
     ),
 }
 """The data sets by name: `DATASETS[name](folder, path, download)` fills the folder; `path` is the user's source."""

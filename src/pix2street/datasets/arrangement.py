@@ -90,7 +90,7 @@ def arrange(
     undivided = is_undivided(found)
     if undivided:
         found = divide(reading, found)
-    _note_left_out(reading)
+    note_left_out(reading)
     destinations = {image.name: image.destination for image in found}
     return Arrangement(destinations, reading.left_out, undivided, tuple(reading.notes))
 
@@ -118,7 +118,7 @@ def propose(path: Path, images: Collection[str], naming: Naming, paired: PairedF
             changes[section] = {**changes.get(section, {}), **keys}
 
 
-def _note_left_out(reading: Reading) -> None:
+def note_left_out(reading: Reading) -> None:
     """Note how many images are left out for each reason, and where they are."""
     for reason, count in sorted(Counter(reading.left_out.values()).items()):
         folders = in_folders(name for name, why in reading.left_out.items() if why == reason)

@@ -1,4 +1,4 @@
-"""Copies of a user's images in their splits, byte for byte: for `paired_folder`, `colorization` and `sketches`."""
+"""Copies of a user's images in their splits, byte for byte: for every data set that `download.path` names."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -62,7 +62,9 @@ def _what_is_there(others: dict[str, str]) -> str:
     return f", but {in_words(Counter(others.values()))} ({first})"
 
 
-def copy_images(source: Source, folder: Path, destinations: dict[str, str], left_out: dict[str, str]) -> None:
+def copy_images(
+    source: Source, folder: Path, destinations: dict[str, str], left_out: dict[str, str], alone: bool = False
+) -> None:
     """Write each image to its destination below `folder`, e.g. `train/inputs/<pair_id>`, and account for all files.
 
     An image keeps its ending if that is one of images, and gets the ending of its content otherwise.
@@ -70,6 +72,7 @@ def copy_images(source: Source, folder: Path, destinations: dict[str, str], left
     Args:
         destinations: the destination of every image that is taken.
         left_out: the reason for every other file of the source.
+        alone: whether the images make no pairs.
     """
     for destination in {PurePosixPath(destination).parent for destination in destinations.values()}:
         (folder / destination).mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,7 @@ def copy_images(source: Source, folder: Path, destinations: dict[str, str], left
             f"{', ...' if len(source.linked) > LINKS_SHOWN else ''}); DVC does not see a change behind them, so run "
             "`dvc repro --force download` after one"
         )
-    settle(folder, source.path, {*source.names, *source.left_out}, destinations, left_out)
+    settle(folder, source.path, {*source.names, *source.left_out}, destinations, left_out, alone=alone)
 
 
 def say_notes(path: Path, arrangement: Arrangement) -> None:

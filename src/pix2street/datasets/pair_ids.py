@@ -137,8 +137,8 @@ def refuse_unpaired(reading: Reading, images: list[Image]) -> None:
         )
     if letters:
         reading.refuse(
-            f"{text} A and B are unpaired, as CycleGAN's sets are: this project learns from pairs. Where they are "
-            "pairs, give both files of each the same name and remove those without a partner"
+            f"{text} A and B are unpaired, as CycleGAN's sets are: set download.dataset: unpaired_folders. Where they "
+            "are pairs, give both files of each the same name and remove those without a partner"
         )
     reading.refuse(
         f"{text} Rename them, or set download.own_images.id_pattern to a regular expression whose first (group) is "

@@ -15,9 +15,9 @@ SHOWN = 5
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}
 Changes = dict[str, dict[str, Any]]
 
-Form = Literal["left", "right", "folders", "photos"]
+Form = Literal["left", "right", "folders", "photos", "domains"]
 """The contents of an image: `left` or `right`, a pair side by side, its input on this side; `folders`, an input or a
-target; `photos`, a photo whose input is drawn from it later."""
+target; `photos`, a photo whose input is drawn from it later; `domains`, a photo or drawing of one domain."""
 
 
 class ArrangementError(UserError):
@@ -41,6 +41,7 @@ class Reading:
         form: the contents of its images.
         naming: the settings that say what names mean.
         paired: the settings that name the folders or files of inputs and targets; needed only for the form `folders`.
+        domains: the folders of the domains that are set; only for the form `domains`.
         notes, left_out: see `Arrangement`.
     """
 
@@ -48,13 +49,21 @@ class Reading:
     form: Form
     naming: Naming
     paired: PairedFolder | None = None
+    domains: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list, init=False)
     left_out: dict[str, str] = field(default_factory=dict, init=False)
 
     @property
     def folders(self) -> dict[str, str]:
-        """The setting of each side; empty where inputs and targets are in one image."""
+        """The setting of each side or domain; empty where folders say neither."""
+        if self.form == "domains":
+            return {domain: domain for domain in self.domains}
         return {side: getattr(self.paired, key) for side, key in SIDES.items()} if self.form == "folders" else {}
+
+    @property
+    def items(self) -> str:
+        """The word for what is divided into splits."""
+        return "images" if self.form == "domains" else "pairs"
 
     @property
     def side_words(self) -> dict[str, tuple[str, ...]]:

@@ -41,16 +41,16 @@ def _read_sides(reading: Reading, folders: list[Folder]) -> dict[Folder, str]:
     """Return each folder's side: by the names that are set or, where no folder has them, by the letters A and B."""
     words = reading.side_words
     if len(words) < 2:
-        return _match_sides(reading, folders, words)
+        return match_sides(reading, folders, words)
     if words["inputs"] == words["targets"]:
         inputs, targets = reading.folders.values()
         reading.refuse(
             f"input_folder {inputs!r} and target_folder {targets!r} name the same folder; each side needs its own"
         )
-    sides = _match_sides(reading, folders, words)
+    sides = match_sides(reading, folders, words)
     if any(sides.values()):
         return sides
-    letters = _match_sides(reading, folders, {"inputs": ("a",), "targets": ("b",)})
+    letters = match_sides(reading, folders, {"inputs": ("a",), "targets": ("b",)})
     if not {*SIDES} <= {*letters.values()}:
         return sides
     reading.notes.append("A was read as the inputs and B as the targets (input_folder and target_folder).")
@@ -58,8 +58,15 @@ def _read_sides(reading: Reading, folders: list[Folder]) -> dict[Folder, str]:
     return letters
 
 
-def _match_sides(reading: Reading, folders: list[Folder], words: dict[str, tuple[str, ...]]) -> dict[Folder, str]:
-    """Return each folder's side, which is empty for a folder that belongs to neither."""
+def match_sides(reading: Reading, folders: list[Folder], words: dict[str, tuple[str, ...]]) -> dict[Folder, str]:
+    """Return the side or the domain of each folder, which is empty for a folder that belongs to none of them.
+
+    Args:
+        words: the words of each side's folders, see `Reading.side_words`.
+
+    Raises:
+        ArrangementError: a folder is below those of two sides.
+    """
     sides = {}
     for folder in folders:
         indices = {side: _indices_of(folder, key) for side, key in words.items() if key}
@@ -69,10 +76,10 @@ def _match_sides(reading: Reading, folders: list[Folder], words: dict[str, tuple
         if not matched and any(part.split and not part.side for part in folder.parts):
             matched = [side for side, key in words.items() if not key]
         if len(matched) > 1:
-            inputs, targets = reading.folders.values()
+            one, other = (reading.folders[side] for side in matched[:2])
             reading.refuse(
-                f"{folder.path}/ is below both {inputs}/ and {targets}/; rename one of its folders, so that an image "
-                "is either an input or a target"
+                f"{folder.path}/ is below both {one}/ and {other}/; rename one of its folders, so that an image "
+                f"{'has one domain' if reading.form == 'domains' else 'is either an input or a target'}"
             )
         sides[folder] = "".join(matched)
     return sides

@@ -183,7 +183,7 @@ def divide(reading: Reading, images: list[Image]) -> list[Image]:
     counted = Counter(splits[group] for group in groups.values())
     reading.notes.append(
         f"There are no folders for splits: own_images.split_shares gives "
-        f"{', '.join(f'{split} {counted[split]}' for split in wanted)} of {len(groups)} pairs."
+        f"{', '.join(f'{split} {counted[split]}' for split in wanted)} of {len(groups)} {reading.items}."
     )
     moved = {(folder, split): replace(folder, split=split) for folder in folders_of(images) for split in wanted}
     return [image._replace(folder=moved[image.folder, splits[groups[image.pair_id]]]) for image in images]

@@ -114,7 +114,7 @@ class Naming(Section):
 
 
 class OwnImages(Naming):
-    """The description and the naming of a user's own images, for paired_folder, colorization and sketches."""
+    """The description and the naming of a user's own images, for every data set that `path` names."""
 
     title: Annotated[str, Field(min_length=1)]
     licence: str
@@ -158,6 +158,51 @@ class PairedFolder(Section):
         return self
 
 
+class UnpairedFolders(Section):
+    """The two folders whose images belong to nothing in the other.
+
+    Args:
+        input_folder, target_folder: their names at any depth, e.g. `A` in `trainA/1.jpg`; also the names of the domains.
+        scenes: whether images of one name in both folders show the same scene.
+    """
+
+    input_folder: FolderPart
+    target_folder: FolderPart
+    scenes: bool
+
+    @model_validator(mode="after")
+    def _two_folders(self) -> Self:
+        _refuse_equal_names([self.input_folder, self.target_folder])
+        return self
+
+
+class DomainFolders(Section):
+    """The folders of the domains.
+
+    Args:
+        domains: their names at any depth, in the order of the domains; empty for all folders in the order of their
+            names.
+        scenes: whether images of one name show the same scene in several domains.
+    """
+
+    domains: list[FolderPart]
+    scenes: bool
+
+    @model_validator(mode="after")
+    def _none_or_several(self) -> Self:
+        if len(self.domains) == 1:
+            raise ValueError("domains must name two folders or more, or be [] for all folders of the source")
+        _refuse_equal_names(self.domains)
+        return self
+
+
+def _refuse_equal_names(names: list[str]) -> None:
+    """Raise an error where two names are equal on a disk that does not tell cases apart."""
+    folded = [name.casefold() for name in names]
+    if doubled := [name for name in names if folded.count(name.casefold()) > 1]:
+        raise ValueError(f"each domain needs a folder of its own, but {' and '.join(map(repr, doubled))} are one")
+
+
 class Sketches(Section):
     """The settings of Canny's edge detector."""
 
@@ -186,6 +231,8 @@ class Download(Section):
         "colorization",
         "sketches",
         "paired_folder",
+        "unpaired_folders",
+        "domain_folders",
     ]
     path: TrackedPath
     max_files: Count
@@ -196,6 +243,8 @@ class Download(Section):
     pix2pix_sets: Pix2pixSets
     own_images: OwnImages
     paired_folder: PairedFolder
+    unpaired_folders: UnpairedFolders
+    domain_folders: DomainFolders
     sketches: Sketches
 
     @property

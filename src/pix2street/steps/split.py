@@ -47,17 +47,22 @@ HASH_SIDE = 16
 
 
 class Item(NamedTuple):
-    """The files of a pair (one file if input and target share it); `fault` says why files make no pair."""
+    """The files of a pair (one file if input and target share it); `fault` says why files make no pair.
+
+    An image that stands alone is an item of one file. In a set with domains an item has a domain.
+    """
 
     pair_id: str
     split: str
     files: tuple[Path, ...]
     fault: str = ""
+    domain: str = ""
 
 
 def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
+    An image that stands alone is a target, and there are no inputs.
     Inputs of a set with classes become class ids in one channel. Label colours are snapped to the class table, and the
     shares of pixels that were changed, and changed by more than `snap_tolerance`, are recorded. Labels are resized by
     nearest neighbour, photos with antialiasing. Grey and edge inputs are drawn from the target at the working size.
@@ -68,13 +73,19 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
         The number of rows of downloaded files in the manifest, and how many of them are faulty.
 
     Raises:
-        UserError: the folder holds no image.
+        UserError: the folder holds no image, or grey targets are asked of a set with domains.
     """
     dataset = replace(Dataset.read(downloaded), target_channels=TARGET_CHANNELS[settings.target_mode])
-    items = _find_items(downloaded, paired_files=dataset.input_from == "file")
+    if dataset.domains and dataset.target_channels == 1:
+        raise UserError(
+            "split.target_mode: grey needs a set without domains, whose inputs and targets are two kinds of image; "
+            "use rgb, in which grey images stay grey"
+        )
+    items = _find_items(downloaded, dataset)
+    sides = ["targets"] if dataset.input_from == "none" else ["inputs", "targets"]
     for split in {item.split for item in items if not item.fault}:
-        (folder / split / "inputs").mkdir(parents=True)
-        (folder / split / "targets").mkdir()
+        for side in sides:
+            (folder / split / side).mkdir(parents=True)
     make = partial(_make_row, dataset, downloaded, folder, settings)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         made = pool.map(make, items, chunksize=8)
@@ -84,13 +95,15 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
     return len(rows), sum("fault" in row for row in rows)
 
 
-def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
+def _find_items(downloaded: Path, dataset: Dataset) -> list[Item]:
     """Return every file below `downloaded`, in a pair or with a fault.
 
     Raises:
         UserError: the folder holds no file, or one whose name no table can hold.
     """
-    depth, sides = (3, {"inputs", "targets"}) if paired_files else (2, {""})
+    # A folder below the split says the side of an image, or its domain.
+    folders = {"inputs", "targets"} if dataset.input_from == "file" else {*dataset.domains} or {""}
+    depth, sides = (2 if folders == {""} else 3), ({""} if dataset.domains else folders)
     about = {downloaded / "dataset.json", downloaded / LEFT_OUT}
     files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path not in about)
     if not files:
@@ -99,10 +112,11 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     table = pd.DataFrame({"path": files, "pair_id": [path.stem for path in files]})
     parts = [path.relative_to(downloaded).parts for path in files]
     table["split"] = [names[0] for names in parts]
-    table["side"] = [names[1] if paired_files and len(names) == 3 else "" for names in parts]
+    below = [names[1] if depth == len(names) == 3 else "" for names in parts]
+    table["domain"], table["side"] = (below, "") if dataset.domains else ("", below)
     table["expected"] = [
-        len(names) == depth and names[0] in SUBSETS and side in sides and has_image_ending(path.name)
-        for names, side, path in zip(parts, table["side"], files, strict=True)
+        len(names) == depth and names[0] in SUBSETS and name in folders and has_image_ending(path.name)
+        for names, name, path in zip(parts, below, files, strict=True)
     ]
     items = [
         Item(row.pair_id, row.split if row.split in SUBSETS else "train", (row.path,), "no image where a pair belongs")
@@ -112,7 +126,7 @@ def _find_items(downloaded: Path, paired_files: bool) -> list[Item]:
     subsets = images.groupby("pair_id")["split"].nunique()
     for (pair_id, split), found in images.groupby(["pair_id", "split"]):
         # Input before target, as their folders are sorted.
-        item = Item(pair_id, split, tuple(found["path"]))
+        item = Item(pair_id, split, tuple(found["path"]), domain=found["domain"].iloc[0])
         if found["side"].duplicated().any() or subsets[pair_id] > 1:
             item = item._replace(fault="the pair_id occurs more than once")
         elif set(found["side"]) != sides:
@@ -125,10 +139,11 @@ def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split,
     """Write one pair and return its manifest row; the row has a `fault` if the pair cannot be made."""
     source = " ".join(path.relative_to(downloaded).as_posix() for path in item.files)
     row = {"pair_id": item.pair_id, "split": item.split, "source": source, "files": len(item.files)}
+    row |= {"domain": item.domain or None} if dataset.domains else {}
     if item.fault:
         return {**row, "fault": item.fault}
     try:
-        row["group"] = group_of(item.pair_id, dataset.group_pattern)
+        row |= _scene_and_group(dataset, item)
         input_stored, target_stored = _read(dataset, item.files, int(settings.max_megapixels * 1e6))
         target = target_stored.pixels
         if dataset.target_channels == 1:
@@ -138,14 +153,19 @@ def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split,
     except ValueError as error:
         return {**row, "fault": f"{source} {error}"}
 
-    row |= {f"{side}_path": f"{item.split}/{side}s/{item.pair_id}.png" for side in ("input", "target")}
     row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, item.files)).encode()).hexdigest()
     for side, stored in (("input", input_stored), ("target", target_stored)):
+        if stored is None:
+            continue
+        row[f"{side}_path"] = f"{item.split}/{side}s/{item.pair_id}.png"
         row |= {f"{side}_mode": stored.mode, f"{side}_notes": "; ".join(stored.notes) or None}
         row[f"{side}_source_height_px"], row[f"{side}_source_width_px"] = stored.pixels.shape[:2]
 
     size = settings.height_px, settings.width_px
     target = resize_photo(target, *size)
+    write_png(folder / row["target_path"], target)
+    if input_stored is None:
+        return row | _describe_target(target)
     if dataset.classes is None:
         input_pixels = _draw_input(dataset, input_stored.pixels, target)
     else:
@@ -153,12 +173,23 @@ def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split,
         input_pixels = resize_labels(ids, *size)
         row |= columns | _describe_classes(dataset.classes, input_pixels) | {"input_lossy": int(input_stored.lossy)}
     write_png(folder / row["input_path"], input_pixels)
-    write_png(folder / row["target_path"], target)
-    return row | _describe_pixels(input_pixels, target)
+    return row | _describe_input(input_pixels) | _describe_target(target)
 
 
-def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Stored, Stored]:
-    """Return input and target as they are stored.
+def _scene_and_group(dataset: Dataset, item: Item) -> dict[str, str | None]:
+    """Return an item's columns `group` and, in a set with domains, `scene`.
+
+    Images of one scene are of one group. A pattern sees a pair_id without its domain, so that a city or a sequence is
+    one group in all domains.
+    """
+    name = item.pair_id.removeprefix(f"{item.domain}_")
+    named = name if dataset.scenes or dataset.group_pattern else item.pair_id
+    group = {"group": group_of(named, dataset.group_pattern)}
+    return group | ({"scene": name if dataset.scenes else None} if dataset.domains else {})
+
+
+def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Stored | None, Stored]:
+    """Return input and target as they are stored; no input for an image that stands alone.
 
     Raises:
         UserError: a file is no image, or is too large.
@@ -166,6 +197,8 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
     """
     ids = dataset.classes is not None and dataset.label_pixels == "ids"
     drawing = read_stored(files[0], ids, max_px)
+    if dataset.input_from == "none":
+        return None, drawing
     if ids and drawing.pixels.ndim != 2:
         raise ValueError(
             f"has mode {drawing.mode}, class ids need one 8-bit channel; save it so, or set label_pixels: colors if "
@@ -235,19 +268,25 @@ def _describe_classes(classes: ClassTable, ids: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _describe_pixels(input_pixels: np.ndarray, target: np.ndarray) -> dict[str, Any]:
-    """Return the columns that `validate` compares with its limits, for the images at the working size."""
+def _describe_input(pixels: np.ndarray) -> dict[str, Any]:
+    """Return the columns that `validate` compares with its limits, for an input at the working size."""
+    return {
+        "input_sha256": _sha256_of_pixels(pixels),
+        "input_channels": 1 if pixels.ndim == 2 else pixels.shape[2],
+        "input_std": round(float((pixels if pixels.ndim == 2 else luma(pixels)).std()), 4),
+    }
+
+
+def _describe_target(target: np.ndarray) -> dict[str, Any]:
+    """Return the columns that `validate` compares with its limits, for a target at the working size."""
     light = luma(target)
     counts = np.bincount(light.ravel(), minlength=256)
     shares = counts[counts > 0] / light.size
     return {
-        "input_sha256": _sha256_of_pixels(input_pixels),
         "target_sha256": _sha256_of_pixels(target),
         "height_px": target.shape[0],
         "width_px": target.shape[1],
-        "input_channels": 1 if input_pixels.ndim == 2 else input_pixels.shape[2],
         "target_channels": 1 if target.ndim == 2 else target.shape[2],
-        "input_std": round(float((input_pixels if input_pixels.ndim == 2 else luma(input_pixels)).std()), 4),
         "target_mean": round(float(light.mean()), 4),
         "target_std": round(float(light.std()), 4),
         "target_entropy_bits": round(float((shares * np.log2(1 / shares)).sum()), 4),
