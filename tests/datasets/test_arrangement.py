@@ -139,7 +139,9 @@ def test_unpaired_folders_are_never_taken_for_images_side_by_side():
     assert found.refusals[-1].startswith(
         "source: no input has a target in train. An input and its target have the same name"
     )
-    assert ". A and B are unpaired, as CycleGAN's sets are: set download.dataset: unpaired_folders. " in found.refusals[-1]
+    assert (
+        ". A and B are unpaired, as CycleGAN's sets are: set download.dataset: unpaired_folders. " in found.refusals[-1]
+    )
 
 
 def test_folders_that_are_named_like_sides_may_be_ordinary():

@@ -7,6 +7,7 @@ import pytest
 from shipped import PARAMS, changed
 from sources import small_download
 
+from pix2street.core.domains import read_images
 from pix2street.core.pairs import SUBSETS, Dataset, read_manifest, read_pairs
 from pix2street.datasets import DATASETS
 from pix2street.settings.download import Download
@@ -45,10 +46,12 @@ def test_it_names_itself_and_says_what_it_is(fetched):
 
 def test_pairs_are_in_splits_and_each_pair_id_is_unique(fetched):
     _, folder, _ = fetched
-    apart = Dataset.read(folder).input_from == "file"
+    dataset = Dataset.read(folder)
+    apart = dataset.input_from == "file"
     images = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv")]
     parts = [path.relative_to(folder).parts for path in images]
-    assert {len(names) for names in parts} == {3 if apart else 2}
+    assert {len(names) for names in parts} == {3 if apart or dataset.domains else 2}
+    assert {names[1] for names in parts if dataset.domains} == set(dataset.domains)
     assert {"train", "val"} <= {names[0] for names in parts} <= set(SUBSETS)
     assert len({path.stem for path in images}) == len(images) / (2 if apart else 1) == 16
 
@@ -56,8 +59,13 @@ def test_pairs_are_in_splits_and_each_pair_id_is_unique(fetched):
 def test_every_pair_can_be_split(fetched, tmp_path):
     _, folder, _ = fetched
     assert split_pairs(folder, tmp_path, changed(PARAMS.split, height_px=64, width_px=64)) == (16, 0)
-    assert len(read_pairs(tmp_path, "train")) == 12
     manifest = read_manifest(tmp_path)
+    assert (manifest["split"] == "train").sum() == 12
+    if Dataset.read(folder).input_from == "none":
+        assert len(read_images(tmp_path, "train")) == 12
+        assert manifest["input_path"].isna().all()
+        return
+    assert len(read_pairs(tmp_path, "train")) == 12
     if Dataset.read(folder).classes:
         assert manifest["unknown_share"].max() == 0
         assert manifest["class_count"].min() > 4

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pix2street.validation.derived import class_distance, nearest_in_other_subset
+from pix2street.validation.derived import class_distance, nearest_elsewhere
 
 
 def hashes(*bits: int) -> list[str]:
@@ -14,7 +14,7 @@ def test_the_nearest_photo_of_another_subset_is_found():
     pairs = pd.DataFrame(
         {"pair_id": list("abcd"), "split": ["train", "train", "val", "test"], "target_phash": hashes(0, 100, 90, 256)}
     )
-    distance, near = nearest_in_other_subset(pairs)
+    distance, near = nearest_elsewhere(pairs, "split")
     assert list(distance) == [90, 10, 10, 156]
     assert list(near) == ["c", "c", "b", "b"]
 
@@ -31,12 +31,12 @@ def test_it_agrees_with_counting_bit_by_bit_across_blocks(monkeypatch):
         min((a ^ b).bit_count() for b, other in zip(values, splits, strict=True) if other != split)
         for a, split in zip(values, splits, strict=True)
     ]
-    assert list(nearest_in_other_subset(pairs)[0]) == expected
+    assert list(nearest_elsewhere(pairs, "split")[0]) == expected
 
 
 def test_a_set_of_one_subset_has_no_near_duplicate():
     pairs = pd.DataFrame({"pair_id": ["a", "b"], "split": ["train"] * 2, "target_phash": hashes(1, 1)})
-    distance, near = nearest_in_other_subset(pairs)
+    distance, near = nearest_elsewhere(pairs, "split")
     assert list(distance) == [256, 256]
     assert list(near) == ["", ""]
 

@@ -6,9 +6,18 @@ from pathlib import Path
 
 from pix2street.core.pairs import SUBSETS, refuse_unusable
 from pix2street.datasets.arrangement import Arrangement, note_left_out
-from pix2street.datasets.folder_names import fold
+from pix2street.datasets.folder_names import fold, split_key
 from pix2street.datasets.pair_ids import name_images, tell_apart
-from pix2street.datasets.reading import Folder, Image, Reading, folders_of, images_are, in_folders, listed
+from pix2street.datasets.reading import (
+    Folder,
+    Image,
+    Reading,
+    folders_of,
+    images_are,
+    in_folders,
+    listed,
+    split_names,
+)
 from pix2street.datasets.sides import match_sides
 from pix2street.datasets.splits import divide, is_undivided, read_folders, refuse_missing_splits, refuse_some_outside
 from pix2street.settings.download import Naming
@@ -34,9 +43,8 @@ def arrange_domains(
         UserError: an id cannot name a file, or `group_pattern` finds nothing in it.
     """
     reading = Reading(path, "domains", naming, domains=tuple(domains))
-    found = read_folders(reading, sorted(set(images)))
+    found = _read_splits(reading, sorted(set(images)))
     found = _take_domains(reading, found) if domains else _find_domains(reading, found)
-    found = _read_test_as_val(reading, found)
     refuse_some_outside(reading, found)
     refuse_missing_splits(reading, found)
     parts = [found] if scenes else _by_domain(reading, found)
@@ -106,13 +114,17 @@ def _in_domains(images: Iterable[Image], domains: dict[Folder, str]) -> list[Ima
     return [image._replace(folder=moved[image.folder]) for image in images if image.folder in moved]
 
 
-def _read_test_as_val(reading: Reading, images: list[Image]) -> list[Image]:
-    """Return the images with test as val where there are train and test alone, as in CycleGAN's sets."""
-    if {image.folder.split for image in images} != {"train", "test"}:
-        return images
-    reading.notes.append("There is no val: test was read as val.")
-    moved = {folder: replace(folder, split="val") for folder in folders_of(images) if folder.split == "test"}
-    return [image._replace(folder=moved.get(image.folder, image.folder)) for image in images]
+def _read_splits(reading: Reading, names: list[str]) -> list[Image]:
+    """Return the images with their splits; test is val where there are train and test alone, as in CycleGAN's sets."""
+    found = read_folders(reading, names)
+    splits = split_names(found)
+    if {*splits.values()} != {"train", "test"}:
+        return found
+    tests = {split_key(name): "val" for name, split in splits.items() if split == "test"}
+    reading.naming = reading.naming.model_copy(update=reading.declare(tests)["own_images"])
+    reading.notes.clear()
+    reading.left_out.clear()
+    return read_folders(reading, names)
 
 
 def _by_domain(reading: Reading, images: list[Image]) -> list[list[Image]]:

@@ -90,10 +90,11 @@ def _refuse_odd(reading: Reading, images: list[Image]) -> None:
         guessed[name] = guess if guess and guess not in taken else "left_out"
         taken.add(guess)
     names = "".join(f"\n  {name!r} (images: {count})" for name, count in odd)
+    domains = ", name the folders in download.domain_folders.domains" if reading.form == "domains" else ""
     told = "; ".join(f"{name!r} is {split}" for name, split in understood.items()) or "no split"
     reading.refuse(
         f"these folders look like splits, but their names are not known:{names}\nUnderstood: {told}. Rename them to "
-        f"train, val or test, {SAY_EACH}",
+        f"train, val or test{domains}, {SAY_EACH}",
         reading.declare(guessed),
     )
 
@@ -178,7 +179,7 @@ def divide(reading: Reading, images: list[Image]) -> list[Image]:
     sizes = Counter(groups.values())
     wanted = list(shares)
     if len(sizes) < len(wanted):
-        reading.refuse(_too_few(len(groups), len(sizes), wanted, naming.group_pattern))
+        reading.refuse(_too_few(len(groups), len(sizes), wanted, naming.group_pattern, reading.items))
     splits = divide_groups(sizes, shares, naming.seed)
     counted = Counter(splits[group] for group in groups.values())
     reading.notes.append(
@@ -189,12 +190,12 @@ def divide(reading: Reading, images: list[Image]) -> list[Image]:
     return [image._replace(folder=moved[image.folder, splits[groups[image.pair_id]]]) for image in images]
 
 
-def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | None) -> str:
-    """Return the message for fewer pairs or groups than splits."""
+def _too_few(pairs: int, groups: int, wanted: list[str], group_pattern: str | None, items: str) -> str:
+    """Return the message for fewer pairs (or images, as `items` says) or groups than splits."""
     names = " and ".join([", ".join(wanted[:-1]), wanted[-1]] if len(wanted) > 1 else wanted)
     if pairs < len(wanted):
         return (
-            f"{pairs} {'pair' if pairs == 1 else 'pairs'} cannot be divided into {names}; there must be at least "
+            f"{pairs} {items[:-1] if pairs == 1 else items} cannot be divided into {names}; there must be at least "
             f"{len(wanted)}, one for each split with a share above 0 (download.own_images.split_shares)"
         )
     return (

@@ -54,11 +54,12 @@ def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataF
         return None
     if check["least"] is not None or check["most"] is not None:
         rows = rows.sort_values([column, "pair_id"], ascending=[check["most"] is None, True])
+    alone = dataset.input_from == "none"
     pictures = [
         {
             "pair_id": row["pair_id"],
             "split": row["split"],
-            "input": _uri(drawing_of(split / row["input_path"], dataset.classes)),
+            "input": None if alone else _uri(drawing_of(split / row["input_path"], dataset.classes)),
             "target": _uri(read_rgb(split / row["target_path"])),
             "value": _words(row, column),
         }
@@ -72,7 +73,8 @@ def _words(row: dict[str, Any], column: str) -> str:
     words = f"{column} {value:g}" if isinstance(value, (int, float)) else f"{column} {value}"
     if column == "fit" and row["exchanged"]:
         return f"{words} with {row['exchanged']}"
-    return f"{words} from {row['near']}" if column == "hash_distance" and row["near"] else words
+    near = {"hash_distance": "near", "domain_distance": "domain_near"}.get(column)
+    return f"{words} from {row[near]}" if near and row[near] else words
 
 
 def _uri(pixels: np.ndarray) -> str:

@@ -19,6 +19,9 @@ class Validate(Section):
 
     min_train_pairs: Count
     min_val_pairs: Count
+    min_domain_train: Count
+    min_domain_val: Count
+    max_domain_ratio: Annotated[float, Field(ge=1)]
     max_size_ratio: Annotated[float, Field(ge=1)]
     max_aspect_ratio: Annotated[float, Field(ge=1)]
     max_unknown_share: Share

@@ -28,6 +28,7 @@ from pix2street.settings.validate import Validate, Waivers
 from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
+from pix2street.validation.domains import FIT_CHECKS, checks_not_made, look_at_domains
 from pix2street.validation.fit import Suspects, block_agreement, block_lead, blocks, edge_map
 from pix2street.validation.results import run_checks
 from pix2street.validation.suite import Findings, build_checks
@@ -37,6 +38,8 @@ FAULTS_SHOWN = 3
 COLUMNS_SHOWN = {
     "leak": ["target_splits"],
     "near_duplicate": ["near"],
+    "domains_apart": ["domain"],
+    "near_domain": ["domain_near"],
     "group": ["group"],
     "class_ids": ["unknown"],
     "fit": ["exchanged"],
@@ -64,17 +67,24 @@ def validate_split(
         look_at_ids(dataset, manifest),
         look_at_borders(dataset, manifest),
         manifest["target_mode"].value_counts().to_dict(),
+        look_at_domains(dataset, manifest),
     )
     if found.ids.note:
         print(found.ids.note)
     checks = build_checks(dataset, found, size, limits)
     _refuse_unknown_waivers(limits.waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
-    table = with_derived_columns(manifest, known_ids, files, _fit(split, manifest, files, dataset.classes))
+    not_made = checks_not_made(dataset)
+    measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
+    fit = _fit(split, manifest, files, dataset.classes) if measured else _no_fit(manifest)
+    table = with_derived_columns(manifest, known_ids, files, fit, alone=dataset.input_from == "none")
     table = table.assign(
         misread_share=found.ids.misread_share,
         seam_share=found.borders.seam_share,
         between_ratio=found.borders.between_ratio,
+        domain_train=found.domains.least("train"),
+        domain_val=found.domains.least("val"),
+        domain_ratio=found.domains.ratio,
     )
     results = run_checks(table, checks, limits.waive, data_docs)
     counts = table["pair_of"].value_counts()
@@ -86,6 +96,9 @@ def validate_split(
         "waived": limits.waive.model_dump(),
         "checks": results,
     }
+    if dataset.domains:
+        verdict["domains"] = {name: found.domains.counts[name] for name in verdict["pairs"]}
+        verdict["not_checked"] = not_made
     return verdict, table
 
 
@@ -131,7 +144,8 @@ def refuse_failures(verdict: dict[str, Any], table: pd.DataFrame) -> None:
             if len(faults) > FAULTS_SHOWN
             else ""
         )
-        raise UserError(f"no pair could be made of {verdict['files']['checked']} files:{listed}{more}")
+        what = "image could be read" if "domains" in verdict else "pair could be made"
+        raise UserError(f"no {what} of {verdict['files']['checked']} files:{listed}{more}")
     lines = [
         f"{len(failed)} of {len(verdict['checks'])} checks failed. Look at reports/validate/index.html, fix or remove "
         "these pairs and run again, or waive a check or a pair in validate.waive:"
@@ -218,6 +232,11 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
     fit[suspects.rows] = np.round(found, 6)
     exchanged[suspects.rows] = np.where(others >= 0, manifest["pair_id"].to_numpy(object)[others], "")
     return pd.DataFrame({"fit": fit, "lead": lead, "exchanged": exchanged}, index=manifest.index)
+
+
+def _no_fit(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of `_fit` for a set in which it is not measured."""
+    return pd.DataFrame({"fit": np.nan, "lead": np.nan, "exchanged": ""}, index=manifest.index)
 
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:

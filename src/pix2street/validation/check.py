@@ -59,6 +59,11 @@ def largest_at_most(column: str, most: float) -> Expectation:
     return gxe.ExpectColumnMaxToBeBetween(column=column, max_value=most)
 
 
+def smallest_at_least(column: str, least: float) -> Expectation:
+    """Expect the smallest value of the column, a figure of the whole set, to reach `least`."""
+    return gxe.ExpectColumnMinToBeBetween(column=column, min_value=least)
+
+
 def pairs_at_least(subset: str, least: int) -> Expectation:
     """Expect `least` sound pairs or more in a subset."""
     return gxe.ExpectTableRowCountToBeBetween(

@@ -16,45 +16,59 @@ CLASS_COLUMNS = [
 """Columns of the manifest that are filled only for drawings with classes."""
 
 
+INPUT_COLUMNS = [
+    "input_path", "input_sha256", "input_mode", "input_source_height_px", "input_source_width_px", "input_channels",
+    "input_std",
+]  # fmt: skip
+"""Columns of the manifest that are empty for images that stand alone."""
+
+
 def with_derived_columns(
-    manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: pd.DataFrame
+    manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: pd.DataFrame, alone: bool = False
 ) -> pd.DataFrame:
     """Return the manifest with the further columns of its checks, which are empty for a faulty row.
 
     The columns are `pair_of`, the subset of a sound pair; `missing`, the columns without a value; `unknown`, class ids
     that the table lacks; `files_there`, whether both images are on disk; `sizes_equal`; `size_ratio` and
-    `aspect_ratio` to the median; `copies`, the number of rows with the same pixels; `target_splits` and
-    `group_splits`, the number of subsets that hold the target and the group; `hash_distance` to the nearest photo of
-    another subset and `near`, its pair_id; the columns of `fit`, and `best_fit`, 1 if the lead is positive; and
-    `class_distance` of a held-out subset to train.
+    `aspect_ratio` to the median of the set or of the domain; `copies`, the number of rows with the same pixels;
+    `target_splits` and `group_splits`, the number of subsets that hold the target and the group; `hash_distance` to the
+    nearest photo of another subset and `near`, its pair_id; the columns of `fit`, and `best_fit`, 1 if the lead is
+    positive; and `class_distance` of a held-out subset to train.
+
+    A set with domains also has `target_domains`, the number of domains that hold the target, and `domain_distance` to
+    the nearest photo of another domain and another scene, and `domain_near`, its pair_id.
 
     Args:
         known_ids: the ids of the class table; empty for a set without classes.
         files: the images on disk, as the manifest names them.
         fit: each row's `fit`, `lead` and the pair `exchanged` with which its fit is lowest; NaN if not measured.
+        alone: whether the images stand alone, without inputs.
     """
     sound = manifest["fault"].isna()
     pairs = manifest[sound]
     known = {str(class_id) for class_id in known_ids}
     seen = pairs["class_ids"].fillna("") + " " + pairs["unknown_ids"].fillna("")
-    may_be_empty = ["fault", "unknown_ids", "input_notes", "target_notes", "changed_at_borders"]
+    may_be_empty = ["fault", "unknown_ids", "input_notes", "target_notes", "changed_at_borders", "scene"]
     if not known:
         may_be_empty += CLASS_COLUMNS
+    if alone:
+        may_be_empty += INPUT_COLUMNS
     needed = pairs.drop(columns=may_be_empty, errors="ignore")
     side = ["height_px", "width_px"]
     sizes = [pairs[[f"{half}_source_{length}" for length in side]].to_numpy(float) for half in ("input", "target")]
     height, width = sizes[1].T
-    distance, near = nearest_in_other_subset(pairs)
+    distance, near = nearest_elsewhere(pairs, "split")
+    kind = pairs["domain"] if "domain" in pairs else pd.Series("", pairs.index)
     derived = pd.DataFrame(
         {
             "pair_of": pairs["split"],
             "missing": [" ".join(needed.columns[row]) for row in needed.isna().to_numpy()],
             "unknown": [" ".join(i for i in ids.split() if i not in known) for ids in seen] if known else "",
-            "files_there": pairs["input_path"].isin(files) & pairs["target_path"].isin(files),
+            "files_there": (pairs["input_path"].isin(files) | alone) & pairs["target_path"].isin(files),
             "sizes_equal": (sizes[0] == sizes[1]).all(axis=1),
-            "size_ratio": _ratio_to_median(height * width),
-            "aspect_ratio": _ratio_to_median(width / height),
-            "copies": pairs.groupby(["input_sha256", "target_sha256"])["pair_id"].transform("size"),
+            "size_ratio": pd.Series(height * width, pairs.index).groupby(kind).transform(_ratio_to_median),
+            "aspect_ratio": pd.Series(width / height, pairs.index).groupby(kind).transform(_ratio_to_median),
+            "copies": pairs.groupby(["input_sha256", "target_sha256"], dropna=False)["pair_id"].transform("size"),
             "target_splits": pairs.groupby("target_sha256")["split"].transform("nunique"),
             "group_splits": pairs.groupby("group")["split"].transform("nunique"),
             "hash_distance": distance,
@@ -64,21 +78,24 @@ def with_derived_columns(
         },
         index=pairs.index,
     )
+    if "domain" in pairs:
+        distance, near = nearest_elsewhere(pairs, "domain")
+        domains = pairs.groupby("target_sha256")["domain"].transform("nunique")
+        derived = derived.assign(target_domains=domains, domain_distance=distance, domain_near=near)
     return manifest.assign(fault=manifest["fault"].fillna("")).join(fit).join(derived)
 
 
-def _ratio_to_median(values: np.ndarray) -> np.ndarray:
+def _ratio_to_median(values: pd.Series) -> pd.Series:
     """Return how many times larger or smaller than the median each value is, always 1 or more."""
-    if not len(values):
-        return values
     ratio = values / np.median(values)
     return np.round(np.maximum(ratio, 1 / ratio), 4)
 
 
-def nearest_in_other_subset(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Hamming distance of each photo's hash to the nearest of another subset, and the pair_id of that one.
+def nearest_elsewhere(pairs: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Hamming distance of each photo's hash to the nearest from elsewhere, and the pair_id of that one.
 
-    In a set of one subset the distance is that of opposite hashes, and the pair_id is empty.
+    Photos are elsewhere that have another value in `column`, the subset or the domain, and do not show the same scene.
+    If there is none, the distance is that of opposite hashes, and the pair_id is empty.
     """
     count = len(pairs)
     hashes = [bytes.fromhex(text) if isinstance(text, str) else b"" for text in pairs["target_phash"]]
@@ -89,7 +106,8 @@ def nearest_in_other_subset(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray
     # The product of two rows of +1 and -1 is the number of bits that agree less the number that differ.
     signs = 2.0 * np.unpackbits(np.frombuffer(b"".join(hashes), np.uint8).reshape(count, -1), axis=1) - 1
     signs = signs.astype(np.float32)
-    splits, ids = pairs["split"].to_numpy(), pairs["pair_id"].to_numpy()
+    splits, ids = pairs[column].to_numpy(), pairs["pair_id"].to_numpy()
+    scenes = pd.factorize(pairs["scene"])[0] if "scene" in pairs else np.full(count, -1)
     for split in pd.unique(splits):
         own, others = np.flatnonzero(splits == split), np.flatnonzero(splits != split)
         for start in range(0, len(own) if len(others) else 0, BLOCK_ROWS):
@@ -97,6 +115,7 @@ def nearest_in_other_subset(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray
             for other in range(0, len(others), BLOCK_ROWS):
                 columns = others[other : other + BLOCK_ROWS]
                 apart = (bits - signs[rows] @ signs[columns].T) / 2
+                apart[(scenes[rows, None] == scenes[columns]) & (scenes[rows, None] >= 0)] = bits
                 nearest = apart.argmin(axis=1)
                 found = apart[np.arange(len(rows)), nearest].astype(int)
                 closer = found < distance[rows]

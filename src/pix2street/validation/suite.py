@@ -17,12 +17,16 @@ from pix2street.validation.check import (
     unique,
 )
 from pix2street.validation.class_ids import IdFindings
+from pix2street.validation.domains import DomainFindings, adapt, domain_checks
 from pix2street.validation.modes import way_out_of
 
 ONE_CHANNEL = (
     "If the one channel holds class ids, set download.paired_folder.form: folders and label_pixels: ids; if it holds "
     "a drawing in greys, save it as RGB."
 )
+
+IMAGE_MODES = ("RGB", "L", "P", "1")
+"""Pillow's names of the modes in which images without classes may be stored that need no colour."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,13 @@ class Findings:
         ids: the findings in the class ids.
         borders: the findings on the borders of the drawings.
         target_modes: the number of targets stored in each mode.
+        domains: the findings in the sizes of the domains.
     """
 
     ids: IdFindings
     borders: BorderFindings
     target_modes: Mapping[str, int]
+    domains: DomainFindings
 
 
 def build_checks(dataset: Dataset, found: Findings, size: tuple[int, int], limits: Validate) -> list[Check]:
@@ -51,15 +57,17 @@ def build_checks(dataset: Dataset, found: Findings, size: tuple[int, int], limit
         drawings = [*_class_checks(found.ids, limits), *_border_checks(found.borders, limits)]
     else:
         drawings = [Check("input_uniform", "inputs show something", at_least("input_std", limits.min_input_std))]
-    return [
+    checks = [
         *_file_checks(limits),
         *_format_checks(dataset, found.target_modes, size),
         *_shape_checks(limits),
         *drawings,
         *_target_checks(limits),
         *_copy_checks(limits),
+        *(domain_checks(found.domains, limits) if dataset.domains else []),
         *_fit_checks(limits),
     ]
+    return adapt(checks, dataset)
 
 
 def _file_checks(limits: Validate) -> list[Check]:
@@ -84,6 +92,8 @@ def _format_checks(dataset: Dataset, target_modes: Mapping[str, int], size: tupl
     """Return the checks that images have the working size and the channels and modes of their kind."""
     height_px, width_px = size
     channels = dataset.target_channels
+    modes = IMAGE_MODES if dataset.input_from == "none" else TARGET_MODES[channels]
+    wrong = {mode: count for mode, count in target_modes.items() if mode not in modes}
     return [
         Check("height", f"images are {height_px} px high", among("height_px", height_px)),
         Check("width", f"images are {width_px} px wide", among("width_px", width_px)),
@@ -102,8 +112,8 @@ def _format_checks(dataset: Dataset, target_modes: Mapping[str, int], size: tupl
         Check(
             "target_mode",
             f"targets are stored in 8-bit {'colour' if channels == 3 else 'grey'}",
-            among("target_mode", *TARGET_MODES[channels]),
-            way_out_of(target_modes, channels),
+            among("target_mode", *modes),
+            way_out_of(target_modes if wrong else {}, channels),
         ),
     ]
 
@@ -111,7 +121,7 @@ def _format_checks(dataset: Dataset, target_modes: Mapping[str, int], size: tupl
 def _input_modes(dataset: Dataset) -> tuple[str, ...]:
     """Return Pillow's modes in which inputs may be stored."""
     if dataset.classes is None:
-        return ("RGB", "L", "P", "1")
+        return IMAGE_MODES
     return ("L", "P", "1") if dataset.label_pixels == "ids" else ("RGB", "P", "1")
 
 
