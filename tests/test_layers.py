@@ -104,6 +104,7 @@ ONLY_IN = {
         "training/augmentation.py",
         "training/batches.py",
         "training/distribution.py",
+        "training/domains.py",
         "training/epoch.py",
         "training/loop.py",
         "training/noise.py",

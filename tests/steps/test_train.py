@@ -156,6 +156,7 @@ CHANGES = {
     "run.ema_decay": 0.5,
     "data.encoding": "onehot",
     "data.style": "palette",
+    "data.pairing": "apart",
     "data.jitter": False,
     "data.mirror": False,
     "data.holdout_pairs": 1,

@@ -32,7 +32,7 @@ def epoch(pairs, encoding=COLOR, number=0, seed=0, batch=1, jitter=True, mirror=
     return joined(whole.batches(number, np.arange(len(pairs)), batch))
 
 
-def feed_of(pairs, encoding=COLOR, seed=0, jitter=True, mirror=True, cache_mib=0, apart=False) -> TrainingFeed:
+def feed_of(pairs, encoding=COLOR, seed=0, jitter=True, mirror=True, cache_mib=0, apart=0) -> TrainingFeed:
     read = open_pairs(pairs, encoding.classes is not None, cache_mib)
     return TrainingFeed(read, [pair.pair_id for pair in pairs], encoding, seed, jitter, mirror, apart)
 
@@ -258,7 +258,7 @@ def test_the_judges_batches_are_photos_and_evaluated_places(tiny_pairs):
 
 
 def test_pairs_drawn_apart_are_never_pairs_and_every_image_is_seen_once(tiny_pairs):
-    apart, together = (feed_of(tiny_pairs, jitter=False, mirror=False, apart=apart) for apart in (True, False))
+    apart, together = (feed_of(tiny_pairs, jitter=False, mirror=False, apart=apart) for apart in (2, 0))
     targets_of_epochs = []
     for number in range(6):
         inputs, targets = joined(apart.batches(number, np.arange(6), 2))
@@ -280,7 +280,7 @@ def test_pairs_drawn_apart_are_jittered_and_mirrored_apart(tmp_path):
     def likeness(apart: bool, number: int) -> float:
         """Return the correlation of the inputs with the targets of the same pairs."""
         inputs, targets = joined(
-            feed_of(pairs, InputEncoding("color", None), apart=apart).batches(number, np.arange(2), 1)
+            feed_of(pairs, InputEncoding("color", None), apart=int(apart)).batches(number, np.arange(2), 1)
         )
         return np.corrcoef(inputs.ravel(), (targets[::-1] if apart else targets).ravel())[0, 1]
 

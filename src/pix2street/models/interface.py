@@ -131,8 +131,9 @@ class Family(Protocol):
     """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
-    PAIRING: Literal["paired", "unpaired"]
-    """Whether a batch shows an input with its own target or with that of another pair."""
+    PAIRING: Literal["paired", "unpaired", "domains"]
+    """The targets of a batch: each input's own target, targets of other pairs or of a second domain, or images of
+    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]

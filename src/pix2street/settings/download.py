@@ -162,7 +162,7 @@ class UnpairedFolders(Section):
     """The two folders whose images belong to nothing in the other.
 
     Args:
-        input_folder, target_folder: their names at any depth, e.g. `A` in `trainA/1.jpg`; also the names of the domains.
+        input_folder, target_folder: their names at any depth, e.g. `A` in `trainA/1.jpg`; the domains have them, too.
         scenes: whether images of one name in both folders show the same scene.
     """
 

@@ -29,6 +29,7 @@ class Data(Section):
 
     encoding: Literal["color", "onehot"]
     style: Literal["none", "code", "palette"]
+    pairing: Literal["together", "apart"]
     jitter: bool
     mirror: bool
     holdout_pairs: Annotated[int, Field(ge=0)]
@@ -85,7 +86,7 @@ MOVED = {
     "train.learning_rate": "train.pix2pix.generator_rate and train.pix2pix.discriminator_rate",
     "train.generator": "train.model",
     **{f"train.{key}": f"train.run.{key}" for key in Run.model_fields if key != "keep"},
-    **{f"train.{key}": f"train.data.{key}" for key in Data.model_fields if key not in ("encoding", "style")},
+    **{f"train.{key}": f"train.data.{key}" for key in Data.model_fields if key not in ("encoding", "style", "pairing")},
     **{f"train.{key}": f"train.device.{key}" for key in Devices.model_fields},
     **{
         f"train.{key}": f"train.pix2pix.{key}"

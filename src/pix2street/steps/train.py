@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from pix2street.core.domains import read_images, translations
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_bytes
 from pix2street.core.images import contact_sheet, png_bytes, read_photo
@@ -28,7 +29,9 @@ from pix2street.settings.train import Run, Train
 from pix2street.training.batches import InputEncoding, TrainingFeed, batches_in_use, open_pairs
 from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.diagnostics import diagnose
-from pix2street.training.holdout import hold_out
+from pix2street.training.domains import DomainFeed, open_images
+from pix2street.training.epoch import Feed
+from pix2street.training.holdout import hold_out, hold_out_images
 from pix2street.training.loop import HOLDOUT_L1, Row, train_epochs
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
@@ -78,11 +81,9 @@ def train_model(
     start = open_training(split, train, strategy)
     family, saved, held_out = start.family, start.saved, start.held_out
     examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
-    examiner = Examiner(saved, generate, start.encoding, start.bank, examined, bool(held_out))
+    examiner = Examiner(saved, generate, start.encoding, start.bank, examined, bool(held_out) and start.exact)
     # Contact sheets must survive an interruption, as the checkpoints do.
-    sheets = Sheets(
-        checkpoints.samples if checkpoints else samples_folder, examiner, read_pairs(split, "val"), train.run
-    )
+    sheets = Sheets(checkpoints.samples if checkpoints else samples_folder, examiner, start.shown, train.run)
 
     def tell(row: Row, snapshot: keras.Model | None) -> None:
         rest = dict(row)
@@ -124,9 +125,12 @@ class Start:
     """A training before its first step.
 
     Args:
-        pairs, held_out: the pairs to train on, and those that are kept apart.
+        pairs, held_out: the pairs to train on, and those that are kept apart; in a training between domains, inputs of
+            the first domain beside images of the second.
+        shown: the pairs of val, of which some are drawn.
+        exact: whether a target shows what its input should become, so that L1 means something.
         saved: a generator of the same form in float32, which gets the weights to use.
-        feed: the augmented `pairs`.
+        feed: what is trained on, augmented.
         bank: the styles to draw from in use, those of `pairs`; None for inputs without.
     """
 
@@ -135,9 +139,11 @@ class Start:
     encoding: InputEncoding
     pairs: list[Pair]
     held_out: list[Pair]
+    shown: list[Pair]
+    exact: bool
     training: Training
     saved: keras.Model
-    feed: TrainingFeed
+    feed: Feed
     bank: StyleBank | None
 
 
@@ -145,16 +151,30 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     """Return the training with these settings on a split, before its first step.
 
     Raises:
-        UserError: `hold_out` fails, the encoding or the style needs classes that the data set does not have, or the
-            family learns from unpaired images, among which no style fits its drawing.
+        UserError: `hold_out` fails, the encoding or the style needs classes that the data set does not have, images
+            are learned from without their pairs, among which no style fits its drawing, or there are too few.
     """
-    classes = Dataset.read(split).classes
-    family = open_family(train.model)
-    encoding = InputEncoding(train.data.encoding, classes, train.data.style)
-    if encoding.style != "none" and family.PAIRING == "unpaired":
+    dataset, family = Dataset.read(split), open_family(train.model)
+    if dataset.domains and family.PAIRING != "paired":
+        return _open_domains(split, dataset, family, train, strategy)
+    if family.PAIRING == "domains":
         raise UserError(
-            f"train.data.style: {encoding.style} needs pairs, because {WHY_PAIRS[encoding.style]}, but train.model: "
-            f"{train.model} learns from unpaired images; use none"
+            f"train.model: {train.model} needs a data set with domains, but {dataset.name} has none; choose "
+            "domain_folders, or synthetic_streets with its domains"
+        )
+    classes = dataset.classes
+    encoding = InputEncoding(train.data.encoding, classes, train.data.style)
+    apart = family.PAIRING == "unpaired" or train.data.pairing == "apart"
+    if apart and dataset.scenes:
+        raise UserError(
+            "train.data.pairing: apart needs a data set in which no two pairs show the same scene, but the domains of "
+            f"{dataset.name} do; use together"
+        )
+    if encoding.style != "none" and apart:
+        unpaired = f"train.model: {train.model} learns from unpaired images"
+        who = unpaired if family.PAIRING == "unpaired" else "train.data.pairing: apart keeps them apart"
+        raise UserError(
+            f"train.data.style: {encoding.style} needs pairs, because {WHY_PAIRS[encoding.style]}, but {who}; use none"
         )
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
@@ -162,8 +182,72 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
     training, saved = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
-    feed = _feed(pairs, encoding, train, apart=family.PAIRING == "unpaired", styles=styles)
-    return Start(family, task, encoding, pairs, held_out, training, saved, feed, bank)
+    feed = _feed(pairs, encoding, train, apart=train.run.batch if apart else 0, styles=styles)
+    return Start(
+        family=family,
+        task=task,
+        encoding=encoding,
+        pairs=pairs,
+        held_out=held_out,
+        shown=read_pairs(split, "val"),
+        exact=True,
+        training=training,
+        saved=saved,
+        feed=feed,
+        bank=bank,
+    )
+
+
+def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, strategy: Strategy) -> Start:
+    """Return the training of a family that learns translations between the domains of a set.
+
+    Raises:
+        UserError: the family translates between two domains and there are more, or `hold_out_images` or `DomainFeed`
+            fails, or the settings need classes or pairs.
+    """
+    domains, one_way = dataset.domains, family.PAIRING == "unpaired"
+    if one_way and len(domains) > 2:
+        raise UserError(
+            f"train.model: {train.model} translates from one domain to another, but {dataset.name} has "
+            f"{len(domains)}: {', '.join(domains)}; name two of them in the section of the data set in download"
+        )
+    if train.run.keep == "best" and not dataset.scenes:
+        raise UserError("train.run.keep: best needs pairs or scenes to measure, which this data set lacks; use last")
+    if train.data.style != "none":
+        raise UserError(
+            f"train.data.style: {train.data.style} needs pairs, but train.model: {train.model} learns from images of "
+            "domains; use none"
+        )
+    encoding = InputEncoding(train.data.encoding, None)
+    everything = read_images(split, "train")
+    images, held_out = hold_out_images(everything, domains[0], train.data.holdout_pairs, train.run.seed)
+    shape = read_photo(images[0].path).shape
+    task = Task(shape, shape, conditions={} if one_way else {"domain": len(domains)})
+    training, saved = _build(family, task, train, strategy)
+    feed = DomainFeed(
+        open_images([image.path for image in images], train.device.cache_mib),
+        images,
+        domains,
+        one_way,
+        train.run.seed,
+        train.data.jitter,
+        train.data.mirror,
+        train.run.batch,
+    )
+    others = [image for image in images if image.domain != domains[0]]
+    return Start(
+        family=family,
+        task=task,
+        encoding=encoding,
+        pairs=translations(images, *domains[:2]),
+        held_out=translations([*held_out, *others], *domains[:2]),
+        shown=translations(read_images(split, "val"), *domains[:2]),
+        exact=dataset.scenes,
+        training=training,
+        saved=saved,
+        feed=feed,
+        bank=None,
+    )
 
 
 def _form_of(task: Task) -> dict[str, Any]:
@@ -189,7 +273,7 @@ def _build(family: Family, task: Task, train: Train, strategy: Strategy) -> tupl
 
 
 def _feed(
-    pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: bool, styles: PairStyles
+    pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: int, styles: PairStyles
 ) -> TrainingFeed:
     return TrainingFeed(
         open_pairs(pairs, encoding.classes is not None, train.device.cache_mib, palettes=styles.palettes),

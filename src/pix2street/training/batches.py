@@ -105,7 +105,7 @@ class InputEncoding:
         return tf.gather(to_unit(self.classes.colors.astype(np.float32)), ids)
 
 
-Reader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Reader = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
 
 MIB = 1 << 20
 
@@ -140,15 +140,23 @@ def open_pairs(
             inputs = tf.concat([inputs, tf.io.decode_png(tf.gather(pngs, index), channels=3)], axis=-1)
         return inputs, tf.io.decode_png(tf.io.read_file(files[1]), channels=target_channels)
 
+    return kept(read, len(pairs), cache_mib)
+
+
+def kept(read: Reader, count: int, cache_mib: int) -> Reader:
+    """Return a reader of the same `count` items, which keeps all of them in memory if they fit into `cache_mib`.
+
+    Args:
+        read: returns the images of an item by its index.
+    """
     first = read(0)
-    if sum(tf.size(image).numpy() for image in first) * len(pairs) > cache_mib * MIB:
+    if sum(tf.size(image).numpy() for image in first) * count > cache_mib * MIB:
         # A graph needs the images' shape, which the decoder does not know.
         return lambda index: tuple(
             tf.ensure_shape(image, like.shape) for image, like in zip(read(index), first, strict=True)
         )
-    everything = tf.data.Dataset.range(len(pairs)).map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(pairs))
-    inputs, targets = everything.get_single_element()
-    return lambda index: (tf.gather(inputs, index), tf.gather(targets, index))
+    everything = mapped(tf.data.Dataset.range(count), read).batch(count).get_single_element()
+    return lambda index: tuple(tf.gather(images, index) for images in everything)
 
 
 @dataclass(frozen=True)
@@ -158,8 +166,12 @@ class TrainingFeed:
     Args:
         read: reads a pair by its index, see `open_pairs`.
         pairs: the pair_ids, in the order of `read`.
-        apart: combine each input with the target of another pair, and augment the two independently.
+        apart: the number of pairs of a step if each input is combined with the target of another pair, which the step
+            does not show, and the two are augmented independently; 0 for pairs together.
         codes: the code of each pair, which follows its drawing in every pixel, see `PairStyles`; None for none.
+
+    Raises:
+        UserError: there are fewer than twice `apart` pairs, so that a step would see a pair.
     """
 
     read: Reader
@@ -168,8 +180,16 @@ class TrainingFeed:
     seed: int
     jitter: bool
     mirror: bool
-    apart: bool = False
+    apart: int = 0
     codes: np.ndarray | None = None
+
+    def __post_init__(self):
+        if len(self.pairs) < 2 * self.apart:
+            raise UserError(
+                f"{len(self.pairs)} pairs to train on are too few to keep inputs and targets apart in steps of "
+                f"{self.apart} pairs: at least {2 * self.apart} are needed; choose a smaller train.run.batch, or add "
+                "pairs"
+            )
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -189,7 +209,7 @@ class TrainingFeed:
         targets = np.roll(order, self._shift(epoch))[positions] if self.apart else inputs
         indices = tf.data.Dataset.from_tensor_slices((inputs.astype(np.int32), targets.astype(np.int32)))
         prepare = self._prepare_apart if self.apart else self._prepare_together
-        return _batched(_mapped(indices, partial(prepare, epoch)), self.encoding, size, whole=True)
+        return _batched(mapped(indices, partial(prepare, epoch)), self.encoding, size, whole=True)
 
     def _prepare_together(self, epoch: int, index: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, target = self.read(index)
@@ -213,8 +233,12 @@ class TrainingFeed:
         return epoch_order(len(self.pairs), self.seed, epoch)
 
     def _shift(self, epoch: int) -> int:
-        """Return by how many positions the targets are shifted in the epoch's order; 0 would keep the pairs."""
-        return 1 + derive_seed(self.seed, epoch, 1) % (len(self.pairs) - 1)
+        """Return by how many positions the targets are shifted in the epoch's order.
+
+        A step takes `apart` neighbours in this order, so a shift by at least as many, in either direction of the
+        circle, leaves none of its inputs with a target that the step shows.
+        """
+        return self.apart + derive_seed(self.seed, epoch, 1) % (len(self.pairs) - 2 * self.apart + 1)
 
 
 def plain_batches(
@@ -232,7 +256,7 @@ def plain_batches(
         pixels, target = read(index)
         return _with_code(pixels, styles.codes, index), target
 
-    return _batched(_mapped(tf.data.Dataset.range(len(pairs)), prepare), encoding, batch)
+    return _batched(mapped(tf.data.Dataset.range(len(pairs)), prepare), encoding, batch)
 
 
 def batches_in_use(
@@ -275,10 +299,11 @@ def segmentation_batches(
         return to_unit(target), tf.gather(positions, tf.cast(ids[..., 0], tf.int32))
 
     order = tf.data.Dataset.from_tensor_slices(epoch_order(len(pairs), seed, epoch).astype(np.int32))
-    return _mapped(order, prepare).batch(batch).prefetch(tf.data.AUTOTUNE)
+    return mapped(order, prepare).batch(batch).prefetch(tf.data.AUTOTUNE)
 
 
-def _mapped(dataset: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
+def mapped(dataset: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
+    """Return the results of a function in the order of the dataset; several are computed at a time."""
     return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -294,4 +319,4 @@ def _batched(dataset: tf.data.Dataset, encoding: InputEncoding, batch: int, whol
     def convert(pixels, target):
         return {"input": encoding.encode(pixels), "target": to_unit(tf.cast(target, tf.float32))}
 
-    return _mapped(dataset, convert).batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
+    return mapped(dataset, convert).batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
