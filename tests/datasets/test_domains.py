@@ -132,9 +132,9 @@ def test_ids_that_two_domains_share_are_refused():
 def test_domains_that_differ_by_case_are_refused():
     assert "differ only by case" in refusal(tree("Day", "day"), ())
     for names in (["day", "Day"], ["day"]):
-        with pytest.raises(ValueError, match=r"folder of its own|two folders or more"):
+        with pytest.raises(ValueError, match=r"name of its own|two or more, or be \[\]"):
             DomainFolders(domains=names, scenes=False)
-    with pytest.raises(ValueError, match="each domain needs a folder of its own"):
+    with pytest.raises(ValueError, match="each domain needs a name of its own"):
         UnpairedFolders(input_folder="A", target_folder="a", scenes=False)
 
 

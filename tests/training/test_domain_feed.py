@@ -142,7 +142,9 @@ def test_whole_scenes_are_kept_apart_in_all_domains(tmp_path):
     alone, apart = hold_out_images(write_images(tmp_path, 8, 8), "A", 3, 0)
     assert {image.domain for image in apart} == {"A"}
     assert (len(alone), len(apart)) == (13, 3)
-    with pytest.raises(UserError, match="the domain A has 8 images in train, and .*holdout_pairs: 7 leaves fewer than"):
+    with pytest.raises(
+        UserError, match=r"the domain A has 8 images in train, and .*holdout_pairs: 7 leaves fewer than"
+    ):
         hold_out_images(images, "A", 7, 0)
 
 

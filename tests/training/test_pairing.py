@@ -91,7 +91,9 @@ def test_a_training_that_goes_on_within_an_epoch_sees_the_same_images(tmp_path):
 
 def test_too_few_pairs_for_a_step_are_refused(tmp_path):
     pairs = write_pairs(tmp_path, 7)
-    with pytest.raises(UserError, match="7 pairs to train on are too few .* of 4 pairs: at least 8 are needed; choose"):
+    with pytest.raises(
+        UserError, match=r"7 pairs to train on are too few .* of 4 pairs: at least 8 are needed; choose"
+    ):
         feed_of(pairs, 4)
 
 

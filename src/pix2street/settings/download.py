@@ -46,7 +46,11 @@ FolderPart = Annotated[str, Field(pattern=r"^[^/]+$")]
 
 
 class SyntheticStreets(Section):
-    """The number of scenes, the size of each half, and the seed they are drawn from."""
+    """The number of scenes, the size of each half, and the seed they are drawn from.
+
+    Args:
+        domains: the hours and weathers in each of which every scene is drawn; empty for one that is drawn by chance.
+    """
 
     seed: Seed
     height_px: Annotated[int, Field(ge=64, le=1024)]
@@ -54,6 +58,12 @@ class SyntheticStreets(Section):
     train_pairs: Count
     val_pairs: Count
     test_pairs: Annotated[int, Field(ge=0)]
+    domains: list[Literal["day", "golden", "overcast", "dusk", "night", "haze", "rain"]]
+
+    @model_validator(mode="after")
+    def _none_or_several(self) -> Self:
+        _refuse_one_domain(self.domains)
+        return self
 
 
 class SplitShares(Section):
@@ -190,17 +200,22 @@ class DomainFolders(Section):
 
     @model_validator(mode="after")
     def _none_or_several(self) -> Self:
-        if len(self.domains) == 1:
-            raise ValueError("domains must name two folders or more, or be [] for all folders of the source")
-        _refuse_equal_names(self.domains)
+        _refuse_one_domain(self.domains)
         return self
+
+
+def _refuse_one_domain(domains: list[str]) -> None:
+    """Raise an error where there is one domain, or one twice."""
+    if len(domains) == 1:
+        raise ValueError(f"domains must name two or more, or be [], but it names {domains[0]!r} alone")
+    _refuse_equal_names(domains)
 
 
 def _refuse_equal_names(names: list[str]) -> None:
     """Raise an error where two names are equal on a disk that does not tell cases apart."""
     folded = [name.casefold() for name in names]
     if doubled := [name for name in names if folded.count(name.casefold()) > 1]:
-        raise ValueError(f"each domain needs a folder of its own, but {' and '.join(map(repr, doubled))} are one")
+        raise ValueError(f"each domain needs a name of its own, but {' and '.join(map(repr, doubled))} are one")
 
 
 class Sketches(Section):

@@ -7,11 +7,13 @@
 - `furniture`: trees, lamp posts, signs, traffic lights
 - `traffic`: cars, trucks, buses, trains, motorcycles, bicycles
 - `people`: people on foot, and the figure of a rider
-- `light`: the sun, the hour, haze, and the camera's lens and sensor
+- `light`: the sun, a drawn hour, haze, and the camera's lens and sensor
+- `hours`: hours and weathers that have names, in which one scene is seen several times
 - `textures`: colours, grids of lines and noise that all of them use
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from tqdm import tqdm
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset
-from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_hours, draw_scene
 from pix2street.settings.download import SyntheticStreets
 
 FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -30,11 +32,15 @@ FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
 def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
-    """Draw the scenes on all cores; each depends only on the seed and on its index."""
+    """Draw the scenes on all cores; each depends only on the seed and on its index.
+
+    With domains every scene is drawn in each of these hours: `<split>/<hour>/<hour>_<scene>.png`.
+    """
     counts = {"train": settings.train_pairs, "val": settings.val_pairs, "test": settings.test_pairs}
     scenes = [(split, first + i) for split, first in FIRST_SCENES.items() for i in range(counts[split])]
     for split in {split for split, _ in scenes}:
-        (folder / split).mkdir()
+        for hour in settings.domains or [""]:
+            (folder / split / hour).mkdir(parents=True)
     draw = partial(_write_scene, folder, settings)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
@@ -42,16 +48,32 @@ def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
     return Dataset(
         name="synthetic_streets",
         title="Synthetic streets",
-        direction="labels to street",
+        direction=_direction(settings.domains),
         licence="Apache-2.0",
         home_page="",
         input_from="right",
         classes=cityscapes_classes(),
+        domains=tuple(settings.domains),
+        scenes=bool(settings.domains),
     )
+
+
+def _direction(domains: Sequence[str]) -> str:
+    """Return the usual task on the set in words."""
+    if not domains:
+        return "labels to street"
+    return " to ".join(domains) if len(domains) == 2 else f"between {', '.join(domains)}"
 
 
 def _write_scene(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
     split, index = scene
-    photo, labels = draw_scene(settings.seed, index, settings.height_px, settings.width_px)
+    name, size = f"street_{index:07d}", (settings.height_px, settings.width_px)
+    if settings.domains:
+        photos, labels = draw_hours(settings.seed, index, *size, settings.domains)
+        paths = [folder / split / hour / f"{hour}_{name}.png" for hour in settings.domains]
+    else:
+        photo, labels = draw_scene(settings.seed, index, *size)
+        photos, paths = [photo], [folder / split / f"{name}.png"]
     colors = cityscapes_classes().to_colors(labels)
-    write_png(folder / split / f"street_{index:07d}.png", np.concatenate([photo, colors], axis=1))
+    for path, photo in zip(paths, photos, strict=True):
+        write_png(path, np.concatenate([photo, colors], axis=1))

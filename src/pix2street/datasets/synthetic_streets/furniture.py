@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2street.datasets.synthetic_streets.textures import vary
+from pix2street.datasets.synthetic_streets.textures import AMBER, GREEN, RED, vary
 from pix2street.datasets.synthetic_streets.things import Thing, upright
 from pix2street.datasets.synthetic_streets.traffic import bicycle
 from pix2street.datasets.synthetic_streets.world import POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN, VEGETATION, Canvas
@@ -79,7 +79,7 @@ def _sign(canvas: Canvas, rng, x: float, z: float) -> list[Thing]:
 def _traffic_light(canvas: Canvas, rng, x: float, z: float) -> list[Thing]:
     """Return a dark box with three lamps, one of them on, on a pole."""
     body, on = vary(rng, (48, 50, 48), 16), int(rng.integers(3))
-    lamps = [(60, 210, 120), (235, 180, 60), (235, 60, 50)]
+    lamps = [GREEN, AMBER, RED]
 
     def parts(along, up, noise):
         yield up > -1, TRAFFIC_LIGHT, body

@@ -5,15 +5,18 @@ than between classes, the light of the hour and its weather, shadows, haze with 
 blur and noise. Nearer things cover farther ones. Every number follows from (seed, index).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pix2street.datasets.synthetic_streets.furniture import street_furniture
+from pix2street.datasets.synthetic_streets.hours import HOURS, expose_at
 from pix2street.datasets.synthetic_streets.light import expose
 from pix2street.datasets.synthetic_streets.people import passers_by
 from pix2street.datasets.synthetic_streets.roadside import roadside
 from pix2street.datasets.synthetic_streets.things import Thing
 from pix2street.datasets.synthetic_streets.traffic import traffic
-from pix2street.datasets.synthetic_streets.world import draw_ground, empty_street
+from pix2street.datasets.synthetic_streets.world import Canvas, draw_ground, empty_street
 
 
 def draw_scene(seed: int, index: int, height_px: int, width_px: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +26,29 @@ def draw_scene(seed: int, index: int, height_px: int, width_px: int) -> tuple[np
         The photo `[H, W, 3]` uint8 sRGB, and the label ids `[H, W]` uint8 of Cityscapes.
     """
     rng = np.random.default_rng([seed, index])
+    canvas, sun_left = _draw_street(rng, height_px, width_px)
+    return expose(canvas, rng, sun_left), canvas.labels
+
+
+def draw_hours(
+    seed: int, index: int, height_px: int, width_px: int, hours: Sequence[str]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Draw scene `index` in these hours, names of `HOURS`: the same street, seen in other light and weather.
+
+    The photo of an hour does not depend on the other hours.
+
+    Returns:
+        A photo for each hour, and the label ids, as `draw_scene` does.
+    """
+    canvas, sun_left = _draw_street(np.random.default_rng([seed, index]), height_px, width_px)
+    names = list(HOURS)
+    rngs = [np.random.default_rng([seed, index, names.index(hour)]) for hour in hours]
+    photos = [expose_at(canvas, rng, sun_left, HOURS[hour]) for rng, hour in zip(rngs, hours, strict=True)]
+    return photos, canvas.labels
+
+
+def _draw_street(rng: np.random.Generator, height_px: int, width_px: int) -> tuple[Canvas, bool]:
+    """Return a street before light falls on it, and whether the sun is on the left."""
     canvas = empty_street(rng, height_px, width_px)
     sun_left = rng.random() < 0.5
     draw_ground(canvas, rng)
@@ -32,4 +58,4 @@ def draw_scene(seed: int, index: int, height_px: int, width_px: int) -> tuple[np
     things += street_furniture(canvas, rng) + traffic(canvas, rng) + passers_by(canvas, rng)
     for thing in sorted(things, key=lambda thing: -thing.distance_m):
         thing.draw()
-    return expose(canvas, rng, sun_left), canvas.labels
+    return canvas, sun_left

@@ -10,6 +10,12 @@ from PIL import Image
 
 NOISE_SIDE_PX = 512
 
+REAR_LAMP, HEAD_LAMP, LARGE_REAR_LAMP = (205, 35, 30), (245, 240, 215), (210, 40, 35)
+GREEN, AMBER, RED = (60, 210, 120), (235, 180, 60), (235, 60, 50)
+SIGNAL = (230, 180, 70)
+LAMPS = (REAR_LAMP, HEAD_LAMP, LARGE_REAR_LAMP, GREEN, AMBER, RED, SIGNAL)
+"""Colours that only lamps have: those of vehicles, of traffic lights and of the boards above buses."""
+
 Color = np.ndarray
 """`[3]` or `[h, w, 3]` float32 in [0, 255]."""
 

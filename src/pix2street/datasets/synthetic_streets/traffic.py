@@ -3,7 +3,14 @@
 import numpy as np
 
 from pix2street.datasets.synthetic_streets.people import figure
-from pix2street.datasets.synthetic_streets.textures import every, vary
+from pix2street.datasets.synthetic_streets.textures import (
+    HEAD_LAMP,
+    LARGE_REAR_LAMP,
+    REAR_LAMP,
+    SIGNAL,
+    every,
+    vary,
+)
 from pix2street.datasets.synthetic_streets.things import Thing, shadow, upright
 from pix2street.datasets.synthetic_streets.world import (
     BICYCLE,
@@ -49,7 +56,7 @@ def _car(canvas: Canvas, rng, x: float, z: float) -> list[Thing]:
     grey = rng.integers(25, 225)
     paint = vary(rng, (grey, grey, grey), 12) if rng.random() < 0.6 else rng.uniform(25, 200, 3).astype(np.float32)
     glass, rubber = vary(rng, (45, 55, 65), 14), np.float32((24, 24, 26))
-    lamps = np.float32((205, 35, 30)) if x > 0 else np.float32((245, 240, 215))
+    lamps = np.float32(REAR_LAMP if x > 0 else HEAD_LAMP)
     roof = rng.uniform(0.58, 0.7)
 
     def parts(along, up, noise):
@@ -71,7 +78,7 @@ def _car(canvas: Canvas, rng, x: float, z: float) -> list[Thing]:
 def _large_vehicle(canvas: Canvas, rng, x: float, z: float, class_id: int) -> list[Thing]:
     """Return a truck's closed box above an axle, or the glazed end of a bus or a train."""
     paint, glass = rng.uniform(50, 220, 3).astype(np.float32), vary(rng, (50, 60, 70), 12)
-    lamps = np.float32((210, 40, 35)) if x > 0 else np.float32((245, 240, 215))
+    lamps = np.float32(LARGE_REAR_LAMP if x > 0 else HEAD_LAMP)
 
     def parts(along, up, noise):
         aside = np.abs(along - 0.5)
@@ -83,7 +90,7 @@ def _large_vehicle(canvas: Canvas, rng, x: float, z: float, class_id: int) -> li
         else:
             low = 0.42 if class_id == BUS else 0.5
             yield (aside < 0.43) & (up > low) & (up < 0.8), class_id, glass * (0.8 + 0.5 * up + 0.2 * noise)[..., None]
-            yield (aside < 0.3) & (up > 0.85) & (up < 0.95), class_id, np.float32((230, 180, 70))
+            yield (aside < 0.3) & (up > 0.85) & (up < 0.95), class_id, np.float32(SIGNAL)
         yield (aside > 0.36) & (aside < 0.47) & (up > 0.17) & (up < 0.24), class_id, lamps
 
     width_m, height_m = (2.5, rng.uniform(3.0, 3.8))
