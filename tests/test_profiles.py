@@ -137,7 +137,7 @@ def test_a_small_edition_of_its_data_set_passes_validation_with_its_limits(param
         download(settings, tmp_path, tmp_path / "downloaded")
     split_pairs(tmp_path / "downloaded", tmp_path / "split", chosen.split)
     # In a dozen pairs the classes' shares are not yet those of the set; scenes of 64 px are blurred at 256.
-    few = {"min_train_pairs": 12, "max_class_distance": 1.0, "min_target_sharpness": 0.0}
+    few = {"min_train_pairs": 12, "min_domain_train": 6, "max_class_distance": 1.0, "min_target_sharpness": 0.0}
     size = chosen.split.height_px, chosen.split.width_px
     verdict, _ = validate_split(tmp_path / "split", size, chosen.validate_.model_copy(update=few))
     assert [check["key"] for check in verdict["checks"] if not check["success"] and not check["waived"]] == []

@@ -1,5 +1,7 @@
 """No step sees a pair that is kept apart: not at an epoch's end, not mirrored, not on two devices, none held out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +13,7 @@ from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset, Pair, read_pairs, write_manifest
 from pix2street.steps.train import open_training
 from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs
+from pix2street.training.distribution import shared_out
 from pix2street.training.epoch import Plan
 
 SIDE = 32
@@ -40,26 +43,42 @@ def numbers_of(images) -> set[int]:
     return {round(float((np.mean(image) + 1) * 127.5) / STEP) for image in images}
 
 
-def steps_of(feed, epoch: int, plan: Plan, devices: int):
+class OneOf:
+    """The strategy of one of several workers, as far as batches are shared out; devices are those of all workers."""
+
+    def __init__(self, worker: int, workers: int, devices: int):
+        self._context = tf.distribute.InputContext(workers, worker, devices)
+
+    def distribute_datasets_from_function(self, make):
+        return make(self._context)
+
+
+def steps_of(feed, epoch: int, plan: Plan, devices: int = 1, workers: int = 1):
     """Yield the pairs of the inputs and of the targets that each step of an epoch shows on all devices."""
     step = 0
     while step < plan.steps:
         size, end = plan.stretch(step)
-        batches = list(feed.batches(epoch, plan.positions(step, end), size // devices).as_numpy_iterator())
-        assert len(batches) == (end - step) * devices
-        for first in range(0, len(batches), devices):
-            shown = batches[first : first + devices]
+        positions = plan.positions(step, end)
+        shares = [
+            list(shared_out(OneOf(worker, workers, devices), partial(feed.batches, epoch), positions, size))
+            for worker in range(workers)
+        ]
+        each = devices // workers
+        assert [len(batches) for batches in shares] == [(end - step) * each] * workers
+        for first in range(0, (end - step) * each, each):
+            shown = [batch for batches in shares for batch in batches[first : first + each]]
             yield tuple(set().union(*(numbers_of(batch[name]) for batch in shown)) for name in ("input", "target"))
         step = end
 
 
 @pytest.mark.parametrize(
-    ("count", "batch", "devices"), [(2, 1, 1), (5, 1, 1), (7, 3, 1), (8, 4, 1), (9, 4, 2), (11, 4, 2), (12, 2, 2)]
+    ("count", "batch", "devices", "workers"),
+    [(2, 1, 1, 1), (5, 1, 1, 1), (7, 3, 1, 1), (8, 4, 1, 1), (9, 4, 2, 1), (11, 4, 2, 2), (12, 2, 2, 1), (11, 4, 4, 2)],
 )
-def test_no_step_sees_a_pair(tmp_path, count, batch, devices):
+def test_no_step_sees_a_pair(tmp_path, count, batch, devices, workers):
     feed, plan = feed_of(write_pairs(tmp_path, count), batch), Plan.of(count, batch, devices)
     for epoch in range(6):
-        inputs, targets = zip(*steps_of(feed, epoch, plan, devices), strict=True)
+        inputs, targets = zip(*steps_of(feed, epoch, plan, devices, workers), strict=True)
         assert all(not seen & theirs for seen, theirs in zip(inputs, targets, strict=True))
         assert sum(map(len, inputs)) == len(set().union(*inputs)) == plan.images
         assert sum(map(len, targets)) == plan.images
@@ -68,14 +87,14 @@ def test_no_step_sees_a_pair(tmp_path, count, batch, devices):
 def test_a_shift_that_is_shorter_than_a_step_would_show_pairs(tmp_path):
     """Show that the test above can fail."""
     feed, plan = feed_of(write_pairs(tmp_path, 7), 1), Plan.of(7, 3, 1)
-    assert any(seen & theirs for epoch in range(6) for seen, theirs in steps_of(feed, epoch, plan, 1))
+    assert any(seen & theirs for epoch in range(6) for seen, theirs in steps_of(feed, epoch, plan))
 
 
 def test_the_pairing_follows_from_seed_and_epoch_alone(tmp_path):
     pairs = write_pairs(tmp_path, 12)
     plan = Plan.of(12, 2, 1)
-    seen = [tuple(steps_of(feed_of(pairs, 2, seed), epoch, plan, 1)) for seed in (0, 1) for epoch in (0, 1)]
-    assert tuple(steps_of(feed_of(pairs, 2), 0, plan, 1)) == seen[0]
+    seen = [tuple(steps_of(feed_of(pairs, 2, seed), epoch, plan)) for seed in (0, 1) for epoch in (0, 1)]
+    assert tuple(steps_of(feed_of(pairs, 2), 0, plan)) == seen[0]
     assert len({str(one) for one in seen}) == 4
     partners = {str([targets for inputs, targets in one if 3 in inputs]) for one in seen}
     assert len(partners) > 1
@@ -122,7 +141,7 @@ def test_pairs_that_are_kept_apart_from_training_lend_no_photo(tmp_path):
     assert start.exact
     plan = Plan.of(len(start.feed), 2, 1)
     for epoch in range(4):
-        for inputs, targets in steps_of(start.feed, epoch, plan, 1):
+        for inputs, targets in steps_of(start.feed, epoch, plan):
             assert not (inputs & targets)
             assert not ((inputs | targets) & held_out)
     assert {pair.pair_id for pair in [*start.pairs, *start.held_out]} == {
@@ -134,7 +153,7 @@ def test_pairs_are_together_unless_they_are_set_apart(tmp_path):
     assert PARAMS.train.data.pairing == "together"
     train = changed(TINY_TRAIN, data={"holdout_pairs": 0, "encoding": "color"})
     start = open_training(split_folder(tmp_path), train, tf.distribute.get_strategy())
-    assert all(inputs == targets for inputs, targets in steps_of(start.feed, 0, Plan.of(10, 1, 1), 1))
+    assert all(inputs == targets for inputs, targets in steps_of(start.feed, 0, Plan.of(10, 1, 1)))
 
 
 def test_renderings_of_one_scene_cannot_be_set_apart(tmp_path):
