@@ -272,9 +272,7 @@ def _build(family: Family, task: Task, train: Train, strategy: Strategy) -> tupl
     return training, saved
 
 
-def _feed(
-    pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: int, styles: PairStyles
-) -> TrainingFeed:
+def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: int, styles: PairStyles) -> TrainingFeed:
     return TrainingFeed(
         open_pairs(pairs, encoding.classes is not None, train.device.cache_mib, palettes=styles.palettes),
         [pair.pair_id for pair in pairs],
