@@ -185,7 +185,11 @@ WITHOUT_INFLUENCE = {
 }  # fmt: skip
 """Settings that change no weight, or none on one CPU; `run.epochs`, `run.keep` and `pix2pix.scales`, for which these
 images are too small, have other tests."""
-DECIDING = changed(TINY_TRAIN, run={"epochs": 2, "sample_every_epochs": 2}, data={"holdout_pairs": 2})
+DECIDING = changed(
+    TINY_TRAIN,
+    run={"epochs": 2, "sample_every_epochs": 2},
+    data={"encoding": "color", "style": "none", "jitter": True, "holdout_pairs": 2},
+)
 
 
 def weights_after(split, folder, eagerly=True, **changes) -> list[np.ndarray]:

@@ -165,7 +165,7 @@ def domain_set(folder, *counts: int, scenes: bool = False):
     return folder
 
 
-TOY = changed(TINY_TRAIN, data={"holdout_pairs": 2, "encoding": "color"}, run={"batch": 2})
+TOY = changed(TINY_TRAIN, data={"holdout_pairs": 2, "encoding": "color", "style": "none"}, run={"batch": 2})
 
 
 def opened(folder, monkeypatch, pairing: str, **changes):
@@ -204,7 +204,9 @@ def test_a_family_and_a_set_that_do_not_fit_are_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="keep: best needs pairs or scenes"):
         opened(folder, monkeypatch, "domains", run={"keep": "best"})
     with pytest.raises(UserError, match="onehot needs a data set with classes"):
-        opened(folder, monkeypatch, "domains", data={"encoding": "onehot"})
+        opened(folder, monkeypatch, "domains", data={"encoding": "onehot", "style": "none"})
+    with pytest.raises(UserError, match=r"style: code needs pairs, but .* learns from images of domains"):
+        opened(folder, monkeypatch, "domains", data={"style": "code"})
     Dataset("d", "D", "", "", "", "file").write(folder)
     with pytest.raises(UserError, match="needs a data set with domains, but d has none"):
         opened(folder, monkeypatch, "domains")

@@ -134,7 +134,11 @@ def split_folder(folder, **changes):
 
 
 def test_pairs_that_are_kept_apart_from_training_lend_no_photo(tmp_path):
-    train = changed(TINY_TRAIN, data={"pairing": "apart", "holdout_pairs": 3, "encoding": "color"}, run={"batch": 2})
+    train = changed(
+        TINY_TRAIN,
+        data={"pairing": "apart", "holdout_pairs": 3, "encoding": "color", "style": "none"},
+        run={"batch": 2},
+    )
     start = open_training(split_folder(tmp_path), train, tf.distribute.get_strategy())
     held_out = {int(pair.pair_id[1:]) for pair in start.held_out}
     assert len(held_out) == 3
@@ -151,13 +155,19 @@ def test_pairs_that_are_kept_apart_from_training_lend_no_photo(tmp_path):
 
 def test_pairs_are_together_unless_they_are_set_apart(tmp_path):
     assert PARAMS.train.data.pairing == "together"
-    train = changed(TINY_TRAIN, data={"holdout_pairs": 0, "encoding": "color"})
+    train = changed(TINY_TRAIN, data={"holdout_pairs": 0, "encoding": "color", "style": "none"})
     start = open_training(split_folder(tmp_path), train, tf.distribute.get_strategy())
     assert all(inputs == targets for inputs, targets in steps_of(start.feed, 0, Plan.of(10, 1, 1)))
 
 
+def test_a_style_needs_pairs_together(tmp_path):
+    train = changed(TINY_TRAIN, data={"pairing": "apart", "encoding": "color", "style": "code"})
+    with pytest.raises(UserError, match=r"style: code needs pairs, .* but train.data.pairing: apart keeps them apart"):
+        open_training(split_folder(tmp_path), train, tf.distribute.get_strategy())
+
+
 def test_renderings_of_one_scene_cannot_be_set_apart(tmp_path):
     folder = split_folder(tmp_path, domains=("day", "night"), scenes=True)
-    train = changed(TINY_TRAIN, data={"pairing": "apart", "encoding": "color"})
+    train = changed(TINY_TRAIN, data={"pairing": "apart", "encoding": "color", "style": "none"})
     with pytest.raises(UserError, match="pairing: apart needs a data set in which no two pairs show the same scene"):
         open_training(folder, train, tf.distribute.get_strategy())
