@@ -9,6 +9,7 @@ import tensorflow as tf
 from shipped import PARAMS, changed
 
 from pix2street.core.styles import CHANNELS
+from pix2street.layers.conditions import with_planes
 from pix2street.layers.networks import load_network, load_untrained, save_network
 from pix2street.models.interface import Family, Task
 from pix2street.settings.section import Section
@@ -21,17 +22,35 @@ SHAPE = (32, 64, 3)
 TASK = Task((32, 64, 4), SHAPE, labels=4, void=(3,))
 CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANNELS["code"])
 """The task with a code behind the labels."""
+COLORS = Task(SHAPE, SHAPE)
+DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
 
 
-def drawings(count: int = 2, seed: int = 0) -> tf.Tensor:
-    """Return one-hot labels of blocks."""
-    ids = np.random.default_rng(seed).integers(0, TASK.labels, (count, 4, 8)).repeat(8, axis=1).repeat(8, axis=2)
-    return tf.one_hot(ids, TASK.labels)
+def task_of(family: Family) -> Task:
+    """Return labels to photos for a family of pairs, and colours to colours for others, of domains if it has them."""
+    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS}[family.PAIRING]
 
 
-def batch(seed: int = 1) -> dict[str, tf.Tensor]:
+def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:
+    """Return what a generator takes: drawings, and a channel for each value of a condition."""
+    some = drawings(count, seed, task)
+    if not task.conditions:
+        return some
+    return with_planes(some, tf.range(count) % 3, 3)
+
+
+def drawings(count: int = 2, seed: int = 0, task: Task = TASK) -> tf.Tensor:
+    """Return blocks, as one-hot labels or in colours."""
+    ids = np.random.default_rng(seed).integers(0, 4, (count, 4, 8)).repeat(8, axis=1).repeat(8, axis=2)
+    if task.labels:
+        return tf.one_hot(ids, task.labels)
+    return tf.gather(tf.constant([[-1, -1, 1], [-1, 1, 0], [1, 0, -1], [0, 0, 0]], tf.float32), ids)
+
+
+def batch(seed: int = 1, task: Task = TASK) -> dict[str, tf.Tensor]:
     photos = np.random.default_rng(seed).uniform(-1, 1, (2, *SHAPE))
-    return {"input": drawings(seed=seed), "target": tf.constant(photos, "float32")}
+    pairs = {"input": drawings(seed=seed, task=task), "target": tf.constant(photos, "float32")}
+    return pairs | ({"domain": tf.constant([0, 2]), "target_domain": tf.constant([1, 0])} if task.conditions else {})
 
 
 def coded_batch(seed: int = 1) -> dict[str, tf.Tensor]:
@@ -42,27 +61,30 @@ def coded_batch(seed: int = 1) -> dict[str, tf.Tensor]:
     return {**plain, "input": tf.concat([plain["input"], everywhere], axis=-1)}
 
 
-def start(family: Family, settings: Section, seed: int = 0, task: Task = TASK):
+def start(family: Family, settings: Section, seed: int = 0, task: Task | None = None):
+    task = task or task_of(family)
     generator = family.build_generator(task, settings, seed)
     return family.build_training(task, settings, generator, Adams(generator), seed)
 
 
 def check_shape_and_range(family: Family, settings: Section) -> None:
-    photos = family.build_generator(TASK, settings, 0)(drawings())
-    assert photos.shape == (2, *TASK.target_shape)
+    task = task_of(family)
+    photos = family.build_generator(task, settings, 0)(inputs_of(task))
+    assert photos.shape == (2, *task.target_shape)
     assert photos.dtype == "float32"
     assert np.abs(photos).max() <= 1
 
 
 def check_sides(family: Family, settings: Section) -> None:
     """Check that sides that are multiples of `multiple_px` are accepted."""
-    multiple = family.multiple_px(TASK, settings)
+    multiple = family.multiple_px(task_of(family), settings)
     assert all(side % multiple == 0 for side in SHAPE[:2])
 
 
 def check_files(family: Family, settings: Section, folder: Path) -> None:
     """Check that equal networks give equal files, a loaded one answers the same, and an untrained one has its start."""
-    network = family.build_generator(TASK, settings, 7)
+    task = task_of(family)
+    network = family.build_generator(task, settings, 7)
     start = network.get_weights()
     network.set_weights([weight + 0.01 for weight in start])
     for name in ("a", "b"):
@@ -71,7 +93,8 @@ def check_files(family: Family, settings: Section, folder: Path) -> None:
     for file in ("network.json", "network.weights.h5"):
         assert (folder / "a" / file).read_bytes() == (folder / "b" / file).read_bytes()
     loaded = load_network(folder / "a", "network")
-    np.testing.assert_array_equal(loaded(drawings(1)), network(drawings(1)))
+    some = inputs_of(task, 1)
+    np.testing.assert_array_equal(loaded(some), network(some))
     for restored, first in zip(load_untrained(folder / "a", "network").get_weights(), start, strict=True):
         np.testing.assert_array_equal(restored, first)
 
@@ -80,7 +103,7 @@ def check_one_step_moves_every_weight(family: Family, settings: Section) -> None
     training = start(family, settings)
     trained = [weight for network in training.networks.values() for weight in network.trainable_variables]
     before = [weight.numpy() for weight in trained]
-    training.step(batch())
+    training.step(batch(task=task_of(family)))
     still = [weight.path for weight, old in zip(trained, before, strict=True) if (weight.numpy() == old).all()]
     assert not still, still
     moved = [id(weight) for player in training.players.values() for weight in player.weights]
@@ -99,7 +122,7 @@ def check_a_step_with_codes(family: Family, settings: Section) -> None:
 
 def check_terms(family: Family, settings: Section) -> None:
     """Check that a step returns the declared terms as finite scalars, and that settings that scale terms exist."""
-    terms = start(family, settings).step(batch())
+    terms = start(family, settings).step(batch(task=task_of(family)))
     assert list(terms) == [term.name for term in family.TERMS]
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
     named = {name for term in family.TERMS for name in (term.scaled_by, term.chosen_by, term.needs)}
@@ -112,7 +135,7 @@ def check_a_seed_decides_all(family: Family, settings: Section) -> None:
     for seed in (0, 0, 1):
         keras.utils.set_random_seed(len(results))
         training = start(family, settings, seed)
-        training.step(batch())
+        training.step(batch(task=task_of(family)))
         results.append(np.concatenate([weight.ravel() for weight in training.generator.get_weights()]))
     assert (results[0] == results[1]).all()
     assert (results[0] != results[2]).any()
@@ -121,13 +144,18 @@ def check_a_seed_decides_all(family: Family, settings: Section) -> None:
 class Feed:
     """Four pairs of a drawing and noise."""
 
+    def __init__(self, task: Task):
+        self._task = task
+
     def __len__(self) -> int:
         return 4
 
     def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
         order = epoch_order(4, 0, epoch)[positions]
-        photos = np.random.default_rng(1).uniform(-1, 1, (4, *TASK.target_shape)).astype("float32")
-        pairs = {"input": drawings(4).numpy()[order], "target": photos[order]}
+        photos = np.random.default_rng(1).uniform(-1, 1, (4, *self._task.target_shape)).astype("float32")
+        pairs = {"input": drawings(4, task=self._task).numpy()[order], "target": photos[order]}
+        if self._task.conditions:
+            pairs |= {"domain": order.astype("int32") % 3, "target_domain": (order.astype("int32") + 1) % 3}
         return tf.data.Dataset.from_tensor_slices(pairs).batch(size, drop_remainder=True)
 
     def pair_ids(self, epoch: int) -> list[str]:
@@ -136,20 +164,24 @@ class Feed:
 
 def check_resume(family: Family, settings: Section, folder: Path) -> None:
     """Check that a training that was interrupted within an epoch ends with the same bits."""
+    task = task_of(family)
     run = changed(PARAMS.train.run, epochs=2, batch=2, ema_decay=0.5, schedule="linear", checkpoint_every_steps=1)
 
     def train() -> list[np.ndarray]:
-        generator = family.build_generator(TASK, settings, 0)
-        training = family.build_training(TASK, settings, generator, Adams(generator, run.ema_decay), 0)
-        snapshot = family.build_generator(TASK, settings, 0)
+        generator = family.build_generator(task, settings, 0)
+        training = family.build_training(task, settings, generator, Adams(generator, run.ema_decay), 0)
+        snapshot = family.build_generator(task, settings, 0)
+        further = {name: family.build_generator(way, settings, 0) for name, way in training.ways.items()}
         with Checkpoints(folder, "t" * 64, 1.0) as checkpoints:
             history = train_epochs(
-                training, [term.name for term in family.TERMS], snapshot, Feed(), lambda network: {},
+                training, [term.name for term in family.TERMS], snapshot, Feed(task), lambda network: {},
                 lambda row, network: None, run=run, device=PARAMS.train.device,
-                strategy=tf.distribute.get_strategy(), checkpoints=checkpoints,
+                strategy=tf.distribute.get_strategy(), checkpoints=checkpoints, further=further,
             )  # fmt: skip
         weights = [weight for network in training.networks.values() for weight in network.get_weights()]
-        return [np.array(list(history[-1].values())), *weights, *snapshot.get_weights()]
+        state = [np.asarray(value) for value in training.state]
+        kept = [weight for network in (snapshot, *further.values()) for weight in network.get_weights()]
+        return [np.array(list(history[-1].values())), *weights, *state, *kept]
 
     whole = train()
     # Two checkpoints are kept: after the last epoch, and after the last step within it.

@@ -288,10 +288,42 @@ def pix2pixhd() -> dict[str, np.ndarray]:
     }
 
 
+def cyclegan() -> dict[str, np.ndarray]:
+    """Return what both generators of CycleGAN make of an image, all losses, and what a pool gives."""
+    from keras import ops
+    from shipped import PARAMS, changed
+
+    from pix2street.layers.pool import ImagePool
+    from pix2street.models import cyclegan
+    from pix2street.models.interface import Task
+
+    rng = np.random.default_rng(0)
+    small = {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1}
+    settings, task = changed(PARAMS.train.cyclegan, **small), Task(SHAPE, SHAPE)
+    forth, back = (cyclegan.build_generator(task, settings, seed) for seed in (0, 1))
+    judge = cyclegan.build_discriminator(task, settings, 0)
+    for network in (forth, back, judge):
+        network.set_weights([rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
+    one, other = (ops.convert_to_tensor(rng.uniform(-1, 1, (1, *SHAPE)), "float32") for _ in range(2))
+    ways = []
+    for go, come, source, end in ((forth, back, one, other), (back, forth, other, one)):
+        made = go(source, training=True)
+        seen = [judge(image, training=True) for image in (end, made, made)]
+        ways.append(cyclegan.Way(source, come(made, training=True), *seen, end, go(end, training=True)))
+    pool, given = ImagePool(2, 0), []
+    for number in range(8):
+        given.append(ops.convert_to_numpy(pool(np.full((1, *SHAPE), number, "float32")))[0, 0, 0, 0])
+    return {
+        "cyclegan images": np.stack([ops.convert_to_numpy(way.again) for way in ways]),
+        "cyclegan losses": np.array([float(value) for value in cyclegan.losses(*ways, settings).values()]),
+        "cyclegan pool": np.isin(given, range(8)),
+    }
+
+
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
     sys.path.insert(0, str(BENCHMARKS))
-    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd()
+    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd() | cyclegan()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -390,6 +422,15 @@ def test_photos_and_losses_of_pix2pixhd_are_the_same(folder):
     theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
     for name in ("pix2pixhd photo", "pix2pixhd losses"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+
+
+def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
+    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+    for name in ("cyclegan images", "cyclegan losses"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+    # Each backend draws its own numbers.
+    assert theirs["cyclegan pool"].all()
+    assert ours["cyclegan pool"].all()
 
 
 def test_jax_needs_no_tensorflow(folder):

@@ -30,6 +30,16 @@ TINY_TRAIN = changed(
 )  # fmt: skip
 """The section `train` of a training that takes seconds."""
 
+SMALL = {
+    "pix2pix": {"generator_filters": 4, "discriminator_filters": 4},
+    "pix2pixhd": {"generator_filters": 4, "discriminator_filters": 4, "downs": 2, "blocks": 1, "scales": 1},
+    "oasis": {"generator_filters": 4, "discriminator_filters": 4, "labelmix_weight": 1.0, "hinge_weight": 0.5},
+    "cyclegan": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "pool": 3},
+    "cut": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "patches": 16, "head_width": 8},
+    "stargan": {"generator_filters": 2, "discriminator_filters": 2, "blocks": 1, "gan_loss": "wasserstein"},
+}
+"""The settings that make each family small."""
+
 
 def pix2pix_settings(**changes) -> pix2pix.Settings:
     """Return the default's section `train.pix2pix`, four filters wide, with these changes and without products."""
@@ -81,7 +91,10 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
     if card.family == "pix2pix":
         network = build_unet(shape, product_side_px=product_side_px, **changes)
     else:
-        task = Task(shape, (*shape[:2], 3), labels=card.encoding.labels, constant=card.encoding.constant)
+        domains = len(card.encoding.domains)
+        conditions = {"domain": domains} if domains else {}
+        encoded = {"labels": card.encoding.labels, "constant": card.encoding.constant, "conditions": conditions}
+        task = Task((*shape[:2], shape[2] - domains), (*shape[:2], 3), **encoded)
         settings = changed(getattr(SETTINGS, card.family), generator_filters=4)
         network = open_family(card.family).build_generator(task, settings, 0)
     rng = np.random.default_rng(1)

@@ -1,6 +1,6 @@
 """A tiny training on noise for tests that run it in new processes: with several devices, with workers, and with kills.
 
-    python tests/tiny_training.py one_device|mirrored|multi_worker OUT.npz [--devices N] [--checkpoints FOLDER] [...]
+    python tests/tiny_training.py one_device|mirrored|multi_worker OUT.npz [--model FAMILY] [--devices N] [...]
 
 writes the rows of the history and all weights. As a script it runs on the given number of logical CPU devices.
 """
@@ -20,10 +20,10 @@ if __name__ == "__main__":
 import numpy as np
 import tensorflow as tf
 from shipped import changed
-from tiny_models import SETTINGS, pix2pix_settings
+from tiny_models import SETTINGS, SMALL, pix2pix_settings
 from tqdm import tqdm
 
-from pix2street.models import pix2pix
+from pix2street.models import MODELS, open_family
 from pix2street.models.interface import Task
 from pix2street.training import loop
 from pix2street.training.batches import epoch_order
@@ -43,8 +43,8 @@ def noise(pairs: int = 5) -> np.ndarray:
 class Feed:
     """Images that are their own targets."""
 
-    def __init__(self, images: np.ndarray, seed: int):
-        self._images, self._seed = images, seed
+    def __init__(self, images: np.ndarray, seed: int, domains: int = 0):
+        self._images, self._seed, self._domains = images, seed, domains
 
     def __len__(self) -> int:
         return len(self._images)
@@ -53,8 +53,11 @@ class Feed:
         return epoch_order(len(self), self._seed, epoch)
 
     def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
-        photos = self._images[self._order(epoch)[positions]]
-        return tf.data.Dataset.from_tensor_slices({"input": photos, "target": photos}).batch(size, drop_remainder=True)
+        order = self._order(epoch)[positions].astype("int32")
+        pairs = {"input": self._images[order], "target": self._images[order]}
+        if self._domains:
+            pairs |= {"domain": order % self._domains, "target_domain": (order + 1) % self._domains}
+        return tf.data.Dataset.from_tensor_slices(pairs).batch(size, drop_remainder=True)
 
     def pair_ids(self, epoch: int) -> list[str]:
         return [PAIR_IDS[i % 5] for i in self._order(epoch)]
@@ -72,37 +75,47 @@ def train(
     steps_per_call: int = 1,
     checkpoints: Checkpoints | None = None,
     family: dict | None = None,
+    model: str = "pix2pix",
     **run,
 ) -> tuple[list[dict], list[np.ndarray], list[np.ndarray]]:
-    """Return the rows of the history, the weights of both networks, and those to keep.
+    """Return the rows of the history, the weights of all networks and the family's state, and the weights to keep.
 
     Args:
         family: changes of the section `train.pix2pix`.
+        model: another family has the settings of `SMALL`.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    rates = {"generator_rate": 1e-3, "discriminator_rate": 1e-3}
-    settings = pix2pix_settings(dropout_share=dropout_share, product_side_px=0, **rates, **(family or {}))
-    task = Task(SHAPE, SHAPE)
-    snapshot = pix2pix.build_generator(task, settings, 0)
+    module = open_family(model)
+    if model == "pix2pix":
+        rates = {"generator_rate": 1e-3, "discriminator_rate": 1e-3}
+        settings = pix2pix_settings(dropout_share=dropout_share, product_side_px=0, **rates, **(family or {}))
+    else:
+        settings = changed(getattr(SETTINGS, model), **SMALL[model])
+    domains = 3 if module.PAIRING == "domains" else 0
+    task = Task(SHAPE, SHAPE, conditions={"domain": domains} if domains else {})
+    snapshot = module.build_generator(task, settings, 0)
     section = changed(SETTINGS.run, **{"seed": seed, "epochs": 2, "batch": 2, "checkpoint_every_steps": 0, **run})
     with strategy.scope():
-        generator = pix2pix.build_generator(task, settings, 0)
+        generator = module.build_generator(task, settings, 0)
         adams = Adams(generator, section.ema_decay, replicas=strategy.num_replicas_in_sync)
-        training = pix2pix.build_training(task, settings, generator, adams, 0)
+        training = module.build_training(task, settings, generator, adams, 0)
+    further = {name: module.build_generator(way, settings, 0) for name, way in training.ways.items()}
     rows = train_epochs(
         training,
-        [term.name for term in pix2pix.TERMS],
+        [term.name for term in module.TERMS],
         snapshot,
-        Feed(noise() if images is None else images, seed),
+        Feed(noise() if images is None else images, seed, domains),
         lambda network: {"holdout_l1": sum_of_weights(network)},
         lambda row, network: None,
         run=section,
         device=changed(SETTINGS.device, steps_per_call=steps_per_call),
         strategy=strategy,
         checkpoints=checkpoints,
+        further=further,
     )
     weights = [weight for network in training.networks.values() for weight in network.get_weights()]
-    return rows, weights, snapshot.get_weights()
+    weights += [np.asarray(value) for value in training.state]
+    return rows, weights, [weight for network in (snapshot, *further.values()) for weight in network.get_weights()]
 
 
 def kill_at_call(count: int) -> None:
@@ -154,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("strategy", choices=STRATEGIES)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--model", choices=MODELS, default="pix2pix")
     parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--checkpoints", type=Path)
     parser.add_argument("--epochs", type=int, default=5)
@@ -173,7 +187,7 @@ def main() -> None:
         strategy = STRATEGIES[arguments.strategy]()
     settings = {
         "epochs": arguments.epochs, "images": noise(8), "strategy": strategy, "ema_decay": arguments.ema_decay,
-        "dropout_share": arguments.dropout_share,
+        "dropout_share": arguments.dropout_share, "model": arguments.model,
     }  # fmt: skip
     if arguments.checkpoints:
         folder = arguments.checkpoints / str(worker_of(strategy))

@@ -12,6 +12,7 @@ from pix2street.commands.arguments import build_parser
 from pix2street.core import numerics
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_text
+from pix2street.inference.ways import folder_of
 from pix2street.layout import Layout
 from pix2street.profiles import as_table, better_in_the_same_time, expectation, read_profile, use_profile
 from pix2street.stage import load_quietly, with_clear_errors
@@ -173,7 +174,7 @@ _OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibi
 @contextmanager
 def _translator(options: argparse.Namespace) -> Iterator[Any]:
     """Yield the `Translator` of the generator that `--model` names; it computes as `generate` did."""
-    with _generator_of(options.model) as folder:
+    with _generator_of(options) as folder:
         load_quietly("tensorflow")
         from pix2street.inference.card import GeneratorCard
         from pix2street.inference.translator import Translator
@@ -184,15 +185,17 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
             print(f"pix2street {options.command}: {differences}; {_OTHER_KERNELS}", file=sys.stderr)
         threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
         prepare("--device", options.device, card.seed, **threads)
-        yield Translator.read(folder, noise=options.dropout, style=getattr(options, "style", "random"))
+        style = getattr(options, "style", "random")
+        yield Translator.read(folder, noise=options.dropout, style=style, domain=options.domain)
 
 
 @contextmanager
-def _generator_of(model: str | None) -> Iterator[Path]:
-    """Yield the folder of the generator that a user names; a generator from a store is fetched temporarily."""
+def _generator_of(options: argparse.Namespace) -> Iterator[Path]:
+    """Yield the folder of the generator of `--model` and `--direction`; one from a store is fetched temporarily."""
+    model, way = options.model, options.direction
     folder = Path("models/generator" if model is None else model)
     if folder.is_dir():
-        yield folder
+        yield folder_of(folder, way)
         return
     if model is None or ("/" in model and not model.startswith("models:/")):
         raise UserError(
@@ -202,7 +205,7 @@ def _generator_of(model: str | None) -> Iterator[Path]:
     from pix2street.tracking.retrieval import fetch_generator
 
     with tempfile.TemporaryDirectory() as fetched:
-        yield fetch_generator(Layout(Path.cwd()), model, Path(fetched))
+        yield folder_of(fetch_generator(Layout(Path.cwd()), model, Path(fetched)), way)
 
 
 def sync_runs(options: argparse.Namespace) -> None:
@@ -229,14 +232,22 @@ def paint(options: argparse.Namespace) -> None:
 
 def export_model(options: argparse.Namespace) -> None:
     """Write the exported files and print how they compare."""
-    with _generator_of(options.model) as folder:
+    with _generator_of(options) as folder:
         load_quietly("tensorflow")
         from pix2street.inference.export.generator import export_generator
         from pix2street.inference.export.rows import as_text
         from pix2street.training.runtime import prepare
 
         prepare("--threads", "cpu", 0, intra_op_threads=options.threads, inter_op_threads=1)
-        summary = export_generator(folder, options.data, options.out, options.judge, options.format, options.threads)
+        summary = export_generator(
+            folder,
+            options.data,
+            options.out,
+            options.judge,
+            options.format,
+            options.threads,
+            domain=options.domain,
+        )
     print(as_text(summary))
     print(f"\nexported: {options.out}")
 

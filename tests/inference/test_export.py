@@ -64,6 +64,31 @@ CARDS = {
         multiple_px=16,
         noise="none",
     ),
+    "back": tiny_card(
+        InputEncoding("color", None),
+        "file",
+        32,
+        32,
+        "batch",
+        True,
+        3,
+        family="cyclegan",
+        multiple_px=8,
+        noise="none",
+        way="back",
+    ),
+    "domains": tiny_card(
+        InputEncoding("color", None, domains=("day", "dusk", "night"), domain=1),
+        "grey",
+        32,
+        32,
+        "batch",
+        True,
+        3,
+        family="stargan",
+        multiple_px=4,
+        noise="none",
+    ),
 }
 SIZES = [(32, 32), (33, 64), (7, 90)]
 

@@ -316,3 +316,35 @@ print([name for name in ("tensorflow", "keras", "mlflow") if name in sys.modules
     assert nothing == "pix2street predict: nothing: no such file or folder"
     assert generator.startswith("pix2street predict: models/generator: no such folder; run `dvc repro`")
     assert loaded == "[]"
+
+
+def test_the_way_back_is_a_generator_of_its_own(model, tmp_path):
+    write_png(Path("a.png"), np.full((16, 24, 3), 90, np.uint8))
+    assert "holds no generator of the way back" in refused(model, "a.png", "--out", "o", "--direction", "back")
+    both = tmp_path / "both"
+    shutil.copytree(model, both)
+    card = {"family": "cyclegan", "multiple_px": 8, "noise": "none", "way": "back"}
+    (both / "back").mkdir()
+    save_moved(both / "back", tiny_card(InputEncoding("color", None), "file", **card))
+    predict(both, "a.png", "--out", "o", "--direction", "back")
+    assert read_rgb(Path("o/a.png")).shape == (16, 24, 3)
+    predict(both / "back", "a.png", "--out", "p")
+    assert Path("o/a.png").read_bytes() == Path("p/a.png").read_bytes()
+
+
+def test_a_generator_of_several_domains_is_told_which(model, tmp_path):
+    write_png(Path("a.png"), np.random.default_rng(0).integers(0, 256, (12, 20, 3)).astype(np.uint8))
+    refusal = refused(model, "a.png", "--out", "o", "--domain", "night")
+    assert "--domain: night, but the generator has no domains; leave the option out" in refusal
+    encoding = InputEncoding("color", None, domains=("day", "dusk", "night"), domain=1)
+    folder = tmp_path / "hours"
+    folder.mkdir()
+    save_moved(folder, tiny_card(encoding, "file", family="stargan", multiple_px=4, noise="none"))
+    for domain in ("day", "dusk", "night"):
+        predict(folder, "a.png", "--out", domain, "--domain", domain)
+    predict(folder, "a.png", "--out", "usual")
+    photos = {name: Path(name, "a.png").read_bytes() for name in ("day", "dusk", "night", "usual")}
+    assert photos["usual"] == photos["dusk"]
+    assert len(set(photos.values())) == 3
+    refusal = refused(folder, "a.png", "--out", "o", "--domain", "rain")
+    assert "--domain: rain, but the generator has the domains day, dusk, night; name one of these" in refusal

@@ -1,8 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from shipped import PARAMS, changed
-from tiny_models import TINY_TRAIN
+from tiny_models import SMALL, TINY_TRAIN
 
 from pix2street.core.codes import CodeBank, read_codes
 from pix2street.core.errors import UserError
@@ -10,7 +12,8 @@ from pix2street.core.images import read_rgb
 from pix2street.core.pairs import read_pairs
 from pix2street.core.palettes import PaletteBank
 from pix2street.inference.card import GeneratorCard
-from pix2street.layers.networks import load_network
+from pix2street.inference.translator import Translator
+from pix2street.layers.networks import load_network, load_untrained
 from pix2street.models import pix2pix
 from pix2street.models.pix2pix import TERMS
 from pix2street.steps.generate import generate_photos
@@ -140,6 +143,35 @@ def test_codes_are_further_channels_and_those_of_pairs_that_are_kept_apart_are_n
     kept, _ = hold_out(road_and_sky, 1, PARAMS.train.run.seed)
     expected = read_codes(kept, GeneratorCard.read(one).encoding.classes)
     np.testing.assert_array_equal(CodeBank.read(one).codes, expected.codes)
+
+
+BOTH_WAYS = {"model": "cyclegan", "cyclegan": {**SMALL["cyclegan"], "generator_rate": 0.01}}
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_the_way_back_is_saved_beside_the_generator(road_and_sky, tmp_path, keep):
+    data = {"holdout_pairs": 1, "encoding": "color", "style": "none"}
+    history, _ = train(road_and_sky, tmp_path, **BOTH_WAYS, data=data, run={"keep": keep, "ema_decay": 0.5})
+    assert np.isfinite(history.to_numpy()).all()
+    forth, back = tmp_path / "generator", tmp_path / "generator/back"
+    assert {file.name for file in back.iterdir()} == {"card.json", "generator.json", "generator.weights.h5"}
+    cards = GeneratorCard.read(forth), GeneratorCard.read(back)
+    assert [card.way for card in cards] == ["forth", "back"]
+    assert [bool(card.encoding.classes) for card in cards] == [True, False]
+    assert [card.input_from for card in cards] == ["right", "file"]
+    photo = read_rgb(read_pairs(road_and_sky, "val")[0].target_path)
+    drawing = Translator.read(back).translate(photo, "p4")
+    assert drawing.shape == photo.shape
+    untrained = load_untrained(back, "generator").get_weights()
+    assert all((a != b).any() for a, b in zip(load_network(back, "generator").get_weights(), untrained, strict=True))
+    weights = [load_network(folder, "generator").get_weights() for folder in (forth, back)]
+    assert any((a != b).any() for a, b in zip(*weights, strict=True))
+
+
+def test_a_generator_of_one_way_says_nothing_of_ways(road_and_sky, tmp_path):
+    train(road_and_sky, tmp_path, run={"epochs": 1})
+    assert "way" not in json.loads((tmp_path / "generator/card.json").read_text())
+    assert not (tmp_path / "generator/back").exists()
 
 
 @pytest.mark.parametrize("style", ["palette", "code"])

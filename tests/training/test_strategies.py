@@ -86,6 +86,17 @@ def test_weights_are_those_of_one_device_and_equal_on_both_workers(results):
             np.testing.assert_allclose(other[name], weight, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize("model", ["cyclegan", "cut", "stargan"])
+def test_other_families_train_on_two_devices_as_on_one(model, tmp_path):
+    settings = ["--model", model, "--epochs", "2"]
+    one = Training("one_device", tmp_path / "one.npz", *settings)
+    two = Training("mirrored", tmp_path / "two.npz", "--devices", "2", *settings)
+    one, two = (training.result() for training in (one, two))
+    for name, value in one.items():
+        np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=1e-3, err_msg=name)
+    np.testing.assert_allclose(two["rows"][0], one["rows"][0], rtol=1e-4, atol=1e-6)
+
+
 def test_a_killed_worker_ends_the_run_and_the_next_one_goes_on_exactly(tmp_path):
     settings = ["--epochs", "6", "--ema-decay", "0.9"]
     for name in ("whole", "pieces"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pix2street.core.files import user_path
 from pix2street.inference.export.formats import FORMATS
+from pix2street.inference.ways import WAYS
 
 WHICH_MODEL = (
     "a folder, an MLflow run (id, its beginning, or name), models:/NAME@ALIAS or models:/NAME/VERSION; "
@@ -117,6 +118,15 @@ def _model_options() -> argparse.ArgumentParser:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="MODEL", type=os.path.expanduser, help=WHICH_MODEL)
+    parser.add_argument(
+        "--direction",
+        choices=WAYS,
+        default="forth",
+        help="back: from targets to inputs, with a model that learned both ways; default: %(default)s",
+    )
+    parser.add_argument(
+        "--domain", metavar="NAME", help="the domain of the photos, with a model of several; default: that of its card"
+    )
 
 
 def _add_predict(commands: Any) -> None:

@@ -117,6 +117,10 @@ class Pair:
     input_path: Path
     target_path: Path
 
+    def turned(self) -> "Pair":
+        """Return the pair with input and target exchanged."""
+        return Pair(self.pair_id, self.target_path, self.input_path)
+
 
 def refuse_unusable(names: Iterable[str], where: Path | str) -> None:
     """Raise UserError where a name cannot become a pair_id: a file's name, a cell of tables, a part of messages.

@@ -61,10 +61,14 @@ def brushes_of(card: GeneratorCard) -> list[dict]:
 
 
 def _validation_inputs(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
-    if not (folder / "dataset.json").is_file() or Dataset.read(folder).classes != card.encoding.classes:
+    if not (folder / "dataset.json").is_file():
+        return {}
+    if card.way == "forth" and Dataset.read(folder).classes != card.encoding.classes:
         return {}
     read = read_ids if card.encoding.classes else read_rgb
-    pairs = [pair for pair in read_pairs(folder, "val")[:EXAMPLES] if pair.input_path.is_file()]
+    pairs = read_pairs(folder, "val")[:EXAMPLES]
+    pairs = [pair.turned() for pair in pairs] if card.way == "back" else pairs
+    pairs = [pair for pair in pairs if pair.input_path.is_file()]
     inputs = {pair.pair_id: read(pair.input_path) for pair in pairs}
     size = (card.height_px, card.width_px)
     return {pair_id: pixels for pair_id, pixels in inputs.items() if pixels.shape[:2] == size}

@@ -10,6 +10,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
 from pix2street.core.pairs import InputFrom
 from pix2street.core.styles import BANKS, StyleBank
+from pix2street.inference.ways import Way
 from pix2street.training.batches import InputEncoding
 
 FILE = "card.json"
@@ -38,6 +39,7 @@ class GeneratorCard:
         intra_op_threads, inter_op_threads: the threads of training, from the section `compute`; the last bits depend on
             them.
         kernels: `numerics.kernels` in training; the last bits depend on them, too.
+        way: the direction, see `inference/ways.py`.
     """
 
     family: str
@@ -55,6 +57,7 @@ class GeneratorCard:
     intra_op_threads: int = 1
     inter_op_threads: int = 2
     kernels: str = ""
+    way: Way = "forth"
 
     @property
     def noisy(self) -> bool:
@@ -80,7 +83,11 @@ class GeneratorCard:
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as JSON holds it."""
-        return {**vars(self), "encoding": self.encoding.to_json()}
+        fields = {**vars(self), "encoding": self.encoding.to_json()}
+        # A card of the usual way does not name it.
+        if self.way == "forth":
+            del fields["way"]
+        return fields
 
     @classmethod
     def read(cls, folder: Path) -> Self:

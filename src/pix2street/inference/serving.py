@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pix2street.inference.translator import Translator
 
 FILES = ("generator.json", "generator.weights.h5", "card.json")
-OPTIONAL_FILES = tuple(BANK_FILES.values())
-"""The files of a generator's folder that serving needs."""
+OPTIONAL_FILES = (*BANK_FILES.values(), *(f"back/{name}" for name in FILES))
+"""The files of a generator's folder that serving, or `predict --direction back`, needs."""
 
 LIBRARIES = ("keras", "numpy", "pandas", "pillow", "scikit-image", "tensorflow")
 """The libraries that this module and its imports need beside MLflow; `store` pins them."""

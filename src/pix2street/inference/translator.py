@@ -33,22 +33,25 @@ class Translator:
         self._networks: dict[bool, keras.Model] = {}
 
     @classmethod
-    def read(cls, folder: Path, *, noise: bool | None = None, style: str = RANDOM) -> Self:
+    def read(cls, folder: Path, *, noise: bool | None = None, style: str = RANDOM, domain: str | None = None) -> Self:
         """Return the translator of the generator in a folder such as `models/generator`.
 
         Args:
             noise: whether its noise is on; None for the mode in which it was examined.
             style: the choice of styles, see `open_style`.
+            domain: the name of the domain of the photos, for a generator of several; None for the card's.
 
         Raises:
-            UserError: the folder holds no generator, or one without noise where noise is asked for, or `open_style`
-                fails.
+            UserError: the folder holds no generator, one without noise where noise is asked for, or one without this
+                domain, or `open_style` fails.
         """
         card = GeneratorCard.read(folder)
         if noise and card.noise == "none":
             raise UserError(f"--dropout: the {card.family} generator in {folder} has no noise; leave the option out")
         if noise is not None:
             card = replace(card, noise_on=noise)
+        if domain is not None:
+            card = replace(card, encoding=card.encoding.towards(domain))
         return cls(load_network(folder, "generator"), card, open_style(card, folder, style))
 
     def translate(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:

@@ -21,7 +21,7 @@ BLOCKS = ("block_1", "block_2", "block_3", "block_4")
 
 
 def build_patchgan(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, int, int] | None,
     target_shape: tuple[int, int, int],
     filters: int,
     seed: int,
@@ -36,6 +36,7 @@ def build_patchgan(
     without a norm has a bias, as in the reference (the tutorial's first convolution has none).
 
     Args:
+        input_shape: None for a discriminator that sees a photo alone.
         seed: the seed of the initial weights, which differ from scale to scale.
         scale: how often the pair is halved by average pooling 2x2 before the first convolution (Wang et al. 2018,
             section 3.2; their pooling is 3x3). A patch then covers 70 * 2**scale pixels.
@@ -43,23 +44,26 @@ def build_patchgan(
 
     Returns:
         `{"input": [N, H, W, C], "target": [N, H, W, 1 or 3]} -> [N, h/8 - 2, w/8 - 2, 1]` float32 logits, where
-        h and w are H and W divided by 2**scale.
+        h and w are H and W divided by 2**scale. Without an input, the network takes the photo itself.
 
     Raises:
         UserError: so small a pair leaves no logit at this scale.
     """
-    height, width = input_shape[:2]
+    height, width = target_shape[:2]
     if min(height, width) < LEAST_PX << scale:
         raise UserError(
             f"the family's setting scales: discriminator {scale + 1} needs sides of at least {LEAST_PX << scale} px, "
             f"and the pairs have {height}x{width}; choose fewer scales or a larger split"
         )
     seeds = itertools.count(seed * 1000 + 500 + 100 * scale)
-    inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}
-    seen = [inputs["input"], inputs["target"]]
-    if labels:
-        seen.insert(1, ClassEdges(labels, name="edges")(inputs["input"]))
-    x = layers.Concatenate(name="pair")(seen)
+    if input_shape is None:
+        inputs = x = keras.Input(target_shape, name="target")
+    else:
+        inputs = {"input": keras.Input(input_shape, name="input"), "target": keras.Input(target_shape, name="target")}
+        seen = [inputs["input"], inputs["target"]]
+        if labels:
+            seen.insert(1, ClassEdges(labels, name="edges")(inputs["input"]))
+        x = layers.Concatenate(name="pair")(seen)
     for halving in range(scale):
         x = layers.AveragePooling2D(2, name=f"halve_{halving + 1}")(x)
     x = _block(x, filters, 2, seeds, "block_1", None)

@@ -3,11 +3,13 @@
 Each convolution but the last of a generator is followed by an instance norm without weights and therefore has no bias.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 import keras
 from keras import KerasTensor, initializers, layers, ops
 
+from pix2street.core.errors import UserError
 from pix2street.layers.norms import ImageNorm
 from pix2street.layers.resize import ResizeConv2D
 
@@ -76,6 +78,64 @@ def activate(x: KerasTensor, name: str, past: KerasTensor | None = None) -> Kera
 def pixelwise(x: KerasTensor, filters: int, seeds: Iterator[int], name: str) -> KerasTensor:
     """Apply one linear map to every pixel: `[N, H, W, C] -> [N, H, W, filters]`."""
     return layers.Dense(filters, use_bias=False, kernel_initializer=_weights(seeds), name=name)(x)
+
+
+QUARTERED_PX = 8
+"""The number of which both sides of an image must be a multiple that `build_quartering` takes: two pixels, which
+mirroring needs, remain after two halvings."""
+
+
+def build_quartering(
+    input_shape: tuple[int, int, int], channels: int, filters: int, blocks: int, upsample: str, seed: int
+) -> keras.Model:
+    """Return the generator of CycleGAN and CUT, whose residual blocks work at a quarter of the size.
+
+    In the notation of Zhu et al. 2017 (appendix 7.2), with 64 filters and 9 blocks, it is c7s1-64, d128, d256, R256
+    nine times, u128, u64, c7s1-3.
+
+    Args:
+        upsample: as in `double`.
+
+    Returns:
+        `[N, H, W, C] -> [N, H, W, channels]` float32 in [-1, 1].
+
+    Raises:
+        UserError: a side is no multiple of `QUARTERED_PX`.
+    """
+    height, width = input_shape[:2]
+    if height % QUARTERED_PX or width % QUARTERED_PX:
+        raise UserError(
+            f"split: the generator halves both sides of an image twice, and two pixels must be left, so they must be "
+            f"multiples of {QUARTERED_PX} px, but they are {height} and {width}; choose other sides in `split`"
+        )
+    seeds = itertools.count(seed * 1000)
+    inputs = keras.Input(input_shape, name="input")
+    x = activate(reflected(inputs, filters, 7, seeds, "start_conv"), "start")
+    x = transform(x, [filters, 2 * filters, 4 * filters], blocks, upsample, seeds)
+    x = reflected(x, channels, 7, seeds, "output_conv", use_bias=True)
+    # The output is float32 in every precision, because the losses are computed from it.
+    outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
+    return keras.Model(inputs, outputs, name="residual_generator")
+
+
+def transform(x: KerasTensor, widths: Sequence[int], blocks: int, upsample: str, seeds: Iterator[int]) -> KerasTensor:
+    """Halve the size of features, apply residual blocks, and double the size again.
+
+    Args:
+        x: features of the full size, `[N, H, W, widths[0]]`.
+        widths: the filters at each size, from the full one on.
+        upsample: as in `double`.
+
+    Returns:
+        Features of the form of `x`.
+    """
+    for level, width in enumerate(widths[1:], 1):
+        x = activate(halve(x, width, seeds, f"down_{level}_conv"), f"down_{level}")
+    for number in range(1, blocks + 1):
+        x = residual(x, seeds, f"block_{number}")
+    for step, width in enumerate(reversed(widths[:-1]), 1):
+        x = activate(double(x, width, seeds, f"up_{step}_conv", upsample), f"up_{step}")
+    return x
 
 
 def residual(x: KerasTensor, seeds: Iterator[int], name: str) -> KerasTensor:

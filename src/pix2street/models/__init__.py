@@ -14,6 +14,9 @@ MODELS = {
     "pix2pix": "pix2street.models.pix2pix",
     "pix2pixhd": "pix2street.models.pix2pixhd",
     "oasis": "pix2street.models.oasis",
+    "cyclegan": "pix2street.models.cyclegan",
+    "cut": "pix2street.models.cut",
+    "stargan": "pix2street.models.stargan",
 }
 """The module of each family. Only the chosen family is imported, so that no other makes its trainings stale."""
 

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]
 Batch = Mapping[str, Any]
-"""Tensors by name: `input` and `target`, `[B, H, W, C]` float32, which may differ in size."""
+"""Tensors by name: `input` and `target`, `[B, H, W, C]` float32, which may differ in size.
+
+A family of domains also gets `domain` and `target_domain`, `[B]` int32: the input's domain, and another, of which the
+target is an image.
+"""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class Training:
         players: the players by name, in the order of the checkpoints; the first updates the generator.
         step: performs one update and returns every term of the family by name, as scalars.
         state: further variables that exact resumption needs, e.g. an image pool or a counter.
+        ways: the tasks of further generators, by the names of their networks. Each is averaged and saved as the first
+            is, in a folder of its name, if the first player updates it.
         progress: a float32 scalar that the loop sets at the beginning of each epoch: the share of the epochs that are
             done, in [0, 1). None for a step that does not depend on it.
     """
@@ -115,6 +121,7 @@ class Training:
     step: Callable[[Batch], dict[str, Any]]
     state: Sequence["keras.Variable"] = ()
     progress: "keras.Variable | None" = None
+    ways: Mapping[str, Task] = field(default_factory=dict)
 
     @property
     def generator(self) -> "keras.Model":

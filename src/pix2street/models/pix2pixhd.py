@@ -135,17 +135,11 @@ def _start(x, filters: int, constant: int, seeds: Iterator[int], name: str):
 
 def _global(x, settings: Settings, constant: int, seeds: Iterator[int]):
     """Return the features of the global generator, at the size of `x`."""
-    from pix2street.layers.residual import activate, double, halve, residual
+    from pix2street.layers.residual import transform
 
     widths = [settings.generator_filters * min(2**level, WIDEST) for level in range(settings.downs + 1)]
     x = _start(x, widths[0], constant, seeds, "global_start")
-    for level, width in enumerate(widths[1:], 1):
-        x = activate(halve(x, width, seeds, f"down_{level}_conv"), f"down_{level}")
-    for number in range(1, settings.blocks + 1):
-        x = residual(x, seeds, f"block_{number}")
-    for step, width in enumerate(reversed(widths[:-1]), 1):
-        x = activate(double(x, width, seeds, f"up_{step}_conv", settings.upsample), f"up_{step}")
-    return x
+    return transform(x, widths, settings.blocks, settings.upsample, seeds)
 
 
 def _enhanced(x, settings: Settings, constant: int, seeds: Iterator[int]):

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,7 @@ def train_model(
         device=train.device,
         strategy=strategy,
         checkpoints=checkpoints,
+        further=start.further,
     )
     if checkpoints:
         shutil.copytree(sheets.folder, samples_folder, dirs_exist_ok=True)
@@ -108,7 +109,7 @@ def train_model(
     if start.bank:
         start.bank.write(generator_folder)
     noise = family.NOISE if noise_layers_of(saved) else "none"
-    GeneratorCard(
+    card = GeneratorCard(
         family=train.model,
         encoding=start.encoding,
         input_from=Dataset.read(split).input_from,
@@ -116,8 +117,22 @@ def train_model(
         noise=noise,
         **_form_of(start.task),
         **_mode_of(generate, compute),
-    ).write(generator_folder)
+    )
+    card.write(generator_folder)
+    for way, network in start.further.items():
+        _write_way(way, network, card, family.multiple_px(start.training.ways[way], train.family), generator_folder)
     return pd.DataFrame(history)
+
+
+def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px: int, folder: Path) -> None:
+    """Write a further generator and its card into the folder of its name, in that of the first generator."""
+    (folder / way).mkdir()
+    save_network(network, folder / way, "generator")
+    height, width, _ = network.input_shape[1:]
+    form = {"height_px": height, "width_px": width, "scale": network.output_shape[1] // height}
+    # It takes photos.
+    form |= {"encoding": InputEncoding("color", None), "input_from": "file", "multiple_px": multiple_px}
+    replace(card, way=way, **form).write(folder / way)
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,7 @@ class Start:
         shown: the pairs of val, of which some are drawn.
         exact: whether a target shows what its input should become, so that L1 means something.
         saved: a generator of the same form in float32, which gets the weights to use.
+        further: the same for each of `training.ways`.
         feed: what is trained on, augmented.
         bank: the styles to draw from in use, those of `pairs`; None for inputs without.
     """
@@ -143,6 +159,7 @@ class Start:
     exact: bool
     training: Training
     saved: keras.Model
+    further: dict[str, keras.Model]
     feed: Feed
     bank: StyleBank | None
 
@@ -180,7 +197,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
     task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
-    training, saved = _build(family, task, train, strategy)
+    training, saved, further = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
     feed = _feed(pairs, encoding, train, apart=train.run.batch if apart else 0, styles=styles)
     return Start(
@@ -193,6 +210,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
         exact=True,
         training=training,
         saved=saved,
+        further=further,
         feed=feed,
         bank=bank,
     )
@@ -219,11 +237,14 @@ def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, s
             "domains; use none"
         )
     encoding = InputEncoding(train.data.encoding, None)
+    if not one_way:
+        # In use photos are of the second domain, unless another is named.
+        encoding = replace(encoding, domains=domains, domain=1)
     everything = read_images(split, "train")
     images, held_out = hold_out_images(everything, domains[0], train.data.holdout_pairs, train.run.seed)
     shape = read_photo(images[0].path).shape
     task = Task(shape, shape, conditions={} if one_way else {"domain": len(domains)})
-    training, saved = _build(family, task, train, strategy)
+    training, saved, further = _build(family, task, train, strategy)
     feed = DomainFeed(
         open_images([image.path for image in images], train.device.cache_mib),
         images,
@@ -245,6 +266,7 @@ def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, s
         exact=dataset.scenes,
         training=training,
         saved=saved,
+        further=further,
         feed=feed,
         bank=None,
     )
@@ -261,15 +283,21 @@ def _mode_of(generate: Generate, compute: Compute) -> dict[str, Any]:
     return mode | compute.model_dump()
 
 
-def _build(family: Family, task: Task, train: Train, strategy: Strategy) -> tuple[Training, keras.Model]:
-    """Return the training, and a generator of the same form in float32 in which its weights are saved."""
+def _build(
+    family: Family, task: Task, train: Train, strategy: Strategy
+) -> tuple[Training, keras.Model, dict[str, keras.Model]]:
+    """Return the training, and generators of the same form in float32 in which weights are saved: the first's, and
+    those of each of its `ways`."""
     saved = family.build_generator(task, train.family, train.run.seed)
     with _precision(train.device.precision), strategy.scope():
         generator = family.build_generator(task, train.family, train.run.seed)
         scaled = train.device.precision == "mixed_float16"
         adams = Adams(generator, train.run.ema_decay, scaled, strategy.num_replicas_in_sync)
         training = family.build_training(task, train.family, generator, adams, train.run.seed)
-    return training, saved
+    further = {
+        way: family.build_generator(of_way, train.family, train.run.seed) for way, of_way in training.ways.items()
+    }
+    return training, saved, further
 
 
 def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: int, styles: PairStyles) -> TrainingFeed:

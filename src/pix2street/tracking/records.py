@@ -198,6 +198,7 @@ class GeneratorModel(FileRecord):
             generator.mkdir()
             for name in (*serving.FILES, *serving.OPTIONAL_FILES):
                 if (source := self.path / name).is_file():
+                    (generator / name).parent.mkdir(exist_ok=True)
                     shutil.copyfile(source, generator / name)
                 elif name in serving.FILES:
                     raise UserError(f"the model has no {name}; run `dvc repro`, which trains it anew")

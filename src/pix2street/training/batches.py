@@ -19,6 +19,7 @@ from pix2street.core.images import read_ids, read_rgb, to_unit
 from pix2street.core.pairs import Pair
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import CHANNELS, PairStyles, StyleBank, packed, seed_of
+from pix2street.layers.conditions import with_planes
 from pix2street.training.augmentation import Augmentation
 
 
@@ -31,11 +32,16 @@ class InputEncoding:
         classes: the table of the ids on disk; None for RGB inputs.
         style: "palette" and "code" are further channels in [-1, 1], see `core/palettes.py` and `core/codes.py`; "none"
             is nothing.
+        domains: the names of the domains between which the generator translates; empty for one that does not.
+        domain: the number of the domain that the results shall have, told by a further channel for each domain; None
+            in training, where every image has its own.
     """
 
     kind: str
     classes: ClassTable | None
     style: str = "none"
+    domains: tuple[str, ...] = ()
+    domain: int | None = None
 
     def __post_init__(self):
         if self.kind == "onehot" and self.classes is None:
@@ -56,7 +62,8 @@ class InputEncoding:
     @property
     def channels(self) -> int:
         """The number of the generator's input channels."""
-        return (self.labels or 3) + CHANNELS[self.style]
+        planes = 0 if self.domain is None else len(self.domains)
+        return (self.labels or 3) + CHANNELS[self.style] + planes
 
     @property
     def constant(self) -> int:
@@ -73,15 +80,31 @@ class InputEncoding:
         """The number of channels of a drawing with its style behind it."""
         return self.drawing_channels + CHANNELS[self.style]
 
+    def towards(self, domain: str) -> Self:
+        """Return the encoding for results of the domain of this name.
+
+        Raises:
+            UserError: there is no such domain.
+        """
+        if domain not in self.domains:
+            known = f"has the domains {', '.join(self.domains)}" if self.domains else "has no domains"
+            raise UserError(
+                f"--domain: {domain}, but the generator {known}; "
+                + ("name one of these" if self.domains else "leave the option out")
+            )
+        return replace(self, domain=self.domains.index(domain))
+
     def to_json(self) -> dict[str, Any]:
         fields = {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}
-        # A card without a style is as it was before there were styles.
-        return fields if self.style == "none" else {**fields, "style": self.style}
+        # A card without a style or domains is as it was before there were any.
+        fields |= {} if self.style == "none" else {"style": self.style}
+        return fields | ({"domains": list(self.domains), "domain": self.domain} if self.domains else {})
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         classes = fields["classes"] and ClassTable.from_json(fields["classes"])
-        return cls(fields["encoding"], classes, fields.get("style", "none"))
+        domains = tuple(fields.get("domains", ()))
+        return cls(fields["encoding"], classes, fields.get("style", "none"), domains, fields.get("domain"))
 
     def read(self, path: Path) -> np.ndarray:
         """Return the drawing stored at `path`: class ids `[H, W]` or RGB `[H, W, 3]`, uint8."""
@@ -92,6 +115,12 @@ class InputEncoding:
 
         S is `stored_channels`.
         """
+        image = self._encode_image(pixels)
+        if self.domain is None:
+            return image
+        return with_planes(image, tf.fill(tf.shape(image)[:-3], self.domain), len(self.domains))
+
+    def _encode_image(self, pixels: tf.Tensor) -> tf.Tensor:
         if self.classes is None:
             return to_unit(tf.cast(pixels, tf.float32))
         drawing = self._encode_ids(tf.cast(pixels[..., 0], tf.int32))

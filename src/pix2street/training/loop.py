@@ -1,7 +1,9 @@
 """The loop over the epochs of a training, which is the same for all families."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ from pix2street.models.interface import Training
 from pix2street.settings.train import Devices, Run
 from pix2street.training.checkpoint import Checkpoints
 from pix2street.training.epoch import EpochRunner, Feed
-from pix2street.training.snapshot import take_snapshot
+from pix2street.training.snapshot import take_snapshots
 
 STATISTICS_BATCHES = 16
 """The number of batches of train that give the moving statistics of averaged weights."""
@@ -35,8 +37,9 @@ def train_epochs(
     device: Devices,
     strategy: tf.distribute.Strategy,
     checkpoints: Checkpoints | None = None,
+    further: Mapping[str, keras.Model] = MappingProxyType({}),
 ) -> list[Row]:
-    """Train all networks in place and return the history; `snapshot` then holds the weights to keep.
+    """Train all networks in place and return the history; `snapshot` and `further` then hold the weights to keep.
 
     A row holds the epoch from 1, the learning rate of the generator's player (the others follow the same schedule), the
     mean of every term, and the values from `inspect`. With checkpoints the training continues after the newest one, and
@@ -47,6 +50,7 @@ def train_epochs(
         terms: the names of the terms that `training.step` returns.
         snapshot: a generator of the same form in float32.
         inspect: measures the generator after an epoch.
+        further: those of `training.ways`, by name.
         on_epoch: called with each row and the generator after that epoch; None if an earlier process trained the epoch.
 
     Raises:
@@ -54,7 +58,7 @@ def train_epochs(
     """
     runner = EpochRunner(training, terms, feed, run=run, device=device, strategy=strategy, checkpoints=checkpoints)
     state, plan = runner.state, runner.plan
-    player = next(iter(training.players.values()))
+    saved = [snapshot, *further.values()]
     size, end = plan.stretch(0)
     read_some = partial(feed.batches, 0, plan.positions(0, min(end, STATISTICS_BATCHES)), size)
     for row in state.history:
@@ -62,18 +66,20 @@ def train_epochs(
     with tqdm(total=run.epochs * plan.images, initial=runner.images_seen, unit=" images", desc="train") as progress:
         for epoch in range(state.epoch, run.epochs):
             means = runner.advance(epoch, progress)
-            take_snapshot(training.generator, player, snapshot, read_some)
+            take_snapshots(training, snapshot, further, read_some)
             row = {"epoch": epoch + 1, **means, **inspect(snapshot)}
             best = min((seen[HOLDOUT_L1] for seen in state.history), default=np.inf) if run.keep == "best" else None
             if best is not None and row[HOLDOUT_L1] < best:
-                state.best = snapshot.get_weights()
+                state.best = [weight for network in saved for weight in network.get_weights()]
             shown = HOLDOUT_L1 if HOLDOUT_L1 in row else terms[0]
             progress.set_postfix({"epoch": f"{epoch + 1}/{run.epochs}", shown: f"{row[shown]:.3f}"})
             on_epoch(row, snapshot)
             state.epoch, state.step = epoch + 1, 0
             state.history.append(row)
             runner.save()
-    take_snapshot(training.generator, player, snapshot, read_some)
+    take_snapshots(training, snapshot, further, read_some)
     if run.keep == "best":
-        snapshot.set_weights(state.best)
+        best = iter(state.best)
+        for network in saved:
+            network.set_weights(list(islice(best, len(network.weights))))
     return state.history

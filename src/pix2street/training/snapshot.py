@@ -1,19 +1,29 @@
 """The generator to use after an epoch: a copy of its weights, or of their running average."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import keras
 import numpy as np
 from keras.layers import BatchNormalization
 
-from pix2street.models.interface import Batch
+from pix2street.models.interface import Batch, Training
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import AdamPlayer
 
+ReadBatches = Callable[[], Iterable[Batch]]
 
-def take_snapshot(
-    generator: keras.Model, player: AdamPlayer, snapshot: keras.Model, read_batches: Callable[[], Iterable[Batch]]
+
+def take_snapshots(
+    training: Training, snapshot: keras.Model, further: Mapping[str, keras.Model], read_batches: ReadBatches
 ) -> None:
+    """Take the snapshots of a training's generator and of its further ones, which are by name; see `take_snapshot`."""
+    player = next(iter(training.players.values()))
+    take_snapshot(training.generator, player, snapshot, read_batches)
+    for name, network in further.items():
+        take_snapshot(training.networks[name], player, network, read_batches)
+
+
+def take_snapshot(generator: keras.Model, player: AdamPlayer, snapshot: keras.Model, read_batches: ReadBatches) -> None:
     """Give `snapshot` the generator's weights, or their running average where the player keeps one.
 
     Moving statistics belong to particular weights. Averaged weights therefore get new ones: the means over some

@@ -38,6 +38,7 @@ def export_generator(
     formats: Collection[str] = tuple(FORMATS),
     threads: int = 1,
     rounds: int = ROUNDS,
+    domain: str | None = None,
 ) -> Summary:
     """Write the generator in every format, `card.json` and `export.json` into `out`; nothing of it remains on an error.
 
@@ -47,6 +48,7 @@ def export_generator(
         judge: a folder such as `models/segmenter`; without a judge no mean IoU is given.
         threads: the number for ONNX Runtime; TensorFlow has the threads of the process.
         rounds: the number of timings over which medians are taken.
+        domain: the name of the domain that the files translate to, for a generator of several; None for the card's.
 
     Raises:
         UserError: a library, the generator or held-out pairs are missing, `out` holds something else, or an exact
@@ -54,6 +56,8 @@ def export_generator(
     """
     _need_libraries(formats)
     card = GeneratorCard.read(model)
+    if domain is not None:
+        card = replace(card, encoding=card.encoding.towards(domain))
     dataset, pairs = held_out_pairs(split, card)
     _refuse_to_replace(out)
     trained = load_network(model, "generator")
@@ -68,7 +72,7 @@ def export_generator(
         predicted = Translator(generator, quiet, style)
         others = {"predict": Translator(generator, card, style)} if card.noisy else {}
         runners, rows = open_runners(model, quiet, partial, formats, threads, read_pixels(predicted, pairs[0])[None])
-        photos = Photos(Path(scratch), pairs)
+        photos = Photos(Path(scratch), pairs, dataset.classes if card.way == "back" else None)
         check_sizes(predicted, runners, rows, pairs)
         check_pairs(predicted, runners, rows, pairs, photos, others)
         measure_speeds(

@@ -1,13 +1,15 @@
 """The held-out pairs on which exported files are checked, and their photos."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_photo, write_png
-from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, drawing_of, read_pairs
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.judges.jury import Jury
@@ -21,6 +23,8 @@ KINDS = {1: "grey", 3: "RGB"}
 def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair]]:
     """Return the description of the data set in `split`, and its held-out pairs.
 
+    The pairs of a generator of the way back have their targets as inputs.
+
     Raises:
         UserError: the folder holds no data set, another one than the generator was trained on, or no such pairs.
     """
@@ -30,14 +34,16 @@ def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair
             "run `dvc repro split`, or name another folder"
         )
     dataset = Dataset.read(split)
-    if dataset.classes != card.encoding.classes:
+    if card.way == "back":
+        dataset = replace(dataset, direction=f"{dataset.direction}, the way back")
+    elif dataset.classes != card.encoding.classes:
         raise UserError(
             f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
             "name the folder of that data set"
         )
     for name in HELD_OUT_SUBSETS:
         if pairs := read_pairs(split, name):
-            return dataset, pairs
+            return dataset, [pair.turned() for pair in pairs] if card.way == "back" else pairs
     raise UserError(f"--data: {split} has no held-out pairs; an export is checked on some, name a folder that has them")
 
 
@@ -56,17 +62,22 @@ def read_pixels(translator: Translator, pair: Pair) -> np.ndarray:
 
 
 class Photos:
-    """The photos of held-out inputs by several makers, on disk, and their scores."""
+    """The photos of held-out inputs by several makers, on disk, and their scores.
 
-    def __init__(self, folder: Path, pairs: Sequence[Pair]):
-        self._folder, self._pairs = folder, pairs
+    Args:
+        classes: the table of the pairs' targets, where they are class ids; None for photos.
+    """
+
+    def __init__(self, folder: Path, pairs: Sequence[Pair], classes: ClassTable | None = None):
+        self._folder, self._pairs, self._classes = folder, pairs, classes
         self._l1: dict[str, list[float]] = {}
 
     def add(self, maker: str, pair: Pair, photo: np.ndarray) -> None:
         """Keep the photo that `maker` made of a pair's input."""
         (self._folder / maker).mkdir(exist_ok=True)
         write_png(self._folder / maker / f"{pair.pair_id}.png", photo)
-        self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, read_photo(pair.target_path)))
+        target = drawing_of(pair.target_path, self._classes) if self._classes else read_photo(pair.target_path)
+        self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, target))
 
     def costs(self, card: GeneratorCard, judge: Path) -> dict[str, tuple[float, float | None]]:
         """Return L1 and mean IoU by maker; mean IoU is None without a judge."""
