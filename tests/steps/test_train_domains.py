@@ -1,0 +1,74 @@
+"""Trainings between domains: the generator knows their names, and is told one in use."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from shipped import PARAMS, changed
+from tiny_models import SMALL, TINY_TRAIN
+
+from pix2street.core.errors import UserError
+from pix2street.core.images import write_png
+from pix2street.core.pairs import Dataset
+from pix2street.inference.card import GeneratorCard
+from pix2street.inference.translator import Translator
+from pix2street.steps.split import split_pairs
+from pix2street.steps.train import train_model
+
+SIDE = 32
+
+
+def split_of(folder, *domains):
+    """Return a split of four images of train and two of val in each domain."""
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        for level, domain in enumerate(domains):
+            path = folder / "images" / ("train" if number < 4 else "val") / domain / f"{domain}_{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_png(path, rng.integers(60 * level, 60 * level + 100, (SIDE, SIDE, 3)).astype(np.uint8))
+    Dataset("domain_folders", "Hours", "hours", "own", "", "none", domains=domains).write(folder / "images")
+    (folder / "split").mkdir()
+    split_pairs(folder / "images", folder / "split", changed(PARAMS.split, height_px=SIDE, width_px=SIDE))
+    return folder / "split"
+
+
+def train(folder, split, model):
+    for name in ("generator", "samples"):
+        (folder / name).mkdir()
+    data = {"encoding": "color", "style": "none"}
+    return train_model(
+        split,
+        folder / "generator",
+        folder / "samples",
+        lambda *epoch: None,
+        train=changed(TINY_TRAIN, model=model, run={"epochs": 1, "batch": 2}, data=data, **{model: SMALL[model]}),
+        generate=PARAMS.generate,
+        compute=PARAMS.compute,
+        strategy=tf.distribute.get_strategy(),
+    )
+
+
+def test_one_generator_translates_to_every_domain(tmp_path):
+    history = train(tmp_path, split_of(tmp_path, "day", "dusk", "night"), "stargan")
+    assert np.isfinite(history.to_numpy()).all()
+    assert (tmp_path / "samples/epoch_0001.png").exists()
+    card = GeneratorCard.read(tmp_path / "generator")
+    assert (card.encoding.domains, card.encoding.domain) == (("day", "dusk", "night"), 1)
+    assert card.conditions == {"domain": 3}
+    image = np.random.default_rng(1).integers(0, 256, (SIDE, 20, 3)).astype(np.uint8)
+    photos = {}
+    for domain in (None, "day", "dusk", "night"):
+        translator = Translator.read(tmp_path / "generator", domain=domain)
+        (photos[domain],) = translator.translate_unrounded([image], ["one"])
+    np.testing.assert_array_equal(photos[None], photos["dusk"])
+    assert np.abs(photos["day"] - photos["night"]).max() > 1e-4
+    with pytest.raises(UserError, match="--domain: rain, but the generator has the domains day, dusk, night"):
+        Translator.read(tmp_path / "generator", domain="rain")
+
+
+@pytest.mark.parametrize("model", ["cyclegan", "cut"])
+def test_two_folders_are_two_domains(tmp_path, model):
+    history = train(tmp_path, split_of(tmp_path, "summer", "winter"), model)
+    assert np.isfinite(history.to_numpy()).all()
+    card = GeneratorCard.read(tmp_path / "generator")
+    assert (card.encoding.domains, card.encoding.classes) == ((), None)
+    assert (tmp_path / "generator/back").exists() == (model == "cyclegan")
