@@ -320,10 +320,64 @@ def cyclegan() -> dict[str, np.ndarray]:
     }
 
 
+def cut() -> dict[str, np.ndarray]:
+    """Return CUT's contrast of the patches of two images at all of their places, and what the heads make of them."""
+    from keras import ops
+    from shipped import PARAMS, changed
+
+    from pix2street.layers.contrast import patch_contrast, take_places
+    from pix2street.models import cut
+    from pix2street.models.interface import Task
+
+    rng = np.random.default_rng(0)
+    settings = changed(PARAMS.train.cut, generator_filters=2, blocks=1, head_width=16)
+    encoder = cut.encoder_of(cut.build_generator(Task(SHAPE, SHAPE), settings, 0), settings)
+    heads = cut.build_heads(encoder, settings, 0)
+    for network in (encoder, heads):
+        network.set_weights([rng.normal(0, 0.2, weight.shape) for weight in network.get_weights()])
+    images = (ops.convert_to_tensor(rng.uniform(-1, 1, (1, *SHAPE)), "float32") for _ in range(2))
+    queries, keys = (
+        heads([take_places(tap, np.arange(0, 64, 3)) for tap in encoder(image, training=True)]) for image in images
+    )
+    pairs = zip(queries, keys, strict=True)
+    return {
+        "cut features": np.stack([ops.convert_to_numpy(one) for one in queries]),
+        "cut contrasts": np.array([[float(value) for value in patch_contrast(*pair, 0.07)] for pair in pairs]),
+    }
+
+
+def stargan() -> dict[str, np.ndarray]:
+    """Return what StarGAN makes of an image in two domains, and all losses."""
+    from keras import ops
+    from shipped import PARAMS, changed
+
+    from pix2street.layers.conditions import with_planes
+    from pix2street.layers.penalties import one_lipschitz
+    from pix2street.models import stargan
+    from pix2street.models.interface import Task
+
+    rng = np.random.default_rng(0)
+    settings = changed(PARAMS.train.stargan, generator_filters=2, discriminator_filters=2, blocks=1)
+    task = Task(SHAPE, SHAPE, conditions={"domain": 3})
+    generator, judge = stargan.build_generator(task, settings, 0), stargan.build_discriminator(task, settings, 0)
+    for network in (generator, judge):
+        network.set_weights([rng.normal(0, 0.3, weight.shape) for weight in network.get_weights()])
+    image = ops.convert_to_tensor(rng.uniform(-1, 1, (2, *SHAPE)), "float32")
+    domains = np.array([0, 2], "int32")
+    photos = generator(with_planes(image, domains, 3), training=True)
+    real, generated = judge(image, training=True), judge(photos, training=True)
+    losses = stargan.losses_of_generator(generated, domains, photos, image, settings)
+    losses |= stargan.losses_of_discriminator(real, generated, domains, one_lipschitz(photos), settings)
+    return {
+        "stargan photos": ops.convert_to_numpy(photos),
+        "stargan losses": np.array([float(value) for value in losses.values()]),
+    }
+
+
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
     sys.path.insert(0, str(BENCHMARKS))
-    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd() | cyclegan()
+    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd() | cyclegan() | cut() | stargan()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -431,6 +485,13 @@ def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
     # Each backend draws its own numbers.
     assert theirs["cyclegan pool"].all()
     assert ours["cyclegan pool"].all()
+
+
+@pytest.mark.parametrize("name", ["cut features", "cut contrasts", "stargan photos", "stargan losses"])
+def test_cut_and_stargan_are_the_same(folder, name):
+    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+    np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-4)
+    assert np.std(theirs[name]) > 0.05
 
 
 def test_jax_needs_no_tensorflow(folder):

@@ -7,10 +7,11 @@ from shipped import PARAMS, changed
 from tiny_models import SMALL, TINY_TRAIN
 
 from pix2street.core.errors import UserError
-from pix2street.core.images import write_png
+from pix2street.core.images import read_rgb, write_png
 from pix2street.core.pairs import Dataset
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
+from pix2street.steps.generate import generate_photos
 from pix2street.steps.split import split_pairs
 from pix2street.steps.train import train_model
 
@@ -47,6 +48,13 @@ def train(folder, split, model):
     )
 
 
+def photos_of_val(folder) -> dict[str, np.ndarray]:
+    """Return what `generate` makes, by pair_id."""
+    (folder / "photos").mkdir()
+    generate_photos(folder / "split", folder / "generator", folder / "photos", folder / "baselines", PARAMS.generate)
+    return {path.stem: read_rgb(path) for path in (folder / "photos/val").iterdir()}
+
+
 def test_one_generator_translates_to_every_domain(tmp_path):
     history = train(tmp_path, split_of(tmp_path, "day", "dusk", "night"), "stargan")
     assert np.isfinite(history.to_numpy()).all()
@@ -61,6 +69,15 @@ def test_one_generator_translates_to_every_domain(tmp_path):
         (photos[domain],) = translator.translate_unrounded([image], ["one"])
     np.testing.assert_array_equal(photos[None], photos["dusk"])
     assert np.abs(photos["day"] - photos["night"]).max() > 1e-4
+    made = photos_of_val(tmp_path)
+    # The inputs are images of the first domain, and their photos are of the second.
+    assert set(made) == {"day_4", "day_5"}
+    (expected,) = Translator.read(tmp_path / "generator").translate_all(
+        [read_rgb(tmp_path / "split/val/targets/day_4.png")], ["day_4"]
+    )
+    np.testing.assert_array_equal(made["day_4"], expected)
+    inputs = card.inputs_in(tmp_path / "split", "val")
+    assert [pair.target_path.stem.split("_")[0] for pair in inputs] == ["dusk", "dusk"]
     with pytest.raises(UserError, match="--domain: rain, but the generator has the domains day, dusk, night"):
         Translator.read(tmp_path / "generator", domain="rain")
 
@@ -72,3 +89,8 @@ def test_two_folders_are_two_domains(tmp_path, model):
     card = GeneratorCard.read(tmp_path / "generator")
     assert (card.encoding.domains, card.encoding.classes) == ((), None)
     assert (tmp_path / "generator/back").exists() == (model == "cyclegan")
+    assert set(photos_of_val(tmp_path)) == {"summer_4", "summer_5"}
+    if model == "cyclegan":
+        inputs = GeneratorCard.read(tmp_path / "generator/back").inputs_in(tmp_path / "split", "val")
+        assert [pair.pair_id for pair in inputs] == ["winter_4", "winter_5"]
+        assert all("summer" in pair.target_path.name for pair in inputs)

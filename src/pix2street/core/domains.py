@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2street.core.errors import UserError
-from pix2street.core.pairs import Pair, read_manifest
+from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,20 @@ def translations(images: Sequence[DomainImage], source: str, target: str) -> lis
         for index, image in enumerate(ours)
         if theirs
     ]
+
+
+def pairs_to_translate(folder: Path, split: str, drawings: bool, domain: int | None = None) -> list[Pair]:
+    """Return the inputs of a generator in one split, each beside a target; the list may be empty.
+
+    They are the pairs of the split. In a set with domains, a generator of photos gets translations from the first
+    domain to another, or to the first from the second; see `translations`.
+
+    Args:
+        drawings: whether the generator takes class ids.
+        domain: the number of the domain to which it translates; None for the second.
+    """
+    domains = Dataset.read(folder).domains
+    if drawings or not domains:
+        return read_pairs(folder, split)
+    target = 1 if domain is None else domain
+    return translations(read_images(folder, split), domains[0 if target else 1], domains[target])

@@ -6,7 +6,7 @@ import numpy as np
 
 from pix2street.core.classes import ClassTable, cityscapes_classes
 from pix2street.core.images import read_ids, read_rgb, resize_labels
-from pix2street.core.pairs import Dataset, read_pairs
+from pix2street.core.pairs import Dataset
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.inference.card import GeneratorCard
 
@@ -61,14 +61,10 @@ def brushes_of(card: GeneratorCard) -> list[dict]:
 
 
 def _validation_inputs(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
-    if not (folder / "dataset.json").is_file():
-        return {}
-    if card.way == "forth" and Dataset.read(folder).classes != card.encoding.classes:
+    if not (folder / "dataset.json").is_file() or not card.fits(Dataset.read(folder)):
         return {}
     read = read_ids if card.encoding.classes else read_rgb
-    pairs = read_pairs(folder, "val")[:EXAMPLES]
-    pairs = [pair.turned() for pair in pairs] if card.way == "back" else pairs
-    pairs = [pair for pair in pairs if pair.input_path.is_file()]
+    pairs = [pair for pair in card.inputs_in(folder, "val")[:EXAMPLES] if pair.input_path.is_file()]
     inputs = {pair.pair_id: read(pair.input_path) for pair in pairs}
     size = (card.height_px, card.width_px)
     return {pair_id: pixels for pair_id, pixels in inputs.items() if pixels.shape[:2] == size}

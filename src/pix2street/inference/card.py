@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from pix2street.core.domains import pairs_to_translate
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
-from pix2street.core.pairs import InputFrom
+from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
 from pix2street.core.styles import BANKS, StyleBank
 from pix2street.inference.ways import Way
 from pix2street.training.batches import InputEncoding
@@ -76,6 +77,19 @@ class GeneratorCard:
             UserError: the bank's file is missing or damaged.
         """
         return None if self.encoding.style == "none" else BANKS[self.encoding.style].read(folder)
+
+    def fits(self, dataset: Dataset) -> bool:
+        """Return whether a data set can hold inputs for it: drawings of its classes, or photos."""
+        photos = self.way == "back" or bool(dataset.domains)
+        return dataset.classes == self.encoding.classes or (photos and self.encoding.classes is None)
+
+    def inputs_in(self, split: Path, subset: str) -> list[Pair]:
+        """Return its inputs in one subset of a data set that it fits, each beside a target; the list may be empty."""
+        domains = Dataset.read(split).domains
+        if self.way == "back" and not domains:
+            return [pair.turned() for pair in read_pairs(split, subset)]
+        domain = 0 if self.way == "back" else self.encoding.domain
+        return pairs_to_translate(split, subset, self.encoding.classes is not None, domain)
 
     def write(self, folder: Path) -> None:
         """Write the card into `folder`."""

@@ -50,7 +50,7 @@ def generate_photos(
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),
     }
     names = SUBSETS if photos_of_train else HELD_OUT_SUBSETS
-    subsets = {name: pairs for name in names if (pairs := read_pairs(split, name))}
+    subsets = {name: pairs for name in names if (pairs := card.inputs_in(split, name))}
     for out, network in networks.items():
         inference = as_inference(network, settings.norm, settings.dropout)
         for name, pairs in subsets.items():
@@ -79,7 +79,7 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
     inference = as_inference(load_network(generator_folder, "generator"), settings.norm, card.noisy)
     seeds = [settings.seed, *(derive_seed(settings.seed, draw) for draw in range(1, settings.draws + 1))]
     for name in HELD_OUT_SUBSETS if settings.draws else ():
-        everything = read_pairs(split, name)
+        everything = card.inputs_in(split, name)
         pairs, some = everything[: settings.draw_pairs], everything[:ONE_STYLE_PAIRS]
         if not pairs:
             continue

@@ -72,7 +72,7 @@ def export_generator(
         predicted = Translator(generator, quiet, style)
         others = {"predict": Translator(generator, card, style)} if card.noisy else {}
         runners, rows = open_runners(model, quiet, partial, formats, threads, read_pixels(predicted, pairs[0])[None])
-        photos = Photos(Path(scratch), pairs, dataset.classes if card.way == "back" else None)
+        photos = Photos(Path(scratch), pairs, dataset.classes if card.way == "back" and not dataset.domains else None)
         check_sizes(predicted, runners, rows, pairs)
         check_pairs(predicted, runners, rows, pairs, photos, others)
         measure_speeds(

@@ -9,7 +9,7 @@ import numpy as np
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_photo, write_png
-from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, drawing_of, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, Dataset, Pair, drawing_of
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.judges.jury import Jury
@@ -34,16 +34,16 @@ def held_out_pairs(split: Path, card: GeneratorCard) -> tuple[Dataset, list[Pair
             "run `dvc repro split`, or name another folder"
         )
     dataset = Dataset.read(split)
-    if card.way == "back":
-        dataset = replace(dataset, direction=f"{dataset.direction}, the way back")
-    elif dataset.classes != card.encoding.classes:
+    if not card.fits(dataset):
         raise UserError(
             f"--data: {split} is {dataset.name}, whose classes are not those that the generator was trained with; "
             "name the folder of that data set"
         )
+    if card.way == "back":
+        dataset = replace(dataset, direction=f"{dataset.direction}, the way back")
     for name in HELD_OUT_SUBSETS:
-        if pairs := read_pairs(split, name):
-            return dataset, [pair.turned() for pair in pairs] if card.way == "back" else pairs
+        if pairs := card.inputs_in(split, name):
+            return dataset, pairs
     raise UserError(f"--data: {split} has no held-out pairs; an export is checked on some, name a folder that has them")
 
 
