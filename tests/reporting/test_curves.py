@@ -43,6 +43,7 @@ def test_panels_follow_the_terms_and_the_measures_with_totals_last():
         "photos differ, as real ones do: 1": ["diversity", "sensitivity"],
         "saturated pixels, less real ones": ["saturated_share"],
         "checkerboard, dB above real": ["checkerboard"],
+        "light of input and photo, correlation": ["light_kept"],
         "the generator's sum": ["gen_total"],
         "the discriminator's sum": ["disc_total"],
     }

@@ -86,6 +86,7 @@ def test_one_generator_translates_to_every_domain(tmp_path):
 def test_two_folders_are_two_domains(tmp_path, model):
     history = train(tmp_path, split_of(tmp_path, "summer", "winter"), model)
     assert np.isfinite(history.to_numpy()).all()
+    assert -1 <= history["light_kept"].iloc[-1] <= 1
     card = GeneratorCard.read(tmp_path / "generator")
     assert (card.encoding.domains, card.encoding.classes) == ((), None)
     assert (tmp_path / "generator/back").exists() == (model == "cyclegan")

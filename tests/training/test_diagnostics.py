@@ -94,6 +94,15 @@ def test_equal_targets_have_no_diversity_to_reach():
 
 def test_the_report_knows_every_measure():
     names = [term.name for term in MEASURES]
-    assert [*row(healthy)] == [name for name in names if name != HOLDOUT_L1]
-    assert HOLDOUT_L1 in names
-    assert {*FAULTS} == {*row(healthy)}
+    assert [*row(healthy)] == [name for name in names if name not in (HOLDOUT_L1, "light_kept")]
+    assert {HOLDOUT_L1, "light_kept"} <= {*names}
+    assert {*FAULTS} == {*row(healthy), "light_kept"}
+
+
+def test_exchanged_light_is_a_fault_and_kept_light_is_none():
+    exchanged = np.roll(TARGETS, -1, 0)
+    for photos, kept in ((TARGETS, 1), (0.5 * TARGETS - 0.2, 1), (-TARGETS, -1)):
+        measures = diagnose(photos, exchanged, TARGETS, TARGETS)
+        assert measures["light_kept"] == pytest.approx(kept, abs=1e-6)
+        assert ("light_kept" in faults_of(measures)) == (kept == -1)
+    assert diagnose(np.zeros_like(TARGETS), exchanged, TARGETS, TARGETS)["light_kept"] == 0

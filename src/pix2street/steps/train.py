@@ -81,7 +81,9 @@ def train_model(
     start = open_training(split, train, strategy)
     family, saved, held_out = start.family, start.saved, start.held_out
     examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
-    examiner = Examiner(saved, generate, start.encoding, start.bank, examined, bool(held_out) and start.exact)
+    measured = bool(held_out) and start.exact
+    photos = family.PAIRING != "paired" and start.encoding.classes is None
+    examiner = Examiner(saved, generate, start.encoding, start.bank, examined, measured, photos)
     # Contact sheets must survive an interruption, as the checkpoints do.
     sheets = Sheets(checkpoints.samples if checkpoints else samples_folder, examiner, start.shown, train.run)
 
@@ -322,6 +324,8 @@ class Examiner:
         bank: the styles to draw from; None for inputs without.
         pairs: the pairs for `measure`.
         kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
+        photos: whether inputs are colours that no pair gives another light; only then is it measured whether light
+            stays light.
     """
 
     def __init__(
@@ -332,6 +336,7 @@ class Examiner:
         bank: StyleBank | None,
         pairs: list[Pair],
         kept_apart: bool,
+        photos: bool = False,
     ):
         self._inference = as_inference(generator, generate.norm, generate.dropout)
         self._seed = generate.seed
@@ -342,6 +347,7 @@ class Examiner:
         some = pairs[:PAIRS_DIAGNOSED]
         self._following = self._in_use([*some[1:], some[0]], self._pair_ids[:PAIRS_DIAGNOSED]).cache()
         self._kept_apart = kept_apart
+        self._photos = photos
 
     def measure(self, generator: keras.Model) -> Row:
         """Return L1 over all pairs if they are kept apart, and the diagnostics over the first `PAIRS_DIAGNOSED`."""
@@ -352,7 +358,10 @@ class Examiner:
         some = slice(0, PAIRS_DIAGNOSED)
         exchanged = translate_unrounded(self._inference, self._following, self._pair_ids[some], self._seed)
         l1 = {HOLDOUT_L1: float(np.abs(generated - targets).mean(dtype=np.float64))} if self._kept_apart else {}
-        return l1 | diagnose(generated[some], np.stack(list(exchanged)), targets[some])
+        inputs = None
+        if self._photos:
+            inputs = np.concatenate([batch["input"][..., :3] for batch in batches])[some]
+        return l1 | diagnose(generated[some], np.stack(list(exchanged)), targets[some], inputs)
 
     def draw_sheet(self, generator: keras.Model, pairs: Sequence[Pair]) -> np.ndarray:
         """Return one picture input | target | generated, with a row for each pair."""

@@ -15,7 +15,9 @@ NEIGHBOURS = 6
 """The number of frequencies on each side with which a peak is compared."""
 
 
-def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def diagnose(
+    generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray, inputs: np.ndarray | None = None
+) -> dict[str, float]:
     """Return all measures of a generator by their names in the history.
 
     The arrays are `[N, H, W, 1 or 3]` float32 in [-1, 1].
@@ -25,8 +27,10 @@ def diagnose(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray) 
         exchanged: at each index the photo of the next input (at the last index, of the first), with the noise that
             `generated` has at this index.
         targets: the real photos.
+        inputs: what the photos were made of, in colours, where light should stay light; None where it need not.
     """
-    return {
+    measures = {} if inputs is None else {"light_kept": light_kept(inputs, generated)}
+    return measures | {
         "diversity": diversity(generated, targets),
         "sensitivity": sensitivity(generated, exchanged, targets),
         "saturated_share": saturated_share(generated, targets),
@@ -50,6 +54,19 @@ def sensitivity(generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarra
     discriminator does not see the input (Isola et al. 2017, section 4.2).
     """
     return _ratio(_distance(generated, exchanged), _distance(targets, np.roll(targets, -1, 0)))
+
+
+def light_kept(inputs: np.ndarray, generated: np.ndarray) -> float:
+    """Return the mean over the images of the correlation of the grey values of input and photo; 0 if one is flat.
+
+    It is negative where bright and dark are exchanged, which no cycle forbids: the way back exchanges them again.
+    """
+    correlations = []
+    for image, photo in zip(inputs, generated, strict=True):
+        greys = [side.mean(axis=-1, dtype=np.float64).ravel() for side in (image, photo)]
+        one, other = (grey - grey.mean() for grey in greys)
+        correlations.append(_ratio(float(one @ other), float(np.sqrt((one @ one) * (other @ other)))))
+    return float(np.mean(correlations))
 
 
 def saturated_share(generated: np.ndarray, targets: np.ndarray) -> float:
