@@ -127,7 +127,7 @@ def exported(request, road_and_sky, photos_of_grey, judge, tmp_path_factory):
     (folder / "model").mkdir()
     upsample = "resize" if request.param == "onehot" else "transpose"
     save_moved(folder / "model", CARDS[request.param], product_side_px=4, upsample=upsample)
-    data = road_and_sky if CARDS[request.param].encoding.classes else photos_of_grey
+    data = road_and_sky if CARDS[request.param].encoding.classes or request.param == "back" else photos_of_grey
     formats = FORMATS if request.param == "color" else ("savedmodel", "onnx")
     translate = Translator.translate_unrounded
 
