@@ -25,7 +25,7 @@ def changed(tmp_path, change) -> Path:
 
 def test_the_shipped_parameters_are_valid():
     params = read_params(SHIPPED)
-    assert params.train.pix2pix.l1_weight == 100
+    assert params.train.pix2pix.l1_weight == 40
     assert params.train.pix2pix.generator_rate == params.train.pix2pix.discriminator_rate == 2e-4
     assert params.train.run.batch == 1
     assert params.train.family is params.train.pix2pix
