@@ -58,7 +58,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     for path in (downloaded, split, folder / "judge"):
         path.mkdir()
     sizes = {"height_px": SIDE, "width_px": SIDE, "train_pairs": 1, "val_pairs": pairs, "test_pairs": 0}
-    synthetic_streets.fetch(downloaded, SyntheticStreets(seed=0, **sizes)).write(downloaded)
+    synthetic_streets.fetch(downloaded, SyntheticStreets(seed=0, domains=[], **sizes)).write(downloaded)
     working = Split(height_px=SIDE, width_px=SIDE, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb")
     split_pairs(downloaded, split, working)
     targets = [pair.target_path for pair in read_pairs(split, "val")]

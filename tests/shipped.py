@@ -1,10 +1,22 @@
-"""The parameters that the project ships, and sections of them with a test's own changes."""
+"""Values that tests start from: params.yaml with what profiles start from, pix2pix as in its paper."""
 
 from pathlib import Path
 
-from pix2street.params import read_params
+from pix2street.core.yaml import as_yaml, load_yaml
+from pix2street.params import parse_params
 
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
+ROOT = Path(__file__).parents[1]
+
+
+def _with(values: dict, others: dict) -> dict:
+    return values | {key: _with(values[key], of) if isinstance(of, dict) else of for key, of in others.items()}
+
+
+def _read(name: str) -> dict:
+    return load_yaml((ROOT / name).read_text(), name)
+
+
+PARAMS = parse_params(as_yaml(_with(_read("params.yaml"), _read("profiles/base.yaml"))), "params.yaml")
 
 
 def changed(section, **changes):

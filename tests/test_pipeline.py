@@ -212,7 +212,12 @@ def test_a_set_without_classes_runs_to_the_report(tmp_path):
         path = tmp_path / f"photos/{split}/{pair_id}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png_bytes(photo))
-    project.change_params({"download": {"dataset": "colorization", "path": "photos"}})
+    project.change_params(
+        {
+            "download": {"dataset": "colorization", "path": "photos"},
+            "train": {"data": {"encoding": "color", "style": "none"}},
+        }
+    )
     done = project.repro()
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((tmp_path / "reports/evaluate/metrics.json").read_text())
