@@ -1,8 +1,9 @@
 """L1, PSNR and SSIM of photos against their targets, each the mean over the photos of a set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -21,8 +22,18 @@ PROTOCOL = {
 }
 
 
+def apply_to(protocol: Mapping[str, Any]) -> bool:
+    """Return whether photos were compared with their targets, by the protocol of their scores."""
+    return protocol.get("shared", {}).get("translation", {}).get("exact", True)
+
+
 def score(samples: Samples) -> dict:
-    """Return `l1` with its interval, `psnr` and `ssim`; `psnr` is None if a photo equals its target."""
+    """Return `l1` with its interval, `psnr` and `ssim`; `psnr` is None if a photo equals its target.
+
+    The scores are empty without measures, since some photos have no targets with which they could be compared.
+    """
+    if not samples.pixels:
+        return {}
     l1, psnr, ssim = (samples.pixels[name] for name in PROTOCOL["scores"])
     return {
         "l1": float(l1.mean()),
