@@ -103,9 +103,9 @@ def pairs_note(metrics: Mapping[str, Any]) -> str:
     source, target = (protocol["shared"]["translation"][key] for key in ("from", "to"))
     return (
         f"This data set has no pairs: nobody knows what a photo of {source} should become. The real photo beside an "
-        f"input is some photo of {target}, not the truth. L1, PSNR and SSIM are left out. Distances and spreads compare "
-        f"the generated photos with the real ones of {target} as sets, and none of them says whether a photo kept what "
-        "its input shows."
+        f"input is some photo of {target}, not the truth. L1, PSNR and SSIM are left out. Distances and spreads hold "
+        f"the generated photos against real ones of {target} as sets, and none says whether a photo kept what its "
+        "input shows."
     )
 
 
