@@ -195,8 +195,8 @@ def test_photos_that_are_missing_are_named(run, tmp_path):
 def hours(tmp_path_factory):
     """Return scenes at two hours with their drawings; the generated photos are the true ones of the night."""
     folder = tmp_path_factory.mktemp("hours")
-    for name in ("images", "split", "judge", "judged"):
-        (folder / name).mkdir()
+    for name in ("images", "split", "judge", "judged", "generated/val", "baselines/unchanged/val"):
+        (folder / name).mkdir(parents=True)
     drawn = {"height_px": 64, "width_px": 64, "train_pairs": 4, "val_pairs": 3, "domains": ["day", "night"]}
     dataset = synthetic_streets.fetch(folder / "images", changed(PARAMS.download.synthetic_streets, **drawn))
     dataset.write(folder / "images")

@@ -1,9 +1,8 @@
 """L1, PSNR and SSIM of photos against their targets, each the mean over the photos of a set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -20,11 +19,6 @@ PROTOCOL = {
     "psnr": "dB, peak 255, mean over images",
     "ssim": "Wang et al. 2004: Gaussian window, sigma 1.5; mean over channels and images",
 }
-
-
-def apply_to(protocol: Mapping[str, Any]) -> bool:
-    """Return whether photos were compared with their targets, by the protocol of their scores."""
-    return protocol.get("shared", {}).get("translation", {}).get("exact", True)
 
 
 def score(samples: Samples) -> dict:

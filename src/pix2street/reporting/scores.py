@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pix2street.core.pairs import Dataset
-from pix2street.metrics import pixels
+from pix2street.core.protocol import has_exact_targets
 
 TITLES = {
     "mean_iou": ("mean IoU", "0 to 1"),
@@ -97,10 +97,9 @@ def fid_warning(metrics: Mapping[str, Any]) -> str:
 
 def pairs_note(metrics: Mapping[str, Any]) -> str:
     """Return what is not measured in a translation without exact targets; empty where targets are exact."""
-    protocol = metrics.get("protocol", {})
-    if pixels.apply_to(protocol):
+    if has_exact_targets(metrics):
         return ""
-    source, target = (protocol["shared"]["translation"][key] for key in ("from", "to"))
+    source, target = (metrics["protocol"]["shared"]["translation"][key] for key in ("from", "to"))
     return (
         f"This data set has no pairs: nobody knows what a photo of {source} should become. The real photo beside an "
         f"input is some photo of {target}, not the truth. L1, PSNR and SSIM are left out. Distances and spreads hold "

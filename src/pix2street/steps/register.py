@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
+from pix2street.core.protocol import has_exact_targets
 from pix2street.metrics import diversity, judge_distances, pixels, segmentation, usefulness
 from pix2street.settings.register import Register
 
@@ -79,7 +80,7 @@ def _hold(rule: str, score: str, limit: float, metrics: Mapping[str, Any]) -> di
         passed = value <= limit if rule == "max" else value >= limit
     elif metrics["judge"] is None and (rule == "min_of_ceiling" or _name_of(score) in JUDGED):
         why = "does not apply: the data set has no classes"
-    elif _name_of(score) in pixels.PROTOCOL["scores"] and not pixels.apply_to(metrics.get("protocol", {})):
+    elif _name_of(score) in pixels.PROTOCOL["scores"] and not has_exact_targets(metrics):
         why = "does not apply: the data set has no pairs"
     else:
         why, passed = _why_it_is_missing(rule, score, generated, values), False

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.images import data_uri
-from pix2street.metrics import pixels
+from pix2street.core.protocol import has_exact_targets
 from pix2street.reporting import figures
 from pix2street.reporting.curves import panels_of
 from pix2street.reporting.evidence import Evidence
@@ -83,7 +83,7 @@ def _embedded(examples: Sequence[Example]) -> list[Example]:
 def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
     """Return the figures at the top of the page, the most important first."""
     generated, baselines = metrics["generated"], metrics["baselines"]
-    if not pixels.apply_to(metrics.get("protocol", {})):
+    if not has_exact_targets(metrics):
         sets = {
             "sliced Wasserstein distance": generated,
             "of the input unchanged": baselines.get("unchanged", {}),
