@@ -1,11 +1,15 @@
 """The images of a data set with domains, and the pictures that show a translation between two of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pix2street.core.errors import UserError
 from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+
+NOT_EXACT = "images of the target domain, of which none belongs to an input: only sets of photos are compared"
+"""A line that only the protocol of a translation without exact targets has."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,33 @@ def read_images(folder: Path, split: str) -> list[DomainImage]:
     ]
 
 
+@dataclass(frozen=True)
+class Photographed:
+    """The pairs of a subset of which a generator made photos.
+
+    Args:
+        pairs: each input beside a target.
+        real: the real photos that are compared with the generated ones as a set: the targets of the pairs where they
+            are exact, else every image of the target domain once.
+        domains: the domains of the inputs and of the targets; None for the pairs of the subset itself.
+        exact: whether each target shows what the photo of its input should be.
+        labels: the class ids of each pair's input; empty for a set without classes.
+    """
+
+    pairs: list[Pair]
+    real: list[Path]
+    domains: tuple[str, str] | None = None
+    exact: bool = True
+    labels: Sequence[Path] = ()
+
+    def protocol(self) -> dict[str, Any]:
+        """Return the lines of the protocol that only a translation between domains has."""
+        if self.domains is None:
+            return {}
+        facts = {"from": self.domains[0], "to": self.domains[1], "exact": self.exact, "real_photos": len(self.real)}
+        return {"translation": facts if self.exact else {**facts, "targets": NOT_EXACT}}
+
+
 def translations(images: Sequence[DomainImage], source: str, target: str) -> list[Pair]:
     """Return a pair for each image of the domain `source`: its own image, and what a translation should look like.
 
@@ -81,3 +112,30 @@ def pairs_to_translate(folder: Path, split: str, drawings: bool, domain: int | N
         return read_pairs(folder, split)
     target = 1 if domain is None else domain
     return translations(read_images(folder, split), domains[0 if target else 1], domains[target])
+
+
+def photographed(folder: Path, split: str, photos: Path) -> Photographed:
+    """Return the pairs of one split whose photos are in `photos`; there may be none.
+
+    They are the pairs of the split, or, in a set with domains, translations from the first domain to the second. If
+    there are photos of images of other domains, too, a generator of drawings made them, which has the pairs as inputs.
+    """
+    dataset = Dataset.read(folder)
+    pairs = [] if dataset.input_from == "none" else read_pairs(folder, split)
+    labels = {pair.pair_id: pair.input_path for pair in pairs} if dataset.classes else {}
+    if dataset.domains:
+        images = read_images(folder, split)
+        sources = {image.pair_id for image in images if image.domain == dataset.domains[0]}
+        if not pairs or {path.stem for path in photos.glob("*.png")} <= sources:
+            return _translated(images, dataset.domains[0], dataset.domains[1], labels)
+    return Photographed(pairs, [pair.target_path for pair in pairs], labels=[*labels.values()])
+
+
+def _translated(images: Sequence[DomainImage], source: str, target: str, labels: Mapping[str, Path]) -> Photographed:
+    """Return the translations between two domains; `labels` are the class ids of every image, by pair_id."""
+    pairs, theirs = translations(images, source, target), [image for image in images if image.domain == target]
+    known = {image.scene for image in theirs if image.scene is not None}
+    exact = known >= {image.scene for image in images if image.domain == source}
+    real = [pair.target_path for pair in pairs] if exact else [image.path for image in theirs]
+    of_pairs = [labels[pair.pair_id] for pair in pairs] if labels else ()
+    return Photographed(pairs, real, (source, target), exact, of_pairs)

@@ -222,21 +222,22 @@ def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()
     write_table(folder / "manifest.csv", table)
 
 
-def photos_of(folder: Path, targets: Sequence[Path]) -> list[Path]:
-    """Return the photo of each target; raise `UserError` if the folder does not hold exactly those."""
+def photos_of(folder: Path, pairs: Sequence[Pair]) -> list[Path]:
+    """Return the photo of each pair; raise `UserError` if the folder does not hold exactly those."""
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    wanted = {target.name for target in targets}
+    names = [f"{pair.pair_id}.png" for pair in pairs]
+    wanted = {*names}
     if found != wanted:
         faults = [
-            f"{len(names)} {what} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
-            for what, names in {"missing": wanted - found, "too many": found - wanted}.items()
-            if names
+            f"{len(some)} {what} ({', '.join(sorted(some)[:3])}{', ...' if len(some) > 3 else ''})"
+            for what, some in {"missing": wanted - found, "too many": found - wanted}.items()
+            if some
         ]
         raise UserError(
             f"{folder}: must hold one photo for each of the {len(wanted)} pairs; {', '.join(faults)}; run `generate` "
             "again"
         )
-    return [folder / target.name for target in targets]
+    return [folder / name for name in names]
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:

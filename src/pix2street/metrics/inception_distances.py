@@ -25,9 +25,9 @@ def keys_of(sha256: str, published: bool, resize: str, subset: str, images: int)
     return {metric: f"{name}_{resize}_{subset}{images}" for metric, name in names.items()}
 
 
-def protocol_of(sha256: str, resize: str, keys: Mapping[str, str], images: int) -> dict[str, Any]:
-    """Return the protocol of the distances, by their keys."""
-    details = {"network_sha256": sha256, "photos_resized": RESIZED[resize], "photos": images, "targets": images}
+def protocol_of(sha256: str, resize: str, keys: Mapping[str, str], images: int, targets: int) -> dict[str, Any]:
+    """Return the protocol of the distances between `images` photos and `targets` real ones, by their keys."""
+    details = {"network_sha256": sha256, "photos_resized": RESIZED[resize], "photos": images, "targets": targets}
     return {
         keys["frechet"]: {**frechet.PROTOCOL, "scores": [keys["frechet"]], **details},
         keys["kid"]: {**kid.PROTOCOL, "scores": [keys["kid"], f"{keys['kid']}_std"], **details},

@@ -22,7 +22,12 @@ PROTOCOL = {
 
 
 def score(samples: Samples) -> dict:
-    """Return `l1` with its interval, `psnr` and `ssim`; `psnr` is None if a photo equals its target."""
+    """Return `l1` with its interval, `psnr` and `ssim`; `psnr` is None if a photo equals its target.
+
+    The scores are empty without measures, since some photos have no targets with which they could be compared.
+    """
+    if not samples.pixels:
+        return {}
     l1, psnr, ssim = (samples.pixels[name] for name in PROTOCOL["scores"])
     return {
         "l1": float(l1.mean()),

@@ -33,7 +33,7 @@ class Samples:
     """The measures of a set of photos, in the order of their pairs.
 
     Args:
-        pixels: one number for each photo, by name, as `pixels.measure` returns them.
+        pixels: one number for each photo, by name, as `pixels.measure` returns them; empty without exact targets.
         confusions: each judge's matrix for each photo, `[J, N, C + 1, C + 1]`, as `segmentation.measure` returns those
             of one judge; None without a judge.
         classes: the class table of the inputs; None for a set without classes.

@@ -259,6 +259,7 @@ def _paired(a: Result, b: Result, judged: bool) -> dict[str, dict[str, float] | 
     scores = {
         key: interval_of(weights @ (b.images[key] - a.images[key]).to_numpy() / len(a.images))
         for key in ("l1", "psnr", "ssim")
+        if key in a.images and key in b.images
         if np.isfinite(a.images[key]).all() and np.isfinite(b.images[key]).all()
     }
     if judged and len(a.class_pixels) and len(b.class_pixels):

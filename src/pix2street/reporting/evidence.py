@@ -10,7 +10,7 @@ from pix2street.core.pairs import Dataset
 from pix2street.models import open_family
 from pix2street.reporting.examples import Example
 from pix2street.reporting.photos_verdict import ceiling_warning, not_judged_in_words, photos_verdict
-from pix2street.reporting.scores import fid_warning, grey_note, score_rows, title_of
+from pix2street.reporting.scores import fid_warning, grey_note, pairs_note, score_rows, title_of
 from pix2street.reporting.training_verdict import diagnostics_verdict, faults_in_words, verdict
 from pix2street.reporting.usefulness import usefulness_in_words
 
@@ -91,6 +91,8 @@ class Evidence:
             "not_judged": not_judged_in_words(self.metrics),
             "fid_warning": fid_warning(self.metrics),
             "grey_note": grey_note(self.dataset),
+            "pairs_note": pairs_note(self.metrics),
+            "unit": "images" if self.dataset.domains else "pairs",
             "game": self.game,
             "usefulness": usefulness_in_words(self.metrics),
             "versions": self.versions,

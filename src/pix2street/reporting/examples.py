@@ -9,8 +9,9 @@ import pandas as pd
 
 from pix2street.core.classes import ClassTable
 from pix2street.core.decoding import decode
+from pix2street.core.domains import Photographed, photographed
 from pix2street.core.images import contact_sheet, png_bytes, read_ids
-from pix2street.core.pairs import Dataset, drawing_of, read_pairs
+from pix2street.core.pairs import Dataset, drawing_of
 from pix2street.core.styles import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
 
@@ -57,21 +58,27 @@ class Folders:
     baselines: Path
     judged: Path
 
+    def photographed(self, held_out: str) -> Photographed:
+        """Return the pairs of a held-out split of which there are generated photos."""
+        return photographed(self.split, held_out, self.generated / held_out)
+
 
 def read_examples(folders: Folders, held_out: str, images: pd.DataFrame, count: int) -> list[Example]:
     """Return `count` pairs spread evenly over a held-out split: input, target, generated and each baseline.
+
+    The baseline that is the input unchanged is not shown again.
 
     A judged pair also has pictures of what the judge sees in its target and in its generated photo, and a legend.
 
     Args:
         images: a row for each pair, as `evaluate` writes it.
     """
-    pair_ids = [pair.pair_id for pair in read_pairs(folders.split, held_out)]
+    made = folders.photographed(held_out)
     baselines = {title_of(name): folders.baselines / name for name in BASELINES if (folders.baselines / name).exists()}
     rows = images.set_index("pair_id", drop=False)
     examples = []
-    for index in np.unique(np.linspace(0, len(pair_ids) - 1, count, dtype=int)):
-        example = _example(folders, held_out, rows.loc[pair_ids[index]])
+    for index in np.unique(np.linspace(0, len(made.pairs) - 1, count, dtype=int)):
+        example = _example(folders, held_out, made, index, rows.loc[made.pairs[index].pair_id])
         photos = {caption: _png_of(path, held_out, example.pair_id) for caption, path in baselines.items()}
         examples.append(replace(example, images=example.images | photos))
     return examples
@@ -80,18 +87,26 @@ def read_examples(folders: Folders, held_out: str, images: pd.DataFrame, count: 
 def read_extremes(folders: Folders, held_out: str, images: pd.DataFrame, count: int) -> dict[str, list[Example]]:
     """Return the `best` and the `worst` generated photos, by mean IoU, or by L1 without a judge.
 
-    No photo is among both. A judged photo comes with pictures of what the judge sees in it and in its target.
+    No photo is among both. A judged photo comes with pictures of what the judge sees in it and in its target. There are
+    none where no photo was measured by itself.
 
     Args:
         images: a row for each pair, as `evaluate` writes it.
     """
+    if not {"mean_iou", "l1"} & {*images}:
+        return {}
     judged = "mean_iou" in images
     order = images.sort_values(
         ["mean_iou", "pair_id"] if judged else ["l1", "pair_id"], ascending=[not judged, True]
     ).dropna(subset=["mean_iou" if judged else "l1"])
     count = min(count, len(order) // 2)
     chosen = {"best": order.head(count), "worst": order.tail(count)[::-1]}
-    return {name: [_example(folders, held_out, row) for _, row in rows.iterrows()] for name, rows in chosen.items()}
+    made = folders.photographed(held_out)
+    indices = {pair.pair_id: index for index, pair in enumerate(made.pairs)}
+    return {
+        name: [_example(folders, held_out, made, indices[row.pair_id], row) for _, row in rows.iterrows()]
+        for name, rows in chosen.items()
+    }
 
 
 def read_styles(folders: Folders, draws: Path, held_out: str) -> list[Example]:
@@ -106,7 +121,7 @@ def read_styles(folders: Folders, draws: Path, held_out: str) -> list[Example]:
     in_one_style = draws / ONE_STYLE / held_out
     if not in_one_style.is_dir():
         return []
-    classes, pairs = Dataset.read(folders.split).classes, read_pairs(folders.split, held_out)
+    classes, pairs = Dataset.read(folders.split).classes, folders.photographed(held_out).pairs
     numbers = sorted(int(folder.name) for folder in draws.iterdir() if folder.name != ONE_STYLE)[: STYLES - 1]
     first = pairs[0].pair_id
     photos = [folders.generated, *(draws / str(number) for number in numbers)]
@@ -132,27 +147,25 @@ def as_strip(examples: Sequence[Example]) -> bytes:
     return png_bytes(contact_sheet([[picture.repeat(factor, 0).repeat(factor, 1) for picture in row] for row in rows]))
 
 
-def _example(folders: Folders, held_out: str, row: pd.Series) -> Example:
-    """Return the pair of a row of `images`: input, target, generated and, where it is judged, what the judge sees."""
-    classes = Dataset.read(folders.split).classes
-    (pair,) = (pair for pair in read_pairs(folders.split, held_out) if pair.pair_id == row.pair_id)
+def _example(folders: Folders, held_out: str, made: Photographed, index: int, row: pd.Series) -> Example:
+    """Return a pair: input, target, generated and, where its row of `images` is judged, what the judge sees."""
+    classes, pair = Dataset.read(folders.split).classes, made.pairs[index]
     pictures = {
-        "input": png_bytes(drawing_of(pair.input_path, classes)),
+        "input": png_bytes(drawing_of(pair.input_path, None if made.domains else classes)),
         "target": pair.target_path.read_bytes(),
         "generated": _png_of(folders.generated, held_out, row.pair_id),
     }
-    note = f"L1 {formatted(row.l1)}"
+    note = f"L1 {formatted(row.l1)}" if "l1" in row else ""
     if "mean_iou" not in row:
         return Example(row.pair_id, pictures, note)
     seen = {
-        caption: read_ids(folders.judged / photos / f"{row.pair_id}.png")
-        for caption, photos in {SEEN_TARGET: "ceiling", SEEN_GENERATED: "generated"}.items()
+        SEEN_TARGET: read_ids(folders.judged / "ceiling" / pair.target_path.name),
+        SEEN_GENERATED: read_ids(folders.judged / "generated" / f"{row.pair_id}.png"),
     }
     pictures |= {caption: png_bytes(classes.to_colors(ids)) for caption, ids in seen.items()}
     scores = f"mean IoU {formatted(row.mean_iou)}, per-pixel accuracy {formatted(row.pixel_accuracy)}"
-    return Example(
-        row.pair_id, pictures, f"{scores}, {note}", _legend([read_ids(pair.input_path), *seen.values()], classes)
-    )
+    legend = _legend([read_ids(made.labels[index]), *seen.values()], classes)
+    return Example(row.pair_id, pictures, f"{scores}, {note}", legend)
 
 
 def _legend(maps: Sequence[np.ndarray], classes: ClassTable) -> dict[str, str]:

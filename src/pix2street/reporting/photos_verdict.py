@@ -5,19 +5,22 @@ from typing import Any
 
 from pix2street.reporting.scores import DISTANCE, QUOTED_DISTANCE, formatted, title_of_score
 
-SETS = {"mean_color": "mean colours", "untrained": "before training"}
+SETS = {"mean_color": "mean colours", "untrained": "before training", "unchanged": "the input unchanged"}
 """The baselines as the sentence calls them."""
 
 
 def photos_verdict(metrics: Mapping[str, Any]) -> str:
-    """Return one sentence on how good the generated photos are, beside mean colours and halves of the real photos.
+    """Return one sentence on how good the generated photos are, beside a baseline and halves of the real photos.
 
     It quotes the share of the ceiling, the usefulness and a distance, and for a set without classes L1, distances and
-    spread. A figure that was not measured is left out; the text is empty if none was.
+    spread; for a translation that is judged also L1. A figure that was not measured is left out; the text is empty if
+    none was.
     """
-    judged = "mean_iou" in metrics["generated"]
-    beside = "mean_color" if judged else "untrained"
-    predicates = [*_share_of_ceiling(metrics), *_usefulness(metrics)] if judged else [*_l1(metrics), *_spread(metrics)]
+    judged, translated = "mean_iou" in metrics["generated"], "unchanged" in metrics["baselines"]
+    beside = "unchanged" if translated else "mean_color" if judged else "untrained"
+    predicates = [*_share_of_ceiling(metrics, beside), *_usefulness(metrics)] if judged else []
+    predicates += _l1(metrics, beside) if translated or not judged else []
+    predicates += [] if judged else _spread(metrics)
     predicates += _distances(metrics, beside)
     return f"The generated photos {_listed(predicates)}." if predicates else ""
 
@@ -46,12 +49,12 @@ def not_judged_in_words(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _share_of_ceiling(metrics: Mapping[str, Any]) -> list[str]:
+def _share_of_ceiling(metrics: Mapping[str, Any], baseline: str) -> list[str]:
     """Return what the sentence says of the mean IoU; this and each of the next returns an empty list for nothing."""
     shares = _of_sets(metrics, lambda score: score.get("of_ceiling", {}).get("mean_iou"))
     if shares["generated"] is None:
         return [f"have a mean IoU of {formatted(metrics['generated']['mean_iou'])}"]
-    beside = _beside({SETS["mean_color"]: shares["mean_color"]}, "{:.0%}".format)
+    beside = _beside({SETS[baseline]: shares[baseline]}, "{:.0%}".format)
     return [f"reach {shares['generated']:.0%} of the ceiling, the mean IoU of real photos{beside}"]
 
 
@@ -65,11 +68,11 @@ def _usefulness(metrics: Mapping[str, Any]) -> list[str]:
     return [f"are {shares['generated']:.0%} as useful as real photos to train a judge with{beside}"]
 
 
-def _l1(metrics: Mapping[str, Any]) -> list[str]:
+def _l1(metrics: Mapping[str, Any], baseline: str) -> list[str]:
     values = _of_sets(metrics, lambda score: score.get("l1"))
     if values["generated"] is None:
         return []
-    beside = _beside({SETS["untrained"]: values["untrained"]}, formatted)
+    beside = _beside({SETS[baseline]: values[baseline]}, formatted)
     return [f"differ from the real photos by an L1 of {formatted(values['generated'])} of 2{beside}"]
 
 

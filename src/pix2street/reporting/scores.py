@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pix2street.core.pairs import Dataset
+from pix2street.core.protocol import has_exact_targets
 
 TITLES = {
     "mean_iou": ("mean IoU", "0 to 1"),
@@ -94,6 +95,19 @@ def fid_warning(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def pairs_note(metrics: Mapping[str, Any]) -> str:
+    """Return what is not measured in a translation without exact targets; empty where targets are exact."""
+    if has_exact_targets(metrics):
+        return ""
+    source, target = (metrics["protocol"]["shared"]["translation"][key] for key in ("from", "to"))
+    return (
+        f"This data set has no pairs: nobody knows what a photo of {source} should become. The real photo beside an "
+        f"input is some photo of {target}, not the truth. L1, PSNR and SSIM are left out. Distances and spreads hold "
+        f"the generated photos against real ones of {target} as sets, and none says whether a photo kept what its "
+        "input shows. The sliced Wasserstein distance does not see a colour that all photos share."
+    )
+
+
 def grey_note(dataset: Dataset) -> str:
     """Return how grey photos are made and measured; empty for a set of RGB targets."""
     if dataset.target_channels != 1:
@@ -115,7 +129,7 @@ def formatted(value: float | None) -> str:
 
 def title_of(photos: str) -> str:
     """Return the name of a set of photos as people read it."""
-    return {"mean_color": "mean colour"}.get(photos, photos)
+    return {"mean_color": "mean colour", "unchanged": "input unchanged"}.get(photos, photos)
 
 
 def _cell(score: Mapping[str, Any], key: str) -> tuple[str, str]:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from pix2street.core.domains import Photographed, photographed
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
-from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest, read_pairs
+from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest
 from pix2street.core.styles import ONE_STYLE
 from pix2street.core.tables import as_csv
 from pix2street.judges.feature_files import real_features, write_features
@@ -87,6 +88,8 @@ def evaluate_photos(
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Score all photos of one held-out subset.
 
+    Where no target shows what a photo should be, only sets of photos are compared, without judges.
+
     Args:
         generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
         baselines: a folder with a folder for each baseline, arranged like `generated`.
@@ -105,35 +108,36 @@ def evaluate_photos(
             those expected, or the judges are too weak.
     """
     subset = settings.subset
-    pairs = read_pairs(split_folder, subset)
+    made = photographed(split_folder, subset, generated / subset)
+    pairs, targets = made.pairs, [pair.target_path for pair in made.pairs]
     if not pairs:
         raise UserError(f"evaluate.subset: {subset} has no pairs in this data set; choose the other held-out subset")
     dataset = Dataset.read(split_folder)
-    targets = [pair.target_path for pair in pairs]
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    photos = {name: photos_of(folder / subset, targets) for name, folder in folders.items()}
-    protocol = _pixels_protocol(split_folder, dataset, subset, targets, generator)
-    if dataset.classes:
+    photos = {name: photos_of(folder / subset, pairs) for name, folder in folders.items()}
+    protocol = _shared_protocol(split_folder, dataset, subset, made, generator)
+    classes = dataset.classes if made.exact else None
+    if classes:
         photos = {"ceiling": targets, **photos}
-    measures = {name: pixels.measure(paths, targets) for name, paths in photos.items()}
+    measures = {name: pixels.measure(paths, targets) if made.exact else {} for name, paths in photos.items()}
     looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
-    real = looks["ceiling"] if "ceiling" in looks else Looks.of(targets, dataset.target_channels)
+    real = looks["ceiling"] if "ceiling" in looks else Looks.of(made.real, dataset.target_channels)
     protocol |= {"sliced_wasserstein": sliced_wasserstein.protocol_of(real.patches), "spread": spread.PROTOCOL}
     seen = Seen()
-    if dataset.classes:
-        jury = Jury.load(segmenter_folder, dataset.classes)
-        seen = _look_as_jury(jury, photos, pairs, judged, draws, settings)
+    if classes:
+        jury = Jury.load(segmenter_folder, classes)
+        seen = _look_as_jury(jury, photos, made, judged, draws, settings)
         protocol |= seen.protocol
     features = {name: [*seen.features.get(name, ())] for name in photos}
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
-            protocol |= _look_through_inception(network, photos, targets, features, settings, Path(scratch))
+            protocol |= _look_through_inception(network, photos, made.real, features, settings, Path(scratch))
         samples = {
             name: Samples(
                 measures[name],
                 seen.confusions.get(name),
-                dataset.classes,
+                classes,
                 features[name],
                 seen.not_judged,
                 looks=(looks[name], real),
@@ -152,13 +156,13 @@ def evaluate_photos(
 def _look_as_jury(
     jury: Jury,
     photos: Mapping[str, Sequence[Path]],
-    pairs: Sequence[Pair],
+    made: Photographed,
     judged: Path,
     draws: Path | None,
     settings: Evaluate,
 ) -> Seen:
     """Return what every judge sees in every set of photos, and in further draws of the first drawings."""
-    confusions, found = _judge(jury, photos, pairs, judged, settings)
+    confusions, found = _judge(jury, photos, made.labels, judged, settings)
     first, cards = jury.judges[0], [judge.card.protocol() for judge in jury.judges]
     of_jury = {"judge": cards[0], "judges": cards, "not_judged": dict(jury.not_judged)}
     names = first.classes.evaluated_names
@@ -167,25 +171,25 @@ def _look_as_jury(
         return Seen(confusions, not_judged=tuple(jury.not_judged), protocol=protocol)
     real, drawn = found["ceiling"], []
     features = {name: judge_distances.features_of(seen, real, first.levels) for name, seen in found.items()}
-    protocol |= judge_distances.protocol_of(cards, len(pairs))
+    protocol |= judge_distances.protocol_of(cards, len(made.pairs))
     if draws:
         folders = [draw / settings.subset for draw in sorted(draws.iterdir()) if draw.name != ONE_STYLE]
-        drawn = _draws(jury, folders, photos["ceiling"], found["generated"], real)
+        drawn = _draws(jury, folders, made.pairs, found["generated"], real)
         protocol["diversity"] = diversity.protocol_of(drawn[0][0], cards)
     return Seen(confusions, features, drawn, tuple(jury.not_judged), protocol)
 
 
 def _judge(
-    jury: Jury, photos: Mapping[str, Sequence[Path]], pairs: Sequence[Pair], judged: Path, settings: Evaluate
+    jury: Jury, photos: Mapping[str, Sequence[Path]], truths: Sequence[Path], judged: Path, settings: Evaluate
 ) -> tuple[dict[str, np.ndarray], dict[str, list[np.ndarray | None]]]:
     """Return every judge's confusion matrices of every set of photos, and its features, as `Segmenter.judge` does.
 
     The real photos come first, so that weak judges are refused before they see the others.
 
     Args:
+        truths: the class ids of each photo.
         judged: the folder that gets what the first judge sees.
     """
-    truths = [pair.input_path for pair in pairs]
     confusions, seen = {}, {}
     with TemporaryDirectory() as of_others:
         for name in tqdm(photos, desc="judges" if len(jury.judges) > 1 else "judge", unit=" sets"):
@@ -193,7 +197,8 @@ def _judge(
             for index, judge in enumerate(jury.judges):
                 folder = (Path(of_others) / str(index) if index else judged) / name
                 seen[name].append(judge.judge(photos[name], folder))
-                matrices.append(segmentation.measure(truths, [folder / path.name for path in truths], judge.classes))
+                views = [folder / path.name for path in photos[name]]
+                matrices.append(segmentation.measure(truths, views, judge.classes))
             confusions[name] = np.stack(matrices)
             if name == "ceiling":
                 _refuse_weak_judges(confusions[name], jury, settings)
@@ -203,7 +208,7 @@ def _judge(
 def _draws(
     jury: Jury,
     folders: Sequence[Path],
-    targets: Sequence[Path],
+    pairs: Sequence[Pair],
     generated: Sequence[np.ndarray],
     real: Sequence[np.ndarray],
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -216,7 +221,7 @@ def _draws(
         generated, real: each judge's features of all generated and of all real photos.
     """
     count = len([*folders[0].iterdir()]) if folders else 0
-    photos, drawn = [photos_of(folder, targets[:count]) for folder in folders], []
+    photos, drawn = [photos_of(folder, pairs[:count]) for folder in folders], []
     for judge, made, true in zip(jury.judges, generated, real, strict=True):
         every = np.stack([made[:count], *(judge.judge(paths, None) for paths in photos)], axis=1)
         drawn.append((normalised(every, true), normalised(true, true)))
@@ -236,10 +241,10 @@ def _look_through_inception(
     Args:
         scratch: an empty folder that holds the features of all photos but the real ones.
     """
-    protocol = {}
+    protocol, count = {}, len(photos["generated"])
     for resize in settings.fid:
-        keys = inception_distances.keys_of(network.sha256, network.published, resize, settings.subset, len(targets))
-        protocol |= inception_distances.protocol_of(network.sha256, resize, keys, len(targets))
+        keys = inception_distances.keys_of(network.sha256, network.published, resize, settings.subset, count)
+        protocol |= inception_distances.protocol_of(network.sha256, resize, keys, count, len(targets))
         real = real_features(network, resize, targets)
         for name, paths in photos.items():
             made = real
@@ -269,21 +274,23 @@ def style_of(style: str) -> dict[str, str]:
     return {} if style == "none" else {"style": STYLES[style]}
 
 
-def _pixels_protocol(
-    split_folder: Path, dataset: Dataset, subset: str, targets: Sequence[Path], generator: Mapping[str, Any]
+def _shared_protocol(
+    split_folder: Path, dataset: Dataset, subset: str, made: Photographed, generator: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the protocol of the scores without a network, and the part that all scores share.
+    """Return the protocol of the scores against targets, if there are any, and the part that all scores share.
 
     That part names the pairs, their size, and the settings that made the photos.
     """
-    height, width = read_rgb(targets[0]).shape[:2]
+    height, width = read_rgb(made.real[0]).shape[:2]
     rows = read_manifest(split_folder)
     rows = rows[(rows["split"] == subset) & rows["fault"].isna()]
+    if made.domains:
+        rows = rows[rows["domain"].isin(made.domains)]
     columns = rows[["pair_id", "input_sha256", "target_sha256"]]
     shared = {
         "dataset": dataset.name,
         "split": subset,
-        "pairs": len(rows),
+        "pairs": len(made.pairs),
         "pairs_sha256": hashlib.sha256(as_csv(columns).encode()).hexdigest(),
         "height_px": height,
         "width_px": width,
@@ -291,13 +298,15 @@ def _pixels_protocol(
         "classes_resized": "nearest",
         "generator": dict(generator),
         **({"photos": GREY} if dataset.target_channels == 1 else {}),
+        **made.protocol(),
     }
-    return {"shared": shared, "intervals": bootstrap.PROTOCOL, "pixels": pixels.PROTOCOL}
+    protocol = {"shared": shared, "intervals": bootstrap.PROTOCOL}
+    return {**protocol, "pixels": pixels.PROTOCOL} if made.exact else protocol
 
 
 def _score(samples: Samples) -> dict[str, Any]:
     """Return the scores of a set of photos by every metric that applies to it."""
-    scores: dict[str, Any] = {"images": len(samples.pixels["l1"])}
+    scores: dict[str, Any] = {"images": len(samples.looks[0].light)}
     for name, metric in METRICS.items():
         if samples.confusions is not None or name != "segmentation":
             scores.update(metric.score(samples))

@@ -38,10 +38,14 @@ def with_usefulness(
             "evaluate.usefulness: must be false for a data set without classes, because a judge learns classes from "
             "photos, but is true; set it to false"
         )
+    if "translation" in metrics["protocol"]["shared"]:
+        raise UserError(
+            "evaluate.usefulness: must be false for translations between domains, because a judge learns from photos "
+            "of every drawing, but is true; set it to false"
+        )
     train, held_out = (read_pairs(split_folder, subset) for subset in ("train", metrics["split"]))
     folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    targets = [pair.target_path for pair in train]
-    photos = {name: photos_of(folder / "train", targets) for name, folder in folders.items()}
+    photos = {name: photos_of(folder / "train", train) for name, folder in folders.items()}
     controls = controls_of(train, photos, segment.seed)
     not_judged = Jury.load(segmenter_folder, classes).not_judged
     judged = judged_by_controls(controls, [pair.target_path for pair in held_out], classes, segment)

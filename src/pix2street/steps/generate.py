@@ -1,4 +1,4 @@
-"""Generate: make a photo of every held-out input by the trained generator and by two untrained baselines.
+"""Generate: make a photo of every held-out input by the trained generator and by baselines that learn nothing.
 
 A generator with noise or styles also makes further photos of the first inputs, which differ in these alone, and one
 with styles some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pix2street.core.images import read_ids, read_photo, write_png
-from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Pair, read_pairs
+from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Dataset, Pair, read_pairs
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
@@ -37,8 +37,9 @@ def generate_photos(
 ) -> None:
     """Write `{val,test}/<pair_id>.png` into `folder`, and the baselines' photos into `baselines_folder/<baseline>`.
 
-    The baseline `untrained` is the generator with its initial weights. A set with classes also has `mean_color`, which
-    paints each class in its mean colour over the targets of train.
+    The baseline `untrained` is the generator with its initial weights. A generator of drawings with classes also has
+    `mean_color`, which paints each class in its mean colour over the targets of train. A translation of photos between
+    domains has `unchanged`: each input as it is.
 
     Args:
         photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
@@ -62,6 +63,9 @@ def generate_photos(
         for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
             _write(painted, pairs, baselines_folder / "mean_color" / name)
+    elif Dataset.read(split).domains:
+        for name, pairs in subsets.items():
+            _write((read_photo(pair.input_path) for pair in pairs), pairs, baselines_folder / "unchanged" / name)
 
 
 def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:

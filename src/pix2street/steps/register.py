@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
-from pix2street.metrics import diversity, judge_distances, segmentation, usefulness
+from pix2street.core.protocol import has_exact_targets
+from pix2street.metrics import diversity, judge_distances, pixels, segmentation, usefulness
 from pix2street.settings.register import Register
 
 JUDGED = {
@@ -24,7 +25,7 @@ def decide(metrics: Mapping[str, Any], weights_sha256: str, register: Register) 
     """Compare every score with its limit; accept the model unless a limit fails. A value equal to its limit passes.
 
     A limit fails if its score is missing, or is that of a class that is not judged. Limits of the judges' scores do not
-    apply to a data set without classes.
+    apply to a data set without classes, and those of L1, PSNR and SSIM to one without pairs.
 
     Args:
         metrics: the content of `metrics.json`.
@@ -79,6 +80,8 @@ def _hold(rule: str, score: str, limit: float, metrics: Mapping[str, Any]) -> di
         passed = value <= limit if rule == "max" else value >= limit
     elif metrics["judge"] is None and (rule == "min_of_ceiling" or _name_of(score) in JUDGED):
         why = "does not apply: the data set has no classes"
+    elif _name_of(score) in pixels.PROTOCOL["scores"] and not has_exact_targets(metrics):
+        why = "does not apply: the data set has no pairs"
     else:
         why, passed = _why_it_is_missing(rule, score, generated, values), False
     return {"score": score, "rule": rule, "limit": limit, "value": value, "passed": passed, "why": why}

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.images import data_uri
+from pix2street.core.protocol import has_exact_targets
 from pix2street.reporting import figures
 from pix2street.reporting.curves import panels_of
 from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
-from pix2street.reporting.photos_verdict import not_judged_of
+from pix2street.reporting.photos_verdict import SETS, not_judged_of
 from pix2street.reporting.published import published_rows
 from pix2street.reporting.scores import formatted, title_of
 from pix2street.reporting.templates import fill
@@ -82,6 +83,15 @@ def _embedded(examples: Sequence[Example]) -> list[Example]:
 def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
     """Return the figures at the top of the page, the most important first."""
     generated, baselines = metrics["generated"], metrics["baselines"]
+    if not has_exact_targets(metrics):
+        sets = {
+            "sliced Wasserstein distance": generated,
+            "of the input unchanged": baselines.get("unchanged", {}),
+            "before training": baselines.get("untrained", {}),
+            "of two halves of the real photos": metrics.get("floor", {}),
+        }
+        return [{"value": formatted(score.get("swd")), "label": label} for label, score in sets.items()]
+    free = "unchanged" if "unchanged" in baselines else "mean_color"
     l1 = {"value": formatted(generated.get("l1")), "label": "L1, of 0 to 2"}
     if "mean_iou" not in generated:
         return [l1, {"value": formatted(baselines.get("untrained", {}).get("l1")), "label": "L1 before training"}]
@@ -96,8 +106,8 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         },
         {"value": "none" if share is None else f"{share:.0%}", "label": "of the ceiling"},
         {
-            "value": formatted(baselines.get("mean_color", {}).get("mean_iou")),
-            "label": "mean IoU of mean colours",
+            "value": formatted(baselines.get(free, {}).get("mean_iou")),
+            "label": f"mean IoU of {SETS[free]}",
         },
         {"value": formatted(baselines.get("untrained", {}).get("mean_iou")), "label": "mean IoU before training"},
         l1,
