@@ -14,7 +14,7 @@ from pix2street.steps.evaluate_usefulness import with_usefulness
 SEGMENT = changed(PARAMS.segment, judge="trained", judges=3, filters=8, epochs=15, batch=3, learning_rate=0.01)
 METRICS = {
     "split": "val", "generated": {"l1": 0.5}, "ceiling": {"l1": 0.0}, "baselines": {"swapped": {"l1": 1.0}},
-    "protocol": {"pixels": {"version": 1}},
+    "protocol": {"shared": {}, "pixels": {"version": 1}},
 }  # fmt: skip
 
 

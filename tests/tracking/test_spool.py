@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_text
@@ -18,6 +19,7 @@ from pix2street.tracking.records import (
     Scores,
     Sheet,
     Tags,
+    Target,
 )
 from pix2street.tracking.spool import Spool
 
@@ -137,3 +139,26 @@ def test_a_folder_whose_process_died_at_once_is_removed(spool, tmp_path):
     spool.close()
     assert list(Spool.unclaimed(tmp_path / "spool")) == []
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+class BusyStore:
+    """A store in which another run records the same data at the moment of the first `failures` calls."""
+
+    def __init__(self, failures: int):
+        self.failures, self.taken = failures, []
+
+    def log_inputs(self, run_id, inputs):
+        if self.failures:
+            self.failures -= 1
+            raise MlflowException("duplicate key value")
+        self.taken.append((run_id, len(inputs)))
+
+
+def test_data_that_another_run_records_at_the_same_moment_are_recorded():
+    data = {"name": "a", "digest": "b", "source_type": "c", "source": "d", "schema": None, "profile": None}
+    record = DataInputs(inputs=(DataInput(data, "train", "e"),))
+    store = BusyStore(1)
+    record.send(Target(store, "0", "run", "key"))
+    assert store.taken == [("run", 1)]
+    with pytest.raises(MlflowException):
+        record.send(Target(BusyStore(2), "0", "run", "key"))

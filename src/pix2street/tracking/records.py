@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, LoggedModelStatus, Metric, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking.multimedia import compress_image_size
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -170,7 +171,12 @@ class DataInputs(Record):
     kind: Literal["inputs"] = "inputs"
 
     def send(self, target: Target) -> None:
-        target.client.log_inputs(target.run_id, [one.as_mlflow() for one in self.inputs])
+        inputs = [one.as_mlflow() for one in self.inputs]
+        try:
+            target.client.log_inputs(target.run_id, inputs)
+        except MlflowException:
+            # MLflow inserts a data set that it did not find, and fails where another run did so at the same moment.
+            target.client.log_inputs(target.run_id, inputs)
 
 
 @dataclass(frozen=True, kw_only=True)
