@@ -130,14 +130,15 @@ def test_a_section_shows_styles_where_there_are_any(evidence, page):
         *(f"{caption} of pair_0" for caption in several.images),
         *(f"{caption} of pair_{i} in one style" for i in range(3) for caption in ("drawing", "photo")),
     ]
-    assert "Here pair_0 has 3 palettes, drawn by different seeds." in section
+    text = " ".join(section.split())
+    assert "from the training photos. Here pair_0 has 3 palettes, drawn by different seeds." in text
     assert '<a href="#styles">styles</a>' in styled
     assert summary == render_report(evidence)[1]
     train = evidence.params["train"]
     coded = {**evidence.params, "train": {**train, "data": {**train["data"], "style": "code"}}}
     page, _ = render_report(replace(evidence, styles=[several, *one], params=coded))
     section = page[page.index('<h2 id="styles">') : page.index('<h2 id="scores">')]
-    assert "Here pair_0 has 3 codes, drawn by different seeds." in section
+    assert "a similar drawing. Here pair_0 has 3 codes, drawn by different seeds." in " ".join(section.split())
     assert "These 3 drawings have one code, that of style 1." in section
     assert "palette" not in section
 

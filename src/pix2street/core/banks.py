@@ -4,8 +4,9 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,10 +16,15 @@ from pix2street.core.files import REMAKE, write_bytes
 Bank = TypeVar("Bank")
 
 
-def write_bank(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a bank's arrays; equal ones give equal bytes."""
+def arrays_of(bank: Any) -> dict[str, np.ndarray]:
+    """Return the arrays of a bank, a dataclass, by the names of its fields."""
+    return {field.name: getattr(bank, field.name) for field in fields(bank)}
+
+
+def write_bank(path: Path, bank: Any) -> None:
+    """Write a bank, a dataclass of arrays; equal ones give equal bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **arrays_of(bank))
     write_bytes(path, buffer.getvalue())
 
 
@@ -45,9 +51,9 @@ def read_bank(path: Path, build: Callable[..., Bank], style: str, content: str) 
         raise UserError(f"{path}: must hold the {content} of the training photos ({fault}); {REMAKE}") from error
 
 
-def refuse_other_forms(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[type, tuple[int, ...]]]) -> None:
-    """Raise ValueError where arrays have other types and shapes than `wanted` says."""
-    forms = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+def refuse_other_forms(bank: Any, wanted: Mapping[str, tuple[type, tuple[int, ...]]]) -> None:
+    """Raise ValueError where a bank's arrays have other types and shapes than `wanted` says."""
+    forms = {name: (array.dtype, array.shape) for name, array in arrays_of(bank).items()}
     if forms != wanted:
         raise ValueError(f"the arrays are {forms}")
 

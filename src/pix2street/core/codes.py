@@ -6,7 +6,7 @@ A photo and its mirror image have the same cells, and hence the same code.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -79,7 +79,7 @@ class CodeBank:
 
     def write(self, folder: Path) -> None:
         """Write the bank into `folder`; equal banks give equal bytes."""
-        write_bank(folder / FILE, self._arrays())
+        write_bank(folder / FILE, self)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -89,9 +89,6 @@ class CodeBank:
             UserError: the file is missing, damaged or not as `write` leaves it.
         """
         return read_bank(folder / FILE, cls._checked, "code", "codes")
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def _checked(cls, **arrays: np.ndarray) -> Self:
@@ -104,7 +101,7 @@ class CodeBank:
             "photo_mean": (np.float64, (CELLS * 3,)),
             "encoder": (np.float64, (CELLS * 3, NUMBERS)),
         }
-        refuse_other_forms(arrays, wanted)
+        refuse_other_forms(bank, wanted)
         if not photos or not np.isfinite(bank.encoder).all() or not np.isfinite(bank.photo_mean).all():
             raise ValueError(f"{photos} codes, or numbers that are not finite")
         return bank

@@ -5,7 +5,7 @@ In training it is that of the pair's own photo. In use it is drawn from a bank o
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -128,7 +128,7 @@ class PaletteBank:
 
     def write(self, folder: Path) -> None:
         """Write the bank into `folder`; equal banks give equal bytes."""
-        write_bank(folder / FILE, self._arrays())
+        write_bank(folder / FILE, self)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -138,9 +138,6 @@ class PaletteBank:
             UserError: the file is missing, damaged or not as `write` leaves it.
         """
         return read_bank(folder / FILE, cls._checked, "palette", "colours")
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def _checked(cls, **arrays: np.ndarray) -> Self:
@@ -153,7 +150,7 @@ class PaletteBank:
             "areas_px": (np.int32, (rows,)),
             "colors": (np.uint8, (rows, 3)),
         }
-        refuse_other_forms(arrays, wanted)
+        refuse_other_forms(bank, wanted)
         if not photos or bank.counts.min() < 1 or bank.counts.sum() != rows:
             raise ValueError(f"{photos} photos and {rows} regions do not fit together")
         return bank
