@@ -18,7 +18,7 @@ FENCES = {"sh", "text", "yaml", "python", "csv"}
 NEEDS = re.compile(r"^# needs .*(GPU|account|server|machines)")
 """The first line of a block whose commands no test can run."""
 
-FOUR = "test_experiments.py::test_four_experiments_of_two_workers_are_four_complete_runs"
+TWO = "test_experiments.py::test_two_experiments_of_two_workers_are_two_complete_runs"
 CLONE = "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
 QUALITY = "test_quality.py::test_rows_and_commands_are_scored_against_time_and_each_training_can_be_repeated"
 SERVED = "inference/test_serving.py::test_the_documented_command_line_makes_a_photo"
@@ -46,7 +46,7 @@ COVERED = {
     r"pix2street promote.*": "test_pipeline.py::test_an_accepted_model_is_the_candidate_and_is_promoted",
     r"pix2street sync": "test_server.py::test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything",
     r"dvc repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
-    r"dvc exp run.*|dvc queue status|dvc exp show.*|dvc exp apply NAME|dvc (metrics|params|plots) diff": FOUR,
+    r"dvc exp run.*|dvc queue status|dvc exp show.*|dvc exp apply NAME|dvc (metrics|params|plots) diff": TWO,
     r"dvc push|git clone URL && dvc pull && dvc repro|dvc pull|dvc remote add --default team .*": CLONE,
 }
 

@@ -37,8 +37,8 @@ def project(tmp_path_factory) -> Project:
     return project
 
 
-def test_four_experiments_of_two_workers_are_four_complete_runs(project):
-    grid = ["-S", "train.pix2pix.l1_weight=1.0,10.0", "-S", "train.run.seed=1,2"]
+def test_two_experiments_of_two_workers_are_two_complete_runs(project):
+    grid = ["-S", "train.pix2pix.l1_weight=1.0,10.0", "-S", "train.run.seed=1"]
     queued = project.run("dvc", "exp", "run", "--queue", *grid, **WHO)
     assert queued.returncode == 0, queued.stderr
     # The exit code of --run-all is 0 even if an experiment failed.
@@ -51,12 +51,12 @@ def test_four_experiments_of_two_workers_are_four_complete_runs(project):
         for one in baseline["experiments"] or []
         if one["revs"]
     }
-    assert len(experiments) == 4, said
+    assert len(experiments) == 2, said
 
     client = mlflow.MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("pix2street").experiment_id])
     named = {run.info.run_name: run for run in runs if "dvc.exp" in run.data.tags}
-    assert len(runs) == 5
+    assert len(runs) == 3
     assert set(named) == set(experiments)
     for name, run in named.items():
         experiment = experiments[name]
@@ -76,14 +76,14 @@ def test_four_experiments_of_two_workers_are_four_complete_runs(project):
         assert len(client.search_logged_models([run.info.experiment_id], source)) == 1
     keys = ("train.pix2pix.l1_weight", "train.run.seed")
     asked = {tuple(run.data.params[key] for key in keys) for run in named.values()}
-    assert asked == {(weight, seed) for weight in ("1.0", "10.0") for seed in ("1", "2")}
-    assert len({run.data.tags["pix2street.weights"] for run in named.values()}) == 4
+    assert asked == {("1.0", "1"), ("10.0", "1")}
+    assert len({run.data.tags["pix2street.weights"] for run in named.values()}) == 2
     assert list((project.root / ".mlflow_spool").iterdir()) == []
 
-    assert project.run("dvc", "queue", "status", **WHO).stdout.count("Success") == 4
+    assert project.run("dvc", "queue", "status", **WHO).stdout.count("Success") == 2
     table = project.run("dvc", "exp", "show", "--only-changed", "--csv", **WHO).stdout
     assert all(f"\n{name}," in table for name in experiments)
-    one, two = list(experiments)[:2]
+    one, two = experiments
     compared = json.loads(project.run("dvc", "metrics", "diff", one, two, "--json", **WHO).stdout)
     l1 = compared["reports/evaluate/metrics.json"]["generated.l1"]
     assert [l1["old"], l1["new"]] == [named[name].data.metrics["generated/l1"] for name in (one, two)]
