@@ -35,7 +35,7 @@ def weights_of_discriminator(filters: int) -> int:
 def test_the_networks_are_those_of_the_paper():
     assert (weights_of_generator(64), weights_of_discriminator(64)) == (8_430_528, 44_762_048)
     task = Task((128, 128, 3), (128, 128, 3), conditions={"domain": 5})
-    settings = changed(TINY, blocks=6, upsample="transpose")
+    settings = changed(TINY, blocks=6, upsample="transpose", mask=False)
     assert stargan.build_generator(task, settings, 0).count_params() == weights_of_generator(2)
     discriminator = stargan.build_discriminator(task, settings, 0)
     assert discriminator.count_params() == weights_of_discriminator(2)
@@ -49,6 +49,16 @@ def test_the_domain_changes_the_photo():
     image = inputs_of(DOMAINS, 1)[..., :3]
     photos = [generator(with_planes(image, tf.constant([number]), 3)) for number in range(3)]
     assert min(np.abs(one - other).mean() for one, other in zip(photos, [*photos[1:], photos[0]], strict=True)) > 1e-4
+
+
+def test_a_mask_lays_a_colour_over_the_image():
+    generator = stargan.build_generator(DOMAINS, changed(TINY, mask=True), 0)
+    image = inputs_of(DOMAINS, 1)
+    seen = keras.Model(generator.input, [generator.get_layer(name).output for name in ("output", "mask", "blend")])
+    colour, mask, photo = map(np.array, seen(image))
+    np.testing.assert_allclose(photo, mask * colour + (1 - mask) * np.array(image)[..., :3], atol=1e-6)
+    assert 0 < mask.min() < mask.max() < 1
+    np.testing.assert_array_equal(generator(image), photo)
 
 
 def linear_critic(length: float) -> keras.Model:

@@ -11,6 +11,7 @@ import keras
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
+from pix2street.layers.conditions import Blend
 from pix2street.layers.edges import ClassEdges
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
@@ -22,6 +23,7 @@ from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
 
 LAYERS = (
     *NORMS.values(),
+    Blend,
     ClassEdges,
     Modulate,
     PixelNoise,

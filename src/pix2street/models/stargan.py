@@ -35,6 +35,7 @@ class Settings(Section):
     discriminator_filters: Count
     blocks: Count
     upsample: Literal["transpose", "resize"]
+    mask: bool
     gan_loss: Literal["wasserstein", "hinge"]
     penalty_weight: Weight
     domain_weight: Weight
@@ -75,6 +76,10 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     With 64 filters and 6 blocks it is the paper's. Its norms have weights, and it pads by zeros: a norm of a channel
     that is constant, borders included, would leave nothing of the domain.
 
+    With `mask` it makes a colour and a mask M in [0, 1] for each pixel, and the result is
+    `M * colour + (1 - M) * image` (Pumarola et al. 2018, "GANimation", equation 1, where one mask serves all channels).
+    It is then as sharp as the image.
+
     Returns:
         `[N, H, W, 3 + domains] -> [N, H, W, 3]` float32 in [-1, 1].
 
@@ -83,6 +88,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     """
     import keras
     from keras import layers
+
+    from pix2street.layers.conditions import Blend
 
     height, width, channels = task.input_shape
     if height % (multiple := multiple_px(task, settings)) or width % multiple:
@@ -103,9 +110,13 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
         x = layers.Add(name=name)([before, x])
     for step, width in enumerate((2 * filters, filters), 1):
         x = _activate(_double(x, width, seeds, f"up_{step}_conv", settings.upsample), f"up_{step}")
-    x = _conv(x, task.target_shape[-1], 7, 1, seeds, "output_conv")
+    photo = _conv(x, task.target_shape[-1], 7, 1, seeds, "output_conv")
     # The output is float32 in every precision, because the losses are computed from it.
-    outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
+    outputs = layers.Activation("tanh", dtype="float32", name="output")(photo)
+    if settings.mask:
+        mask = _conv(x, task.target_shape[-1], 7, 1, seeds, "mask_conv")
+        mask = layers.Activation("sigmoid", dtype="float32", name="mask")(mask)
+        outputs = Blend(dtype="float32", name="blend")([inputs, outputs, mask])
     return keras.Model(inputs, outputs, name="conditioned_generator")
 
 
