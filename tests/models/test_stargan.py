@@ -35,7 +35,7 @@ def weights_of_discriminator(filters: int) -> int:
 def test_the_networks_are_those_of_the_paper():
     assert (weights_of_generator(64), weights_of_discriminator(64)) == (8_430_528, 44_762_048)
     task = Task((128, 128, 3), (128, 128, 3), conditions={"domain": 5})
-    settings = changed(TINY, blocks=6, upsample="transpose", mask=False)
+    settings = changed(TINY, blocks=6, upsample="transpose", norm="instance", mask=False)
     assert stargan.build_generator(task, settings, 0).count_params() == weights_of_generator(2)
     discriminator = stargan.build_discriminator(task, settings, 0)
     assert discriminator.count_params() == weights_of_discriminator(2)
@@ -44,8 +44,9 @@ def test_the_networks_are_those_of_the_paper():
     assert shapes == {"patches": (None, 2, 2, 1), "domains": (None, 5)}
 
 
-def test_the_domain_changes_the_photo():
-    generator = stargan.build_generator(DOMAINS, TINY, 0)
+@pytest.mark.parametrize("norm", ["instance", "conditional"])
+def test_the_domain_changes_the_photo(norm):
+    generator = stargan.build_generator(DOMAINS, changed(TINY, norm=norm), 0)
     image = inputs_of(DOMAINS, 1)[..., :3]
     photos = [generator(with_planes(image, tf.constant([number]), 3)) for number in range(3)]
     assert min(np.abs(one - other).mean() for one, other in zip(photos, [*photos[1:], photos[0]], strict=True)) > 1e-4
@@ -59,6 +60,16 @@ def test_a_mask_lays_a_colour_over_the_image():
     np.testing.assert_allclose(photo, mask * colour + (1 - mask) * np.array(image)[..., :3], atol=1e-6)
     assert 0 < mask.min() < mask.max() < 1
     np.testing.assert_array_equal(generator(image), photo)
+
+
+def test_with_conditional_norms_every_pixel_knows_the_domain():
+    settings = changed(TINY, norm="conditional", mask=False)
+    generator = stargan.build_generator(DOMAINS, settings, 0)
+    # Far from the borders the planes of domains are constant, of which a norm leaves nothing.
+    middle = keras.Model(generator.input, generator.get_layer("start").output)
+    image = inputs_of(DOMAINS, 1)[..., :3]
+    one, other = (np.array(middle(with_planes(image, tf.constant([number]), 3))) for number in (0, 1))
+    assert np.abs(one - other)[0, 8:-8, 8:-8].max() > 0.1
 
 
 def linear_critic(length: float) -> keras.Model:

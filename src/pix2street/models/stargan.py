@@ -11,6 +11,7 @@ penalty; the reference adds the patches in the penalty.
 
 import itertools
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pix2street.core.errors import UserError
@@ -35,6 +36,7 @@ class Settings(Section):
     discriminator_filters: Count
     blocks: Count
     upsample: Literal["transpose", "resize"]
+    norm: Literal["instance", "conditional"]
     mask: bool
     gan_loss: Literal["wasserstein", "hinge"]
     penalty_weight: Weight
@@ -74,7 +76,9 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     """Return G: an image, and a channel for each domain, which is 1 for the domain that the result shall have.
 
     With 64 filters and 6 blocks it is the paper's. Its norms have weights, and it pads by zeros: a norm of a channel
-    that is constant, borders included, would leave nothing of the domain.
+    that is constant, borders included, would leave nothing of the domain. G then knows it by the borders only, unless
+    its norms are conditional: then each domain has its own weights of every norm (Dumoulin et al. 2017, "A learned
+    representation for artistic style", equation 5).
 
     With `mask` it makes a colour and a mask M in [0, 1] for each pixel, and the result is
     `M * colour + (1 - M) * image` (Pumarola et al. 2018, "GANimation", equation 1, where one mask serves all channels).
@@ -100,16 +104,24 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     seeds = itertools.count(seed * 1000)
     filters = settings.generator_filters
     inputs = keras.Input((height, width, channels + count_domains(task)), name="input")
-    x = _activate(_conv(inputs, filters, 7, 1, seeds, "start_conv"), "start")
+    norm = _norm
+    if settings.norm == "conditional":
+        domain = layers.GlobalAveragePooling2D(keepdims=True, name="domain")(inputs[..., channels:])
+        norm = partial(_conditional_norm, domain=domain, seeds=seeds)
+
+    def activate(x, name: str):
+        return layers.ReLU(name=name)(norm(x, f"{name}_norm"))
+
+    x = activate(_conv(inputs, filters, 7, 1, seeds, "start_conv"), "start")
     for level in (1, 2):
-        x = _activate(_conv(x, filters * 2**level, 4, 2, seeds, f"down_{level}_conv"), f"down_{level}")
+        x = activate(_conv(x, filters * 2**level, 4, 2, seeds, f"down_{level}_conv"), f"down_{level}")
     for number in range(1, settings.blocks + 1):
         name, before = f"block_{number}", x
-        x = _activate(_conv(x, 4 * filters, 3, 1, seeds, f"{name}_first_conv"), f"{name}_first")
-        x = _norm(_conv(x, 4 * filters, 3, 1, seeds, f"{name}_second_conv"), f"{name}_second_norm")
+        x = activate(_conv(x, 4 * filters, 3, 1, seeds, f"{name}_first_conv"), f"{name}_first")
+        x = norm(_conv(x, 4 * filters, 3, 1, seeds, f"{name}_second_conv"), f"{name}_second_norm")
         x = layers.Add(name=name)([before, x])
     for step, width in enumerate((2 * filters, filters), 1):
-        x = _activate(_double(x, width, seeds, f"up_{step}_conv", settings.upsample), f"up_{step}")
+        x = activate(_double(x, width, seeds, f"up_{step}_conv", settings.upsample), f"up_{step}")
     photo = _conv(x, task.target_shape[-1], 7, 1, seeds, "output_conv")
     # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("tanh", dtype="float32", name="output")(photo)
@@ -185,16 +197,24 @@ def _double(x, filters: int, seeds: Iterator[int], name: str, upsample: str):
     return layers.Conv2DTranspose(filters, 4, 2, **how)(x)
 
 
-def _activate(x, name: str):
-    from keras import layers
-
-    return layers.ReLU(name=name)(_norm(x, f"{name}_norm"))
-
-
 def _norm(x, name: str):
     from pix2street.layers.norms import ImageNorm
 
     return ImageNorm(name=name)(x)
+
+
+def _conditional_norm(x, name: str, domain, seeds: Iterator[int]):
+    """Apply an instance norm whose weights are a table by domain; `domain` is `[N, 1, 1, domains]`."""
+    from keras import layers
+
+    from pix2street.layers.modulation import Modulate
+    from pix2street.layers.norms import ImageNorm
+
+    x = ImageNorm(center=False, scale=False, name=name)(x)
+    weights = layers.Dense(
+        2 * x.shape[-1], use_bias=False, kernel_initializer=_weights(seeds), name=f"{name}_by_domain"
+    )(domain)
+    return Modulate(name=f"{name}_modulated")([x, weights])
 
 
 def _weights(seeds: Iterator[int]):
