@@ -11,8 +11,8 @@ import keras
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
-from pix2street.layers.conditions import Blend
 from pix2street.layers.edges import ClassEdges
+from pix2street.layers.masks import Blend
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
 from pix2street.layers.norms import NORMS

@@ -10,6 +10,7 @@ import keras
 from keras import KerasTensor, initializers, layers, ops
 
 from pix2street.core.errors import UserError
+from pix2street.layers.masks import under_mask
 from pix2street.layers.norms import ImageNorm
 from pix2street.layers.resize import ResizeConv2D
 
@@ -86,7 +87,7 @@ mirroring needs, remain after two halvings."""
 
 
 def build_quartering(
-    input_shape: tuple[int, int, int], channels: int, filters: int, blocks: int, upsample: str, seed: int
+    input_shape: tuple[int, int, int], channels: int, filters: int, blocks: int, upsample: str, seed: int, mask: bool
 ) -> keras.Model:
     """Return the generator of CycleGAN and CUT, whose residual blocks work at a quarter of the size.
 
@@ -95,6 +96,7 @@ def build_quartering(
 
     Args:
         upsample: as in `double`.
+        mask: whether the photo is the input under what is made, see `under_mask`; then `channels` is C.
 
     Returns:
         `[N, H, W, C] -> [N, H, W, channels]` float32 in [-1, 1].
@@ -112,9 +114,11 @@ def build_quartering(
     inputs = keras.Input(input_shape, name="input")
     x = activate(reflected(inputs, filters, 7, seeds, "start_conv"), "start")
     x = transform(x, [filters, 2 * filters, 4 * filters], blocks, upsample, seeds)
-    x = reflected(x, channels, 7, seeds, "output_conv", use_bias=True)
+    photo = reflected(x, channels, 7, seeds, "output_conv", use_bias=True)
     # The output is float32 in every precision, because the losses are computed from it.
-    outputs = layers.Activation("tanh", dtype="float32", name="output")(x)
+    outputs = layers.Activation("tanh", dtype="float32", name="output")(photo)
+    if mask:
+        outputs = under_mask(inputs, outputs, reflected(x, channels, 7, seeds, "mask_conv", use_bias=True))
     return keras.Model(inputs, outputs, name="residual_generator")
 
 

@@ -31,6 +31,7 @@ class Settings(Section):
     discriminator_filters: Count
     blocks: Count
     upsample: Literal["transpose", "resize"]
+    mask: bool
     nce_weight: Weight
     identity: bool
     mirror_equivariance: bool
@@ -81,7 +82,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
             "train.data.encoding to color and split.target_mode to rgb"
         )
     filters, blocks, upsample = settings.generator_filters, settings.blocks, settings.upsample
-    return build_quartering(task.input_shape, task.target_shape[-1], filters, blocks, upsample, seed)
+    return build_quartering(task.input_shape, task.target_shape[-1], filters, blocks, upsample, seed, settings.mask)
 
 
 def multiple_px(task: Task, settings: Settings) -> int:

@@ -31,6 +31,7 @@ class Settings(Section):
     discriminator_filters: Count
     blocks: Count
     upsample: Literal["transpose", "resize"]
+    mask: bool
     cycle_weight: Weight
     identity_weight: Weight
     pool: Annotated[int, Field(ge=0)]
@@ -80,7 +81,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
 
     _check_colors(task)
     filters, blocks, upsample = settings.generator_filters, settings.blocks, settings.upsample
-    return build_quartering(task.input_shape, task.target_shape[-1], filters, blocks, upsample, seed)
+    return build_quartering(task.input_shape, task.target_shape[-1], filters, blocks, upsample, seed, settings.mask)
 
 
 def _check_colors(task: Task) -> None:

@@ -80,9 +80,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     its norms are conditional: then each domain has its own weights of every norm (Dumoulin et al. 2017, "A learned
     representation for artistic style", equation 5).
 
-    With `mask` it makes a colour and a mask M in [0, 1] for each pixel, and the result is
-    `M * colour + (1 - M) * image` (Pumarola et al. 2018, "GANimation", equation 1, where one mask serves all channels).
-    It is then as sharp as the image.
+    With `mask` its photo is the image under what it makes, see `layers.masks.under_mask`.
 
     Returns:
         `[N, H, W, 3 + domains] -> [N, H, W, 3]` float32 in [-1, 1].
@@ -93,7 +91,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    from pix2street.layers.conditions import Blend
+    from pix2street.layers.masks import under_mask
 
     height, width, channels = task.input_shape
     if height % (multiple := multiple_px(task, settings)) or width % multiple:
@@ -126,9 +124,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("tanh", dtype="float32", name="output")(photo)
     if settings.mask:
-        mask = _conv(x, task.target_shape[-1], 7, 1, seeds, "mask_conv")
-        mask = layers.Activation("sigmoid", dtype="float32", name="mask")(mask)
-        outputs = Blend(dtype="float32", name="blend")([inputs, outputs, mask])
+        outputs = under_mask(inputs, outputs, _conv(x, task.target_shape[-1], 7, 1, seeds, "mask_conv"))
     return keras.Model(inputs, outputs, name="conditioned_generator")
 
 
