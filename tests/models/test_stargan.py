@@ -35,7 +35,7 @@ def weights_of_discriminator(filters: int) -> int:
 def test_the_networks_are_those_of_the_paper():
     assert (weights_of_generator(64), weights_of_discriminator(64)) == (8_430_528, 44_762_048)
     task = Task((128, 128, 3), (128, 128, 3), conditions={"domain": 5})
-    settings = changed(TINY, blocks=6, upsample="transpose", norm="instance", mask=False)
+    settings = changed(TINY, blocks=6, upsample="transpose", norm="instance", mask=False, halvings=6, names="image")
     assert stargan.build_generator(task, settings, 0).count_params() == weights_of_generator(2)
     discriminator = stargan.build_discriminator(task, settings, 0)
     assert discriminator.count_params() == weights_of_discriminator(2)
@@ -70,6 +70,26 @@ def test_with_conditional_norms_every_pixel_knows_the_domain():
     image = inputs_of(DOMAINS, 1)[..., :3]
     one, other = (np.array(middle(with_planes(image, tf.constant([number]), 3))) for number in (0, 1))
     assert np.abs(one - other)[0, 8:-8, 8:-8].max() > 0.1
+
+
+def test_each_patch_has_a_name_of_its_own():
+    settings = changed(TINY, halvings=2, names="patches")
+    judge = stargan.build_discriminator(DOMAINS, settings, 0)
+    height, width = SHAPE[:2]
+    logits = judge(inputs_of(DOMAINS, 2)[..., :3])["domains"]
+    assert logits.shape == (2, height // 4, width // 4, 3)
+    # Each patch weighs alike: the loss is the mean of those of the patches.
+    domains = tf.constant([0, 2])
+    each = [
+        stargan.losses_of_generator(
+            {"patches": tf.zeros([2, 1]), "domains": logits[:, y, x]}, domains, 0.0, 0.0, settings
+        )
+        for y in range(height // 4)
+        for x in range(width // 4)
+    ]
+    whole = stargan.losses_of_generator({"patches": tf.zeros([2, 1]), "domains": logits}, domains, 0.0, 0.0, settings)
+    for name in ("gen_domain", "gen_domain_accuracy"):
+        assert float(whole[name]) == pytest.approx(np.mean([float(one[name]) for one in each]), rel=1e-5)
 
 
 def linear_critic(length: float) -> keras.Model:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 TITLE = "StarGAN"
 PAPER = "Choi et al. 2018, StarGAN: Unified generative adversarial networks for multi-domain image-to-image translation"
 
-MOST_HALVINGS = 6
 DOMAIN = "domain"
 """The name of the condition: the number of the domain that G is told."""
 
@@ -38,6 +37,8 @@ class Settings(Section):
     upsample: Literal["transpose", "resize"]
     norm: Literal["instance", "conditional"]
     mask: bool
+    halvings: Count
+    names: Literal["image", "patches"]
     gan_loss: Literal["wasserstein", "hinge"]
     penalty_weight: Weight
     domain_weight: Weight
@@ -144,10 +145,12 @@ def multiple_px(task: Task, settings: Settings) -> int:
 
 
 def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Model":
-    """Return D: strided convolutions without norms down to two pixels, but six at most, and two heads.
+    """Return D: strided convolutions without norms, and two heads.
+
+    Two pixels of each side remain at least. With 64 filters, 6 halvings and a name for the image it is the paper's.
 
     Returns:
-        `[N, H, W, 3] -> {"patches": [N, h, w, 1], "domains": [N, domains]}` float32 logits.
+        `[N, H, W, 3] -> {"patches": [N, h, w, 1], "domains": [N, domains] or [N, h, w, domains]}` float32 logits.
 
     Raises:
         UserError: an image is smaller than four pixels.
@@ -156,7 +159,7 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     from keras import layers
 
     height, width = task.target_shape[:2]
-    halvings = min(min(height, width).bit_length() - 2, MOST_HALVINGS)
+    halvings = min(min(height, width).bit_length() - 2, settings.halvings)
     if halvings < 1:
         raise UserError(f"split: train.model: stargan needs sides of at least 4 px, but they are {height} and {width}")
     seeds = itertools.count(seed * 1000 + 500)
@@ -165,9 +168,11 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         x = _conv(x, settings.discriminator_filters * 2**level, 4, 2, seeds, f"down_{level + 1}_conv", use_bias=True)
         x = layers.LeakyReLU(0.01, name=f"down_{level + 1}")(x)
     patches = _conv(x, 1, 3, 1, seeds, "patches_conv")
-    domains = layers.Dense(
-        count_domains(task), use_bias=False, kernel_initializer=_weights(seeds), name="domains_product"
-    )(layers.Flatten(name="whole")(x))
+    if settings.names == "patches":
+        domains = _conv(x, count_domains(task), 3, 1, seeds, "domains_conv")
+    else:
+        how = {"use_bias": False, "kernel_initializer": _weights(seeds), "name": "domains_product"}
+        domains = layers.Dense(count_domains(task), **how)(layers.Flatten(name="whole")(x))
     outputs = {
         name: layers.Activation("linear", dtype="float32", name=name)(logits)
         for name, logits in {"patches": patches, "domains": domains}.items()
@@ -273,13 +278,21 @@ def losses_of_discriminator(real: Mapping, generated: Mapping, domains: Any, pen
 def _cross_entropy(logits: Any, domains: Any) -> Any:
     from keras import ops
 
-    return ops.mean(ops.sparse_categorical_crossentropy(domains, logits, from_logits=True))
+    return ops.mean(ops.sparse_categorical_crossentropy(_for_each(logits, domains), logits, from_logits=True))
 
 
 def _share_named(logits: Any, domains: Any) -> Any:
     from keras import ops
 
-    return ops.mean(ops.cast(ops.argmax(logits, axis=-1) == ops.cast(domains, "int32"), "float32"))
+    return ops.mean(ops.cast(ops.argmax(logits, axis=-1) == _for_each(logits, domains), "float32"))
+
+
+def _for_each(logits: Any, domains: Any) -> Any:
+    """Return the image's domain for each of its names in `logits`, `[N, domains]` or `[N, h, w, domains]`."""
+    from keras import ops
+
+    domains = ops.cast(domains, "int32")
+    return ops.broadcast_to(ops.reshape(domains, (-1, *[1] * (len(logits.shape) - 2))), ops.shape(logits)[:-1])
 
 
 # One update
