@@ -45,6 +45,9 @@ COVERED = {
     r"printf .*": SERVED,
     r"pix2street promote.*": "test_pipeline.py::test_an_accepted_model_is_the_candidate_and_is_promoted",
     r"pix2street sync": "test_server.py::test_a_server_that_dies_in_a_training_disturbs_nothing_and_gets_everything",
+    r"dvc repro split|cp -r data/split/\w+/targets data/source/\w+": (
+        "test_pipeline.py::test_drawn_streets_become_a_folder_without_pairs"
+    ),
     r"dvc repro": "test_pipeline.py::test_a_second_repro_runs_nothing",
     r"dvc exp run.*|dvc queue status|dvc exp show.*|dvc exp apply NAME|dvc (metrics|params|plots) diff": TWO,
     r"dvc push|git clone URL && dvc pull && dvc repro|dvc pull|dvc remote add --default team .*": CLONE,

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -13,6 +14,7 @@ from project import Project, prepared
 from sources import PASSWORD, USERNAME, cityscapes_site, frames
 
 from pix2street.core.images import png_bytes
+from pix2street.core.pairs import read_manifest
 from pix2street.models import MODELS
 from pix2street.reporting.curves import compared_curves, compared_parameters
 from pix2street.tracking import saved_view
@@ -233,6 +235,21 @@ def test_a_set_without_classes_runs_to_the_report(tmp_path):
     assert {limit["score"]: limit["passed"] for limit in decision["limits"]} == {
         "l1": True, "mmd_segmenter": None, "mean_iou": None,
     }  # fmt: skip
+
+
+def test_drawn_streets_become_a_folder_without_pairs(project, tmp_path):
+    unpaired, source = Project(tmp_path), tmp_path / "data/source"
+    for split, side in (("train", "trainA"), ("val", "testA")):
+        shutil.copytree(project.root / f"data/split/{split}/targets", source / side)
+    for split, pair_id, photo, _ in frames(12, 4):
+        path = source / f"{'train' if split == 'train' else 'test'}B/{pair_id}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png_bytes(photo))
+    unpaired.change_params({"download": {"dataset": "unpaired_folders"}})
+    done = unpaired.repro("split")
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = read_manifest(tmp_path / "data/split").groupby(["split", "domain"]).size()
+    assert counts.to_dict() == {("train", "A"): 12, ("train", "B"): 12, ("val", "A"): 4, ("val", "B"): 4}
 
 
 def test_missing_data_is_one_clear_message_and_leaves_nothing(tmp_path):
