@@ -21,7 +21,7 @@ class Layout:
             "validate": [self.verdict, self.validation_page, self.passed],
             "segment": [self.segmenter],
             "train": [self.generator, self.history, self.samples],
-            "generate": [self.generated, self.baselines, self.draws],
+            "generate": [self.generated, self.baselines, self.draws, self.domains, self.cycled],
             "evaluate": [self.judged, self.metrics, *tables],
             "report": [
                 self.report_page,
@@ -123,7 +123,11 @@ class Layout:
 
     @property
     def baselines(self) -> Path:
-        """Photos that cost no training, `{mean_color,untrained}/<subset>/<pair_id>.png`, subsets as in `generated`."""
+        """Photos that cost no training, `<baseline>/<subset>/<pair_id>.png`, subsets as in `generated`.
+
+        The baselines are `untrained`, and `mean_color` for drawings, or `unchanged` and `color_transfer` for
+        translations between domains.
+        """
         return self.root / "data/baselines"
 
     @property
@@ -135,8 +139,21 @@ class Layout:
         return self.root / "data/draws"
 
     @property
+    def domains(self) -> Path:
+        """Translations to every domain, `<domain>/{generated,baselines/<baseline>}/{val,test}/<pair_id>.png`.
+
+        The folder is empty for a generator that is told no domain.
+        """
+        return self.root / "data/domains"
+
+    @property
+    def cycled(self) -> Path:
+        """Inputs forth and back, `{val,test}/<pair_id>.png`; empty for a generator without a way back."""
+        return self.root / "data/cycled"
+
+    @property
     def judged(self) -> Path:
-        """The class ids that the judge sees, `{generated,ceiling,mean_color,untrained}/<pair_id>.png`."""
+        """The class ids that the judge sees, `<set of photos>/<pair_id>.png`: generated, ceiling and each baseline."""
         return self.root / "data/judged"
 
     @property

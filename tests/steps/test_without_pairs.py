@@ -94,14 +94,14 @@ def run(tmp_path_factory):
 
 
 def test_the_input_unchanged_is_a_baseline(run):
-    assert {path.name for path in (run.folder / "baselines").iterdir()} == {"untrained", "unchanged"}
+    assert {path.name for path in (run.folder / "baselines").iterdir()} == {"untrained", "unchanged", "color_transfer"}
     for path in (run.folder / "baselines/unchanged/val").iterdir():
         np.testing.assert_array_equal(read_rgb(path), read_rgb(run.folder / "split/val/targets" / path.name))
 
 
 def test_sets_are_compared_and_no_photo_with_a_target(run):
     metrics = run.metrics
-    assert set(metrics["baselines"]) == {"untrained", "unchanged"}
+    assert set(metrics["baselines"]) == {"untrained", "unchanged", "color_transfer"}
     for scores in (metrics["generated"], *metrics["baselines"].values()):
         assert not PIXELS & scores.keys()
         assert scores["images"] == 4
