@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+TABLES = ("images", "class_iou", "class_pixels", "confusion", "domains")
+"""The tables of `evaluate`."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -14,7 +17,7 @@ class Layout:
     @property
     def outputs(self) -> dict[str, list[Path]]:
         """The outputs of every stage, as `dvc.yaml` lists them."""
-        tables = [self.evaluated / f"{name}.csv" for name in ("images", "class_iou", "class_pixels", "confusion")]
+        tables = [self.evaluated / f"{name}.csv" for name in TABLES]
         return {
             "download": [self.downloaded],
             "split": [self.split],
@@ -83,7 +86,10 @@ class Layout:
 
     @property
     def segmenter(self) -> Path:
-        """The jury: `score.json`, and a folder `judge_<n>` for each judge, with its network, weights and card."""
+        """The jury: `score.json`, and a folder `judge_<n>` for each judge, with its network, weights and card.
+
+        For a set with domains also `domains`, the classifier that names them, with the same files.
+        """
         return self.root / "models/segmenter"
 
     @property
@@ -158,7 +164,7 @@ class Layout:
 
     @property
     def evaluated(self) -> Path:
-        """`metrics.json` and the tables `images`, `class_iou`, `class_pixels` and `confusion`."""
+        """`metrics.json` and `TABLES`."""
         return self.root / "reports/evaluate"
 
     @property

@@ -9,7 +9,7 @@ import tensorflow as tf
 from shipped import PARAMS, changed
 from tiny_models import SMALL, TINY_TRAIN
 
-from pix2street.core.domains import photographed, read_images
+from pix2street.core.domains import PhotoFolders, photographed, read_images
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
 from pix2street.core.pairs import Dataset
@@ -57,8 +57,7 @@ def evaluate(folder, **changes):
     return evaluate_photos(
         folder / "split",
         folder / "judge",
-        folder / "generated",
-        folder / "baselines",
+        PhotoFolders(folder / "generated", folder / "baselines"),
         folder / "judged",
         changed(PARAMS.evaluate, min_ceiling=0.0, **changes),
         inception=None,
