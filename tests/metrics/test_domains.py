@@ -42,7 +42,7 @@ def test_means_are_of_scores_that_every_domain_has():
 
 def test_the_table_has_a_row_for_each_domain_and_set():
     table = table_of(by_target(OF_DOMAINS))
-    assert list(table.columns[:2]) == ["to", "photos"]
+    assert list(table.columns[:4]) == ["to", "photos", "domain_accuracy", "l1"]
     rows = table.set_index(["to", "photos"])
     assert len(rows) == 6
     assert rows.loc[("night", "generated"), "l1"] == 0.3

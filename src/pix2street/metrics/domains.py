@@ -41,7 +41,9 @@ def _sets_of(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def _row_of(score: Mapping[str, Any], l1_unchanged: float | None) -> dict[str, float]:
-    row = {key: value for key, value in score.items() if SCORES.fullmatch(key) and value is not None}
+    # What a translation is for comes first.
+    keys = sorted(filter(SCORES.fullmatch, score), key=lambda key: key != "domain_accuracy")
+    row = {key: score[key] for key in keys if score[key] is not None}
     if "l1" in row and l1_unchanged:
         row["l1_of_unchanged"] = row["l1"] / l1_unchanged
     shares = score.get("of_ceiling", {})

@@ -15,10 +15,14 @@ PROTOCOL = {
     "contrast": "standard deviation of a photo's luma (ITU-R BT.601)",
 }
 
+DIGITS = 12
+"""The decimals that are kept: further ones are rounding, which would be all that equal sets have."""
+
 
 def score(samples: Samples) -> dict[str, float | None]:
     """Return `frechet_light`; None below two photos on a side, and nothing for photos whose looks are unknown."""
     if samples.looks is None:
         return {}
     photos, targets = (looks.light for looks in samples.looks)
-    return {"frechet_light": frechet.distance_of(photos, targets)}
+    distance = frechet.distance_of(photos, targets)
+    return {"frechet_light": None if distance is None else round(distance, DIGITS)}

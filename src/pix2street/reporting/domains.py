@@ -12,9 +12,9 @@ from pix2street.reporting.examples import Example
 from pix2street.reporting.scores import formatted, title_of, title_of_score
 
 DETAILS = {
-    "domain_accuracy": ("domain_accuracy_of_ceiling", "of the ceiling"),
-    "mean_iou": ("mean_iou_of_ceiling", "of the ceiling"),
-    "l1": ("l1_of_unchanged", "of the input unchanged"),
+    "domain_accuracy": ("domain_accuracy_of_ceiling", "of ceiling"),
+    "mean_iou": ("mean_iou_of_ceiling", "of ceiling"),
+    "l1": ("l1_of_unchanged", "of unchanged"),
 }
 """The share that stands below a score of a target domain, and what it is a share of."""
 
