@@ -26,6 +26,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.domains import PhotoFolders
 from pix2street.core.files import write_json
 from pix2street.core.pairs import read_pairs
 from pix2street.datasets import synthetic_streets
@@ -71,7 +72,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
 
     def evaluate():
         evaluate_photos(
-            split, folder / "judge", folder / "generated", folder / "baselines", folder / "judged",
+            split, folder / "judge", PhotoFolders(folder / "generated", folder / "baselines"), folder / "judged",
             Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None, usefulness=False),
             inception=None, judge_score=None, generator={},
         )  # fmt: skip

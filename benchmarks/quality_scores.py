@@ -7,6 +7,7 @@ from typing import Any
 
 from quality_trial import Folder, set_name, training_name
 
+from pix2street.core.domains import PhotoFolders
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.images import read_ids, write_png
@@ -53,7 +54,7 @@ def score(records: Sequence[Mapping], folder: Folder, judges: Path, params: Path
             (sets / name).symlink_to((folder.root / "photos" / name).resolve())
         _write_mean_colors(Path(split), subset, sets / "mean_color" / subset)
         metrics, _ = evaluate_photos(
-            Path(split), judges, sets / names[0], sets, Path(scratch) / "judged",
+            Path(split), judges, PhotoFolders(sets / names[0], sets), Path(scratch) / "judged",
             checked.evaluate.model_copy(update={"subset": subset, "fid": [], "usefulness": False}),
             inception=None, judge_score=None, generator={},
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""generate: make a photo of every held-out input by the generator and by the baselines, and further draws of some."""
+"""generate: make a photo of every held-out input by the generator and by the baselines, and further photos of some."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -8,6 +8,7 @@ from pix2street.stage import run_stage
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.generate import draw_photos, generate_photos
+    from pix2street.steps.generate_domains import generate_cycles, generate_domains
     from pix2street.training.runtime import prepare
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
@@ -22,6 +23,10 @@ def main(params: Params, layout: Layout) -> None:
         )
     with fresh_folder(layout.draws) as folder:
         draw_photos(layout.split, layout.generator, folder, params.generate)
+    with fresh_folder(layout.domains) as folder:
+        generate_domains(layout.split, layout.generator, folder, params.generate)
+    with fresh_folder(layout.cycled) as folder:
+        generate_cycles(layout.split, layout.generator, layout.generated, folder, params.generate)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
     """
     from pix2street.core.pairs import Dataset
     from pix2street.core.tables import read_table
+    from pix2street.reporting.domains import read_domains
     from pix2street.reporting.evidence import Evidence
     from pix2street.reporting.examples import Folders, read_examples, read_extremes, read_styles
 
@@ -78,6 +79,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
         extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         styles=read_styles(folders, layout.draws, metrics["split"]),
+        domains=read_domains(layout.split, layout.domains, metrics["split"], params.report.sample_pairs),
     )
 
 

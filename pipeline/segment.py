@@ -1,4 +1,4 @@
-"""segment: get the judges, networks that name the class of each pixel of a photo."""
+"""segment: get the judges, which name the class of each pixel of a photo, and the classifier of domains."""
 
 from pix2street.core.files import fresh_folder
 from pix2street.layout import Layout
@@ -8,11 +8,13 @@ from pix2street.stage import run_stage
 
 def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.segment import make_jury
+    from pix2street.steps.segment_domains import make_domain_classifier
     from pix2street.training.runtime import prepare
 
     prepare("segment.device", params.segment.device, params.segment.seed, **params.compute.model_dump())
     with fresh_folder(layout.segmenter) as folder:
         make_jury(layout.split, folder, layout.root / params.segment.path, params.segment)
+        make_domain_classifier(layout.split, folder, params.segment)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from shipped import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.decoding import decode
+from pix2street.core.domains import PhotoFolders
 from pix2street.core.errors import UserError
 from pix2street.core.images import luma, read_ids, read_photo, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs
@@ -90,8 +91,7 @@ def run(tmp_path_factory) -> dict:
     metrics, tables = evaluate_photos(
         root / "split",
         root / "judge",
-        root / "photos",
-        root / "baselines",
+        PhotoFolders(root / "photos", root / "baselines"),
         root / "judged",
         changed(PARAMS.evaluate, min_ceiling=0.0),
         inception=None,

@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+TABLES = ("images", "class_iou", "class_pixels", "confusion", "domains")
+"""The tables of `evaluate`."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -14,14 +17,14 @@ class Layout:
     @property
     def outputs(self) -> dict[str, list[Path]]:
         """The outputs of every stage, as `dvc.yaml` lists them."""
-        tables = [self.evaluated / f"{name}.csv" for name in ("images", "class_iou", "class_pixels", "confusion")]
+        tables = [self.evaluated / f"{name}.csv" for name in TABLES]
         return {
             "download": [self.downloaded],
             "split": [self.split],
             "validate": [self.verdict, self.validation_page, self.passed],
             "segment": [self.segmenter],
             "train": [self.generator, self.history, self.samples],
-            "generate": [self.generated, self.baselines, self.draws],
+            "generate": [self.generated, self.baselines, self.draws, self.domains, self.cycled],
             "evaluate": [self.judged, self.metrics, *tables],
             "report": [
                 self.report_page,
@@ -83,7 +86,10 @@ class Layout:
 
     @property
     def segmenter(self) -> Path:
-        """The jury: `score.json`, and a folder `judge_<n>` for each judge, with its network, weights and card."""
+        """The jury: `score.json`, and a folder `judge_<n>` for each judge, with its network, weights and card.
+
+        For a set with domains also `domains`, the classifier that names them, with the same files.
+        """
         return self.root / "models/segmenter"
 
     @property
@@ -123,7 +129,11 @@ class Layout:
 
     @property
     def baselines(self) -> Path:
-        """Photos that cost no training, `{mean_color,untrained}/<subset>/<pair_id>.png`, subsets as in `generated`."""
+        """Photos that cost no training, `<baseline>/<subset>/<pair_id>.png`, subsets as in `generated`.
+
+        The baselines are `untrained`, and `mean_color` for drawings, or `unchanged` and `color_transfer` for
+        translations between domains.
+        """
         return self.root / "data/baselines"
 
     @property
@@ -135,13 +145,26 @@ class Layout:
         return self.root / "data/draws"
 
     @property
+    def domains(self) -> Path:
+        """Translations to every domain, `<domain>/{generated,baselines/<baseline>}/{val,test}/<pair_id>.png`.
+
+        The folder is empty for a generator that is told no domain.
+        """
+        return self.root / "data/domains"
+
+    @property
+    def cycled(self) -> Path:
+        """Inputs forth and back, `{val,test}/<pair_id>.png`; empty for a generator without a way back."""
+        return self.root / "data/cycled"
+
+    @property
     def judged(self) -> Path:
-        """The class ids that the judge sees, `{generated,ceiling,mean_color,untrained}/<pair_id>.png`."""
+        """The class ids that the judge sees, `<set of photos>/<pair_id>.png`: generated, ceiling and each baseline."""
         return self.root / "data/judged"
 
     @property
     def evaluated(self) -> Path:
-        """`metrics.json` and the tables `images`, `class_iou`, `class_pixels` and `confusion`."""
+        """`metrics.json` and `TABLES`."""
         return self.root / "reports/evaluate"
 
     @property

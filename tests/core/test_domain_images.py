@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2street.core.domains import DomainImage, read_images, translations
+from pix2street.core.domains import DomainImage, ends_of, read_images, translations
 from pix2street.core.errors import UserError
 from pix2street.core.pairs import Pair, read_pairs, write_manifest
 
@@ -51,3 +51,9 @@ def test_an_image_without_a_counterpart_is_shown_beside_some_image():
     shown = translations(images, "A", "B")
     assert [pair.target_path.stem for pair in shown] == ["x", "y", "x"]
     assert translations(images, "A", "C") == []
+
+
+def test_images_of_the_first_domain_go_to_each_other_one_and_those_of_the_second_to_the_first():
+    domains = ("day", "dusk", "night")
+    assert [ends_of(domains, number) for number in range(3)] == [("dusk", "day"), ("day", "dusk"), ("day", "night")]
+    assert ends_of(domains) == ("day", "dusk")

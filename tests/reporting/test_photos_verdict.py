@@ -92,3 +92,14 @@ def test_only_a_share_above_the_ceiling_is_a_warning(share, warned):
 def test_metrics_that_name_no_such_classes_judge_all():
     for protocol in ({}, {"segmentation": {}}, {"segmentation": {"not_judged": None}}):
         assert not_judged_of({"protocol": protocol}) == {}
+
+
+def test_a_translation_says_how_many_photos_are_named_as_their_domain_and_how_far_their_light_is():
+    metrics = plain(swd=12.5, frechet_light=0.25, domain_accuracy=0.875)
+    metrics["baselines"]["unchanged"] = {"swd": 20.0, "frechet_light": 0.75, "domain_accuracy": 0.125}
+    assert photos_verdict(metrics) == (
+        "The generated photos are named as the target domain in 88% of the cases (the input unchanged: 12%), and have "
+        "a distance from the real photos of 12.500 (sliced Wasserstein distance, mean over levels; the input "
+        "unchanged: 20.000; two halves of the real photos: 3.000) and of 0.250 (Fréchet distance of mean colour and "
+        "contrast; the input unchanged: 0.750)."
+    )

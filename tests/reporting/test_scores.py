@@ -21,7 +21,8 @@ def test_levels_are_rows_from_fine_to_coarse_after_their_mean():
 @pytest.mark.parametrize(
     ("key", "good", "bad"),
     [("swd", 1.0, 2.0), ("swd_64", 1.0, 2.0), ("mmd_segmenter", -0.1, 0.1), ("mean_iou", 0.4, 0.3),
-     ("color_spread", 0.9, 1.2), ("contrast_spread", 1.1, 0.8), ("diversity", 0.2, 0.1), ("fid_tf_val80", 3.0, 4.0)],
+     ("color_spread", 0.9, 1.2), ("contrast_spread", 1.1, 0.8), ("diversity", 0.2, 0.1), ("fid_tf_val80", 3.0, 4.0),
+     ("frechet_light", 0.1, 0.2), ("cycle_l1", 0.1, 0.2), ("domain_accuracy", 0.9, 0.8)],
 )  # fmt: skip
 def test_shortfalls_know_the_direction_of_every_score(key, good, bad):
     assert shortfall(key, good) < shortfall(key, bad)

@@ -11,6 +11,7 @@ from segformer import small_segformer
 from shipped import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.domains import PhotoFolders
 from pix2street.core.errors import UserError
 from pix2street.core.files import write_json
 from pix2street.core.images import read_ids, read_rgb, write_png
@@ -60,14 +61,14 @@ def evaluate(pairs, judge, photos, inception=None, **changes):
     return evaluate_photos(
         pairs,
         judge,
-        photos / "generated",
-        photos / "baselines",
+        PhotoFolders(
+            photos / "generated", photos / "baselines", photos / "draws" if (photos / "draws").is_dir() else None
+        ),
         photos / "judged",
         changed(PARAMS.evaluate, **changes),
         inception=inception,
         judge_score=json.loads((judge / "score.json").read_text()),
         generator=GENERATOR,
-        draws=photos / "draws" if (photos / "draws").is_dir() else None,
     )
 
 

@@ -12,6 +12,7 @@ from pix2street.core.pairs import Dataset
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.steps.generate import generate_photos
+from pix2street.steps.generate_domains import generate_cycles, generate_domains
 from pix2street.steps.split import split_pairs
 from pix2street.steps.train import train_model
 
@@ -55,6 +56,12 @@ def photos_of_val(folder) -> dict[str, np.ndarray]:
     return {path.stem: read_rgb(path) for path in (folder / "photos/val").iterdir()}
 
 
+def translated(folder, image, domain):
+    """Return what the generator makes of a held-out image of this name, as `predict` does."""
+    translator = Translator.read(folder / "generator", domain=domain)
+    return translator.translate(read_rgb(folder / f"split/val/targets/{image}.png"), image)
+
+
 def test_one_generator_translates_to_every_domain(tmp_path):
     history = train(tmp_path, split_of(tmp_path, "day", "dusk", "night"), "stargan")
     assert np.isfinite(history.to_numpy()).all()
@@ -76,6 +83,21 @@ def test_one_generator_translates_to_every_domain(tmp_path):
         [read_rgb(tmp_path / "split/val/targets/day_4.png")], ["day_4"]
     )
     np.testing.assert_array_equal(made["day_4"], expected)
+    (tmp_path / "domains").mkdir()
+    generate_domains(tmp_path / "split", tmp_path / "generator", tmp_path / "domains", PARAMS.generate)
+    assert {path.name for path in (tmp_path / "domains").iterdir()} == {"day", "dusk", "night"}
+    # Images of the first domain are translated to the others, and those of the second to the first.
+    for domain, inputs in {"day": "dusk", "dusk": "day", "night": "day"}.items():
+        folder = tmp_path / "domains" / domain
+        for name in ("generated", "baselines/unchanged", "baselines/color_transfer"):
+            assert {path.stem for path in (folder / name / "val").iterdir()} == {f"{inputs}_4", f"{inputs}_5"}
+        photo = read_rgb(folder / f"generated/val/{inputs}_4.png")
+        np.testing.assert_array_equal(photo, translated(tmp_path, f"{inputs}_4", domain))
+    np.testing.assert_array_equal(read_rgb(tmp_path / "domains/dusk/generated/val/day_4.png"), made["day_4"])
+    (tmp_path / "cycled").mkdir()
+    generate_cycles(*(tmp_path / name for name in ("split", "generator", "photos", "cycled")), PARAMS.generate)
+    (expected,) = Translator.read(tmp_path / "generator", domain="day").translate_all([made["day_4"]], ["day_4"])
+    np.testing.assert_array_equal(read_rgb(tmp_path / "cycled/val/day_4.png"), expected)
     inputs = card.inputs_in(tmp_path / "split", "val")
     assert [pair.target_path.stem.split("_")[0] for pair in inputs] == ["dusk", "dusk"]
     with pytest.raises(UserError, match="--domain: rain, but the generator has the domains day, dusk, night"):
@@ -90,8 +112,18 @@ def test_two_folders_are_two_domains(tmp_path, model):
     card = GeneratorCard.read(tmp_path / "generator")
     assert (card.encoding.domains, card.encoding.classes) == ((), None)
     assert (tmp_path / "generator/back").exists() == (model == "cyclegan")
-    assert set(photos_of_val(tmp_path)) == {"summer_4", "summer_5"}
+    made = photos_of_val(tmp_path)
+    assert set(made) == {"summer_4", "summer_5"}
+    for name in ("domains", "cycled"):
+        (tmp_path / name).mkdir()
+    generate_domains(tmp_path / "split", tmp_path / "generator", tmp_path / "domains", PARAMS.generate)
+    assert list((tmp_path / "domains").iterdir()) == []
+    generate_cycles(*(tmp_path / name for name in ("split", "generator", "photos", "cycled")), PARAMS.generate)
+    if model == "cut":
+        assert list((tmp_path / "cycled").iterdir()) == []
     if model == "cyclegan":
+        (expected,) = Translator.read(tmp_path / "generator/back").translate_all([made["summer_4"]], ["summer_4"])
+        np.testing.assert_array_equal(read_rgb(tmp_path / "cycled/val/summer_4.png"), expected)
         inputs = GeneratorCard.read(tmp_path / "generator/back").inputs_in(tmp_path / "split", "val")
         assert [pair.pair_id for pair in inputs] == ["winter_4", "winter_5"]
         assert all("summer" in pair.target_path.name for pair in inputs)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from shipped import PARAMS, changed
 from tiny_models import SMALL, TINY_TRAIN
 
-from pix2street.core.domains import photographed, read_images
+from pix2street.core.domains import PhotoFolders, photographed, read_images
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
 from pix2street.core.pairs import Dataset
@@ -57,8 +57,7 @@ def evaluate(folder, **changes):
     return evaluate_photos(
         folder / "split",
         folder / "judge",
-        folder / "generated",
-        folder / "baselines",
+        PhotoFolders(folder / "generated", folder / "baselines"),
         folder / "judged",
         changed(PARAMS.evaluate, min_ceiling=0.0, **changes),
         inception=None,
@@ -94,14 +93,14 @@ def run(tmp_path_factory):
 
 
 def test_the_input_unchanged_is_a_baseline(run):
-    assert {path.name for path in (run.folder / "baselines").iterdir()} == {"untrained", "unchanged"}
+    assert {path.name for path in (run.folder / "baselines").iterdir()} == {"untrained", "unchanged", "color_transfer"}
     for path in (run.folder / "baselines/unchanged/val").iterdir():
         np.testing.assert_array_equal(read_rgb(path), read_rgb(run.folder / "split/val/targets" / path.name))
 
 
 def test_sets_are_compared_and_no_photo_with_a_target(run):
     metrics = run.metrics
-    assert set(metrics["baselines"]) == {"untrained", "unchanged"}
+    assert set(metrics["baselines"]) == {"untrained", "unchanged", "color_transfer"}
     for scores in (metrics["generated"], *metrics["baselines"].values()):
         assert not PIXELS & scores.keys()
         assert scores["images"] == 4

@@ -81,6 +81,24 @@ class Photographed:
         return {"translation": facts if self.exact else {**facts, "targets": NOT_EXACT}}
 
 
+@dataclass(frozen=True)
+class PhotoFolders:
+    """The folders of photos that are scored together.
+
+    Args:
+        generated: the generator's photos, `<subset>/<pair_id>.png`.
+        baselines: a folder for each baseline, arranged like `generated`.
+        draws: a folder for each further draw of the first drawings, arranged like `generated`; empty for a generator
+            without noise, None if none were asked for. Its folder `one_style` is no draw.
+        domain: the number of the domain to which the photos are translated, see `photographed`.
+    """
+
+    generated: Path
+    baselines: Path
+    draws: Path | None = None
+    domain: int | None = None
+
+
 def translations(images: Sequence[DomainImage], source: str, target: str) -> list[Pair]:
     """Return a pair for each image of the domain `source`: its own image, and what a translation should look like.
 
@@ -110,24 +128,34 @@ def pairs_to_translate(folder: Path, split: str, drawings: bool, domain: int | N
     domains = Dataset.read(folder).domains
     if drawings or not domains:
         return read_pairs(folder, split)
+    return translations(read_images(folder, split), *ends_of(domains, domain))
+
+
+def ends_of(domains: Sequence[str], domain: int | None = None) -> tuple[str, str]:
+    """Return the domain from which images are translated to that of this number, and that domain."""
     target = 1 if domain is None else domain
-    return translations(read_images(folder, split), domains[0 if target else 1], domains[target])
+    return domains[0 if target else 1], domains[target]
 
 
-def photographed(folder: Path, split: str, photos: Path) -> Photographed:
+def photographed(folder: Path, split: str, photos: Path, domain: int | None = None) -> Photographed:
     """Return the pairs of one split whose photos are in `photos`; there may be none.
 
     They are the pairs of the split, or, in a set with domains, translations from the first domain to the second. If
     there are photos of images of other domains, too, a generator of drawings made them, which has the pairs as inputs.
+
+    Args:
+        domain: the number of the domain to which the photos are translated, as in `pairs_to_translate`; None for the
+            second, or for photos of drawings.
     """
     dataset = Dataset.read(folder)
     pairs = [] if dataset.input_from == "none" else read_pairs(folder, split)
     labels = {pair.pair_id: pair.input_path for pair in pairs} if dataset.classes else {}
     if dataset.domains:
         images = read_images(folder, split)
-        sources = {image.pair_id for image in images if image.domain == dataset.domains[0]}
-        if not pairs or {path.stem for path in photos.glob("*.png")} <= sources:
-            return _translated(images, dataset.domains[0], dataset.domains[1], labels)
+        source, target = ends_of(dataset.domains, domain)
+        sources = {image.pair_id for image in images if image.domain == source}
+        if not pairs or domain is not None or {path.stem for path in photos.glob("*.png")} <= sources:
+            return _translated(images, source, target, labels)
     return Photographed(pairs, [pair.target_path for pair in pairs], labels=[*labels.values()])
 
 

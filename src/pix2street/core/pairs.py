@@ -14,7 +14,7 @@ from pix2street.core.classes import ClassTable
 from pix2street.core.decoding import NOTES, Stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
-from pix2street.core.images import EdgeSettings, read_ids, read_rgb
+from pix2street.core.images import EdgeSettings, read_ids, read_rgb, write_png
 from pix2street.core.tables import read_table, write_table
 
 SUBSETS = ("train", "val", "test")
@@ -238,6 +238,13 @@ def photos_of(folder: Path, pairs: Sequence[Pair]) -> list[Path]:
             "again"
         )
     return [folder / name for name in names]
+
+
+def write_photos(folder: Path, pairs: Sequence[Pair], photos: Iterable[np.ndarray]) -> None:
+    """Write the photo of each pair, `[H, W, 1 or 3]` uint8, to `<folder>/<pair_id>.png`; the folder is made."""
+    folder.mkdir(parents=True)
+    for pair, photo in zip(pairs, photos, strict=True):
+        write_png(folder / f"{pair.pair_id}.png", photo)
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:

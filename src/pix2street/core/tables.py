@@ -24,6 +24,7 @@ TEXT_COLUMNS = {
     "class_iou": ("class",),
     "class_pixels": ("pair_id", "class"),
     "confusion": ("truth", "judged"),
+    "domains": ("to", "photos"),
 }
 """The columns that hold text in each table of `train` and `evaluate`; all others hold numbers."""
 

@@ -9,7 +9,18 @@ metric, write `metrics/<name>.py` with
 and add a line to `METRICS`. Its test has a closed form, identical sets and the order of arguments.
 """
 
-from pix2street.metrics import diversity, frechet, kid, mmd, pixels, segmentation, sliced_wasserstein, spread
+from pix2street.metrics import (
+    diversity,
+    domain_accuracy,
+    frechet,
+    frechet_light,
+    kid,
+    mmd,
+    pixels,
+    segmentation,
+    sliced_wasserstein,
+    spread,
+)
 from pix2street.metrics.looks import Looks
 from pix2street.metrics.samples import Features, Samples, normalised
 
@@ -21,7 +32,9 @@ METRICS = {
     "mmd": mmd,
     "sliced_wasserstein": sliced_wasserstein,
     "spread": spread,
+    "frechet_light": frechet_light,
     "diversity": diversity,
+    "domain_accuracy": domain_accuracy,
 }
 
 __all__ = ["METRICS", "Features", "Looks", "Samples", "normalised"]

@@ -42,6 +42,8 @@ class Samples:
         looks: the looks of the photos and of their targets.
         draws: each judge's normalised features of several photos of each of some drawings, `[D, K, F]`, and of the
             targets, `[N, F]`; D is 0 for a generator without noise. Empty for photos of which there are no draws.
+        named: the number of the domain that a classifier names in each photo, `[N]`, and that of the domain that they
+            shall have; None without a classifier.
     """
 
     pixels: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Samples:
     not_judged: Collection[str] = ()
     looks: tuple[Looks, Looks] | None = None
     draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+    named: tuple[np.ndarray, int] | None = None
 
 
 def by_network(distances: Iterable[tuple[str, float | None]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pix2street.core.pairs import Dataset
 from pix2street.models import open_family
+from pix2street.reporting.domains import classifier_in_words, cycle_note, domains_in_words
 from pix2street.reporting.examples import Example
 from pix2street.reporting.photos_verdict import ceiling_warning, not_judged_in_words, photos_verdict
 from pix2street.reporting.scores import fid_warning, grey_note, pairs_note, score_rows, title_of
@@ -33,6 +34,7 @@ class Evidence:
         extremes: examples under a title, e.g. `best`, `worst`.
         versions: the versions of the packages that computed it, by name.
         styles: the first drawing in several styles, and then several drawings in one; empty without styles.
+        domains: images of the first domain with their translations to the others; empty for a generator of one.
     """
 
     params: Mapping[str, Any]
@@ -47,6 +49,7 @@ class Evidence:
     extremes: Mapping[str, Sequence[Example]]
     versions: Mapping[str, str]
     styles: Sequence[Example] = ()
+    domains: Sequence[Example] = ()
 
     @property
     def family(self) -> "Family":
@@ -93,6 +96,9 @@ class Evidence:
             "grey_note": grey_note(self.dataset),
             "pairs_note": pairs_note(self.metrics),
             "unit": "images" if self.dataset.domains else "pairs",
+            "domains_in_words": domains_in_words(self.metrics),
+            "classifier": classifier_in_words(self.metrics),
+            "cycle_note": cycle_note(self.metrics),
             "game": self.game,
             "usefulness": usefulness_in_words(self.metrics),
             "versions": self.versions,

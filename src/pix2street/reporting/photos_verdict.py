@@ -13,13 +13,14 @@ def photos_verdict(metrics: Mapping[str, Any]) -> str:
     """Return one sentence on how good the generated photos are, beside a baseline and halves of the real photos.
 
     It quotes the share of the ceiling, the usefulness and a distance, and for a set without classes L1, distances and
-    spread; for a translation that is judged also L1. A figure that was not measured is left out; the text is empty if
-    none was.
+    spread; for a translation also the share that is named as its domain, and L1 where it is judged. A figure that was
+    not measured is left out; the text is empty if none was.
     """
     judged, translated = "mean_iou" in metrics["generated"], "unchanged" in metrics["baselines"]
     beside = "unchanged" if translated else "mean_color" if judged else "untrained"
     predicates = [*_share_of_ceiling(metrics, beside), *_usefulness(metrics)] if judged else []
     predicates += _l1(metrics, beside) if translated or not judged else []
+    predicates += _domain(metrics, beside)
     predicates += [] if judged else _spread(metrics)
     predicates += _distances(metrics, beside)
     return f"The generated photos {_listed(predicates)}." if predicates else ""
@@ -76,6 +77,14 @@ def _l1(metrics: Mapping[str, Any], baseline: str) -> list[str]:
     return [f"differ from the real photos by an L1 of {formatted(values['generated'])} of 2{beside}"]
 
 
+def _domain(metrics: Mapping[str, Any], baseline: str) -> list[str]:
+    values = _of_sets(metrics, lambda score: score.get("domain_accuracy"))
+    if values["generated"] is None:
+        return []
+    beside = _beside({SETS[baseline]: values[baseline]}, "{:.0%}".format)
+    return [f"are named as the target domain in {values['generated']:.0%} of the cases{beside}"]
+
+
 def _spread(metrics: Mapping[str, Any]) -> list[str]:
     values = {name: metrics["generated"].get(f"{name}_spread") for name in ("color", "contrast")}
     words = {"color": "mean colour", "contrast": "contrast"}
@@ -88,7 +97,7 @@ def _quoted_distances(generated: Mapping[str, Any]) -> list[str]:
     if generated.get(QUOTED_DISTANCE) is not None:
         return [QUOTED_DISTANCE]
     fids = [key for key in sorted(generated) if DISTANCE.match(key) and not key.endswith("_std")]
-    return [key for key in ("swd", *fids[:1]) if isinstance(generated.get(key), int | float)]
+    return [key for key in ("swd", "frechet_light", *fids[:1]) if isinstance(generated.get(key), int | float)]
 
 
 def _distances(metrics: Mapping[str, Any], baseline: str) -> list[str]:

@@ -23,14 +23,20 @@ TITLES = {
     "swd": ("sliced Wasserstein distance, mean over levels", "x 1,000, less is better"),
     "color_spread": ("spread of mean colour, relative to real photos", "1 is right"),
     "contrast_spread": ("spread of contrast, relative to real photos", "1 is right"),
+    "frechet_light": ("Fréchet distance of mean colour and contrast", "less is better"),
+    "domain_accuracy": ("photos named as the target domain", "0 to 1"),
+    "cycle_l1": ("L1 of inputs gone forth and back", "0 to 2, a low one alone proves nothing"),
     "diversity": ("diversity of photos of one drawing", "0 to 1, relative to real photos of different drawings"),
 }
+TITLES_OF_SETS = {
+    "mean_color": "mean colour", "unchanged": "input unchanged", "color_transfer": "colours transferred"
+}  # fmt: skip
 COUNTS = {
     "images": ("images", ""),
     "evaluated_pixels": ("evaluated pixels", ""),
     "void_pixels": ("void pixels", ""),
 }
-LESS_IS_BETTER = ("l1", "frechet_segmenter", "mmd_segmenter", "swd")
+LESS_IS_BETTER = ("l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1")
 SPREADS = ("color_spread", "contrast_spread")
 QUOTED_DISTANCE = "mmd_segmenter"
 """The distance from the real photos that the report quotes in a sentence: judges agree on the order that it gives."""
@@ -104,7 +110,8 @@ def pairs_note(metrics: Mapping[str, Any]) -> str:
         f"This data set has no pairs: nobody knows what a photo of {source} should become. The real photo beside an "
         f"input is some photo of {target}, not the truth. L1, PSNR and SSIM are left out. Distances and spreads hold "
         f"the generated photos against real ones of {target} as sets, and none says whether a photo kept what its "
-        "input shows. The sliced Wasserstein distance does not see a colour that all photos share."
+        "input shows. The sliced Wasserstein distance does not see a colour that all photos share; the Fréchet "
+        "distance of mean colour and contrast sees nothing else."
     )
 
 
@@ -129,7 +136,7 @@ def formatted(value: float | None) -> str:
 
 def title_of(photos: str) -> str:
     """Return the name of a set of photos as people read it."""
-    return {"mean_color": "mean colour", "unchanged": "input unchanged"}.get(photos, photos)
+    return TITLES_OF_SETS.get(photos, photos)
 
 
 def _cell(score: Mapping[str, Any], key: str) -> tuple[str, str]:

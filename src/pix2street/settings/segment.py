@@ -22,6 +22,14 @@ class Pretrained(Section):
         return self
 
 
+class Domains(Section):
+    """The classifier of domains, for a set that has some."""
+
+    side_px: Annotated[int, Field(ge=16, le=1024)]
+    filters: Count
+    steps: Count
+
+
 class Segment(Section):
     """The judge: segmentation networks trained on the real targets of `train`, or a network from elsewhere."""
 
@@ -37,6 +45,7 @@ class Segment(Section):
     learning_rate: LearningRate
     min_class_share: Share
     min_class_ceiling: Share
+    domains: Domains
 
     @model_validator(mode="after")
     def _only_trained_judges_differ(self) -> Self:

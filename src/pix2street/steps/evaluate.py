@@ -1,8 +1,7 @@
 """Evaluate: score the generated photos, the real ones (the ceiling) and the baselines under one protocol."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,38 +10,30 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pix2street.core.domains import Photographed, photographed
+from pix2street.core.domains import PhotoFolders, Photographed, photographed, read_images
 from pix2street.core.errors import UserError
-from pix2street.core.images import read_rgb
-from pix2street.core.pairs import Dataset, Pair, photos_of, read_manifest
+from pix2street.core.pairs import Dataset, Pair, photos_of
 from pix2street.core.styles import ONE_STYLE
-from pix2street.core.tables import as_csv
+from pix2street.judges.domain_classifier import DomainClassifier
 from pix2street.judges.feature_files import real_features, write_features
 from pix2street.judges.inception import Inception, fetch_inception
 from pix2street.judges.jury import Jury
 from pix2street.metrics import (
-    METRICS,
     Features,
     Looks,
     Samples,
-    bootstrap,
     diversity,
-    frechet,
+    domain_accuracy,
     inception_distances,
     judge_distances,
-    kid,
-    mmd,
     normalised,
     pixels,
     segmentation,
-    sliced_wasserstein,
-    spread,
 )
+from pix2street.metrics.protocols import shared_protocol
+from pix2street.metrics.scoring import floor_of, protocol_of_looks, scores_of
 from pix2street.metrics.tables import tables_of
 from pix2street.settings.evaluate import Evaluate
-
-GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
-"""A line that only the protocol of a set with grey targets has."""
 
 STYLES = {
     "palette": "palettes drawn from training photos by seed and pair_id",
@@ -51,7 +42,7 @@ STYLES = {
 """The styles of inputs in the protocol, in words."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
-    "category_mean_iou",
+    "category_mean_iou", "domain_accuracy",
 )  # fmt: skip
 """Scores that `metrics.json` also holds as a share of the ceiling."""
 
@@ -73,32 +64,40 @@ class Seen:
     protocol: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Named:
+    """What a classifier of domains names in photos; empty without one.
+
+    Args:
+        photos: by set of photos, as `Samples.named` has it.
+        score: how many real images of the subset it names right.
+    """
+
+    photos: Mapping[str, tuple[np.ndarray, int]] = field(default_factory=dict)
+    score: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+
 def evaluate_photos(
     split_folder: Path,
     segmenter_folder: Path,
-    generated: Path,
-    baselines: Path,
+    folders: PhotoFolders,
     judged: Path,
     settings: Evaluate,
     *,
     inception: Path | None,
     judge_score: Mapping[str, Any] | None,
     generator: Mapping[str, Any],
-    draws: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Score all photos of one held-out subset.
 
     Where no target shows what a photo should be, only sets of photos are compared, without judges.
 
     Args:
-        generated: the folder of the generator's photos, `<subset>/<pair_id>.png`.
-        baselines: a folder with a folder for each baseline, arranged like `generated`.
         judged: the folder that gets `<set of photos>/<pair_id>.png`, the class ids that the first judge sees.
         inception: the file `settings.inception`; None fetches the network.
         judge_score: the judges' scores on the real photos of val; None for a set without classes, which has no judge.
         generator: the settings that made the photos, for the protocol.
-        draws: a folder with a folder for each further draw of the first drawings, arranged like `generated`; empty for
-            a generator without noise, None if none were asked for. Its folder `one_style` is no draw.
 
     Returns:
         The content of `metrics.json`, and the tables beside it by name.
@@ -108,26 +107,28 @@ def evaluate_photos(
             those expected, or the judges are too weak.
     """
     subset = settings.subset
-    made = photographed(split_folder, subset, generated / subset)
+    made = photographed(split_folder, subset, folders.generated / subset, folders.domain)
     pairs, targets = made.pairs, [pair.target_path for pair in made.pairs]
     if not pairs:
         raise UserError(f"evaluate.subset: {subset} has no pairs in this data set; choose the other held-out subset")
     dataset = Dataset.read(split_folder)
-    folders = {"generated": generated, **{folder.name: folder for folder in sorted(baselines.iterdir())}}
-    photos = {name: photos_of(folder / subset, pairs) for name, folder in folders.items()}
-    protocol = _shared_protocol(split_folder, dataset, subset, made, generator)
+    sets = {"generated": folders.generated, **{folder.name: folder for folder in sorted(folders.baselines.iterdir())}}
+    photos = {name: photos_of(folder / subset, pairs) for name, folder in sets.items()}
+    protocol = shared_protocol(split_folder, dataset, subset, made, generator)
     classes = dataset.classes if made.exact else None
     if classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) if made.exact else {} for name, paths in photos.items()}
     looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
     real = looks["ceiling"] if "ceiling" in looks else Looks.of(made.real, dataset.target_channels)
-    protocol |= {"sliced_wasserstein": sliced_wasserstein.protocol_of(real.patches), "spread": spread.PROTOCOL}
+    protocol |= protocol_of_looks(real)
     seen = Seen()
     if classes:
         jury = Jury.load(segmenter_folder, classes)
-        seen = _look_as_jury(jury, photos, made, judged, draws, settings)
+        seen = _look_as_jury(jury, photos, made, judged, folders.draws, settings)
         protocol |= seen.protocol
+    named = _name_domains(segmenter_folder, split_folder, photos, made, settings)
+    protocol |= named.protocol
     features = {name: [*seen.features.get(name, ())] for name in photos}
     with TemporaryDirectory() as scratch:
         if settings.fid:
@@ -142,13 +143,14 @@ def evaluate_photos(
                 seen.not_judged,
                 looks=(looks[name], real),
                 draws=seen.draws if name == "generated" else (),
+                named=named.photos.get(name),
             )
             for name in photos
         }
-        scores = {name: _score(of_set) for name, of_set in samples.items()}
-        floor = _floor(features["generated"], real)
+        scores = {name: scores_of(of_set) for name, of_set in samples.items()}
+        floor = floor_of(features["generated"], real)
     return (
-        _metrics(scores, floor, subset, len(pairs), protocol, judge_score),
+        _metrics(scores, floor, made, settings, protocol, judge_score, named.score),
         tables_of(scores, samples, [pair.pair_id for pair in pairs]),
     )
 
@@ -228,6 +230,25 @@ def _draws(
     return drawn
 
 
+def _name_domains(
+    segmenter_folder: Path,
+    split_folder: Path,
+    photos: Mapping[str, Sequence[Path]],
+    made: Photographed,
+    settings: Evaluate,
+) -> Named:
+    """Return what the classifier of domains, if there is one, names in every set of translations."""
+    domains = Dataset.read(split_folder).domains
+    classifier = DomainClassifier.load(segmenter_folder, domains) if made.domains else None
+    if classifier is None:
+        return Named()
+    target = domains.index(made.domains[1])
+    named = {name: (classifier.name(paths), target) for name, paths in photos.items()}
+    score = classifier.score(read_images(split_folder, settings.subset))
+    protocol = {**domain_accuracy.PROTOCOL, "classifier": asdict(classifier.card)}
+    return Named(named, score, {"domain_accuracy": protocol})
+
+
 def _look_through_inception(
     network: Inception,
     photos: Mapping[str, Sequence[Path]],
@@ -274,77 +295,36 @@ def style_of(style: str) -> dict[str, str]:
     return {} if style == "none" else {"style": STYLES[style]}
 
 
-def _shared_protocol(
-    split_folder: Path, dataset: Dataset, subset: str, made: Photographed, generator: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the protocol of the scores against targets, if there are any, and the part that all scores share.
-
-    That part names the pairs, their size, and the settings that made the photos.
-    """
-    height, width = read_rgb(made.real[0]).shape[:2]
-    rows = read_manifest(split_folder)
-    rows = rows[(rows["split"] == subset) & rows["fault"].isna()]
-    if made.domains:
-        rows = rows[rows["domain"].isin(made.domains)]
-    columns = rows[["pair_id", "input_sha256", "target_sha256"]]
-    shared = {
-        "dataset": dataset.name,
-        "split": subset,
-        "pairs": len(made.pairs),
-        "pairs_sha256": hashlib.sha256(as_csv(columns).encode()).hexdigest(),
-        "height_px": height,
-        "width_px": width,
-        "photos_resized": "bicubic, antialiased",
-        "classes_resized": "nearest",
-        "generator": dict(generator),
-        **({"photos": GREY} if dataset.target_channels == 1 else {}),
-        **made.protocol(),
-    }
-    protocol = {"shared": shared, "intervals": bootstrap.PROTOCOL}
-    return {**protocol, "pixels": pixels.PROTOCOL} if made.exact else protocol
-
-
-def _score(samples: Samples) -> dict[str, Any]:
-    """Return the scores of a set of photos by every metric that applies to it."""
-    scores: dict[str, Any] = {"images": len(samples.looks[0].light)}
-    for name, metric in METRICS.items():
-        if samples.confusions is not None or name != "segmentation":
-            scores.update(metric.score(samples))
-    return scores
-
-
-def _floor(features: Sequence[Features], real: Looks) -> dict[str, Any]:
-    """Return the distances between two random halves of the real photos, and the spread of one to that of the other."""
-    first, second = map(np.sort, np.array_split(np.random.default_rng(0).permutation(len(real.light)), 2))
-    halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
-    samples = Samples(features=halves, looks=(real.some(first), real.some(second)))
-    scores = {"images": len(first)}
-    for metric in (frechet, kid, mmd, sliced_wasserstein, spread):
-        scores.update(metric.score(samples))
-    return scores
-
-
 def _metrics(
     scores: dict[str, dict[str, Any]],
     floor: dict[str, Any],
-    subset: str,
-    pairs: int,
+    made: Photographed,
+    settings: Evaluate,
     protocol: dict[str, Any],
     judge_score: Mapping[str, Any] | None,
+    domains: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the content of `metrics.json`; each score but the ceiling gets its share of the ceiling."""
-    ceiling = scores.get("ceiling", {})
-    for score in scores.values():
-        if ceiling and score is not ceiling:
-            score["of_ceiling"] = {name: score[name] / ceiling[name] for name in SHARES if ceiling[name]}
+    """Return the content of `metrics.json`; each score but the ceiling gets its share of the ceiling.
+
+    Args:
+        domains: the score of the classifier of domains, whose ceiling is what it reaches in the target domain; empty
+            without one.
+    """
+    ceiling = dict(scores.get("ceiling", {}))
+    if domains:
+        ceiling["domain_accuracy"] = domains["by_domain"][made.domains[1]]
+    for name, score in scores.items():
+        if shared := [key for key in SHARES if ceiling.get(key) and key in score and name != "ceiling"]:
+            score["of_ceiling"] = {key: score[key] / ceiling[key] for key in shared}
     main = {name: scores[name] for name in ("generated", "ceiling") if name in scores}
     return {
-        "split": subset,
-        "pairs": pairs,
+        "split": settings.subset,
+        "pairs": len(made.pairs),
         **main,
         "floor": floor,
         "baselines": {name: score for name, score in scores.items() if name not in main},
         "judge": judge_score_of(judge_score),
+        **({"domain_classifier": domains} if domains else {}),
         "protocol": protocol,
     }
 

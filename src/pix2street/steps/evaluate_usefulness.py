@@ -26,7 +26,7 @@ def with_usefulness(
     one of its scores. The real photos are those of the subset that `metrics` are about.
 
     Args:
-        generated, baselines: folders as in `evaluate_photos`, with photos of train.
+        generated, baselines: folders as in `PhotoFolders`, with photos of train.
         segment: the training of a judge.
 
     Raises:

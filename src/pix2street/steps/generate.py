@@ -4,7 +4,7 @@ A generator with noise or styles also makes further photos of the first inputs, 
 with styles some photos in one style. The inputs of train get photos, too, if judges are to be trained on them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from pix2street.core.images import read_ids, read_photo, write_png
-from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Dataset, Pair, read_pairs
+from pix2street.core.images import read_ids, read_photo
+from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Dataset, Pair, read_pairs, write_photos
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.free_translations import write_free_translations
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
 from pix2street.settings.generate import Generate
@@ -39,7 +40,7 @@ def generate_photos(
 
     The baseline `untrained` is the generator with its initial weights. A generator of drawings with classes also has
     `mean_color`, which paints each class in its mean colour over the targets of train. A translation of photos between
-    domains has `unchanged`: each input as it is.
+    domains has the baselines of `free_translations`.
 
     Args:
         photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
@@ -57,15 +58,15 @@ def generate_photos(
         for name, pairs in subsets.items():
             photos = _translated(inference, pairs, card.encoding, bank, settings.seed)
             title = f"{name}, untrained" if out != folder else name
-            _write(tqdm(photos, desc=title, total=len(pairs), unit=" photos"), pairs, out / name)
+            write_photos(out / name, pairs, tqdm(photos, desc=title, total=len(pairs), unit=" photos"))
     if card.encoding.classes:
         colors = mean_colors(read_pairs(split, "train"))
         for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
-            _write(painted, pairs, baselines_folder / "mean_color" / name)
-    elif Dataset.read(split).domains:
-        for name, pairs in subsets.items():
-            _write((read_photo(pair.input_path) for pair in pairs), pairs, baselines_folder / "unchanged" / name)
+            write_photos(baselines_folder / "mean_color" / name, pairs, painted)
+    elif domains := Dataset.read(split).domains:
+        target = domains[1 if card.encoding.domain is None else card.encoding.domain]
+        write_free_translations(split, target, subsets, baselines_folder)
 
 
 def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:
@@ -93,11 +94,11 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
                 photos = _in_lights(inference, pairs, card.encoding, bank, seeds[draw], lights[:, draw])
             else:
                 photos = _translated(inference, pairs, card.encoding, None, seeds[draw])
-            _write(photos, pairs, folder / str(draw) / name)
+            write_photos(folder / str(draw) / name, pairs, photos)
         if bank:
             one_light = np.repeat(lights[:1, 0], len(some), axis=0)
             photos = _in_lights(inference, some, card.encoding, bank, settings.seed, one_light)
-            _write(photos, some, folder / ONE_STYLE / name)
+            write_photos(folder / ONE_STYLE / name, some, photos)
 
 
 def _translated(
@@ -129,13 +130,6 @@ def _in_lights(
         for pair, light in zip(pairs, lights, strict=True)
     )
     return translate(inference, plain_batches(pairs, encoding, 1, styles), [pair.pair_id for pair in pairs], seed)
-
-
-def _write(photos: Iterable[np.ndarray], pairs: Sequence[Pair], folder: Path) -> None:
-    """Write the photo of each pair to `<folder>/<pair_id>.png`."""
-    folder.mkdir(parents=True)
-    for pair, photo in zip(pairs, photos, strict=True):
-        write_png(folder / f"{pair.pair_id}.png", photo)
 
 
 def mean_colors(pairs: list[Pair]) -> np.ndarray:

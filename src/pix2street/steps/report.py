@@ -10,11 +10,12 @@ from pix2street.core.images import data_uri
 from pix2street.core.protocol import has_exact_targets
 from pix2street.reporting import figures
 from pix2street.reporting.curves import panels_of
+from pix2street.reporting.domains import domain_columns, domain_rows
 from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
 from pix2street.reporting.photos_verdict import SETS, not_judged_of
 from pix2street.reporting.published import published_rows
-from pix2street.reporting.scores import formatted, title_of
+from pix2street.reporting.scores import formatted, title_of, title_of_score
 from pix2street.reporting.templates import fill
 from pix2street.reporting.usefulness import control_rows
 
@@ -40,6 +41,9 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         examples=_embedded(evidence.examples),
         enlarged=2 * params["split"]["width_px"] <= WIDEST_PHOTO_PX,
         styles=_embedded(evidence.styles),
+        domain_examples=_embedded(evidence.domains),
+        domain_titles=[title_of_score(key) for key in domain_columns(metrics)],
+        domain_rows=domain_rows(metrics),
         extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
         sheets=[(epoch, data_uri(evidence.sheets[epoch], "png")) for epoch in sorted(evidence.sheets, reverse=True)],
         iou_columns=[title_of(name) for name in evidence.class_iou.columns],
