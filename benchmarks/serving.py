@@ -156,7 +156,7 @@ def served(generator: Path) -> Iterator[str]:
             loader_module=serving.__name__,
             data_path=str(generator),
             code_paths=[str(Path(pix2street.__file__).parent)],
-            signature=serving.SIGNATURE,
+            signature=serving.signature_of(generator),
             pip_requirements=["mlflow"],
         )
         taken.close()

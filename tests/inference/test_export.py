@@ -244,6 +244,44 @@ def test_files_of_a_generator_with_palettes_take_them_beside_the_class_ids(expor
     assert "\nThe files take a palette beside the class ids, the colour of each region; `predict` draws it from" in text
 
 
+@pytest.mark.parametrize("exported", ["domains"], indirect=True)
+def test_files_of_a_generator_of_domains_may_be_told_one(exported):
+    model, out, summary = exported
+    inputs = draw(summary.card, 2, (33, 64))
+    session = onnxruntime.InferenceSession(out / "generator.onnx")
+    assert [(one.name, one.type, one.shape) for one in session.get_overridable_initializers()] == [
+        ("domain", "tensor(int32)", ["N"])
+    ]
+    loaded = tf.saved_model.load(str(out / "savedmodel"))
+    for numbers in ([0], [2], [2, 0]):
+        feeds = {"pixels": inputs, "domain": np.array(numbers, np.int32)}
+        names = [("day", "dusk", "night")[number] for number in numbers] * (3 - len(numbers))
+        shown = as_predict_sees(summary.card, inputs)
+        expected = [
+            Translator.read(model, domain=domain).translate_unrounded([image], ["x"])[0]
+            for image, domain in zip(shown, names, strict=False)
+        ]
+        units = session.run(["unit"], feeds)[0], loaded.signatures["with_domain"](**feeds)["unit"]
+        for unit in units:
+            np.testing.assert_allclose(unit, np.stack(expected), rtol=0, atol=1e-4)
+    told = json.loads((out / "export.json").read_text())["input"]["domain"]
+    assert "[1] int32: 0 day, 1 dusk, 2 night; it may be left out for dusk" in told
+    assert "(day, dusk, night) beside the pixels; without it they translate to dusk" in as_text(summary)
+
+
+def test_a_file_that_is_wrong_for_one_domain_is_refused(photos_of_grey, tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    save_moved(tmp_path / "model", CARDS["domains"])
+    encode = InputEncoding.encode
+
+    def confused(self, pixels, domains=None):
+        return encode(self, pixels, None if domains is None else tf.where(domains == 2, 0, domains))
+
+    monkeypatch.setattr(InputEncoding, "encode", confused)
+    with pytest.raises(UserError, match=r"^savedmodel: p0: differs"):
+        export_generator(tmp_path / "model", photos_of_grey, tmp_path / "out", tmp_path, ["savedmodel"], rounds=1)
+
+
 @pytest.mark.parametrize("exported", ["code"], indirect=True)
 def test_files_of_a_generator_with_codes_take_them_beside_the_pixels(exported):
     _, out, summary = exported

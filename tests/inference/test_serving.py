@@ -33,6 +33,7 @@ from pix2street.core.images import png_bytes
 from pix2street.inference import serving
 from pix2street.inference.serving import MAX_BYTES, MAX_WAITING, Refusal, ServedTranslator, _load_pyfunc
 from pix2street.inference.translator import Translator
+from pix2street.layers.networks import load_network, save_network
 from pix2street.layout import Layout
 from pix2street.tracking.run import Run
 from pix2street.training.batches import InputEncoding
@@ -99,6 +100,54 @@ def test_names_and_seed_set_the_noise(served, translator):
     photos = served.predict(table(text, text, name=["p4", None]), {"seed": 5, "half": None})["image"]
     for photo, name in zip(photos, ("p4", "image"), strict=True):
         assert (pixels_of(photo) == translator.translate(IDS, name, 5)).all()
+
+
+RGB = NOISE[:20, :30]
+
+
+def domains_of(folder: Path, **others) -> Path:
+    """Write a small generator of three domains, and return its folder."""
+    encoding = InputEncoding("color", None, domains=("day", "dusk", "night"), domain=1)
+    folder.mkdir()
+    save_moved(folder, tiny_card(encoding, "none", family="stargan", multiple_px=4, noise="none", **others))
+    return folder
+
+
+def test_the_domain_of_the_photos_is_told(tmp_path):
+    folder = domains_of(tmp_path / "hours")
+    params = {param.name: param.default for param in serving.signature_of(folder).params}
+    assert params == {"seed": None, "half": None, "domain": "dusk", "direction": "forth"}
+    served, photos = _load_pyfunc(str(folder)), {}
+    for domain in ("day", "dusk", "night", None):
+        (photo,) = served.predict(table(base64_of(RGB)), {"domain": domain})["image"]
+        photos[domain] = pixels_of(photo)
+        assert (photos[domain] == Translator.read(folder, domain=domain).translate(RGB, "image")).all()
+    assert (photos[None] == photos["dusk"]).all()
+    assert (photos["day"] != photos["night"]).any()
+    with pytest.raises(
+        Refusal, match="^domain: rain, but the generator has the domains day, dusk, night; name one"
+    ) as no:
+        served.predict(table(base64_of(RGB)), {"domain": "rain"})
+    assert no.value.get_http_status_code() == 400
+
+
+def test_a_model_that_learned_both_ways_goes_either(tmp_path):
+    cards = {"": {}, "back": {"way": "back"}}
+    for name, way in cards.items():
+        (tmp_path / name).mkdir(exist_ok=True)
+        card = tiny_card(InputEncoding("color", None), "none", family="cyclegan", multiple_px=4, noise="none", **way)
+        save_moved(tmp_path / name, card)
+    network = load_network(tmp_path / "back", "generator")
+    network.set_weights([0.5 * weight for weight in network.get_weights()])
+    save_network(network, tmp_path / "back", "generator")
+    served = _load_pyfunc(str(tmp_path))
+    served.warm_up()
+    photos = [
+        pixels_of(served.predict(table(base64_of(RGB)), {"direction": way})["image"][0]) for way in (None, "back")
+    ]
+    for photo, folder in zip(photos, (tmp_path, tmp_path / "back"), strict=True):
+        assert (photo == Translator.read(folder).translate(RGB, "image")).all()
+    assert (photos[0] != photos[1]).any()
 
 
 def test_the_half_of_a_pair_is_told(served, translator):
@@ -172,12 +221,19 @@ def test_an_image_of_several_is_named_and_all_of_them_are_bounded(served, monkey
         served.predict(table())
 
 
-@pytest.mark.parametrize("params", [{"half": "up"}, {"seed": -1}])
+@pytest.mark.parametrize("params", [{"half": "up"}, {"seed": -1}, {"direction": "up"}])
 def test_bad_parameters_are_refused(served, params):
     with pytest.raises(Refusal, match=f"{next(iter(params))}: must be"):
         served.predict(table(base64_of(IDS)), params)
     with pytest.raises(Refusal, match="name: must be text, is 5"):
         served.predict(table(base64_of(IDS), name=[5]))
+
+
+def test_what_a_model_has_not_is_refused(served):
+    with pytest.raises(Refusal, match=r"^domain: night, but the generator has no domains; leave the option out"):
+        served.predict(table(base64_of(IDS)), {"domain": "night"})
+    with pytest.raises(Refusal, match=r"^direction: back, but this model learned only the way forth; leave it out"):
+        served.predict(table(base64_of(IDS)), {"direction": "back"})
 
 
 def test_a_refusal_says_its_message_alone_whatever_the_server_adds():
@@ -324,7 +380,14 @@ BAD_REQUESTS = [
     (b'{"dataframe_records": "x"}', "application/json", 400, "must be a list of records"),
     (b'{"dataframe_records": []}', "application/json", 400, "missing inputs"),
     (records(picture=GOOD), "application/json", 400, "missing inputs .*'picture'"),
-    (records(image=GOOD)[:-1] + b', "params": {"sed": 1}}', "application/json", 400, "params: may hold half, seed"),
+    (
+        records(image=GOOD)[:-1] + b', "params": {"sed": 1}}',
+        "application/json",
+        400,
+        "params: may hold direction, domain, half, seed",
+    ),
+    (records(image=GOOD)[:-1] + b', "params": {"domain": "night"}}', "application/json", 400, "has no domains"),
+    (records(image=GOOD)[:-1] + b', "params": {"direction": "back"}}', "application/json", 400, "only the way forth"),
     (records(image=GOOD)[:-1] + b', "params": {"seed": "x"}}', "application/json", 400, "Invalid parameters"),
     (records(image=GOOD), None, 415, "Content-Type: must be application/json, is missing"),
     (b'image\n"a', "text/csv", 415, "is text/csv"),

@@ -29,8 +29,10 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from pix2street.core import numerics
 from pix2street.core.decoding import Stored, decode_upload
 from pix2street.core.errors import UserError
+from pix2street.core.files import read_json, with_keys
 from pix2street.core.images import png_bytes
 from pix2street.core.styles import BANK_FILES
+from pix2street.inference.ways import WAYS
 
 if TYPE_CHECKING:
     from pix2street.inference.translator import Translator
@@ -42,16 +44,8 @@ OPTIONAL_FILES = (*BANK_FILES.values(), *(f"back/{name}" for name in FILES))
 LIBRARIES = ("keras", "numpy", "pandas", "pillow", "scikit-image", "tensorflow")
 """The libraries that this module and its imports need beside MLflow; `store` pins them."""
 
-SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec("string", "image"), ColSpec("string", "name", required=False)]),
-    outputs=Schema([ColSpec("string", "image")]),
-    params=ParamSchema([ParamSpec("seed", "long", None), ParamSpec("half", "string", None)]),
-)
-"""The form of requests and answers.
-
-`image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise and the style, as the pair_id does in
-`generate`.
-"""
+PARAMS = {"seed": "long", "half": "string", "domain": "string", "direction": "string"}
+"""The types of the parameters of requests. MLflow drops those that a model does not name, so every model has all."""
 
 FORM = 'a request is {"dataframe_records": [{"image": "<PNG or JPEG in base64>"}], "params": {}}'
 
@@ -76,6 +70,22 @@ MAX_REASON = 300
 log = logging.getLogger(__name__)
 
 
+def signature_of(folder: Path) -> ModelSignature:
+    """Return the form of requests to the generator in `folder`, and of answers.
+
+    `image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise and the style, as the pair_id does in
+    `generate`. The default of `domain` is the card's, and none for a generator that has no domains.
+    """
+    encoding = read_json(folder / "card.json", with_keys("encoding"))["encoding"]
+    domains = encoding.get("domains")
+    defaults = {"domain": domains[encoding["domain"]] if domains else None, "direction": "forth"}
+    return ModelSignature(
+        inputs=Schema([ColSpec("string", "image"), ColSpec("string", "name", required=False)]),
+        outputs=Schema([ColSpec("string", "image")]),
+        params=ParamSchema([ParamSpec(name, kind, defaults.get(name)) for name, kind in PARAMS.items()]),
+    )
+
+
 class Refusal(MlflowException):
     """An error that the scoring server answers only with its message, never with the content of the request."""
 
@@ -86,10 +96,14 @@ class Refusal(MlflowException):
 
 
 class ServedTranslator:
-    """A translator that works for one request at a time and refuses a request where too many are waiting."""
+    """A translator that works for one request at a time and refuses a request where too many are waiting.
 
-    def __init__(self, translator: "Translator"):
-        self._translator = translator
+    Args:
+        back: the translator of the way back, for a model that learned both.
+    """
+
+    def __init__(self, translator: "Translator", back: "Translator | None" = None):
+        self._ways: dict[str, Translator] = {"forth": translator} | ({"back": back} if back else {})
         self._slots = threading.BoundedSemaphore(1 + MAX_WAITING)
         # The network has one noise state, which is set before each photo.
         self._turn = threading.Lock()
@@ -98,9 +112,10 @@ class ServedTranslator:
         """Return the photo of each row: a column `image` of PNGs in base64.
 
         Args:
-            model_input: a table as in `SIGNATURE`.
+            model_input: a table as in `signature_of`.
             params: `seed` sets the noise and the style, None for the seed of `generate`; `half` is the one of
-                `to_input`.
+                `to_input`; `domain` names the domain of the photos, None for the card's; `direction` is a key of
+                `ways.WAYS`.
 
         Raises:
             Refusal: the request cannot be answered, or too many are waiting.
@@ -110,7 +125,8 @@ class ServedTranslator:
             return self._translated(model_input, **(params or {}))
         except UserError as error:
             # A request names its options in another way than the command line.
-            raise Refusal(str(error).replace("--half ", "half="), INVALID_PARAMETER_VALUE) from error
+            message = str(error).replace("--half ", "half=").replace("--domain:", "domain:")
+            raise Refusal(message, INVALID_PARAMETER_VALUE) from error
         except Exception as error:
             log.exception("a request could not be answered")
             raise Refusal("the translation failed; see the server's log", INTERNAL_ERROR) from error
@@ -132,26 +148,44 @@ class ServedTranslator:
 
     def warm_up(self) -> None:
         """Translate a blank image of the size of training, so that the first request waits for no compilation."""
-        card = self._translator.card
-        shape = (card.height_px, card.width_px)
-        classes = card.encoding.classes
-        blank = np.full(shape, classes.entries[0].id, np.uint8) if classes else np.zeros((*shape, 3), np.uint8)
-        self._translator.translate(blank, NAME)
+        for translator in self._ways.values():
+            card = translator.card
+            shape = (card.height_px, card.width_px)
+            classes = card.encoding.classes
+            blank = np.full(shape, classes.entries[0].id, np.uint8) if classes else np.zeros((*shape, 3), np.uint8)
+            translator.translate(blank, NAME)
 
-    def _translated(self, rows: pd.DataFrame, seed: int | None = None, half: str | None = None) -> pd.DataFrame:
+    def _towards(self, domain: str | None, direction: str | None) -> "Translator":
+        direction = direction or "forth"
+        if direction not in WAYS:
+            raise UserError(f"direction: must be one of {', '.join(WAYS)}, is {direction!r}; leave it out for forth")
+        if direction not in self._ways:
+            raise UserError("direction: back, but this model learned only the way forth; leave it out")
+        translator = self._ways[direction]
+        return translator if domain is None else translator.towards(domain)
+
+    def _translated(
+        self,
+        rows: pd.DataFrame,
+        seed: int | None = None,
+        half: str | None = None,
+        domain: str | None = None,
+        direction: str | None = None,
+    ) -> pd.DataFrame:
         from pix2street.inference.inputs import HALVES, to_input
 
         if half is not None and half not in HALVES:
             raise UserError(f"half: must be one of {', '.join(HALVES)}, is {half!r}; leave it out for one image")
         if seed is not None and seed < 0:
             raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for the seed of `generate`")
-        card = self._translator.card
+        translator = self._towards(domain, direction)
+        card = translator.card
         inputs = [
             to_input(card, stored, name, half) for name, stored in _read(rows, ids=card.encoding.classes is not None)
         ]
         names = _names(rows)
         with self._turn:
-            photos = self._translator.translate_all(inputs, names, seed)
+            photos = translator.translate_all(inputs, names, seed)
         return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
 
 
@@ -209,7 +243,8 @@ def _load_pyfunc(path: str) -> ServedTranslator:
     if in_server:
         threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
         prepare("device", "auto", card.seed, **threads)
-    served = ServedTranslator(Translator.read(Path(path)))
+    back = Path(path) / "back"
+    served = ServedTranslator(Translator.read(Path(path)), Translator.read(back) if back.is_dir() else None)
     if in_server:
         served.warm_up()
         guard(sys.modules["mlflow.pyfunc.scoring_server"], served.check_room)
@@ -275,9 +310,8 @@ def _request(data: bytes) -> dict[str, Any]:
         held = f"has {_listed(keys)}" if keys else f"is {str(request)[:40]}"
         raise UserError(f"the request must have one of {_listed(TABLES)}, and may have params, it {held}; {FORM}")
     params = request.get("params") or {}
-    known = {param.name for param in SIGNATURE.params}
-    if not isinstance(params, dict) or set(params) - known:
-        raise UserError(f"params: may hold {_listed(known)}, is {str(params)[:MAX_REASON]}; {FORM}")
+    if not isinstance(params, dict) or set(params) - set(PARAMS):
+        raise UserError(f"params: may hold {_listed(set(PARAMS))}, is {str(params)[:MAX_REASON]}; {FORM}")
     return request
 
 

@@ -1,5 +1,6 @@
 """A trained generator as `generate` uses it, for inputs of any size."""
 
+import copy
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,9 +51,18 @@ class Translator:
             raise UserError(f"--dropout: the {card.family} generator in {folder} has no noise; leave the option out")
         if noise is not None:
             card = replace(card, noise_on=noise)
-        if domain is not None:
-            card = replace(card, encoding=card.encoding.towards(domain))
-        return cls(load_network(folder, "generator"), card, open_style(card, folder, style))
+        translator = cls(load_network(folder, "generator"), card, open_style(card, folder, style))
+        return translator if domain is None else translator.towards(domain)
+
+    def towards(self, domain: str) -> Self:
+        """Return a translator to the domain of this name, which shares the network.
+
+        Raises:
+            UserError: the generator has no such domain.
+        """
+        other = copy.copy(self)
+        other.card = replace(self.card, encoding=self.card.encoding.towards(domain))
+        return other
 
     def translate(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
         """Return the photo of one input: a function of its pixels, its name and the seed.

@@ -221,7 +221,7 @@ class GeneratorModel(FileRecord):
                     loader_module=serving.__name__,
                     data_path=str(generator),
                     code_paths=[str(Path(pix2street.__file__).parent)],
-                    signature=serving.SIGNATURE,
+                    signature=serving.signature_of(generator),
                     pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *serving.LIBRARIES)],
                 )
 

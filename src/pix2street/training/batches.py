@@ -110,15 +110,19 @@ class InputEncoding:
         """Return the drawing stored at `path`: class ids `[H, W]` or RGB `[H, W, 3]`, uint8."""
         return read_rgb(path) if self.classes is None else read_ids(path)
 
-    def encode(self, pixels: tf.Tensor) -> tf.Tensor:
+    def encode(self, pixels: tf.Tensor, domains: tf.Tensor | None = None) -> tf.Tensor:
         """Encode stored pixels: `[..., H, W, S]` uint8 -> `[..., H, W, channels]` float32.
 
         S is `stored_channels`.
+
+        Args:
+            domains: the number of the domain of each result, `[...]`; None for `domain`.
         """
         image = self._encode_image(pixels)
         if self.domain is None:
             return image
-        return with_planes(image, tf.fill(tf.shape(image)[:-3], self.domain), len(self.domains))
+        domains = tf.fill(tf.shape(image)[:-3], self.domain) if domains is None else domains
+        return with_planes(image, domains, len(self.domains))
 
     def _encode_image(self, pixels: tf.Tensor) -> tf.Tensor:
         if self.classes is None:

@@ -16,10 +16,17 @@ from pix2street.core.pairs import Dataset
 from pix2street.core.styles import CHANNELS
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export.formats import FORMATS
-from pix2street.inference.export.graph import for_any_size, in_float32, serving_function, write_savedmodel
+from pix2street.inference.export.graph import (
+    DEFAULT,
+    WITH_DOMAIN,
+    for_any_size,
+    in_float32,
+    serving_function,
+    write_savedmodel,
+)
 from pix2street.inference.export.held_out import KINDS, Photos, held_out_pairs, read_pixels, refuse_other_targets
 from pix2street.inference.export.onnx_file import narrowed, to_onnx, write_onnx
-from pix2street.inference.export.parity import check_pairs, check_sizes
+from pix2street.inference.export.parity import check_domains, check_pairs, check_sizes
 from pix2street.inference.export.rows import Row, Summary
 from pix2street.inference.export.runners import BATCHES, measure_speeds, open_runners
 from pix2street.inference.styles import open_style
@@ -48,7 +55,8 @@ def export_generator(
         judge: a folder such as `models/segmenter`; without a judge no mean IoU is given.
         threads: the number for ONNX Runtime; TensorFlow has the threads of the process.
         rounds: the number of timings over which medians are taken.
-        domain: the name of the domain that the files translate to, for a generator of several; None for the card's.
+        domain: the name of the domain to which the files translate where they are told none, for a generator of
+            several; None for the card's.
 
     Raises:
         UserError: a library, the generator or held-out pairs are missing, `out` holds something else, or an exact
@@ -74,6 +82,7 @@ def export_generator(
         runners, rows = open_runners(model, quiet, partial, formats, threads, read_pixels(predicted, pairs[0])[None])
         photos = Photos(Path(scratch), pairs, dataset.classes if card.way == "back" and not dataset.domains else None)
         check_sizes(predicted, runners, rows, pairs)
+        check_domains(predicted, runners, rows, pairs)
         check_pairs(predicted, runners, rows, pairs, photos, others)
         measure_speeds(
             runners, rows, np.stack([read_pixels(predicted, pair) for pair in pairs[: max(BATCHES)]]), rounds
@@ -108,6 +117,12 @@ def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int)
         "code": f"what the pixels do not say of the photo, [N, {CHANNELS['code']}] uint8, 0 for -1 to 255 for 1",
     }
     taken = {name: text for name, text in styles.items() if name == card.encoding.style}
+    if domains := card.encoding.domains:
+        numbers = ", ".join(f"{number} {name}" for number, name in enumerate(domains))
+        taken["domain"] = (
+            f"the number of each photo's domain, [N] or [1] int32: {numbers}; it may be left out for "
+            f"{domains[card.encoding.domain]}, in a SavedModel by the signature {DEFAULT} instead of {WITH_DOMAIN}"
+        )
     sides = "H, W" if card.scale == 1 else f"{card.scale}H, {card.scale}W"
     return {
         "input": {"pixels": ids if card.encoding.classes else rgb} | taken,
@@ -129,7 +144,7 @@ def _write(
     network = for_any_size(generator, card)
     serve = serving_function(network, card)
     if "savedmodel" in formats:
-        extra = write_savedmodel(network, serve, folder / FORMATS["savedmodel"].path)
+        extra = write_savedmodel(network, serve, card, folder / FORMATS["savedmodel"].path)
         card.write(extra)
         write_json(extra / DESCRIPTION, description)
     if names := [name for name in formats if FORMATS[name].runtime == "onnxruntime"]:

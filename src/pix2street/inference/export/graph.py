@@ -14,6 +14,9 @@ from pix2street.inference.export.formats import feeds_of
 from pix2street.inference.in_use import as_inference
 from pix2street.layers.norms import ImageNorm
 
+DEFAULT, WITH_DOMAIN = "serving_default", "with_domain"
+"""The names of a SavedModel's signatures: the usual one, and that of several domains, which are told."""
+
 
 def in_float32(generator: keras.Model) -> keras.Model:
     """Return the same network with the same weights computing in float32; the network itself if it already does."""
@@ -62,16 +65,13 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
     """Return a function from stored pixels to "photo" and "unit", as `Translator` computes them.
 
     It takes every number of images and every size. A generator with styles has them as a second argument, "palette"
-    `[N, H, W, 3]` or "code" `[N, C]`, uint8.
+    `[N, H, W, 3]` or "code" `[N, C]`, uint8. A generator of several domains has their numbers as the last argument,
+    "domain" `[N]` int32, or `[1]` for all images.
     """
-    shapes = {"pixels": [None] * 3 if card.encoding.classes else [None, None, None, 3]}
-    if card.encoding.style == "palette":
-        shapes["palette"] = [None, None, None, 3]
-    if card.encoding.style == "code":
-        shapes["code"] = [None, CHANNELS["code"]]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name=name) for name, shape in shapes.items()])
-    def serve(pixels, style=None):
+    @tf.function(input_signature=_specs_of(card))
+    def serve(pixels, *others):
+        style = others[0] if card.encoding.style != "none" else None
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
         rows, columns = _mirrored(height, card.multiple_px), _mirrored(width, card.multiple_px)
         shown = tf.gather(tf.gather(pixels, rows, axis=1), columns, axis=2)
@@ -84,11 +84,24 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
         if card.encoding.style == "code":
             everywhere = tf.tile(style[:, None, None], [1, tf.size(rows), tf.size(columns), 1])
             shown = tf.concat([shown, everywhere], axis=-1)
-        unit = network(card.encoding.encode(shown), training=False)[:, : height * card.scale, : width * card.scale]
+        domains = tf.broadcast_to(others[-1], tf.shape(pixels)[:1]) if card.encoding.domains else None
+        encoded = card.encoding.encode(shown, domains)
+        unit = network(encoded, training=False)[:, : height * card.scale, : width * card.scale]
         levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
         return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
 
     return serve
+
+
+def _specs_of(card: GeneratorCard) -> list[tf.TensorSpec]:
+    specs = [tf.TensorSpec([None] * 3 if card.encoding.classes else [None, None, None, 3], tf.uint8, name="pixels")]
+    if card.encoding.style == "palette":
+        specs.append(tf.TensorSpec([None, None, None, 3], tf.uint8, name="palette"))
+    if card.encoding.style == "code":
+        specs.append(tf.TensorSpec([None, CHANNELS["code"]], tf.uint8, name="code"))
+    if card.encoding.domains:
+        specs.append(tf.TensorSpec([None], tf.int32, name="domain"))
+    return specs
 
 
 def _mirrored(side_px: tf.Tensor, multiple_px: int) -> tf.Tensor:
@@ -109,25 +122,37 @@ def _grey(pixels: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.repeat(luma, 3, axis=-1), tf.uint8)
 
 
-def write_savedmodel(network: keras.Model, serve: Callable, folder: Path) -> Path:
-    """Write the graph, and return the folder in it that TensorFlow keeps for files that no graph reads."""
+def write_savedmodel(network: keras.Model, serve: Callable, card: GeneratorCard, folder: Path) -> Path:
+    """Write the graph, and return the folder in it that TensorFlow keeps for files that no graph reads.
+
+    A signature of TensorFlow has no optional input. A generator of several domains has two signatures, of which the
+    default one translates to the card's domain.
+    """
+    signatures = {DEFAULT: serve}
+    if card.encoding.domains:
+
+        @tf.function(input_signature=_specs_of(card)[:-1])
+        def serve_usual(*inputs):
+            return serve(*inputs, tf.constant([card.encoding.domain]))
+
+        signatures = {DEFAULT: serve_usual, WITH_DOMAIN: serve}
     # `keras.export.ExportArchive` would do the same with every weight in the file twice.
     module = tf.Module()
     module.weights = [weight.value for weight in network.weights]
-    tf.saved_model.save(module, str(folder), signatures=serve)
+    tf.saved_model.save(module, str(folder), signatures=signatures)
     extra = folder / "assets.extra"
     extra.mkdir()
     return extra
 
 
-def open_savedmodel(folder: Path, card: GeneratorCard) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def open_savedmodel(folder: Path, card: GeneratorCard) -> Callable[..., dict[str, np.ndarray]]:
     """Return the function of a SavedModel, loaded as its users load it; see `runners.Runner`."""
     loaded = tf.saved_model.load(str(folder))
-    serve = loaded.signatures["serving_default"]
 
-    # The signature dies with the last reference to what was loaded.
-    def run(stored: np.ndarray, loaded=loaded) -> dict[str, np.ndarray]:
-        feeds = {name: tf.constant(array) for name, array in feeds_of(stored, card).items()}
+    # The signatures die with the last reference to what was loaded.
+    def run(stored: np.ndarray, domain: int | None = None, loaded=loaded) -> dict[str, np.ndarray]:
+        serve = loaded.signatures[DEFAULT if domain is None else WITH_DOMAIN]
+        feeds = {name: tf.constant(array) for name, array in feeds_of(stored, card, domain).items()}
         return {name: value.numpy() for name, value in serve(**feeds).items()}
 
     return run

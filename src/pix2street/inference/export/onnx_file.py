@@ -34,6 +34,10 @@ def to_onnx(serve: Callable, card: GeneratorCard, description: Mapping[str, Any]
         for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
             if not dimension.dim_value:
                 dimension.dim_param = name
+    if card.encoding.domains:
+        # An input with a value of its own may be left out.
+        usual = onnx.numpy_helper.from_array(np.array([card.encoding.domain], np.int32), "domain")
+        model.graph.initializer.append(usual)
     model.graph.name, dataset = "pix2street", description["dataset"]
     model.doc_string = f"{dataset['direction']}; {dataset['title']}, {dataset['licence']}"
     texts = {"card": json.dumps(card.to_json())}
@@ -90,12 +94,18 @@ def write_onnx(model: "ModelProto", path: Path) -> None:
     onnx.save(model, path)
 
 
-def open_onnx(path: Path, threads: int, card: GeneratorCard) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def open_onnx(path: Path, threads: int, card: GeneratorCard) -> Callable[..., dict[str, np.ndarray]]:
     """Return the function of an ONNX file, loaded as its users load it; see `runners.Runner`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    if card.encoding.domains:
+        options.log_severity_level = 3  # else a warning says that the optional input could be computed in advance
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = ["photo", "unit"]
-    return lambda stored: dict(zip(names, session.run(names, feeds_of(stored, card)), strict=True))
+
+    def run(stored: np.ndarray, domain: int | None = None) -> dict[str, np.ndarray]:
+        return dict(zip(names, session.run(names, feeds_of(stored, card, domain)), strict=True))
+
+    return run

@@ -69,6 +69,22 @@ def check_sizes(
                 compare(row, runners[row.name](sized), expected, names)
 
 
+def check_domains(
+    predicted: Translator, runners: Mapping[str, Runner], rows: Sequence[Row], pairs: Sequence[Pair]
+) -> None:
+    """Compare every file, told a domain, with `predict --domain` on two pairs; none where the generator has none.
+
+    Raises:
+        UserError: as `compare`.
+    """
+    names = [pair.pair_id for pair in pairs[:2]]
+    inputs = np.stack([read_pixels(predicted, pair) for pair in pairs[:2]])
+    for number, domain in enumerate(predicted.card.encoding.domains):
+        expected = _one_at_a_time(predicted.towards(domain), inputs, names)
+        for row in rows:
+            compare(row, runners[row.name](inputs, number), expected, names)
+
+
 def _one_at_a_time(predicted: Translator, inputs: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return the photos of `predict` before rounding, one at a time as `predict` makes them."""
     return np.concatenate(

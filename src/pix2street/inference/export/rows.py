@@ -98,6 +98,11 @@ def as_text(summary: Summary) -> str:
             f"The files take a code beside the pixels; `predict` draws it from {BANK_FILES['code']} beside the "
             "generator, and both had the same codes here."
         )
+    if domains := card.encoding.domains:
+        lines.append(
+            f"The files take the number of a domain ({', '.join(domains)}) beside the pixels; without it they "
+            f"translate to {domains[card.encoding.domain]}. Told each, they were compared with `predict --domain`."
+        )
     if summary.mixed:
         lines.append(
             "The generator was trained in mixed precision. The files compute in float32 and are held to float32. "

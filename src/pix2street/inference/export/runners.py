@@ -19,8 +19,10 @@ from pix2street.layers.networks import load_network
 
 BATCHES = (1, 8)
 
-Runner = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+Runner = Callable[..., Mapping[str, np.ndarray]]
 """A function from the stored pixels of a batch to its photos; pixels have their styles behind them, if any.
+
+The number of the photos' domain may follow; without it, or with None, they have the one of the card.
 
 It gives "photo" `[N, H, W, 1 or 3]` uint8 and "unit", the same before rounding, float32.
 """
@@ -56,15 +58,19 @@ def _open_keras(model: Path, card: GeneratorCard) -> Runner:
     """Return the network as `predict` computes it at the size of training."""
     network = as_inference(load_network(model, "generator"), card.norm, noise=False)
 
-    def run(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def run(pixels: np.ndarray, domain: int | None = None) -> dict[str, np.ndarray]:
         if card.encoding.classes is None and card.input_from == "grey":
             seen = np.stack([grey(image[..., :3]) for image in pixels])
             pixels = np.concatenate([seen, pixels[..., 3:]], axis=-1)
         shown = pixels if pixels.ndim == 4 else pixels[..., None]
-        unit = network.predict_on_batch(card.encoding.encode(shown))
+        unit = network.predict_on_batch(card.encoding.encode(shown, _repeated(domain, len(pixels))))
         return {"photo": to_pixels(unit), "unit": unit}
 
     return run
+
+
+def _repeated(domain: int | None, count: int) -> np.ndarray | None:
+    return None if domain is None else np.full(count, domain, np.int32)
 
 
 def _size_mib(path: Path) -> float:
