@@ -72,6 +72,7 @@ IN_PASSING = {
         "test_verification.py::test_an_older_commit_is_verified_and_uncommitted_changes_are_not"
     ),
     r"pix2street demo --model FOLDER": "demo/test_demo_server.py::test_the_command_serves_the_model_that_is_named",
+    r"pix2street demo --direction back": "demo/test_demo_server.py::test_the_command_serves_both_ways_or_one",
     r"dvc queue start": "what `dvc exp run --run-all` does",
     r"dvc remote modify --local( team account_name NAME)?": "needs an account",
     r"dvc repro (--force|validate|--force --single-item register)": (

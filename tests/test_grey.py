@@ -22,7 +22,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import luma, read_ids, read_photo, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_manifest, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
-from pix2street.demo.server import NAME, create_app
+from pix2street.demo.server import NAME, Side, create_app
 from pix2street.inference.export.generator import export_generator
 from pix2street.inference.jobs import Job
 from pix2street.inference.photo_files import translate_files
@@ -176,7 +176,7 @@ def test_predict_serving_and_demo_give_the_photo_of_generate_in_one_channel(run,
     answer = ServedTranslator(translator).predict(request)
     assert (decode(base64.b64decode(answer["image"][0]), "the answer") == expected[..., 0]).all()
 
-    client = TestClient(create_app(translator, {}), "http://127.0.0.1:7860")
+    client = TestClient(create_app({"forth": Side(translator, {})}), "http://127.0.0.1:7860")
     painted = client.post("/translate", content=ids.tobytes(), headers={"Content-Type": "application/octet-stream"})
     assert (decode(painted.content, "the photo") == translator.translate(ids, NAME)[..., 0]).all()
 

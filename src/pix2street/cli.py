@@ -137,7 +137,8 @@ def predict_photos(options: argparse.Namespace) -> None:
     seeds = range(first, first + options.variants) if options.variants > 1 else [options.seed]
     images = find_inputs(options.inputs, options.out)
     jobs = plan(images, options.out, seeds, options.existing)
-    with _translator(options) as translator:
+    with _prepared(options) as folder:
+        translator = _read_translator(options, folder)
         if options.variants > 1:
             _refuse_equal_variants(translator, options)
         from pix2street.inference.photo_files import translate_files
@@ -172,12 +173,11 @@ _OTHER_KERNELS = "some values of photos may differ by 1 of 255 (docs/reproducibi
 
 
 @contextmanager
-def _translator(options: argparse.Namespace) -> Iterator[Any]:
-    """Yield the `Translator` of the generator that `--model` names; it computes as `generate` did."""
+def _prepared(options: argparse.Namespace) -> Iterator[Path]:
+    """Yield the folder of the generator of `--model` and `--direction`; TensorFlow computes as `generate` did."""
     with _generator_of(options) as folder:
         load_quietly("tensorflow")
         from pix2street.inference.card import GeneratorCard
-        from pix2street.inference.translator import Translator
         from pix2street.training.runtime import prepare
 
         card = GeneratorCard.read(folder)
@@ -185,8 +185,15 @@ def _translator(options: argparse.Namespace) -> Iterator[Any]:
             print(f"pix2street {options.command}: {differences}; {_OTHER_KERNELS}", file=sys.stderr)
         threads = {"intra_op_threads": card.intra_op_threads, "inter_op_threads": card.inter_op_threads}
         prepare("--device", options.device, card.seed, **threads)
-        style = getattr(options, "style", "random")
-        yield Translator.read(folder, noise=options.dropout, style=style, domain=options.domain)
+        yield folder
+
+
+def _read_translator(options: argparse.Namespace, folder: Path) -> Any:
+    """Return the `Translator` of the generator in a folder."""
+    from pix2street.inference.translator import Translator
+
+    style = getattr(options, "style", "random")
+    return Translator.read(folder, noise=options.dropout, style=style, domain=options.domain)
 
 
 @contextmanager
@@ -220,14 +227,20 @@ def sync_runs(options: argparse.Namespace) -> None:
 
 def paint(options: argparse.Namespace) -> None:
     """Serve the painting page until it is interrupted."""
-    with _translator(options) as translator:
+    with _prepared(options) as folder:
         from pix2street.demo.drawings import examples_of
-        from pix2street.demo.server import NAME, create_app, serve
+        from pix2street.demo.server import NAME, Side, create_app, serve
 
-        examples = examples_of(translator.card, Layout(Path.cwd()).split)
-        # The first translation also builds the network, which takes seconds: nobody should wait for it.
-        translator.translate(next(iter(examples.values())), NAME)
-        serve(create_app(translator, examples, options.host), options.host, options.port, options.open)
+        translators = [_read_translator(options, folder)]
+        if (folder / "back").is_dir():
+            translators.append(_read_translator(options, folder / "back"))
+        sides = {}
+        for translator in translators:
+            examples = examples_of(translator.card, Layout(Path.cwd()).split)
+            # The first translation also builds the network, which takes seconds: nobody should wait for it.
+            translator.translate(next(iter(examples.values())), NAME)
+            sides[translator.card.way] = Side(translator, examples)
+        serve(create_app(sides, options.host), options.host, options.port, options.open)
 
 
 def export_model(options: argparse.Namespace) -> None:

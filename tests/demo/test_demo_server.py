@@ -165,6 +165,54 @@ def test_a_photo_becomes_the_input_of_a_generator_without_classes(colors_app, co
     assert (decode(answer.content, "") == colors_translator.translate(photo, NAME)).all()
 
 
+def test_the_domain_of_the_photo_is_told(hours_app, hours_translator):
+    client = TestClient(hours_app, "http://localhost:7860")
+    model = client.get("/model.json").json()
+    assert (model["domains"], model["domain"], model["photos"]) == (["day", "dusk", "night"], "dusk", True)
+    photo = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+
+    def translate(query):
+        return client.post(f"/translate{query}", content=photo.tobytes(), headers=RAW)
+
+    made = {domain: decode(translate(f"?domain={domain}").content, "") for domain in ("day", "dusk", "night", "")}
+    assert (made[""] == made["dusk"]).all()
+    for domain in model["domains"]:
+        assert (made[domain] == hours_translator.towards(domain).translate(photo, NAME)).all()
+    assert (made["day"] != made["night"]).any()
+    refused = translate("?domain=rain")
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("domain: rain, but the generator has the domains day, dusk, night;")
+
+
+def test_each_direction_has_its_own_inputs(both_app, both_translators):
+    client = TestClient(both_app, "http://localhost:7860")
+    forth, back = (client.get(f"/model.json{query}").json() for query in ("", "?direction=back"))
+    assert forth["directions"] == back["directions"] == ["forth", "back"]
+    assert [(model["direction"], model["kind"], model["photos"]) for model in (forth, back)] == [
+        ("forth", "classes", False),
+        ("back", "colors", True),
+    ]
+    assert len(client.get("/examples/p0?direction=back").content) == 3 * 32 * 32
+    photo = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    taken = client.post("/upload?direction=back", content=png_bytes(photo), headers=PNG).content
+    assert taken == photo.tobytes()
+    answer = client.post("/translate?direction=back", content=taken, headers=RAW)
+    assert (decode(answer.content, "") == both_translators["back"].translate(photo, NAME)).all()
+    answer = client.post("/translate", content=IDS.tobytes(), headers=RAW)
+    assert (decode(answer.content, "") == both_translators["forth"].translate(IDS, NAME)).all()
+
+
+def test_a_direction_or_domain_that_is_not_there_is_refused(client):
+    for query, message in {
+        "direction=back": "direction: must be one of forth, is 'back'; leave it out",
+        "domain=night": "domain: night, but the generator has no domains; leave the option out",
+    }.items():
+        answer = client.post(f"/translate?{query}", content=IDS.tobytes(), headers=RAW)
+        assert (answer.status_code, answer.json()["detail"]) == (422, message)
+    model = client.get("/model.json").json()
+    assert (model["directions"], model["domains"], model["domain"]) == (["forth"], [], "")
+
+
 def test_a_port_that_is_taken_and_a_missing_model_are_one_clear_message(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"pix2street demo: .*models/generator: no such folder; run `dvc repro`"):
@@ -195,6 +243,26 @@ def test_the_command_serves_the_model_that_is_named(tmp_path, monkeypatch, capsy
     main(["demo", "--model", "model", "--port", "0"])
     assert [answer.status_code for answer in answers] == [200]
     assert re.fullmatch(r"paint on http://127\.0\.0\.1:\d+ \(Ctrl\+C ends it\)\n", capsys.readouterr().out)
+
+
+def test_the_command_serves_both_ways_or_one(tmp_path, monkeypatch):
+    form = {"family": "cyclegan", "multiple_px": 4, "noise": "none"}
+    for folder, way in (("models/generator", {}), ("models/generator/back", {"way": "back"})):
+        (tmp_path / folder).mkdir(parents=True)
+        save_moved(tmp_path / folder, tiny_card(InputEncoding("color", None), "none", **form, **way))
+    answers = []
+
+    def ask(running, sockets):
+        answers.append(TestClient(running.config.app, "http://localhost:7860").get("/model.json").json())
+        sockets[0].close()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runtime, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(server.uvicorn.Server, "run", ask)
+    main(["demo", "--port", "0"])
+    main(["demo", "--port", "0", "--direction", "back"])
+    shown = [(answer["direction"], answer["directions"]) for answer in answers]
+    assert shown == [("forth", ["forth", "back"]), ("back", ["back"])]
 
 
 def test_only_the_loopback_is_served_without_a_warning(monkeypatch, capsys):

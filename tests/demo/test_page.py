@@ -375,8 +375,47 @@ def test_a_generator_with_codes_has_styles_and_no_colours_of_regions(visit, code
 def test_a_generator_without_styles_has_none(visit, labels_address):
     page = visit(labels_address).page
     assert page.get_by_role("button", name="Another variant").is_visible()
-    for hidden in ("#styles", "#region-color", "#fixed", "input[value=color]"):
+    for hidden in ("#styles", "#region-color", "#fixed", "input[value=color]", "#domain", "#direction", "#of-photos"):
         assert page.locator(hidden).is_hidden()
+
+
+def test_a_photo_is_translated_to_the_chosen_domain(visit, hours_app, hours_translator):
+    with served(hours_app) as address:
+        visitor = visit(address)
+        page = visitor.page
+        assert page.locator("h1").text_content() == "Translate a photo"
+        assert page.locator("#direction").is_hidden()
+        assert page.locator("#domain").input_value() == "dusk"
+        own = np.random.default_rng(3).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        page.locator("#file").set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": png_bytes(own)})
+        page.wait_for_selector("#drawing[aria-busy=false]")
+        for domain in ("dusk", "night", "day"):
+            page.get_by_label("Domain").select_option(domain)
+            visitor.wait()
+            assert (visitor.pixels("drawing") == own).all()
+            assert (visitor.pixels("street") == hours_translator.towards(domain).translate(own, NAME)).all()
+        button, drawing = page.get_by_role("button", name="Load a photo …"), page.locator("#drawing-panel")
+        assert button.bounding_box()["y"] < drawing.bounding_box()["y"] + drawing.bounding_box()["height"]
+        visitor.page.context.close()
+
+
+def test_a_model_of_both_directions_shows_either(visit, both_app, both_translators):
+    with served(both_app) as address:
+        visitor = visit(address)
+        page, forth = visitor.page, both_translators["forth"]
+        assert page.locator("#domain").is_hidden()
+        assert (visitor.pixels("street") == forth.translate(visitor.ids(), NAME)).all()
+        with page.expect_navigation():
+            page.get_by_label("Direction").select_option("targets to inputs")
+        visitor.wait()
+        assert page.locator("h1").text_content() == "Translate a photo"
+        photo = visitor.pixels("drawing")
+        assert (visitor.pixels("street") == both_translators["back"].translate(photo, NAME)).all()
+        with page.expect_navigation():
+            page.get_by_label("Direction").select_option("inputs to targets")
+        visitor.wait()
+        assert (visitor.pixels("street") == forth.translate(visitor.ids(), NAME)).all()
+        visitor.page.context.close()
 
 
 def test_a_refusal_is_said_on_the_page_and_changes_nothing(visit, labels_address):

@@ -125,7 +125,7 @@ def test_the_domain_of_the_photos_is_told(tmp_path):
     assert (photos[None] == photos["dusk"]).all()
     assert (photos["day"] != photos["night"]).any()
     with pytest.raises(
-        Refusal, match="^domain: rain, but the generator has the domains day, dusk, night; name one"
+        Refusal, match=r"^domain: rain, but the generator has the domains day, dusk, night; name one"
     ) as no:
         served.predict(table(base64_of(RGB)), {"domain": "rain"})
     assert no.value.get_http_status_code() == 400

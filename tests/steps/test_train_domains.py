@@ -112,6 +112,8 @@ def test_two_folders_are_two_domains(tmp_path, model):
     card = GeneratorCard.read(tmp_path / "generator")
     assert (card.encoding.domains, card.encoding.classes) == ((), None)
     assert (tmp_path / "generator/back").exists() == (model == "cyclegan")
+    sheet = read_rgb(tmp_path / "samples/epoch_0001.png")
+    assert sheet.shape[1] == (4 if model == "cyclegan" else 3) * 36 - 4
     made = photos_of_val(tmp_path)
     assert set(made) == {"summer_4", "summer_5"}
     for name in ("domains", "cycled"):
@@ -127,3 +129,12 @@ def test_two_folders_are_two_domains(tmp_path, model):
         inputs = GeneratorCard.read(tmp_path / "generator/back").inputs_in(tmp_path / "split", "val")
         assert [pair.pair_id for pair in inputs] == ["winter_4", "winter_5"]
         assert all("summer" in pair.target_path.name for pair in inputs)
+        # The sheet's rows are the two images of val: what the way back makes of the target is the last column.
+        back = Translator.read(tmp_path / "generator/back", noise=None)
+        for row, target in enumerate(["winter_4", "winter_5"]):
+            (expected,) = back.translate_all([read_rgb(tmp_path / f"split/val/targets/{target}.png")], [target])
+            shown = sheet[row * 36 : row * 36 + 32]
+            np.testing.assert_array_equal(
+                shown[:, 36 : 36 + 32], read_rgb(tmp_path / f"split/val/targets/{target}.png")
+            )
+            np.testing.assert_array_equal(shown[:, 3 * 36 :], expected)

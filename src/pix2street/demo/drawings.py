@@ -9,6 +9,7 @@ from pix2street.core.images import read_ids, read_rgb, resize_labels
 from pix2street.core.pairs import Dataset
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.styles import is_flat
 
 EXAMPLES = 12
 """The number of validation inputs that the page offers."""
@@ -40,6 +41,17 @@ def examples_of(card: GeneratorCard, folder: Path) -> dict[str, np.ndarray]:
         Each drawing as class ids `[H, W]` or RGB `[H, W, 3]`, uint8.
     """
     return _validation_inputs(card, folder) or {"blank": _blank(card)}
+
+
+def shows_photo(card: GeneratorCard, example: np.ndarray) -> bool:
+    """Return whether a generator's inputs are photos, which one loads, and no drawings, which one paints.
+
+    Args:
+        example: one of its inputs, which decides where the card does not.
+    """
+    if card.encoding.classes:
+        return False
+    return card.way == "back" or card.input_from in ("grey", "none") or not is_flat(example)
 
 
 def brushes_of(card: GeneratorCard) -> list[dict]:

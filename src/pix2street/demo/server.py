@@ -5,6 +5,8 @@ import ipaddress
 import socket
 import sys
 import webbrowser
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from time import perf_counter
 from typing import Annotated, Literal
@@ -21,7 +23,7 @@ from pix2street.core.decoding import UPLOAD_TYPES, Stored, decode_upload
 from pix2street.core.errors import UserError
 from pix2street.core.images import png_bytes, resize_labels, resize_photo
 from pix2street.core.styles import CHANNELS, seed_of, with_style
-from pix2street.demo.drawings import brushes_of
+from pix2street.demo.drawings import brushes_of, shows_photo
 from pix2street.demo.styles import MAX_FIXED, FixedColor, Wish, read_light
 from pix2street.demo.turns import Full, Replaced, Turns
 from pix2street.inference.card import GeneratorCard
@@ -48,19 +50,47 @@ HEADERS = {
 }
 
 
-def create_app(translator: Translator, examples: dict[str, np.ndarray], host: str = "127.0.0.1") -> FastAPI:
+@dataclass(frozen=True)
+class Side:
+    """What the page shows of one direction of a model.
+
+    Args:
+        examples: drawings or photos to start from, see `examples_of`; the page opens with the first.
+    """
+
+    translator: Translator
+    examples: dict[str, np.ndarray]
+
+    @property
+    def card(self) -> GeneratorCard:
+        return self.translator.card
+
+
+class Sides(dict[str, Side]):
+    """The directions that the page can show, by their names in `ways.WAYS`; it opens with the first."""
+
+    def at(self, direction: str) -> Side:
+        """Return a direction by its name, "" for the first; raise a UserError where there is none."""
+        name = direction or next(iter(self))
+        if name not in self:
+            raise UserError(f"direction: must be one of {', '.join(self)}, is {direction[:40]!r}; leave it out")
+        return self[name]
+
+
+def create_app(sides: Mapping[str, Side], host: str = "127.0.0.1") -> FastAPI:
     """Return the application that serves the page and its requests; every refusal is JSON with one message, `detail`.
 
     Args:
-        examples: drawings to start from, see `examples_of`; the page opens with the first.
+        sides: what it shows of each direction, by the names of `ways.WAYS`; it opens with the first.
         host: a name of this server, beside `localhost` and any address in digits.
     """
+    sides = Sides(sides)
     # FastAPI's own pages about an interface load scripts from elsewhere.
     app = FastAPI(title="pix2street", docs_url=None, redoc_url=None, openapi_url=None)
     _add_refusals(app, host)
-    _add_descriptions(app, translator, examples)
-    _add_translation(app, translator)
-    _add_upload(app, translator.card)
+    _add_descriptions(app, sides)
+    _add_translation(app, sides)
+    _add_upload(app, sides)
     app.mount("/", StaticFiles(directory=str(files("pix2street.demo") / "page"), html=True))
     return app
 
@@ -75,7 +105,8 @@ def _add_refusals(app: FastAPI, host: str) -> None:
 
     @app.exception_handler(UserError)
     async def say_what_can_be_fixed(_: Request, error: UserError):
-        return JSONResponse({"detail": str(error)}, 422)
+        # The page names its options in another way than the command line.
+        return JSONResponse({"detail": str(error).replace("--domain:", "domain:")}, 422)
 
     @app.exception_handler(RequestValidationError)
     async def say_what_is_invalid(_: Request, error: RequestValidationError):
@@ -83,12 +114,17 @@ def _add_refusals(app: FastAPI, host: str) -> None:
         return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}"}, 422)
 
 
-def _add_descriptions(app: FastAPI, translator: Translator, examples: dict[str, np.ndarray]) -> None:
-    card = translator.card
-
+def _add_descriptions(app: FastAPI, sides: Sides) -> None:
     @app.get("/model.json")
-    async def describe():
+    async def describe(direction: str = ""):
+        side = sides.at(direction)
+        card, domains = side.card, side.card.encoding.domains
         return {
+            "directions": list(sides),
+            "direction": card.way,
+            "domains": domains,
+            "domain": domains[card.encoding.domain] if domains else "",
+            "photos": shows_photo(card, next(iter(side.examples.values()))),
             "kind": "classes" if card.encoding.classes else "colors",
             "grey": card.input_from == "grey",
             "height_px": card.height_px,
@@ -96,38 +132,44 @@ def _add_descriptions(app: FastAPI, translator: Translator, examples: dict[str, 
             "scale": card.scale,
             "seed": card.seed,
             "variants": card.seeded,
-            "styles": translator.bank is not None,
+            "styles": side.translator.bank is not None,
             "fixes_colors": card.encoding.style == "palette",
             "brushes": brushes_of(card),
-            "examples": list(examples),
+            "examples": list(side.examples),
             "upload_types": sorted(UPLOAD_TYPES),
         }
 
     @app.get("/examples/{name}")
-    async def show_example(name: str):
+    async def show_example(name: str, direction: str = ""):
+        examples = sides.at(direction).examples
         if name not in examples:
             raise HTTPException(404, f"no example is named {name[:80]!r}; /model.json lists them")
         return Response(examples[name].tobytes(), media_type=RAW)
 
 
-def _add_translation(app: FastAPI, translator: Translator) -> None:
-    card, turns = translator.card, Turns(WAITING_PAGES)
-    size = (card.height_px, card.width_px)
-    shape = size if card.encoding.classes else (*size, 3)
+def _add_translation(app: FastAPI, sides: Sides) -> None:
+    turns = Turns(WAITING_PAGES)
 
     @app.post("/translate")
     async def translate(
         request: Request,
-        seed: Annotated[int, Query(ge=0, lt=2**31)] = card.seed,
+        seed: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
         page: Annotated[str, Query(max_length=64)] = "",
         light: str = "",
         fixed: Annotated[tuple[str, ...], Query(max_length=MAX_FIXED)] = (),
+        domain: str = "",
+        direction: str = "",
     ):
         """Return the photo of a raw drawing as a PNG; a drawing holds a byte per class id or three per colour.
 
         `light` and `fixed` are those of a `Wish`. The header `Style-Light` of the answer is the light that was used.
+        Without a seed and a domain, the photo has those of the card.
         """
         check_type(request, {RAW})
+        translator = sides.at(direction).translator
+        translator = translator.towards(domain) if domain else translator
+        card = translator.card
+        seed, size = card.seed if seed is None else seed, (card.height_px, card.width_px)
         kind = card.encoding.style
         if kind == "none" and (light or fixed):
             raise UserError("light and fixed: this generator takes no styles; leave them out")
@@ -135,6 +177,7 @@ def _add_translation(app: FastAPI, translator: Translator) -> None:
             raise UserError("fixed: this generator takes a code for the whole photo, and no colours; leave it out")
         colors = [FixedColor.read(text, *size) for text in fixed]
         wish = Wish(seed_of(NAME, seed), read_light(light, CHANNELS[kind]), colors)
+        shape = size if card.encoding.classes else (*size, 3)
         expected = int(np.prod(shape))
         body = await read_body(request, expected)
         if len(body) != expected:
@@ -165,13 +208,15 @@ def translated(translator: Translator, pixels: np.ndarray, seed: int, wish: Wish
     return png_bytes(translator.translate(styled, NAME, seed)), {"Style-Light": light.tobytes().hex()}
 
 
-def _add_upload(app: FastAPI, card: GeneratorCard) -> None:
-    classes, decoding = card.encoding.classes, asyncio.Lock()
+def _add_upload(app: FastAPI, sides: Sides) -> None:
+    decoding = asyncio.Lock()
 
     @app.post("/upload")
-    async def take_upload(request: Request, half: Literal["left", "right", "whole"] | None = None):
+    async def take_upload(request: Request, half: Literal["left", "right", "whole"] | None = None, direction: str = ""):
         """Return an image file as a raw drawing of the working size, which `/translate` takes."""
         check_type(request, UPLOAD_TYPES)
+        card = sides.at(direction).card
+        classes = card.encoding.classes
         body = await read_body(request, MAX_UPLOAD_BYTES)
 
         def decoded():

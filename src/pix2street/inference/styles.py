@@ -63,9 +63,14 @@ def open_style(card: GeneratorCard, folder: Path, choice: str = RANDOM) -> Style
     return _of_image(bank, path, takes_palettes=card.encoding.style == "palette")
 
 
+def is_flat(image: np.ndarray) -> bool:
+    """Return whether RGB pixels `[H, W, 3]` are areas of one colour each, as those of a palette and of no photo."""
+    return bool((image[:, 1:] == image[:, :-1]).all(axis=-1).mean() > FLAT_SHARE)
+
+
 def _of_image(bank: StyleBank, path: Path, takes_palettes: bool) -> Style:
     image = read_rgb(path)
-    if (image[:, 1:] == image[:, :-1]).all(axis=-1).mean() <= FLAT_SHARE:
+    if not is_flat(image):
         # One light leaves a palette many colours, and it is all of a code.
         return Style(partial(bank.draw, like=bank.light_of(image)), drawn=takes_palettes, bank=bank)
     if not takes_palettes:

@@ -14,12 +14,12 @@ import pandas as pd
 from pix2street.core.domains import read_images, translations
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of, write_bytes
-from pix2street.core.images import contact_sheet, png_bytes, read_photo
+from pix2street.core.images import contact_sheet, png_bytes, read_photo, to_pixels
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
 from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
-from pix2street.inference.in_use import as_inference, copy_weights, translate, translate_unrounded
+from pix2street.inference.in_use import as_inference, copy_weights, translate_unrounded
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
 from pix2street.models.interface import Batch, Family, Task, Training
@@ -45,6 +45,9 @@ WHY_PAIRS = {
 }
 """Why a style is of no use to unpaired images, for an error."""
 
+PHOTOS = InputEncoding("color", None)
+"""The encoding of the inputs of further ways, which are the targets of the first."""
+
 PAIRS_DIAGNOSED = 16
 """The number of photos that the diagnostics compare; more would change little and slow down small data sets."""
 
@@ -66,8 +69,9 @@ def train_model(
     With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them.
 
     Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
-    val is written, in the mode of `generate`. `holdout_pairs` of train are kept apart; L1 and the diagnostics of each
-    epoch are measured on them. Without such pairs the diagnostics are measured on pairs of train.
+    val is written, in the mode of `generate`; a family that learns further ways has a column for each, what it makes of
+    the target. `holdout_pairs` of train are kept apart; L1 and the diagnostics of each epoch are measured on them.
+    Without such pairs the diagnostics are measured on pairs of train.
 
     Args:
         on_epoch: called after each epoch with its number from 1, the rest of its row of the history, and the path of
@@ -83,14 +87,17 @@ def train_model(
     examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
     measured = bool(held_out) and start.exact
     photos = family.PAIRING != "paired" and start.encoding.classes is None
-    examiner = Examiner(saved, generate, start.encoding, start.bank, examined, measured, photos)
+    artist = Artist(saved, generate, start.encoding, start.bank)
+    examiner = Examiner(artist, examined, measured, photos)
     # Contact sheets must survive an interruption, as the checkpoints do.
-    sheets = Sheets(checkpoints.samples if checkpoints else samples_folder, examiner, start.shown, train.run)
+    folder = checkpoints.samples if checkpoints else samples_folder
+    further = [Artist(network, generate, PHOTOS, None) for network in start.further.values()]
+    sheets = Sheets(folder, [artist, *further], start.shown, train.run)
 
     def tell(row: Row, snapshot: keras.Model | None) -> None:
         rest = dict(row)
         epoch = rest.pop("epoch")
-        on_epoch(epoch, rest, sheets.after(epoch, snapshot))
+        on_epoch(epoch, rest, sheets.after(epoch, [snapshot, *start.further.values()] if snapshot else None))
 
     history = train_epochs(
         start.training,
@@ -132,8 +139,7 @@ def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px:
     save_network(network, folder / way, "generator")
     height, width, _ = network.input_shape[1:]
     form = {"height_px": height, "width_px": width, "scale": network.output_shape[1] // height}
-    # It takes photos.
-    form |= {"encoding": InputEncoding("color", None), "input_from": "file", "multiple_px": multiple_px}
+    form |= {"encoding": PHOTOS, "input_from": "file", "multiple_px": multiple_px}
     replace(card, way=way, **form).write(folder / way)
 
 
@@ -315,68 +321,74 @@ def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: i
     )
 
 
-class Examiner:
-    """An examiner of generators, which measures and draws them in the mode of `generate`.
+class Artist:
+    """What draws with a generator in the mode of `generate`.
 
     Args:
-        generator: a generator of the same form as those to examine.
+        generator: a generator of the same form as those to draw with.
         generate: the mode in which generators are used.
         bank: the styles to draw from; None for inputs without.
+    """
+
+    def __init__(self, generator: keras.Model, generate: Generate, encoding: InputEncoding, bank: StyleBank | None):
+        self._inference = as_inference(generator, generate.norm, generate.dropout)
+        self._seed = generate.seed
+        self._encoding = encoding
+        self._bank = bank
+
+    def take(self, generator: keras.Model) -> None:
+        """Draw with the present weights of this generator from now on."""
+        copy_weights(generator, self._inference)
+
+    def batches_of(self, pairs: Sequence[Pair], names: Sequence[str] | None = None) -> Iterable[Batch]:
+        """Return the batches that `translate` takes; `names` set the styles in place of the pair_ids."""
+        return batches_in_use(pairs, self._encoding, self._bank, self._seed, names)
+
+    def translate(self, batches: Iterable[Batch], pair_ids: Sequence[str]) -> np.ndarray:
+        """Return the photos `[N, H, W, 1 or 3]` float32 in [-1, 1]."""
+        return np.stack(list(translate_unrounded(self._inference, batches, pair_ids, self._seed)))
+
+    def draw(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """Return the photos of the pairs' inputs, `[N, H, W, 1 or 3]` uint8."""
+        return to_pixels(self.translate(self.batches_of(pairs), [pair.pair_id for pair in pairs]))
+
+    def draw_input(self, pair: Pair) -> np.ndarray:
+        """Return a pair's input as one sees it, `[H, W, 3]` uint8."""
+        return drawing_of(pair.input_path, self._encoding.classes)
+
+
+class Examiner:
+    """An examiner of generators, which measures their photos.
+
+    Args:
         pairs: the pairs for `measure`.
         kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
         photos: whether inputs are colours that no pair gives another light; only then is it measured whether light
             stays light.
     """
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        generate: Generate,
-        encoding: InputEncoding,
-        bank: StyleBank | None,
-        pairs: list[Pair],
-        kept_apart: bool,
-        photos: bool = False,
-    ):
-        self._inference = as_inference(generator, generate.norm, generate.dropout)
-        self._seed = generate.seed
-        self._encoding = encoding
+    def __init__(self, artist: Artist, pairs: list[Pair], kept_apart: bool, photos: bool = False):
+        self._artist = artist
         self._pair_ids = [pair.pair_id for pair in pairs]
-        self._bank = bank
-        self._batches = self._in_use(pairs).cache()
+        self._batches = artist.batches_of(pairs).cache()
         some = pairs[:PAIRS_DIAGNOSED]
-        self._following = self._in_use([*some[1:], some[0]], self._pair_ids[:PAIRS_DIAGNOSED]).cache()
+        self._following = artist.batches_of([*some[1:], some[0]], self._pair_ids[:PAIRS_DIAGNOSED]).cache()
         self._kept_apart = kept_apart
         self._photos = photos
 
     def measure(self, generator: keras.Model) -> Row:
         """Return L1 over all pairs if they are kept apart, and the diagnostics over the first `PAIRS_DIAGNOSED`."""
-        copy_weights(generator, self._inference)
+        self._artist.take(generator)
         batches = list(self._batches)
-        generated = np.stack(list(translate_unrounded(self._inference, batches, self._pair_ids, self._seed)))
+        generated = self._artist.translate(batches, self._pair_ids)
         targets = np.concatenate([batch["target"] for batch in batches])
         some = slice(0, PAIRS_DIAGNOSED)
-        exchanged = translate_unrounded(self._inference, self._following, self._pair_ids[some], self._seed)
+        exchanged = self._artist.translate(self._following, self._pair_ids[some])
         l1 = {HOLDOUT_L1: float(np.abs(generated - targets).mean(dtype=np.float64))} if self._kept_apart else {}
         inputs = None
         if self._photos:
             inputs = np.concatenate([batch["input"][..., :3] for batch in batches])[some]
-        return l1 | diagnose(generated[some], np.stack(list(exchanged)), targets[some], inputs)
-
-    def draw_sheet(self, generator: keras.Model, pairs: Sequence[Pair]) -> np.ndarray:
-        """Return one picture input | target | generated, with a row for each pair."""
-        copy_weights(generator, self._inference)
-        pair_ids = [pair.pair_id for pair in pairs]
-        photos = translate(self._inference, self._in_use(pairs), pair_ids, self._seed)
-        return contact_sheet(
-            [
-                [drawing_of(pair.input_path, self._encoding.classes), read_photo(pair.target_path), photo]
-                for pair, photo in zip(pairs, photos, strict=True)
-            ]
-        )
-
-    def _in_use(self, pairs: Sequence[Pair], names: Sequence[str] | None = None) -> Iterable[Batch]:
-        return batches_in_use(pairs, self._encoding, self._bank, self._seed, names)
+        return l1 | diagnose(generated[some], exchanged, targets[some], inputs)
 
 
 @dataclass(frozen=True)
@@ -384,27 +396,39 @@ class Sheets:
     """The contact sheets of some epochs, `epoch_0002.png` and so on.
 
     Args:
+        artists: that of the generator, and those of the further ways, whose inputs are the targets.
         pairs: those of val; `run.sample_pairs` of them, evenly spread, are shown.
     """
 
     folder: Path
-    examiner: Examiner
+    artists: Sequence[Artist]
     pairs: Sequence[Pair]
     run: Run
 
-    def after(self, epoch: int, generator: keras.Model | None) -> Path | None:
+    def after(self, epoch: int, generators: Sequence[keras.Model] | None) -> Path | None:
         """Return the sheet of an epoch, drawn where it is missing; None for an epoch that has none.
 
         Args:
-            generator: None for an epoch whose sheet an earlier process has drawn.
+            generators: one for each artist; None for an epoch whose sheet an earlier process has drawn.
         """
         if epoch % self.run.sample_every_epochs and epoch != self.run.epochs:
             return None
         sheet = self.folder / f"epoch_{epoch:04d}.png"
-        if generator and not sheet.exists():
-            shown = np.unique(np.linspace(0, len(self.pairs) - 1, self.run.sample_pairs, dtype=int))
-            write_bytes(sheet, png_bytes(self.examiner.draw_sheet(generator, [self.pairs[i] for i in shown])))
+        if generators and not sheet.exists():
+            write_bytes(sheet, png_bytes(self._draw(generators)))
         return sheet
+
+    def _draw(self, generators: Sequence[keras.Model]) -> np.ndarray:
+        """Return one picture input | target | generated | what further ways make of the target, a row for each pair."""
+        shown = np.unique(np.linspace(0, len(self.pairs) - 1, self.run.sample_pairs, dtype=int))
+        pairs = [self.pairs[i] for i in shown]
+        inputs = [self.artists[0].draw_input(pair) for pair in pairs]
+        columns = [inputs, [read_photo(pair.target_path) for pair in pairs]]
+        turned = [pair.turned() for pair in pairs]
+        for number, (artist, generator) in enumerate(zip(self.artists, generators, strict=True)):
+            artist.take(generator)
+            columns.append(artist.draw(turned if number else pairs))
+        return contact_sheet(list(zip(*columns, strict=True)))
 
 
 @contextmanager

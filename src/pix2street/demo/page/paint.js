@@ -2,7 +2,10 @@
 // what is sent is what was painted.
 
 const $ = (id) => document.getElementById(id);
-const model = await (await fetch("model.json")).json();
+// A model that learned both ways is two generators; the page's address says which of them it shows.
+const direction = new URLSearchParams(location.search).get("direction") ?? "";
+const asking = (values) => new URLSearchParams({ ...values, ...(direction && { direction }) });
+const model = await (await fetch(`model.json?${asking({})}`)).json();
 const { height_px: height, width_px: width, scale } = model;
 const byClass = model.kind === "classes";
 const colorOf = byClass
@@ -318,7 +321,8 @@ function request() {
 
 /** Return the server's answer to the drawing in a style; the style keeps its light from then on. */
 async function ask(style) {
-  const query = new URLSearchParams({ seed: style.seed, page });
+  const query = asking({ seed: style.seed, page });
+  if (model.domains.length) query.set("domain", $("domain").value);
   if (style.light) query.set("light", style.light);
   for (const { index, color } of fixed.filter(isInDrawing)) {
     query.append("fixed", `${index % width},${Math.floor(index / width)},${color.slice(1)}`);
@@ -487,6 +491,8 @@ $("variant").addEventListener("click", () => {
   nextSeed += 1;
   request();
 });
+$("domain").addEventListener("change", changed);
+$("direction").addEventListener("change", () => (location.search = `?direction=${$("direction").value}`));
 $("region-color").addEventListener("input", () => {
   document.querySelector("input[name=tool][value=color]").checked = true;
 });
@@ -509,7 +515,7 @@ $("file").addEventListener("change", async () => {
   drawing.setAttribute("aria-busy", "true");
   try {
     const half = $("half").value;
-    const answer = await fetch(`upload${half ? `?half=${half}` : ""}`, {
+    const answer = await fetch(`upload?${asking(half && { half })}`, {
       method: "POST",
       headers: { "Content-Type": file.type || "application/octet-stream" },
       body: file,
@@ -556,8 +562,24 @@ if (!byClass) {
   $("street-title").textContent = "Generated";
   $("save-street").textContent = "Download photo";
 }
+if (model.photos) {
+  document.querySelector("h1").textContent = document.title = "Translate a photo";
+  $("drawing-title").textContent = "Input";
+  $("examples-title").textContent = "Start from another photo";
+  $("upload").textContent = "Load a photo …";
+  $("save-drawing").textContent = "Download input";
+  $("save-street").textContent = "Download translation";
+  drawing.classList.add("photo");
+  $("of-photos").append($("upload"), $("halves"));
+}
+$("of-photos").hidden = !model.photos;
+$("of-domains").hidden = !model.domains.length;
+$("domain").append(...model.domains.map((name) => new Option(name, name, false, name === model.domain)));
+$("of-directions").hidden = model.directions.length < 2;
+$("direction").value = model.direction;
 $("about").textContent =
-  `${byClass ? "Choose a class and paint" : "Paint, or upload an image"}; a photo of ${scale * width} × ${scale * height} pixels follows.` +
+  `${byClass ? "Choose a class and paint" : model.photos ? "Load a photo, and paint on it if you like" : "Paint, or upload an image"}; ` +
+  `${model.photos ? "its translation" : "a photo"} of ${scale * width} × ${scale * height} pixels follows.` +
   (model.fixes_colors
     ? " A style is its hour and its paint; Colour gives a region of the drawing a colour of your own."
     : model.styles
@@ -566,7 +588,7 @@ $("about").textContent =
 choose((common.find(({ name }) => name === "car") ?? inOrder[0]).value);
 
 async function example(name) {
-  const values = fromBytes(new Uint8Array(await (await fetch(`examples/${encodeURIComponent(name)}`)).arrayBuffer()));
+  const values = fromBytes(new Uint8Array(await (await fetch(`examples/${encodeURIComponent(name)}?${asking({})}`)).arrayBuffer()));
   const thumbnail = Object.assign(document.createElement("canvas"), { width, height });
   show(values, thumbnail.getContext("2d"));
   const button = Object.assign(document.createElement("button"), { type: "button", title: name, ariaLabel: `Start from ${name}` });
