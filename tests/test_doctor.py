@@ -165,6 +165,61 @@ def test_broken_files_litter_and_turned_photos_are_told(tmp_path):
     assert "turned upright (1)" in text
 
 
+def hours(folder: Path, counts: dict[str, int]) -> None:
+    for level, (domain, count) in enumerate(counts.items()):
+        for index in range(count):
+            save(
+                folder / domain / f"{Path(domain).name}{index}.png",
+                np.roll(SCENES[index % 14][0], 5 * index + level, axis=1),
+            )
+
+
+@pytest.mark.parametrize("dataset", ["paired_folder", "unpaired_folders", "domain_folders"])
+def test_folders_without_pairs_are_described_as_domains(tmp_path, monkeypatch, dataset):
+    monkeypatch.chdir(tmp_path)
+    hours(tmp_path / "source", {"trainA": 12, "trainB": 10, "testA": 3, "testB": 2})
+    own = DOWNLOAD.model_copy(
+        update={
+            "dataset": dataset,
+            "unpaired_folders": DOWNLOAD.unpaired_folders.model_copy(
+                update={"input_folder": "A", "target_folder": "B"}
+            ),
+        }
+    )
+    limits = parse_params(SHIPPED, "params.yaml").validate_
+    diagnosis = doctor.diagnose(tmp_path / "source", own, limits)
+    text = diagnosis.as_text()
+    assert not diagnosis.problem, text
+    for words in ("27 files found: 27 images, none left out", "12 train, 3 val", "10 train, 2 val", "64x64 px (15)"):
+        assert words in text
+    assert "refused" not in text
+    params = parse_params(applied(diagnosis.settings), "params.yaml")
+    assert params.download.dataset == (dataset if dataset == "unpaired_folders" else "domain_folders")
+    (tmp_path / "downloaded").mkdir()
+    (tmp_path / "split").mkdir()
+    download(params.download, tmp_path, tmp_path / "downloaded")
+    assert split_pairs(tmp_path / "downloaded", tmp_path / "split", params.split) == (27, 0)
+
+
+def test_what_validate_would_refuse_of_domains_is_said_with_the_way_out(tmp_path):
+    hours(tmp_path, {"train/day": 12, "train/night": 1, "val/day": 2, "val/night": 1})
+    (tmp_path / "train/day/copy.png").write_bytes((tmp_path / "train/day/day0.png").read_bytes())
+    own = DOWNLOAD.model_copy(update={"dataset": "domain_folders"})
+    limits = parse_params(SHIPPED, "params.yaml").validate_
+    text = doctor.diagnose(tmp_path, own, limits).as_text()
+    assert "night has 1 images in train, validate.min_domain_train is 10; add images, leave the domain out, or" in text
+    assert "night has 1 images in val, validate.min_domain_val is 2;" in text
+    assert "day has 13 images in train and night 1, more than validate.max_domain_ratio: 10 times as many;" in text
+    assert "1 images are there more than once: train/day/copy.png = train/day/day0.png" in text
+
+
+def test_one_folder_is_no_domains_and_the_way_out_is_said(tmp_path):
+    hours(tmp_path, {"train/day": 3, "val/day": 2})
+    diagnosis = doctor.diagnose(tmp_path, DOWNLOAD.model_copy(update={"dataset": "domain_folders"}))
+    assert "there is one domain, 'day'" in diagnosis.problem
+    assert not diagnosis.settings
+
+
 def test_a_source_without_images_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(UserError, match=r"no images found, but 1 x no image \(.txt\)"):

@@ -52,7 +52,8 @@ def look_at_source(options: argparse.Namespace) -> None:
     from pix2street.datasets.doctor import diagnose
     from pix2street.params import read_params
 
-    diagnosis = diagnose(options.path, read_params(Layout(Path.cwd()).params).download)
+    params = read_params(Layout(Path.cwd()).params)
+    diagnosis = diagnose(options.path, params.download, params.validate_)
     print(diagnosis.as_text())
     if diagnosis.problem:
         raise UserError(diagnosis.problem)

@@ -92,3 +92,33 @@ def test_missing_json_is_one_message(tmp_path):
         read_json(tmp_path / "a.json", dict, "get it")
     with pytest.raises(UserError, match="must be a file, but is a folder"):
         read_json(tmp_path, dict)
+
+
+@pytest.mark.parametrize("target", ["other_disk", "gone"])
+def test_a_link_in_place_of_a_folder_is_refused_before_any_work(tmp_path, target):
+    (tmp_path / "other_disk").mkdir()
+    (tmp_path / "other_disk/kept.txt").write_text("years of work")
+    (tmp_path / "split").symlink_to(tmp_path / target)
+    refused = pytest.raises(UserError, match=r"split: must be a folder .* is a link to .*; remove the link")
+    with refused, fresh_folder(tmp_path / "split"):
+        pytest.fail("work was done")
+    assert (tmp_path / "split").is_symlink()
+    assert (tmp_path / "other_disk/kept.txt").read_text() == "years of work"
+    assert {path.name for path in tmp_path.iterdir()} == {"other_disk", "split"}
+
+
+def test_a_file_in_place_of_a_folder_is_refused_and_stays(tmp_path):
+    (tmp_path / "split").write_text("a file")
+    refused = pytest.raises(UserError, match=r"split: must be a folder .* but is a file; move it away")
+    with refused, fresh_folder(tmp_path / "split"):
+        pytest.fail("work was done")
+    assert (tmp_path / "split").read_text() == "a file"
+
+
+def test_a_folder_above_may_be_a_link(tmp_path):
+    (tmp_path / "other_disk").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "other_disk")
+    for text in ("first", "second"):
+        with fresh_folder(tmp_path / "data/split") as folder:
+            (folder / "a.txt").write_text(text)
+    assert (tmp_path / "other_disk/split/a.txt").read_text() == "second"

@@ -25,7 +25,19 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `path` when the block ends well; on any error it is removed.
 
     Only then is the former content of `path` replaced.
+
+    Raises:
+        UserError: before the block begins, if `path` is a link or a file: a link cannot be replaced by a folder without
+            losing either the link or the content behind it.
     """
+    if path.is_symlink():
+        raise UserError(
+            f"{path}: must be a folder that can be replaced, but is a link to {os.readlink(path)}; remove the link, "
+            "what is behind it stays. To keep data on another disk, put the whole project or DVC's cache "
+            "(`dvc cache dir`) there"
+        )
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: must be a folder that can be replaced, but is a file; move it away")
     partial = _partial_of(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -1,5 +1,6 @@
 """`pix2street doctor`: how a user's folder or archive would be read, and the settings for it. Nothing is written."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from copy import deepcopy
@@ -13,12 +14,15 @@ from pix2street.core.accounting import account_of
 from pix2street.core.archives import Source, open_source
 from pix2street.core.decoding import Stored, decode_stored
 from pix2street.core.errors import UserError
-from pix2street.core.pairs import group_of, split_side_by_side
+from pix2street.core.pairs import SUBSETS, group_of, split_side_by_side
 from pix2street.core.yaml import as_yaml
 from pix2street.datasets.arrangement import Arrangement, Proposal, arrange, propose
+from pix2street.datasets.domains import arrange_domains
 from pix2street.datasets.drawings import are_drawn, find_classes, flatness
 from pix2street.datasets.own_images import images_of
+from pix2street.datasets.reading import ArrangementError
 from pix2street.settings.download import Download
+from pix2street.settings.validate import Validate
 
 SAMPLE = 32
 """The number of pairs whose images are read; only the names of all others are."""
@@ -30,6 +34,10 @@ MAX_HEIGHT_PX = 256
 """The largest height that is proposed for `split.height_px`."""
 
 MULTIPLE_PX = 16
+MAX_COMPARED = 2000
+"""The number of images of domains up to which all are read, to find those that are there more than once."""
+
+DOMAIN_SETS = ("unpaired_folders", "domain_folders")
 GROUP_PATTERNS = ("^([^_]+)_", "^([^-]+)-", "^(.+)[_-][^_-]+$")
 SHOWN = 3
 
@@ -79,11 +87,15 @@ class _Sample:
     broken: list[str]
 
 
-def diagnose(path: Path, download: Download) -> Diagnosis:
+def diagnose(path: Path, download: Download, validate: Validate | None = None) -> Diagnosis:
     """Look at a source and describe it.
+
+    A source is described as domains where `download.dataset` has them, or where its images make no pairs but are in
+    folders that can be domains.
 
     Args:
         download: the current settings, for the limits of archives and the meaning of names.
+        validate: the limits for domains; None to hold none of them against the source.
 
     Raises:
         UserError: the source is missing, cannot be opened or holds no image.
@@ -92,10 +104,17 @@ def diagnose(path: Path, download: Download) -> Diagnosis:
     found.say("source", str(path))
     with open_source(path, download.limits) as source:
         images, others = images_of(source)
+        if download.dataset in DOMAIN_SETS:
+            _describe_domains(found, source, images, others, download, validate)
+            return found
         side_by_side = download.paired_folder.model_copy(update={"form": "right"})
         proposal = propose(path, images, download.own_images, side_by_side)
         found.settings = {"download": {"dataset": "paired_folder", "path": str(path), **deepcopy(proposal.changes)}}
         if proposal.arrangement is None:
+            if _may_be_domains(path, images, download):
+                found.say("pairs", "none: the names of inputs and targets do not belong together")
+                _describe_domains(found, source, images, others, download, validate)
+                return found
             found.problem = proposal.refusals[-1]
             found.say("files", f"{len(images)} images, {len(others)} other files")
             found.settings = {}
@@ -114,6 +133,97 @@ def diagnose(path: Path, download: Download) -> Diagnosis:
     return found
 
 
+def _may_be_domains(path: Path, images: list[str], download: Download) -> bool:
+    """Return whether the images' folders can be domains under the present settings of `domain_folders`."""
+    settings = download.domain_folders
+    try:
+        arrange_domains(path, images, download.own_images, settings.domains, settings.scenes)
+    except UserError:
+        return False
+    return True
+
+
+def _describe_domains(
+    found: Diagnosis,
+    source: Source,
+    images: list[str],
+    others: dict[str, str],
+    download: Download,
+    validate: Validate | None,
+) -> None:
+    """Describe a source as images of domains, and propose the settings that read it so."""
+    of_two, settings = download.dataset == "unpaired_folders", download.domain_folders
+    if of_two:
+        settings = download.unpaired_folders
+    wanted = [settings.input_folder, settings.target_folder] if of_two else settings.domains
+    try:
+        arrangement, domains = arrange_domains(source.path, images, download.own_images, wanted, settings.scenes)
+    except ArrangementError as error:
+        found.problem = str(error)
+        found.say("files", f"{len(images)} images, {len(others)} other files")
+        found.settings = {}
+        return
+    found.say("files", account_of(arrangement.destinations, others | arrangement.left_out, alone=True))
+    for note in arrangement.notes:
+        found.say("names", note)
+    members = {domain: {} for domain in domains}
+    for name, destination in arrangement.destinations.items():
+        split, domain, _ = destination.split("/", 2)
+        members[domain].setdefault(split, []).append(name)
+    seen = []
+    for domain, splits in members.items():
+        read, broken = _read(source, _spread(sorted(name for names in splits.values() for name in names)), ids=False)
+        seen += read.values()
+        counted = ", ".join(f"{len(splits.get(split, []))} {split}" for split in SUBSETS if split in splits)
+        found.say(f"domain {domain}", counted)
+        found.say("looked at", _looked_at(read.values(), broken))
+        _describe_images(found, "images", list(read.values()))
+    _say_doubled(found, source, arrangement.destinations)
+    named = dict(zip(("input_folder", "target_folder"), domains, strict=True)) if of_two else {"domains": [*domains]}
+    section = "unpaired_folders" if of_two else "domain_folders"
+    found.settings = {"download": {"dataset": section, "path": str(source.path), section: named}}
+    if seen:
+        _propose_size(found, seen)
+    if not of_two and len(domains) == 2:
+        found.say("models", f"cyclegan and cut translate {domains[0]} to {domains[1]}, in the order of the domains")
+    if validate:
+        _say_limits(found, members, validate)
+
+
+def _say_doubled(found: Diagnosis, source: Source, destinations: dict[str, str]) -> None:
+    """Say which files are the same byte for byte, in a source small enough to be read whole."""
+    if len(destinations) > MAX_COMPARED:
+        found.say("doubled", f"not looked for among more than {MAX_COMPARED:,} images; `validate` finds them")
+        return
+    by_content: dict[bytes, list[str]] = {}
+    for name, content in source.read(destinations.keys()):
+        by_content.setdefault(hashlib.sha256(content).digest(), []).append(name)
+    if doubled := [sorted(names) for names in by_content.values() if len(names) > 1]:
+        shown = "; ".join(" = ".join(names) for names in sorted(doubled)[:SHOWN])
+        found.say(
+            "doubled", f"{len(doubled)} images are there more than once: {shown}; `validate` refuses them, keep one"
+        )
+
+
+def _say_limits(found: Diagnosis, members: dict[str, dict[str, list[str]]], validate: Validate) -> None:
+    """Say what `validate` would refuse because of the number of images in the domains."""
+    way_out = "add images, leave the domain out, or lower the limit"
+    for split, key in (("train", "min_domain_train"), ("val", "min_domain_val")):
+        limit = getattr(validate, key)
+        for domain, splits in members.items():
+            if (count := len(splits.get(split, []))) < limit:
+                found.say("refused", f"{domain} has {count} images in {split}, validate.{key} is {limit}; {way_out}")
+    counts = {domain: len(splits.get("train", [])) for domain, splits in members.items()}
+    least, most = min(counts, key=counts.get), max(counts, key=counts.get)
+    if counts[most] > validate.max_domain_ratio * max(counts[least], 1):
+        found.say(
+            "refused",
+            f"{most} has {counts[most]} images in train and {least} {counts[least]}, more than "
+            f"validate.max_domain_ratio: {validate.max_domain_ratio:g} times as many; add images of {least}, remove some "
+            f"of {most}, or raise the limit",
+        )
+
+
 def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, form: str) -> _Sample:
     """Read some pairs, and find out whether whole images are two halves or mere photos."""
     found.say("pairs", _counted_pairs(arrangement))
@@ -127,6 +237,7 @@ def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, f
     if not halves or np.median([_seam(image.pixels) for image in images.values()]) < MIN_SEAM:
         found.say("layout", "photos without drawings: nothing changes at their middle")
         found.say("task", "black-and-white to colour; or set download.dataset: sketches for sketch to photo")
+        found.say("or", "from one folder of photos to others: set download.dataset: domain_folders and look again")
         found.settings["download"].pop("paired_folder", None)
         found.settings["download"]["dataset"] = "colorization"
         return _Sample([], list(images.values()), broken)
