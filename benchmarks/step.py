@@ -8,6 +8,11 @@ the group's first, shares of the matrix peak in the variant's precision, peak me
 printed and written to `benchmarks/results.json`. The PyTorch script is started with --size, --batch and --filters, and
 with --bf16 --fused for its fastest; it must answer as `benchmarks/worker.py` does.
 
+    python benchmarks/step.py --families [pix2pix cyclegan ...]
+
+prints one table instead: the CPU time of a step of each family at 128x128 px with its settings in params.yaml. CPU time
+depends less than milliseconds on what else the machine does.
+
     python benchmarks/step.py --count cityscapes_oasis [--teraflop-a-second 25]
 
 times nothing: it builds the networks of a profile that reads Cityscapes, counts the operations and the memory of a
@@ -23,10 +28,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from pix2street.core import numerics
+from pix2street.models import MODELS
 from pix2street.params import read_params
 from pix2street.profiles import use_profile
 from pix2street.settings.train import Train
@@ -210,6 +217,18 @@ def count_step(train: Train, height_px: int, width_px: int) -> dict:
     }
 
 
+def time_families(families: Sequence[str], options: Sequence[str] = ()) -> None:
+    """Print a row for each family, timed one after the other in processes of their own; see `families.py`."""
+    print(f"{'family':<12}{'images a step':>14}{'weights of the generator':>26}{'CPU-ms a step':>15}")
+    for family in families:
+        command = [sys.executable, HERE / "families.py", family, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{family}: {done.stderr.strip().splitlines()[-1]}")
+        row = json.loads(done.stdout.splitlines()[-1])
+        print(f"{family:<12}{row['batch']:>14}{row['generator_weights']:>26,}{row['cpu_ms']:>15.1f}", flush=True)
+
+
 def show(title: str, found: dict) -> None:
     peaks = ", ".join(f"{peak} GFLOP/s in {name}" for name, peak in found["matrix_peak_gflops"].items())
     print(f"\n{title}: {found['gigaflop']} GFLOP a step; matrix peak {peaks}")
@@ -234,7 +253,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     parser.add_argument("--count", metavar="PROFILE", help="print what a profile takes, counted and not measured")
     parser.add_argument("--teraflop-a-second", type=float, default=25.0, help="the speed that --count assumes")
+    parser.add_argument("--families", nargs="*", choices=MODELS, help="time a step of these families; none: of all")
     arguments = parser.parse_args()
+    if arguments.families is not None:
+        time_families(arguments.families or list(MODELS))
+        return
     if arguments.count:
         count(arguments.count, arguments.teraflop_a_second)
         return

@@ -219,8 +219,8 @@ def _say_limits(found: Diagnosis, members: dict[str, dict[str, list[str]]], vali
         found.say(
             "refused",
             f"{most} has {counts[most]} images in train and {least} {counts[least]}, more than "
-            f"validate.max_domain_ratio: {validate.max_domain_ratio:g} times as many; add images of {least}, remove some "
-            f"of {most}, or raise the limit",
+            f"validate.max_domain_ratio: {validate.max_domain_ratio:g} times as many; add images of {least}, remove "
+            f"some of {most}, or raise the limit",
         )
 
 

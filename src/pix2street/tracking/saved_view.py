@@ -57,9 +57,7 @@ def _state(curves: Sequence[str], parameters: Sequence[str]) -> dict[str, Any]:
     }
     sections = [
         _section("scores", "Scores of the held-out photos", 4, 300),
-        _section(
-            "samples", "Contact sheets: input, target, generated, and what a way back makes of the target", 1, 640
-        ),
+        _section("samples", "Contact sheets: input, target, generated, and the target's way back", 1, 640),
         _section("curves", "Epoch by epoch", 2, 300),
     ]
     return {

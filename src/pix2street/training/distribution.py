@@ -21,19 +21,23 @@ LOST_WORKER = (
 )
 """The errors of TensorFlow's collectives when another process has ended."""
 
-Steps = Callable[[Iterator, int], tf.Tensor]
-"""A function `(batches, count) -> [at most count, terms + 1]` float32, see `build_steps`."""
+Steps = Callable[..., tf.Tensor]
+"""A function `(batches, count, images=None) -> [at most count, terms + 1]` float32, see `build_steps`."""
 
 
 def build_steps(training: Training, terms: Sequence[str], device: Devices, strategy: tf.distribute.Strategy) -> Steps:
     """Return a function that takes `count` steps, each on the next batch, and returns a row for every step.
 
     A row holds the terms in the order of `terms`, and last the sum of all trained weights after the step, which is
-    finite only if all weights are. The steps end after a row with a value that is not finite.
+    finite only if all weights are. The steps end after a row with a value that is not finite. A third argument is the
+    number of images that each device takes in a step.
     """
     trained = _trained_weights(training.networks.values())
 
-    def step(batch: Any) -> tf.Tensor:
+    def step(batch: Any, images: int | None = None) -> tf.Tensor:
+        # Several workers do not know how large their batches are, and a family may need to.
+        if images is not None:
+            batch = {name: tf.ensure_shape(value, (images, *value.shape[1:])) for name, value in batch.items()}
         values = training.step(batch)
         total = tf.add_n([tf.reduce_sum(tf.cast(weight, tf.float32)) for weight in trained])
         return tf.stack([*(values[name] for name in terms), total])
@@ -41,26 +45,29 @@ def build_steps(training: Training, terms: Sequence[str], device: Devices, strat
     if device.jit_compile:
         step = tf.function(step, jit_compile=True)
 
-    def one_step(batches: Iterator) -> tf.Tensor:
-        rows = strategy.run(step, args=(next(batches),))
+    def one_step(batches: Iterator, images: int | None) -> tf.Tensor:
+        batch = next(batches)
+        rows = strategy.run(step, args=(batch, images))
         return strategy.reduce(tf.distribute.ReduceOp.MEAN, rows, axis=None)
 
     if device.steps_per_call == 1:
-        return tf.function(lambda batches, count: one_step(batches)[tf.newaxis], reduce_retracing=False)
+        return tf.function(
+            lambda batches, count, images=None: one_step(batches, images)[tf.newaxis], reduce_retracing=False
+        )
 
     @tf.function
-    def several_steps(batches: Iterator, count: tf.Tensor) -> tf.Tensor:
+    def several_steps(batches: Iterator, count: tf.Tensor, images: int | None = None) -> tf.Tensor:
         rows = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=[len(terms) + 1])
         finite = True
         done = 0
         while finite and done < count:
-            row = one_step(batches)
+            row = one_step(batches, images)
             rows = rows.write(done, row)
             done += 1
             finite = tf.reduce_all(tf.math.is_finite(row))
         return rows.stack()
 
-    return lambda batches, count: several_steps(batches, tf.constant(count))
+    return lambda batches, count, images=None: several_steps(batches, tf.constant(count), images)
 
 
 def _trained_weights(networks) -> list[keras.Variable]:

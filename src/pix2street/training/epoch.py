@@ -157,7 +157,7 @@ class EpochRunner:
             positions = plan.positions(state.step, end)
             batches = shared_out(self._strategy, lambda *which: self._feed.batches(epoch, *which), positions, size)
             while state.step < end:
-                rows = self._call(batches, end)
+                rows = self._call(batches, end, size)
                 for row in rows:
                     self._add(epoch, row, size)
                 progress.update(len(rows) * size)
@@ -181,13 +181,13 @@ class EpochRunner:
         print(f"training goes on after epoch {state.epoch}, step {state.step}")
         return state
 
-    def _call(self, batches, end: int) -> np.ndarray:
+    def _call(self, batches, end: int, size: int) -> np.ndarray:
         """Take the steps of one call: at most `steps_per_call`, and not beyond `end` or the next checkpoint."""
         count = min(self._steps_per_call, end - self.state.step)
         if every := self._run.checkpoint_every_steps:
             count = min(count, every - self.state.step % every)
         try:
-            return self._take_steps(batches, count).numpy()
+            return self._take_steps(batches, count, size // self._strategy.num_replicas_in_sync).numpy()
         except LOST_WORKER as error:
             raise explain_lost_worker(self._strategy, error) from error
 

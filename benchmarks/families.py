@@ -1,0 +1,84 @@
+"""One process that trains a family on noise, with its settings in params.yaml, and prints the CPU time of a step.
+
+    python benchmarks/families.py FAMILY [--size 128] [--calls 8]
+
+`step.py --families` runs one for each family and prints their table.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+from pix2street.core import numerics
+
+if __name__ == "__main__":
+    numerics.pin()
+
+import numpy as np
+import tensorflow as tf
+
+from pix2street.core.classes import cityscapes_classes
+from pix2street.models import MODELS, open_family
+from pix2street.models.interface import Task
+from pix2street.params import read_params
+from pix2street.training.batches import InputEncoding
+from pix2street.training.distribution import build_steps
+from pix2street.training.players import Adams
+from pix2street.training.runtime import prepare
+
+DOMAINS = 4
+"""The number of domains of a family that translates between several."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("family", choices=MODELS)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--small", type=json.loads, default={}, help="changes of the family's settings, as JSON")
+    arguments = parser.parse_args()
+    params = read_params(Path(__file__).parents[1] / "params.yaml")
+    prepare("train.device.device", "cpu", 0, **params.compute.model_dump())
+    family, train = open_family(arguments.family), params.train
+    settings = type(getattr(train, arguments.family))(**getattr(train, arguments.family).model_dump() | arguments.small)
+    task, batch = task_of(family.PAIRING, arguments.size), {}
+    if family.PAIRING == "domains":
+        batch = {"domain": np.zeros(train.run.batch, np.int32), "target_domain": np.ones(train.run.batch, np.int32)}
+    batch |= images_of(task, train.run.batch)
+    generator = family.build_generator(task, settings, 0)
+    training = family.build_training(task, settings, generator, Adams(generator, train.run.ema_decay), 0)
+    device = train.device.model_copy(update={"steps_per_call": 1, "jit_compile": False})
+    run = build_steps(training, [term.name for term in family.TERMS], device, tf.distribute.get_strategy())
+    batches, taken = iter(tf.data.Dataset.from_tensors(batch).repeat()), []
+    for call in range(arguments.calls + 2):
+        begun = time.process_time()
+        run(batches, 1).numpy()
+        if call > 1:  # by then it is traced and warm
+            taken.append(1e3 * (time.process_time() - begun))
+    weights = sum(weight.size for weight in generator.get_weights())
+    found = {"batch": train.run.batch, "generator_weights": weights, "cpu_ms": round(statistics.median(taken), 1)}
+    print(json.dumps({"family": arguments.family, **found}))
+
+
+def task_of(pairing: str, size: int) -> Task:
+    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos for the others."""
+    if pairing == "paired":
+        encoding = InputEncoding("onehot", cityscapes_classes())
+        return Task((size, size, encoding.channels), (size, size, 3), labels=encoding.labels, void=encoding.void)
+    conditions = {"domain": DOMAINS} if pairing == "domains" else {}
+    return Task((size, size, 3), (size, size, 3), conditions=conditions)
+
+
+def images_of(task: Task, count: int) -> dict[str, np.ndarray]:
+    """Return inputs and targets of noise, `[count, H, W, C]` float32; inputs of classes are one-hot."""
+    rng = np.random.default_rng(0)
+    inputs = rng.uniform(-1, 1, (count, *task.input_shape)).astype("float32")
+    if task.labels:
+        inputs = np.eye(task.labels, dtype="float32")[rng.integers(task.labels, size=(count, *task.input_shape[:2]))]
+    return {"input": inputs, "target": rng.uniform(-1, 1, (count, *task.target_shape)).astype("float32")}
+
+
+if __name__ == "__main__":
+    main()
