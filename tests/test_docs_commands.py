@@ -192,7 +192,7 @@ PROGRAMS: dict[str, Callable[[list[str]], str | None]] = {
     "python3": _python,
     "git": _git,
     "export": _export,
-    **dict.fromkeys(("source", "printf", "curl", "sudo", "to_file", "true"), _system),
+    **dict.fromkeys(("source", "printf", "curl", "cp", "sudo", "to_file", "true"), _system),
 }
 
 
