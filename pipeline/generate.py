@@ -21,12 +21,9 @@ def main(params: Params, layout: Layout) -> None:
             params.generate,
             photos_of_train=params.evaluate.usefulness,
         )
-    with fresh_folder(layout.draws) as folder:
-        draw_photos(layout.split, layout.generator, folder, params.generate)
-    with fresh_folder(layout.domains) as folder:
-        generate_domains(layout.split, layout.generator, folder, params.generate)
-    with fresh_folder(layout.cycled) as folder:
-        generate_cycles(layout.split, layout.generator, layout.generated, folder, params.generate)
+        draw_photos(layout.split, layout.generator, folder / layout.draws.name, params.generate)
+        generate_domains(layout.split, layout.generator, folder / layout.domains.name, params.generate)
+        generate_cycles(layout.split, layout.generator, folder, folder / layout.cycled.name, params.generate)
 
 
 if __name__ == "__main__":

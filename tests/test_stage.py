@@ -51,7 +51,7 @@ def test_what_a_library_said_is_shown_where_it_fails(folder, capfd):
         ("train", "data/split (of `split`), reports/validate/passed.json (of `validate`)"),
         (
             "evaluate",
-            "data/split (of `split`), data/generated (of `generate`), data/baselines (of `generate`), data/draws (of ",
+            "data/split (of `split`), data/generated (of `generate`), data/baselines (of `generate`), models",
         ),
         ("register", "models/generator (of `train`), reports/evaluate/metrics.json (of `evaluate`)"),
     ],

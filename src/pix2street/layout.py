@@ -24,7 +24,7 @@ class Layout:
             "validate": [self.verdict, self.validation_page, self.passed],
             "segment": [self.segmenter],
             "train": [self.generator, self.history, self.samples],
-            "generate": [self.generated, self.baselines, self.draws, self.domains, self.cycled],
+            "generate": [self.generated, self.baselines],
             "evaluate": [self.judged, self.metrics, *tables],
             "report": [
                 self.report_page,
@@ -140,22 +140,22 @@ class Layout:
     def draws(self) -> Path:
         """Further photos of the first inputs, `<k>/{val,test}/<pair_id>.png`, and with styles also `one_style/`.
 
-        The folder is empty for a generator with neither noise nor styles.
+        The folder is missing for a generator with neither noise nor styles.
         """
-        return self.root / "data/draws"
+        return self.generated / "draws"
 
     @property
     def domains(self) -> Path:
         """Translations to every domain, `<domain>/{generated,baselines/<baseline>}/{val,test}/<pair_id>.png`.
 
-        The folder is empty for a generator that is told no domain.
+        The folder is missing for a generator that is told no domain.
         """
-        return self.root / "data/domains"
+        return self.generated / "domains"
 
     @property
     def cycled(self) -> Path:
-        """Inputs forth and back, `{val,test}/<pair_id>.png`; empty for a generator without a way back."""
-        return self.root / "data/cycled"
+        """Inputs forth and back, `{val,test}/<pair_id>.png`; missing for a generator without a way back."""
+        return self.generated / "cycled"
 
     @property
     def judged(self) -> Path:

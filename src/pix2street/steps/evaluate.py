@@ -175,7 +175,7 @@ def _look_as_jury(
     features = {name: judge_distances.features_of(seen, real, first.levels) for name, seen in found.items()}
     protocol |= judge_distances.protocol_of(cards, len(made.pairs))
     if draws:
-        folders = [draw / settings.subset for draw in sorted(draws.iterdir()) if draw.name != ONE_STYLE]
+        folders = [draw / settings.subset for draw in sorted(draws.glob("*")) if draw.name != ONE_STYLE]
         drawn = _draws(jury, folders, made.pairs, found["generated"], real)
         protocol["diversity"] = diversity.protocol_of(drawn[0][0], cards)
     return Seen(confusions, features, drawn, tuple(jury.not_judged), protocol)

@@ -23,8 +23,8 @@ def evaluate_domains(
 
     Args:
         evaluate: `evaluate_photos`, given everything but its folders and settings.
-        folder: a folder for each domain with the folders `generated` and `baselines`; empty for a generator that is
-            told none.
+        folder: a folder for each domain with the folders `generated` and `baselines`; missing for a generator that
+            is told none.
     """
     weak = settings.model_copy(update={"min_ceiling": 0.0})
     found = {}
@@ -71,7 +71,7 @@ def with_cycles(metrics: Mapping[str, Any], split_folder: Path, generated: Path,
 
     Args:
         generated: a folder as in `PhotoFolders`.
-        cycled: the inputs forth and back, arranged in the same way; empty for a generator without a way back, whose
+        cycled: the inputs forth and back, arranged in the same way; missing for a generator without a way back, whose
             metrics stay as they are.
 
     Raises:

@@ -17,7 +17,7 @@ from pix2street.training.batches import plain_batches
 
 
 def generate_domains(split: Path, generator_folder: Path, folder: Path, settings: Generate) -> None:
-    """Write the translations of the held-out images to every domain into `folder`, which stays empty if there is one.
+    """Write the translations of the held-out images to every domain into `folder`, which is missing if there is one.
 
     They are `<domain>/generated/{val,test}/<pair_id>.png`, and beside them those of `write_free_translations` in
     `<domain>/baselines`. Images of the first domain are translated to each other one, and those of the second to the
@@ -44,7 +44,7 @@ def generate_cycles(split: Path, generator_folder: Path, generated: Path, folder
     """Write `{val,test}/<pair_id>.png`, the held-out inputs forth and back, into `folder`.
 
     The way back begins with the photos in `generated`, as they are on disk. It is that of a generator of its own, or of
-    the same generator, told the first domain. The folder stays empty for a generator without a way back.
+    the same generator, told the first domain. There is no folder for a generator without a way back.
     """
     card = GeneratorCard.read(generator_folder)
     if card.encoding.domains:
