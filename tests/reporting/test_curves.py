@@ -44,6 +44,8 @@ def test_panels_follow_the_terms_and_the_measures_with_totals_last():
         "saturated pixels, less real ones": ["saturated_share"],
         "checkerboard, dB above real": ["checkerboard"],
         "light of input and photo, correlation": ["light_kept"],
+        "edges of input and photo, correlation": ["edges_kept"],
+        "photos of other domains differ, as real ones do: 1": ["domain_sensitivity"],
         "the generator's sum": ["gen_total"],
         "the discriminator's sum": ["disc_total"],
     }

@@ -64,6 +64,7 @@ def translated(folder, image, domain):
 
 def test_one_generator_translates_to_every_domain(tmp_path):
     history = train(tmp_path, split_of(tmp_path, "day", "dusk", "night"), "stargan")
+    assert history["domain_sensitivity"].iloc[-1] > 0
     assert np.isfinite(history.to_numpy()).all()
     assert (tmp_path / "samples/epoch_0001.png").exists()
     card = GeneratorCard.read(tmp_path / "generator")
@@ -109,6 +110,8 @@ def test_two_folders_are_two_domains(tmp_path, model):
     history = train(tmp_path, split_of(tmp_path, "summer", "winter"), model)
     assert np.isfinite(history.to_numpy()).all()
     assert -1 <= history["light_kept"].iloc[-1] <= 1
+    assert -1 <= history["edges_kept"].iloc[-1] <= 1
+    assert "domain_sensitivity" not in history
     card = GeneratorCard.read(tmp_path / "generator")
     assert (card.encoding.domains, card.encoding.classes) == ((), None)
     assert (tmp_path / "generator/back").exists() == (model == "cyclegan")

@@ -94,9 +94,10 @@ def test_equal_targets_have_no_diversity_to_reach():
 
 def test_the_report_knows_every_measure():
     names = [term.name for term in MEASURES]
-    assert [*row(healthy)] == [name for name in names if name not in (HOLDOUT_L1, "light_kept")]
-    assert {HOLDOUT_L1, "light_kept"} <= {*names}
-    assert {*FAULTS} == {*row(healthy), "light_kept"}
+    of_some = [HOLDOUT_L1, "light_kept", "edges_kept", "domain_sensitivity"]
+    assert [*row(healthy)] == [name for name in names if name not in of_some]
+    assert {*of_some} <= {*names}
+    assert {*FAULTS} == {*row(healthy), *of_some[1:]}
 
 
 def test_exchanged_light_is_a_fault_and_kept_light_is_none():
@@ -106,3 +107,21 @@ def test_exchanged_light_is_a_fault_and_kept_light_is_none():
         assert measures["light_kept"] == pytest.approx(kept, abs=1e-6)
         assert ("light_kept" in faults_of(measures)) == (kept == -1)
     assert diagnose(np.zeros_like(TARGETS), exchanged, TARGETS, TARGETS)["light_kept"] == 0
+
+
+def test_a_photo_of_another_scene_has_lost_its_edges():
+    other = np.roll(TARGETS, -1, 0)
+    for photos, lost in ((TARGETS, False), (-TARGETS, False), (0.3 * TARGETS - 0.6, False), (other, True)):
+        measures = diagnose(photos, other, TARGETS, TARGETS)
+        assert ("edges_kept" in faults_of(measures)) == lost
+    assert diagnose(-TARGETS, other, TARGETS, TARGETS)["edges_kept"] == pytest.approx(1)
+    assert diagnose(np.zeros_like(TARGETS), other, TARGETS, TARGETS)["edges_kept"] == 0
+
+
+def test_a_generator_that_makes_one_domain_only_is_a_fault():
+    other = np.roll(TARGETS, -1, 0)
+    for elsewhere, found in ((TARGETS, True), (TARGETS - 0.2, False)):
+        measures = diagnose(TARGETS, other, TARGETS, elsewhere=elsewhere)
+        assert ("domain_sensitivity" in faults_of(measures)) == found
+    distance = np.abs(TARGETS - other).mean()
+    assert measures["domain_sensitivity"] == pytest.approx(0.2 / distance, rel=1e-5)

@@ -16,10 +16,13 @@ MEASURES = (
     Term("saturated_share", "saturated pixels, less real ones"),
     Term("checkerboard", "checkerboard, dB above real"),
     Term("light_kept", "light of input and photo, correlation"),
+    Term("edges_kept", "edges of input and photo, correlation"),
+    Term("domain_sensitivity", "photos of other domains differ, as real ones do: 1"),
 )
 """The columns of the history that no family declares.
 
-`holdout_l1` is missing where no pairs are kept apart, and `light_kept` but for photos of photos without pairs.
+`holdout_l1` is missing where no pairs are kept apart, `light_kept` and `edges_kept` but for photos of photos without
+pairs, and `domain_sensitivity` but for generators that are told the domain.
 """
 
 
@@ -46,13 +49,16 @@ class Fault:
 
 
 # The limits: a tenth of the real photos' differences, a quarter more of all pixels, three times the power of real
-# photos at the frequency of up-sampling (5 dB: a person sees it in foliage), more light exchanged than a night does.
+# photos at the frequency of up-sampling (5 dB: a person sees it in foliage), more light exchanged than a night does, a
+# tenth of the edges' correlation, and a twentieth of two photos' difference between domains.
 FAULTS = {
     "diversity": Fault("Different inputs give nearly the same photo", limit=0.1, real=1),
     "sensitivity": Fault("The photo hardly depends on the input", limit=0.1, real=1),
     "saturated_share": Fault("Many more pixels are black or white than in real photos", limit=0.25, real=0),
     "checkerboard": Fault("Up-sampling leaves a checkerboard", limit=5, real=0),
     "light_kept": Fault("Bright and dark are exchanged", limit=-0.3, real=1),
+    "edges_kept": Fault("The photo does not show what its input shows", limit=0.1, real=1),
+    "domain_sensitivity": Fault("The photo hardly depends on the domain", limit=0.05, real=1),
 }
 """Faults by the name of their measure."""
 

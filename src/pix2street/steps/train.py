@@ -1,38 +1,36 @@
 """Train: a family of models on the train split."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from pix2street.core.domains import read_images, translations
 from pix2street.core.errors import UserError
-from pix2street.core.files import sha256_of, write_bytes
-from pix2street.core.images import contact_sheet, png_bytes, read_photo, to_pixels
+from pix2street.core.files import sha256_of
+from pix2street.core.images import read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
 from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
-from pix2street.inference.in_use import as_inference, copy_weights, translate_unrounded
+from pix2street.inference.examiner import PAIRS_DIAGNOSED, Artist, Examiner, Sheets
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
-from pix2street.models.interface import Batch, Family, Task, Training
+from pix2street.models.interface import Family, Task, Training
 from pix2street.settings.compute import Compute
 from pix2street.settings.generate import Generate
-from pix2street.settings.train import Run, Train
-from pix2street.training.batches import InputEncoding, TrainingFeed, batches_in_use, open_pairs
+from pix2street.settings.train import Train
+from pix2street.training.batches import InputEncoding, TrainingFeed, open_pairs
 from pix2street.training.checkpoint import Checkpoints, training_key
-from pix2street.training.diagnostics import diagnose
 from pix2street.training.domains import DomainFeed, open_images
 from pix2street.training.epoch import Feed
 from pix2street.training.holdout import hold_out, hold_out_images
-from pix2street.training.loop import HOLDOUT_L1, Row, train_epochs
+from pix2street.training.loop import Row, train_epochs
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
 from pix2street.training.runtime import Strategy
@@ -47,9 +45,6 @@ WHY_PAIRS = {
 
 PHOTOS = InputEncoding("color", None)
 """The encoding of the inputs of further ways, which are the targets of the first."""
-
-PAIRS_DIAGNOSED = 16
-"""The number of photos that the diagnostics compare; more would change little and slow down small data sets."""
 
 
 def train_model(
@@ -87,12 +82,14 @@ def train_model(
     examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
     measured = bool(held_out) and start.exact
     photos = family.PAIRING != "paired" and start.encoding.classes is None
-    artist = Artist(saved, generate, start.encoding, start.bank)
+    mode = generate.norm, generate.dropout, generate.seed
+    artist = Artist(saved, mode, start.encoding, start.bank)
     examiner = Examiner(artist, examined, measured, photos)
     # Contact sheets must survive an interruption, as the checkpoints do.
     folder = checkpoints.samples if checkpoints else samples_folder
-    further = [Artist(network, generate, PHOTOS, None) for network in start.further.values()]
-    sheets = Sheets(folder, [artist, *further], start.shown, train.run)
+    further = [Artist(network, mode, PHOTOS, None) for network in start.further.values()]
+    run = train.run
+    sheets = Sheets(folder, [artist, *further], start.shown, run.sample_pairs, run.sample_every_epochs, run.epochs)
 
     def tell(row: Row, snapshot: keras.Model | None) -> None:
         rest = dict(row)
@@ -106,7 +103,7 @@ def train_model(
         start.feed,
         examiner.measure,
         tell,
-        run=train.run,
+        run=run,
         device=train.device,
         strategy=strategy,
         checkpoints=checkpoints,
@@ -319,116 +316,6 @@ def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: i
         apart,
         styles.codes,
     )
-
-
-class Artist:
-    """What draws with a generator in the mode of `generate`.
-
-    Args:
-        generator: a generator of the same form as those to draw with.
-        generate: the mode in which generators are used.
-        bank: the styles to draw from; None for inputs without.
-    """
-
-    def __init__(self, generator: keras.Model, generate: Generate, encoding: InputEncoding, bank: StyleBank | None):
-        self._inference = as_inference(generator, generate.norm, generate.dropout)
-        self._seed = generate.seed
-        self._encoding = encoding
-        self._bank = bank
-
-    def take(self, generator: keras.Model) -> None:
-        """Draw with the present weights of this generator from now on."""
-        copy_weights(generator, self._inference)
-
-    def batches_of(self, pairs: Sequence[Pair], names: Sequence[str] | None = None) -> Iterable[Batch]:
-        """Return the batches that `translate` takes; `names` set the styles in place of the pair_ids."""
-        return batches_in_use(pairs, self._encoding, self._bank, self._seed, names)
-
-    def translate(self, batches: Iterable[Batch], pair_ids: Sequence[str]) -> np.ndarray:
-        """Return the photos `[N, H, W, 1 or 3]` float32 in [-1, 1]."""
-        return np.stack(list(translate_unrounded(self._inference, batches, pair_ids, self._seed)))
-
-    def draw(self, pairs: Sequence[Pair]) -> np.ndarray:
-        """Return the photos of the pairs' inputs, `[N, H, W, 1 or 3]` uint8."""
-        return to_pixels(self.translate(self.batches_of(pairs), [pair.pair_id for pair in pairs]))
-
-    def draw_input(self, pair: Pair) -> np.ndarray:
-        """Return a pair's input as one sees it, `[H, W, 3]` uint8."""
-        return drawing_of(pair.input_path, self._encoding.classes)
-
-
-class Examiner:
-    """An examiner of generators, which measures their photos.
-
-    Args:
-        pairs: the pairs for `measure`.
-        kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
-        photos: whether inputs are colours that no pair gives another light; only then is it measured whether light
-            stays light.
-    """
-
-    def __init__(self, artist: Artist, pairs: list[Pair], kept_apart: bool, photos: bool = False):
-        self._artist = artist
-        self._pair_ids = [pair.pair_id for pair in pairs]
-        self._batches = artist.batches_of(pairs).cache()
-        some = pairs[:PAIRS_DIAGNOSED]
-        self._following = artist.batches_of([*some[1:], some[0]], self._pair_ids[:PAIRS_DIAGNOSED]).cache()
-        self._kept_apart = kept_apart
-        self._photos = photos
-
-    def measure(self, generator: keras.Model) -> Row:
-        """Return L1 over all pairs if they are kept apart, and the diagnostics over the first `PAIRS_DIAGNOSED`."""
-        self._artist.take(generator)
-        batches = list(self._batches)
-        generated = self._artist.translate(batches, self._pair_ids)
-        targets = np.concatenate([batch["target"] for batch in batches])
-        some = slice(0, PAIRS_DIAGNOSED)
-        exchanged = self._artist.translate(self._following, self._pair_ids[some])
-        l1 = {HOLDOUT_L1: float(np.abs(generated - targets).mean(dtype=np.float64))} if self._kept_apart else {}
-        inputs = None
-        if self._photos:
-            inputs = np.concatenate([batch["input"][..., :3] for batch in batches])[some]
-        return l1 | diagnose(generated[some], exchanged, targets[some], inputs)
-
-
-@dataclass(frozen=True)
-class Sheets:
-    """The contact sheets of some epochs, `epoch_0002.png` and so on.
-
-    Args:
-        artists: that of the generator, and those of the further ways, whose inputs are the targets.
-        pairs: those of val; `run.sample_pairs` of them, evenly spread, are shown.
-    """
-
-    folder: Path
-    artists: Sequence[Artist]
-    pairs: Sequence[Pair]
-    run: Run
-
-    def after(self, epoch: int, generators: Sequence[keras.Model] | None) -> Path | None:
-        """Return the sheet of an epoch, drawn where it is missing; None for an epoch that has none.
-
-        Args:
-            generators: one for each artist; None for an epoch whose sheet an earlier process has drawn.
-        """
-        if epoch % self.run.sample_every_epochs and epoch != self.run.epochs:
-            return None
-        sheet = self.folder / f"epoch_{epoch:04d}.png"
-        if generators and not sheet.exists():
-            write_bytes(sheet, png_bytes(self._draw(generators)))
-        return sheet
-
-    def _draw(self, generators: Sequence[keras.Model]) -> np.ndarray:
-        """Return one picture input | target | generated | what further ways make of the target, a row for each pair."""
-        shown = np.unique(np.linspace(0, len(self.pairs) - 1, self.run.sample_pairs, dtype=int))
-        pairs = [self.pairs[i] for i in shown]
-        inputs = [self.artists[0].draw_input(pair) for pair in pairs]
-        columns = [inputs, [read_photo(pair.target_path) for pair in pairs]]
-        turned = [pair.turned() for pair in pairs]
-        for number, (artist, generator) in enumerate(zip(self.artists, generators, strict=True)):
-            artist.take(generator)
-            columns.append(artist.draw(turned if number else pairs))
-        return contact_sheet(list(zip(*columns, strict=True)))
 
 
 @contextmanager

@@ -16,7 +16,11 @@ NEIGHBOURS = 6
 
 
 def diagnose(
-    generated: np.ndarray, exchanged: np.ndarray, targets: np.ndarray, inputs: np.ndarray | None = None
+    generated: np.ndarray,
+    exchanged: np.ndarray,
+    targets: np.ndarray,
+    inputs: np.ndarray | None = None,
+    elsewhere: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Return all measures of a generator by their names in the history.
 
@@ -27,9 +31,15 @@ def diagnose(
         exchanged: at each index the photo of the next input (at the last index, of the first), with the noise that
             `generated` has at this index.
         targets: the real photos.
-        inputs: what the photos were made of, in colours, where light should stay light; None where it need not.
+        inputs: what the photos were made of, in colours, where light should stay light and edges should stay; None
+            where they need not.
+        elsewhere: the photos of the same inputs for another domain; None for a generator that is told none.
     """
-    measures = {} if inputs is None else {"light_kept": light_kept(inputs, generated)}
+    measures = {}
+    if inputs is not None:
+        measures |= {"light_kept": light_kept(inputs, generated), "edges_kept": edges_kept(inputs, generated)}
+    if elsewhere is not None:
+        measures["domain_sensitivity"] = domain_sensitivity(generated, elsewhere, targets)
     return measures | {
         "diversity": diversity(generated, targets),
         "sensitivity": sensitivity(generated, exchanged, targets),
@@ -61,12 +71,25 @@ def light_kept(inputs: np.ndarray, generated: np.ndarray) -> float:
 
     It is negative where bright and dark are exchanged, which no cycle forbids: the way back exchanges them again.
     """
-    correlations = []
-    for image, photo in zip(inputs, generated, strict=True):
-        greys = [side.mean(axis=-1, dtype=np.float64).ravel() for side in (image, photo)]
-        one, other = (grey - grey.mean() for grey in greys)
-        correlations.append(_ratio(float(one @ other), float(np.sqrt((one @ one) * (other @ other)))))
-    return float(np.mean(correlations))
+    return _correlation(_greys(inputs), _greys(generated))
+
+
+def edges_kept(inputs: np.ndarray, generated: np.ndarray) -> float:
+    """Return the mean over the images of the correlation of the edges of input and photo; 0 if one is flat.
+
+    Edges are the lengths of the grey values' gradients. It is near 0 where a photo shows another scene than its input,
+    which a discriminator that sees the photo alone does not mind.
+    """
+    return _correlation(_edges(inputs), _edges(generated))
+
+
+def domain_sensitivity(generated: np.ndarray, elsewhere: np.ndarray, targets: np.ndarray) -> float:
+    """Return how much a photo changes (mean L1) if its generator is told another domain.
+
+    It is divided by the distance of two targets, as in `sensitivity`. A generator that makes one domain only, whatever
+    it is told, has 0.
+    """
+    return _ratio(_distance(generated, elsewhere), _distance(targets, np.roll(targets, -1, 0)))
 
 
 def saturated_share(generated: np.ndarray, targets: np.ndarray) -> float:
@@ -82,6 +105,25 @@ def checkerboard(generated: np.ndarray, targets: np.ndarray) -> float:
     and simulating artifacts in GAN fake images", section 3.2; Durall et al. 2020, section 3).
     """
     return float(max(0.0, np.max(_peaks_db(generated) - _peaks_db(targets))))
+
+
+def _greys(images: np.ndarray) -> np.ndarray:
+    """Return the mean of each pixel's channels, `[N, H, W]` float64."""
+    return images.mean(axis=-1, dtype=np.float64)
+
+
+def _edges(images: np.ndarray) -> np.ndarray:
+    return np.hypot(*np.gradient(_greys(images), axis=(1, 2)))
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the mean of the images' correlations, each over its pixels; an image that is flat has 0."""
+    one, other = (
+        (values - values.mean(axis=(1, 2), keepdims=True)).reshape(len(values), -1) for values in (one, other)
+    )
+    products = (one * other).sum(axis=1)
+    lengths = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    return float(np.mean([_ratio(product, length) for product, length in zip(products, lengths, strict=True)]))
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
