@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+
     from pix2street.inference.card import GeneratorCard
 
 
@@ -34,12 +34,14 @@ class Format:
         return ("onnx", "onnxruntime", "tf2onnx") if self.runtime == "onnxruntime" else ()
 
 
-def feeds_of(stored: np.ndarray, card: "GeneratorCard", domain: int | None = None) -> dict[str, np.ndarray]:
+def feeds_of(stored: "np.ndarray", card: "GeneratorCard", domain: int | None = None) -> "dict[str, np.ndarray]":
     """Return the inputs of a file by name, from a batch of stored pixels with their styles behind them, if any.
 
     Args:
         domain: the number of the domain of the photos; None leaves the input out, for the one of the card.
     """
+    import numpy as np
+
     encoding = card.encoding
     told = {} if domain is None else {"domain": np.array([domain], np.int32)}
     if encoding.style == "none":
