@@ -4,9 +4,10 @@ translation").
 One generator G translates between all domains: it is told the domain of the result. The discriminator D says whether
 an image is real and names its domain, and G must be able to undo what it did.
 
-What differs from the paper: beside its Wasserstein loss with gradient penalty there are hinge losses with the penalty
-R1, which take one update of D for each of G. D of an image is the mean over its patches, in the losses as in the
-penalty; the reference adds the patches in the penalty.
+What differs from the paper, by settings: beside its Wasserstein loss with gradient penalty there are hinge losses with
+the penalty R1, which take one update of D for each of G; the norms of G may have weights of each domain; the photo may
+be the image under a mask; and D may look at patches alone and name each. D of an image is the mean over its patches,
+in the losses as in the penalty; the reference adds the patches in the penalty.
 """
 
 import itertools
