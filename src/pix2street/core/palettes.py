@@ -26,8 +26,8 @@ MIN_REGION_PX = 12
 NEIGHBOURS = 12
 """The number of photos of one light, the donor among them, whose things lend their colours."""
 
-ALIKE = 10
-"""The number of regions of about one size of which one lends its colour."""
+ALIKE = 4
+"""The number of regions of about one size of which one lends its colour; with ten, large trees get those of bushes."""
 
 UNIFORM_RATIO = 0.5
 """The limit of `PaletteBank.uniform`."""
