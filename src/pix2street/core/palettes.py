@@ -26,8 +26,10 @@ MIN_REGION_PX = 12
 NEIGHBOURS = 12
 """The number of photos of one light, the donor among them, whose things lend their colours."""
 
-ALIKE = 4
-"""The number of regions of about one size of which one lends its colour; with ten, large trees get those of bushes."""
+SIZE_POWER = 6.0
+"""The power of the ratio of two regions' sizes by which one seldom lends its colour to the other.
+
+One that is half as large is drawn 64 times less often than one of the same size: trees do not get colours of bushes."""
 
 UNIFORM_RATIO = 0.5
 """The limit of `PaletteBank.uniform`."""
@@ -175,8 +177,8 @@ class PaletteBank:
 
         One photo, the donor, gives the light; its drawing resembles this one, see `layouts.donors`. A class of one
         colour a photo (see `uniform`) has its colour in the donor, or in the photo nearest to the donor that has the
-        class. A region of any other class has the colour of some region of the class in the `NEIGHBOURS` photos
-        nearest to the donor in mean colour, one of the `ALIKE` nearest to it in size; the place of the region's first
+        class. A region of any other class has the colour of some region of the class, of about its size, in the
+        `NEIGHBOURS` photos nearest to the donor in mean colour (see `SIZE_POWER`); the place of the region's first
         pixel decides which, so that a region painted elsewhere leaves it. The class's small regions share the mean of
         these colours, as they do in training.
 
@@ -287,11 +289,11 @@ class PaletteBank:
             color = np.average(self.colors[rows], axis=0, weights=self.areas_px[rows])
             return np.repeat(color[None], len(areas_px), axis=0)
         # Large facades differ less than small ones do.
-        ratios = np.maximum.outer(areas_px, self.areas_px[rows]) / np.minimum.outer(areas_px, self.areas_px[rows])
-        alike = np.argsort(ratios, axis=1, kind="stable")[:, :ALIKE]
-        # A region ranks all rows by its own random numbers, so that a few pixels more seldom change its colour.
-        ranks = (np.random.default_rng([seed, class_id, first]).random(len(rows)) for first in firsts.tolist())
-        picked = [own[np.argmin(rank[own])] for own, rank in zip(alike, ranks, strict=True)]
+        ratios = np.abs(np.log(np.divide.outer(areas_px, self.areas_px[rows])))
+        # The largest of Gumbel numbers plus log-weights is drawn by the weights. A region has its own numbers for all
+        # rows, so that a few pixels more seldom change its colour.
+        chances = [np.random.default_rng([seed, class_id, first]).gumbel(size=len(rows)) for first in firsts.tolist()]
+        picked = (np.stack(chances) - SIZE_POWER * ratios).argmax(axis=1)
         colors = self.colors[rows[picked]].astype(np.float64)
         large = areas_px >= MIN_REGION_PX
         colors[~large] = np.average(colors[large], axis=0, weights=areas_px[large]) if large.any() else colors[0]
