@@ -15,7 +15,7 @@ from pix2street.core.pairs import Dataset, drawing_of
 from pix2street.core.styles import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
 
-BASELINES = ("mean_color", "untrained")
+BASELINES = ("mean_color", "bicubic", "pixels", "untrained")
 STYLES = 3
 """The number of styles of a drawing that are shown, the generated photo among them."""
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pix2street.core.domains import read_images, translations
 from pix2street.core.errors import UserError
-from pix2street.core.files import sha256_of
+from pix2street.core.files import fresh_folder, sha256_of
 from pix2street.core.images import read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
@@ -22,7 +22,7 @@ from pix2street.inference.card import GeneratorCard
 from pix2street.inference.examiner import PAIRS_DIAGNOSED, Artist, Examiner, Sheets
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
-from pix2street.models.interface import Family, Task, Training
+from pix2street.models.interface import Family, Task, Training, reach_of
 from pix2street.settings.compute import Compute
 from pix2street.settings.generate import Generate
 from pix2street.settings.train import Train
@@ -35,6 +35,7 @@ from pix2street.training.loop import Row, train_epochs
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
 from pix2street.training.runtime import Strategy
+from pix2street.training.sizes import refuse_jitter, refuse_other_size
 
 OnEpoch = Callable[[int, Row, Path | None], None]
 
@@ -62,7 +63,8 @@ def train_model(
 ) -> pd.DataFrame:
     """Train a model, and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
-    With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them.
+    With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them. The generators of earlier
+    phases of the training are in folders of the phases' names.
 
     Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
     val is written, in the mode of `generate`; a family that learns further ways has a column for each, what it makes of
@@ -92,9 +94,14 @@ def train_model(
     run = train.run
     sheets = Sheets(folder, [artist, *further], start.shown, run.sample_pairs, run.sample_every_epochs, run.epochs)
 
+    phases = checkpoints.phases if checkpoints else generator_folder
+
     def tell(row: Row, snapshot: keras.Model | None) -> None:
         rest = dict(row)
         epoch = rest.pop("epoch")
+        for phase, share in start.training.phases.items() if snapshot else ():
+            if (epoch - 1) / run.epochs < share <= epoch / run.epochs:
+                _write_phase(snapshot, phases / phase)
         on_epoch(epoch, rest, sheets.after(epoch, [snapshot, *start.further.values()] if snapshot else None))
 
     history = train_epochs(
@@ -112,6 +119,8 @@ def train_model(
     )
     if checkpoints:
         shutil.copytree(sheets.folder, samples_folder, dirs_exist_ok=True)
+        for phase in start.training.phases:
+            shutil.copytree(phases / phase, generator_folder / phase)
     save_network(saved, generator_folder, "generator")
     if start.bank:
         start.bank.write(generator_folder)
@@ -121,6 +130,8 @@ def train_model(
         encoding=start.encoding,
         input_from=Dataset.read(split).input_from,
         multiple_px=family.multiple_px(start.task, train.family),
+        reach_px=reach_of(family, start.task, train.family),
+        phases=tuple(start.training.phases),
         noise=noise,
         **_form_of(start.task),
         **_mode_of(generate, compute),
@@ -131,6 +142,12 @@ def train_model(
     return pd.DataFrame(history)
 
 
+def _write_phase(generator: keras.Model, folder: Path) -> None:
+    """Write the generator of an earlier phase into a folder of its own, whole or not at all."""
+    with fresh_folder(folder) as partial:
+        save_network(generator, partial, "generator")
+
+
 def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px: int, folder: Path) -> None:
     """Write a further generator and its card into the folder of its name, in that of the first generator."""
     (folder / way).mkdir()
@@ -138,7 +155,7 @@ def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px:
     height, width, _ = network.input_shape[1:]
     form = {"height_px": height, "width_px": width, "scale": Scale.of((height, width), network.output_shape[1:3])}
     form |= {"encoding": PHOTOS, "input_from": "file", "multiple_px": multiple_px}
-    replace(card, way=way, **form).write(folder / way)
+    replace(card, way=way, phases=(), **form).write(folder / way)
 
 
 @dataclass(frozen=True)
@@ -203,7 +220,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
     task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
-    _refuse_jitter(task, train.data.jitter)
+    refuse_jitter(task, train.data.jitter)
     training, saved, further = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
     feed = _feed(pairs, encoding, train, apart=train.run.batch if apart else 0, styles=styles)
@@ -296,7 +313,7 @@ def _build(
     """Return the training, and generators of the same form in float32 in which weights are saved: the first's, and
     those of each of its `ways`."""
     saved = family.build_generator(task, train.family, train.run.seed)
-    _refuse_other_size(saved, task, train.model)
+    refuse_other_size(saved, task, train.model)
     with _precision(train.device.precision), strategy.scope():
         generator = family.build_generator(task, train.family, train.run.seed)
         scaled = train.device.precision == "mixed_float16"
@@ -306,28 +323,6 @@ def _build(
         way: family.build_generator(of_way, train.family, train.run.seed) for way, of_way in training.ways.items()
     }
     return training, saved, further
-
-
-def _refuse_other_size(generator: keras.Model, task: Task, model: str) -> None:
-    """Raise UserError where a generator's photos do not have the size of the targets."""
-    made, wanted = generator.output_shape[1:3], task.target_shape[:2]
-    if made != wanted:
-        raise UserError(
-            f"train.model: {model} makes photos of {made[1]}x{made[0]} px of this data set's inputs of "
-            f"{task.input_shape[1]}x{task.input_shape[0]} px, but its targets have {wanted[1]}x{wanted[0]} px; choose "
-            "another model or another data set"
-        )
-
-
-def _refuse_jitter(task: Task, jitter: bool) -> None:
-    """Raise UserError where inputs and targets cannot be cropped at the same place."""
-    scale = Scale.of(task.input_shape[:2], task.target_shape[:2])
-    whole = scale.height.denominator == 1 or scale.height.numerator == 1
-    if jitter and not (scale.alike and whole):
-        raise UserError(
-            "train.data.jitter: true needs targets whose sides are the same whole multiple of their inputs' sides, but "
-            f"a target here is {scale.height} times as high and {scale.width} times as wide as its input; use false"
-        )
 
 
 def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: int, styles: PairStyles) -> TrainingFeed:
