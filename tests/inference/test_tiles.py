@@ -37,7 +37,14 @@ def translator():
     rng = np.random.default_rng(0)
     generator.set_weights([rng.normal(0, 0.15, weight.shape) for weight in generator.get_weights()])
     reach = srgan.reach_px(TASK, SETTINGS_OF)
-    changes = {"noise": "none", "multiple_px": 1, "scale": Scale(4, 4), "reach_px": reach}
+    changes = {
+        "noise": "none",
+        "multiple_px": 1,
+        "scale": Scale(4, 4),
+        "reach_px": reach,
+        "height_px": 16,
+        "width_px": 16,
+    }
     return Translator(generator, tiny_card(InputEncoding("color", None), **changes))
 
 

@@ -2,10 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from pix2street.layers.in_use import Mode, in_use
 from pix2street.layers.networks import load_network, save_network
-from pix2street.layers.subpixel import SubPixelConv2D
+from pix2street.layers.subpixel import Bilinear, SubPixelConv2D
 
 MAPS = np.random.default_rng(0).normal(size=(2, 3, 5, 2)).astype("float32")
 
@@ -31,6 +33,14 @@ def test_four_channels_become_four_pixels_row_by_row():
     layer.build((None, None, None, 1))
     layer.set_weights([np.array([1.0, 2, 3, 4]).reshape(1, 1, 1, 4), np.zeros(4)])
     np.testing.assert_array_equal(np.asarray(layer(np.ones((1, 1, 1, 1))))[0, ..., 0], [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bilinear_enlargement_is_that_of_tensorflow(factor):
+    expected = tf.image.resize(MAPS, (3 * factor, 5 * factor))
+    np.testing.assert_allclose(Bilinear(factor)(MAPS), expected, rtol=1e-5, atol=1e-6)
+    one = MAPS[:, :1, :1]
+    np.testing.assert_allclose(Bilinear(factor)(one), one.repeat(factor, 1).repeat(factor, 2), rtol=1e-6)
 
 
 def test_it_is_saved_and_used_at_every_size(tmp_path):

@@ -99,7 +99,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     from keras import layers
 
     from pix2street.layers.convolutions import conv, fan_in, preactivated_block
-    from pix2street.layers.subpixel import SubPixelConv2D
+    from pix2street.layers.subpixel import Bilinear, SubPixelConv2D
 
     factor, filters = factor_of(task), settings.generator_filters
     seeds = itertools.count(seed * 1000)
@@ -119,7 +119,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
         how = {"padding": "same", "kernel_initializer": fan_in(seeds), "name": f"up_{level + 1}_conv"}
         x = activate(SubPixelConv2D(4 * filters, 3, **how)(x), f"up_{level + 1}")
     x = convolution(3, "output_conv", scale=0.01)(x)
-    large = layers.UpSampling2D(factor, interpolation="bilinear", name="enlarged")(inputs)
+    large = Bilinear(factor, name="enlarged")(inputs)
     x = layers.Add(name="sum")([x, large])
     # The output is float32 in every precision, because the losses are computed from it.
     outputs = layers.Activation("hard_tanh", dtype="float32", name="output")(x)

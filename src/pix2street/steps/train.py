@@ -64,7 +64,7 @@ def train_model(
     """Train a model, and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
     With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them. The generators of earlier
-    phases of the training are in folders of the phases' names.
+    phases of the training are in folders of the phases' names, with cards of their own.
 
     Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
     val is written, in the mode of `generate`; a family that learns further ways has a column for each, what it makes of
@@ -137,6 +137,8 @@ def train_model(
         **_mode_of(generate, compute),
     )
     card.write(generator_folder)
+    for phase in card.phases:
+        replace(card, phases=()).write(generator_folder / phase)
     for way, network in start.further.items():
         _write_way(way, network, card, family.multiple_px(start.training.ways[way], train.family), generator_folder)
     return pd.DataFrame(history)
