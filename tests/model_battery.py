@@ -26,8 +26,14 @@ COLORS = Task(SHAPE, SHAPE)
 DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
 
 
+ENLARGED = Task((16, 32, 3), SHAPE)
+"""The task of a family that enlarges photos."""
+
+
 def task_of(family: Family) -> Task:
     """Return labels to photos for a family of pairs, and colours to colours for others, of domains if it has them."""
+    if family.__name__.endswith(".srgan"):
+        return ENLARGED
     return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS}[family.PAIRING]
 
 
@@ -42,6 +48,7 @@ def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:
 def drawings(count: int = 2, seed: int = 0, task: Task = TASK) -> tf.Tensor:
     """Return blocks, as one-hot labels or in colours."""
     ids = np.random.default_rng(seed).integers(0, 4, (count, 4, 8)).repeat(8, axis=1).repeat(8, axis=2)
+    ids = ids[:, : task.input_shape[0], : task.input_shape[1]]
     if task.labels:
         return tf.one_hot(ids, task.labels)
     return tf.gather(tf.constant([[-1, -1, 1], [-1, 1, 0], [1, 0, -1], [0, 0, 0]], tf.float32), ids)

@@ -103,6 +103,7 @@ ONLY_IN = {
         "models/oasis.py",
         "models/pix2pix.py",
         "models/pix2pixhd.py",
+        "models/srgan.py",
         "models/stargan.py",
         "training/augmentation.py",
         "training/batches.py",

@@ -20,6 +20,7 @@ from pix2street.datasets import (
     paired_folder,
     pix2pix_sets,
     sketches,
+    super_resolution,
     synthetic_streets,
     unpaired_folders,
 )
@@ -43,6 +44,9 @@ DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
     ),
     "sketches": lambda folder, path, download: sketches.fetch(
         folder, path, download.limits, download.own_images, download.sketches
+    ),
+    "super_resolution": lambda folder, path, download: super_resolution.fetch(
+        folder, path, download.limits, download.own_images, download.super_resolution, download.synthetic_streets
     ),
     "paired_folder": lambda folder, path, download: paired_folder.fetch(
         folder, path, download.limits, download.own_images, download.paired_folder

@@ -1,7 +1,7 @@
 """A generator's card, `card.json` beside its weights: everything that those who use a generator need to know of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,6 +10,7 @@ from pix2street.core.domains import pairs_to_translate
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
 from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
+from pix2street.core.scales import Scale
 from pix2street.core.styles import BANKS, StyleBank
 from pix2street.inference.ways import Way
 from pix2street.training.batches import InputEncoding
@@ -40,6 +41,10 @@ class GeneratorCard:
         intra_op_threads, inter_op_threads: the threads of training, from the section `compute`; the last bits depend on
             them.
         kernels: `numerics.kernels` in training; the last bits depend on them, too.
+        reach_px: how far from a pixel of an input the pixels of its photo lie that depend on it, in the input's pixels.
+            Large inputs are translated in tiles that overlap by so much. It is 0 for a generator whose photos may
+            depend on all of their inputs, which is never given tiles.
+        phases: the earlier phases of the training, whose generators are in folders of these names.
         way: the direction, see `inference/ways.py`.
     """
 
@@ -49,7 +54,7 @@ class GeneratorCard:
     height_px: int
     width_px: int
     multiple_px: int
-    scale: int = 1
+    scale: Scale = field(default_factory=Scale)
     conditions: Mapping[str, int] = field(default_factory=dict)
     noise: Noise
     noise_on: bool
@@ -58,6 +63,8 @@ class GeneratorCard:
     intra_op_threads: int = 1
     inter_op_threads: int = 2
     kernels: str = ""
+    reach_px: int = 0
+    phases: Sequence[str] = ()
     way: Way = "forth"
 
     @property
@@ -97,11 +104,10 @@ class GeneratorCard:
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as JSON holds it."""
-        fields = {**vars(self), "encoding": self.encoding.to_json()}
-        # A card of the usual way does not name it.
-        if self.way == "forth":
-            del fields["way"]
-        return fields
+        fields = {**vars(self), "encoding": self.encoding.to_json(), "scale": self.scale.to_json()}
+        # A card says nothing of what most generators do not have.
+        usual = {"way": "forth", "reach_px": 0, "phases": ()}
+        return {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -119,7 +125,9 @@ class GeneratorCard:
 
     @classmethod
     def _from_json(cls, fields: dict[str, Any]) -> Self:
-        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"])})
+        encoding, scale = InputEncoding.from_json(fields["encoding"]), Scale.from_json(fields.get("scale", 1))
+        phases = tuple(fields.get("phases", ()))
+        return cls(**{**fields, "encoding": encoding, "scale": scale, "phases": phases})
 
     @classmethod
     def _from_before_cards(cls, fields: dict[str, Any]) -> Self:

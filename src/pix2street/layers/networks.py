@@ -20,9 +20,11 @@ from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose, Pr
 from pix2street.layers.residual import ReflectionPad
 from pix2street.layers.resize import ResizeConv2D
 from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
+from pix2street.layers.subpixel import Bilinear, SubPixelConv2D
 
 LAYERS = (
     *NORMS.values(),
+    Bilinear,
     Blend,
     ClassEdges,
     Modulate,
@@ -34,6 +36,7 @@ LAYERS = (
     ResizeConv2D,
     SpectralConv2D,
     SpectralResizeConv2D,
+    SubPixelConv2D,
 )
 """The layers of this project that a saved network may have."""
 

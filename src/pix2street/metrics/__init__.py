@@ -10,8 +10,10 @@ and add a line to `METRICS`. Its test has a closed form, identical sets and the 
 """
 
 from pix2street.metrics import (
+    detail,
     diversity,
     domain_accuracy,
+    enlargement,
     frechet,
     frechet_light,
     kid,
@@ -35,6 +37,8 @@ METRICS = {
     "frechet_light": frechet_light,
     "diversity": diversity,
     "domain_accuracy": domain_accuracy,
+    "enlargement": enlargement,
+    "detail": detail,
 }
 
 __all__ = ["METRICS", "Features", "Looks", "Samples", "normalised"]

@@ -110,6 +110,8 @@ class Training:
         players: the players by name, in the order of the checkpoints; the first updates the generator.
         step: performs one update and returns every term of the family by name, as scalars.
         state: further variables that exact resumption needs, e.g. an image pool or a counter.
+        phases: the share of the epochs after which an earlier phase of the training ends, by the phase's name. The
+            generator as it is then is saved, too, in a folder of this name.
         ways: the tasks of further generators, by the names of their networks. Each is averaged and saved as the first
             is, in a folder of its name, if the first player updates it.
         progress: a float32 scalar that the loop sets at the beginning of each epoch: the share of the epochs that are
@@ -122,6 +124,7 @@ class Training:
     state: Sequence["keras.Variable"] = ()
     progress: "keras.Variable | None" = None
     ways: Mapping[str, Task] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def generator(self) -> "keras.Model":
@@ -152,7 +155,18 @@ class Family(Protocol):
     def multiple_px(self, task: Task, settings: Section) -> int:
         """Return the number of which both sides of every input must be a multiple."""
 
+    # A family whose photos depend on their inputs only nearby may also define `reach_px`, see `reach_of`.
+
     def build_training(
         self, task: Task, settings: Section, generator: "keras.Model", make_player: MakePlayer, seed: int
     ) -> Training:
         """Build the other networks and return the training of this generator with them."""
+
+
+def reach_of(family: Family, task: Task, settings: Section) -> int:
+    """Return how far from a pixel of the input the pixels of the photo lie that depend on it, in the input's pixels.
+
+    It is 0 for a family that does not say so, whose photos may depend on all of their inputs.
+    """
+    reach_px = getattr(family, "reach_px", None)
+    return reach_px(task, settings) if reach_px else 0

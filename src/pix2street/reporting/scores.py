@@ -17,6 +17,11 @@ TITLES = {
     "l1": ("L1", "0 to 2, less is better"),
     "psnr": ("PSNR", "dB"),
     "ssim": ("SSIM", "-1 to 1"),
+    "psnr_luma": ("PSNR of luma, border cut", "dB"),
+    "ssim_luma": ("SSIM of luma, border cut", "-1 to 1"),
+    "consistency": ("L1 of the reduced photo and its input", "0 to 2, less is better"),
+    "frechet_detail": ("Fréchet distance of fine details", "less is better"),
+    "kid_detail": ("kernel distance (KID) of fine details", "less is better"),
     "usefulness": ("usefulness", "0 to 1, real photos have 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
     "mmd_segmenter": ("kernel distance, judge's features", "0 to 2, less is better"),
@@ -29,14 +34,18 @@ TITLES = {
     "diversity": ("diversity of photos of one drawing", "0 to 1, relative to real photos of different drawings"),
 }
 TITLES_OF_SETS = {
-    "mean_color": "mean colour", "unchanged": "input unchanged", "color_transfer": "colours transferred"
+    "mean_color": "mean colour", "unchanged": "input unchanged", "color_transfer": "colours transferred",
+    "lanczos": "Lanczos", "pixels": "learned from pixels alone",
 }  # fmt: skip
 COUNTS = {
     "images": ("images", ""),
     "evaluated_pixels": ("evaluated pixels", ""),
     "void_pixels": ("void pixels", ""),
 }
-LESS_IS_BETTER = ("l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1")
+LESS_IS_BETTER = (
+    "l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1", "consistency", "frechet_detail",
+    "kid_detail",
+)  # fmt: skip
 SPREADS = ("color_spread", "contrast_spread")
 QUOTED_DISTANCE = "mmd_segmenter"
 """The distance from the real photos that the report quotes in a sentence: judges agree on the order that it gives."""

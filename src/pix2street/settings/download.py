@@ -232,6 +232,18 @@ class Sketches(Section):
         return self
 
 
+class SuperResolution(Section):
+    """The photos, and by how much their inputs are smaller.
+
+    Args:
+        photos: `synthetic_streets` draws them as that section says, without labels; `own` takes those of `path`.
+        factor: the ratio of a photo's sides to those of its input.
+    """
+
+    photos: Literal["synthetic_streets", "own"]
+    factor: Literal[2, 4]
+
+
 class Download(Section):
     """The data set, the limits of archives, and the settings of each set."""
 
@@ -245,6 +257,7 @@ class Download(Section):
         "edges2handbags",
         "colorization",
         "sketches",
+        "super_resolution",
         "paired_folder",
         "unpaired_folders",
         "domain_folders",
@@ -261,6 +274,7 @@ class Download(Section):
     unpaired_folders: UnpairedFolders
     domain_folders: DomainFolders
     sketches: Sketches
+    super_resolution: SuperResolution
 
     @property
     def limits(self) -> Limits:

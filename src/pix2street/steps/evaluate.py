@@ -24,6 +24,7 @@ from pix2street.metrics import (
     Samples,
     diversity,
     domain_accuracy,
+    enlargement,
     inception_distances,
     judge_distances,
     normalised,
@@ -119,6 +120,10 @@ def evaluate_photos(
     if classes:
         photos = {"ceiling": targets, **photos}
     measures = {name: pixels.measure(paths, targets) if made.exact else {} for name, paths in photos.items()}
+    enlarged, factor = {}, dataset.factor
+    if factor > 1:
+        inputs = [pair.input_path for pair in pairs]
+        enlarged = {name: enlargement.measure(paths, targets, inputs, factor) for name, paths in photos.items()}
     looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
     real = looks["ceiling"] if "ceiling" in looks else Looks.of(made.real, dataset.target_channels)
     protocol |= protocol_of_looks(real)
@@ -144,11 +149,12 @@ def evaluate_photos(
                 looks=(looks[name], real),
                 draws=seen.draws if name == "generated" else (),
                 named=named.photos.get(name),
+                enlarged=enlarged.get(name),
             )
             for name in photos
         }
         scores = {name: scores_of(of_set) for name, of_set in samples.items()}
-        floor = floor_of(features["generated"], real)
+        floor = floor_of(features["generated"], real, enlarged=factor > 1)
     return (
         _metrics(scores, floor, made, settings, protocol, judge_score, named.score),
         tables_of(scores, samples, [pair.pair_id for pair in pairs]),

@@ -97,6 +97,8 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         return [{"value": formatted(score.get("swd")), "label": label} for label, score in sets.items()]
     free = "unchanged" if "unchanged" in baselines else "mean_color"
     l1 = {"value": formatted(generated.get("l1")), "label": "L1, of 0 to 2"}
+    if "psnr_luma" in generated:
+        return _headline_of_enlargements(generated, baselines)
     if "mean_iou" not in generated:
         return [l1, {"value": formatted(baselines.get("untrained", {}).get("l1")), "label": "L1 before training"}]
     share = generated.get("of_ceiling", {}).get("mean_iou")
@@ -115,4 +117,17 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         },
         {"value": formatted(baselines.get("untrained", {}).get("mean_iou")), "label": "mean IoU before training"},
         l1,
+    ]
+
+
+def _headline_of_enlargements(generated: dict[str, Any], baselines: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the distance of details and the PSNR of enlarged photos, each beside an earlier phase and bicubic ones."""
+    others = {"learned from pixels alone": baselines.get("pixels", {}), "of bicubic": baselines["bicubic"]}
+    sets = {"": generated, **{f", {name}": score for name, score in others.items()}}
+    scores = {"frechet_detail": "Fréchet distance of fine details", "psnr_luma": "dB, PSNR of luma"}
+    return [
+        {"value": formatted(score.get(key)), "label": f"{title}{whose}"}
+        for key, title in scores.items()
+        for whose, score in sets.items()
+        if score
     ]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
-from pix2street.core.images import read_rgb
+from pix2street.core.images import read_rgb, resize_photo
 from pix2street.core.pairs import (
     SUBSETS,
     Dataset,
@@ -241,4 +241,7 @@ def _no_fit(manifest: pd.DataFrame) -> pd.DataFrame:
 
 def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Return the edge maps of a pair's input (class ids in their colours) and of its target."""
-    return edge_map(drawing_of(pair.input_path, classes)), edge_map(read_rgb(pair.target_path))
+    drawing, target = drawing_of(pair.input_path, classes), read_rgb(pair.target_path)
+    # Edges are compared at the size of the smaller one.
+    size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
+    return edge_map(resize_photo(drawing, *size)), edge_map(resize_photo(target, *size))

@@ -13,7 +13,7 @@
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -36,15 +36,7 @@ def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
 
     With domains every scene is drawn in each of these hours: `<split>/<hour>/<hour>_<scene>.png`.
     """
-    counts = {"train": settings.train_pairs, "val": settings.val_pairs, "test": settings.test_pairs}
-    scenes = [(split, first + i) for split, first in FIRST_SCENES.items() for i in range(counts[split])]
-    for split in {split for split, _ in scenes}:
-        for hour in settings.domains or [""]:
-            (folder / split / hour).mkdir(parents=True)
-    draw = partial(_write_scene, folder, settings)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
-            pass
+    _draw_all(folder, settings, _write_scene, settings.domains or [""])
     return Dataset(
         name="synthetic_streets",
         title="Synthetic streets",
@@ -58,6 +50,24 @@ def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
     )
 
 
+def draw_photos(folder: Path, settings: SyntheticStreets) -> None:
+    """Draw the photos of the same scenes without their labels: `<split>/<scene>.png`; domains are not drawn."""
+    _draw_all(folder, settings, _write_photo, [""])
+
+
+def _draw_all(folder: Path, settings: SyntheticStreets, write: Callable[..., None], below: Sequence[str]) -> None:
+    """Draw every scene of each split by `write(folder, settings, scene)`; `below` are a split's folders."""
+    counts = {"train": settings.train_pairs, "val": settings.val_pairs, "test": settings.test_pairs}
+    scenes = [(split, first + i) for split, first in FIRST_SCENES.items() for i in range(counts[split])]
+    for split in {split for split, _ in scenes}:
+        for name in below:
+            (folder / split / name).mkdir(parents=True)
+    draw = partial(write, folder, settings)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
+            pass
+
+
 def _direction(domains: Sequence[str]) -> str:
     """Return the usual task on the set in words."""
     if not domains:
@@ -67,7 +77,7 @@ def _direction(domains: Sequence[str]) -> str:
 
 def _write_scene(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
     split, index = scene
-    name, size = f"street_{index:07d}", (settings.height_px, settings.width_px)
+    name, size = _name(index), (settings.height_px, settings.width_px)
     if settings.domains:
         photos, labels = draw_hours(settings.seed, index, *size, settings.domains)
         paths = [folder / split / hour / f"{hour}_{name}.png" for hour in settings.domains]
@@ -77,3 +87,13 @@ def _write_scene(folder: Path, settings: SyntheticStreets, scene: tuple[str, int
     colors = cityscapes_classes().to_colors(labels)
     for path, photo in zip(paths, photos, strict=True):
         write_png(path, np.concatenate([photo, colors], axis=1))
+
+
+def _write_photo(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
+    split, index = scene
+    photo, _ = draw_scene(settings.seed, index, settings.height_px, settings.width_px)
+    write_png(folder / split / f"{_name(index)}.png", photo)
+
+
+def _name(index: int) -> str:
+    return f"street_{index:07d}"
