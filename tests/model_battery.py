@@ -24,11 +24,12 @@ CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANN
 """The task with a code behind the labels."""
 COLORS = Task(SHAPE, SHAPE)
 DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
+FRAMES = Task(SHAPE, SHAPE, frames=(2, 2))
 
 
 def task_of(family: Family) -> Task:
-    """Return labels to photos for a family of pairs, and colours to colours for others, of domains if it has them."""
-    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS}[family.PAIRING]
+    """Return labels to photos for a family of pairs, and colours to colours for others, of domains or frames if it has them."""
+    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES}[family.PAIRING]
 
 
 def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:

@@ -37,6 +37,7 @@ SMALL = {
     "cyclegan": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "pool": 3},
     "cut": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "patches": 16, "head_width": 8},
     "stargan": {"generator_filters": 2, "discriminator_filters": 2, "blocks": 1, "gan_loss": "wasserstein"},
+    "futuregan": {"generator_filters": 2, "discriminator_filters": 2, "levels": 2, "l1_weight": 1.0},
 }
 """The settings that make each family small."""
 

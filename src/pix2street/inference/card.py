@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pix2street.core.domains import pairs_to_translate
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
+from pix2street.core.frames import FrameCounts
 from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
 from pix2street.core.styles import BANKS, StyleBank
 from pix2street.inference.ways import Way
@@ -41,6 +42,8 @@ class GeneratorCard:
             them.
         kernels: `numerics.kernels` in training; the last bits depend on them, too.
         way: the direction, see `inference/ways.py`.
+        frames: the frames that an input and a photo have one under the other; None for single images. The height is
+            that of all frames of an input, and `multiple_px` is that of a frame.
     """
 
     family: str
@@ -59,6 +62,12 @@ class GeneratorCard:
     inter_op_threads: int = 2
     kernels: str = ""
     way: Way = "forth"
+    frames: FrameCounts | None = None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The numbers of frames of an input and of a photo; 1 and 1 for single images."""
+        return (self.frames.frames_in, self.frames.frames_out) if self.frames else (1, 1)
 
     @property
     def noisy(self) -> bool:
@@ -101,6 +110,9 @@ class GeneratorCard:
         # A card of the usual way does not name it.
         if self.way == "forth":
             del fields["way"]
+        if self.frames:
+            return {**fields, "frames": asdict(self.frames)}
+        del fields["frames"]
         return fields
 
     @classmethod
@@ -119,7 +131,8 @@ class GeneratorCard:
 
     @classmethod
     def _from_json(cls, fields: dict[str, Any]) -> Self:
-        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"])})
+        frames = FrameCounts(**fields["frames"]) if "frames" in fields else None
+        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"]), "frames": frames})
 
     @classmethod
     def _from_before_cards(cls, fields: dict[str, Any]) -> Self:
