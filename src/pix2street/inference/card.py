@@ -11,6 +11,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
 from pix2street.core.frames import FrameCounts
 from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
+from pix2street.core.scales import Scale
 from pix2street.core.styles import BANKS, StyleBank
 from pix2street.inference.ways import Way
 from pix2street.training.batches import InputEncoding
@@ -52,7 +53,7 @@ class GeneratorCard:
     height_px: int
     width_px: int
     multiple_px: int
-    scale: int = 1
+    scale: Scale = field(default_factory=Scale)
     conditions: Mapping[str, int] = field(default_factory=dict)
     noise: Noise
     noise_on: bool
@@ -106,7 +107,7 @@ class GeneratorCard:
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as JSON holds it."""
-        fields = {**vars(self), "encoding": self.encoding.to_json()}
+        fields = {**vars(self), "encoding": self.encoding.to_json(), "scale": self.scale.to_json()}
         # A card of the usual way does not name it.
         if self.way == "forth":
             del fields["way"]
@@ -131,8 +132,9 @@ class GeneratorCard:
 
     @classmethod
     def _from_json(cls, fields: dict[str, Any]) -> Self:
+        encoding, scale = InputEncoding.from_json(fields["encoding"]), Scale.from_json(fields.get("scale", 1))
         frames = FrameCounts(**fields["frames"]) if "frames" in fields else None
-        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"]), "frames": frames})
+        return cls(**{**fields, "encoding": encoding, "scale": scale, "frames": frames})
 
     @classmethod
     def _from_before_cards(cls, fields: dict[str, Any]) -> Self:

@@ -77,7 +77,7 @@ class Translator:
             seed: sets the noise and the style; None for the seed of `generate`.
 
         Returns:
-            `[scale * H, scale * W, 3]` uint8; of a generator of grey photos `[..., 1]`.
+            `[h, w, 3]` uint8 of the size that the card's `scale` gives; of a generator of grey photos `[..., 1]`.
         """
         (photo,) = self.translate_all([pixels], [name], seed)
         return photo
@@ -95,7 +95,7 @@ class Translator:
     def translate_unrounded(
         self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
     ) -> list[np.ndarray]:
-        """Return the photos of `translate_all` unrounded, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
+        """Return the photos of `translate_all` unrounded, each `[h, w, 1 or 3]` float32 in [-1, 1]."""
         card = self.card
         seed = card.seed if seed is None else seed
         padded = [self._padded(self.styled(pixels, name, seed)) for pixels, name in zip(images, names, strict=True)]
@@ -109,8 +109,8 @@ class Translator:
             else:
                 generated = network.predict_on_batch(encoded)
             for index, photo in zip(group, generated, strict=True):
-                height, width = images[index].shape[:2]
-                photos[index] = photo[: height * card.scale, : width * card.scale]
+                height, width = card.scale.applied(*images[index].shape[:2])
+                photos[index] = photo[:height, :width]
         return [photos[index] for index in range(len(images))]
 
     def styled(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:

@@ -143,7 +143,7 @@ def as_strip(examples: Sequence[Example]) -> bytes:
     Small pictures are enlarged by a whole number.
     """
     rows = [[np.atleast_3d(decode(example.images[name], name)) for example in examples] for name in STRIP]
-    factor = -(-STRIP_MIN_PX // rows[0][0].shape[0])
+    factor = -(-STRIP_MIN_PX // max(picture.shape[0] for row in rows for picture in row))
     return png_bytes(contact_sheet([[picture.repeat(factor, 0).repeat(factor, 1) for picture in row] for row in rows]))
 
 

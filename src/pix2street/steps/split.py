@@ -28,6 +28,7 @@ from pix2street.core.images import (
     luma,
     one_channel,
     perceptual_hash,
+    reduce_photo,
     resize_labels,
     resize_photo,
     write_png,
@@ -69,7 +70,8 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
     An image that stands alone is a target, and there are no inputs.
     Inputs of a set with classes become class ids in one channel. Label colours are snapped to the class table, and the
     shares of pixels that were changed, and changed by more than `snap_tolerance`, are recorded. Labels are resized by
-    nearest neighbour, photos with antialiasing. Grey and edge inputs are drawn from the target at the working size.
+    nearest neighbour, photos with antialiasing. Grey and edge inputs are drawn from the target at the working size, and
+    reduced inputs are that target made smaller.
     Targets have one channel if `target_mode` is grey. Every file is in exactly one row. A row that could not become a
     pair has the reason in `fault`, and `validate` then fails. The files that `download` left out are in the last rows.
 
@@ -246,7 +248,7 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
         )
     if dataset.input_from == "file":
         target = read_stored(files[1], ids=False, max_px=max_px)
-    elif dataset.input_from in ("grey", "edges"):
+    elif dataset.input_from in ("grey", "edges", "reduced"):
         target = drawing
     else:
         drawing, target = split_side_by_side(drawing, dataset.input_from)
@@ -294,11 +296,14 @@ def _as_grey(target: np.ndarray, mode: str, path: Path) -> np.ndarray:
 
 
 def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the input of a set without classes at the target's size, `[H, W, 3]` uint8."""
+    """Return the input of a set without classes, `[H, W, 3]` uint8: at the target's size, or reduced."""
     if dataset.input_from == "grey":
         return grey(target)
     if dataset.input_from == "edges":
         return edges(target, dataset.edges)
+    if dataset.input_from == "reduced":
+        reduced = reduce_photo(target, dataset.factor)
+        return reduced if reduced.ndim == 3 else np.repeat(reduced[..., None], 3, axis=2)
     return resize_photo(stored, *target.shape[:2])
 
 

@@ -16,6 +16,7 @@ from pix2street.core.files import sha256_of
 from pix2street.core.images import read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
+from pix2street.core.scales import Scale
 from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.examiner import PAIRS_DIAGNOSED, Artist, Examiner, Sheets
@@ -136,7 +137,7 @@ def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px:
     (folder / way).mkdir()
     save_network(network, folder / way, "generator")
     height, width, _ = network.input_shape[1:]
-    form = {"height_px": height, "width_px": width, "scale": network.output_shape[1] // height}
+    form = {"height_px": height, "width_px": width, "scale": Scale.of((height, width), network.output_shape[1:3])}
     form |= {"encoding": PHOTOS, "input_from": "file", "multiple_px": multiple_px}
     replace(card, way=way, **form).write(folder / way)
 
@@ -205,6 +206,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
     frames = (dataset.frames.frames_in, dataset.frames.frames_out) if dataset.frames else None
     task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant, frames=frames)
+    _refuse_jitter(task, train.data.jitter)
     training, saved, further = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
     feed = _feed(pairs, encoding, train, apart=train.run.batch if apart else 0, styles=styles)
@@ -297,7 +299,7 @@ def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, s
 
 def _form_of(task: Task) -> dict[str, Any]:
     height, width, _ = task.input_shape
-    scale = 1 if task.frames else task.target_shape[0] // height
+    scale = Scale.of((height, width), task.target_shape[:2])
     return {"height_px": height, "width_px": width, "scale": scale, "conditions": task.conditions}
 
 
@@ -312,6 +314,7 @@ def _build(
     """Return the training, and generators of the same form in float32 in which weights are saved: the first's, and
     those of each of its `ways`."""
     saved = family.build_generator(task, train.family, train.run.seed)
+    _refuse_other_size(saved, task, train.model)
     with _precision(train.device.precision), strategy.scope():
         generator = family.build_generator(task, train.family, train.run.seed)
         scaled = train.device.precision == "mixed_float16"
@@ -321,6 +324,28 @@ def _build(
         way: family.build_generator(of_way, train.family, train.run.seed) for way, of_way in training.ways.items()
     }
     return training, saved, further
+
+
+def _refuse_other_size(generator: keras.Model, task: Task, model: str) -> None:
+    """Raise UserError where a generator's photos do not have the size of the targets."""
+    made, wanted = generator.output_shape[1:3], task.target_shape[:2]
+    if made != wanted:
+        raise UserError(
+            f"train.model: {model} makes photos of {made[1]}x{made[0]} px of this data set's inputs of "
+            f"{task.input_shape[1]}x{task.input_shape[0]} px, but its targets have {wanted[1]}x{wanted[0]} px; choose "
+            "another model or another data set"
+        )
+
+
+def _refuse_jitter(task: Task, jitter: bool) -> None:
+    """Raise UserError where inputs and targets cannot be cropped at the same place."""
+    scale = Scale.of(task.input_shape[:2], task.target_shape[:2])
+    whole = scale.height.denominator == 1 or scale.height.numerator == 1
+    if jitter and not (scale.alike and whole):
+        raise UserError(
+            "train.data.jitter: true needs targets whose sides are the same whole multiple of their inputs' sides, but "
+            f"a target here is {scale.height} times as high and {scale.width} times as wide as its input; use false"
+        )
 
 
 def _feed(pairs: Sequence[Pair], encoding: InputEncoding, train: Train, apart: int, styles: PairStyles) -> TrainingFeed:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.frames import unstacked
-from pix2street.core.images import read_rgb
+from pix2street.core.images import read_rgb, resize_photo
 from pix2street.core.pairs import (
     SUBSETS,
     Dataset,
@@ -245,5 +245,7 @@ def _edge_maps(dataset: Dataset, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     Of frames they are those of the last one of the input and of the first one of the target.
     """
     drawing, target = drawing_of(pair.input_path, dataset.classes), read_rgb(pair.target_path)
-    last = unstacked(drawing, dataset.input_frames)[-1]
-    return edge_map(last), edge_map(unstacked(target, dataset.target_frames)[0])
+    drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
+    # Edges are compared at the size of the smaller one.
+    size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
+    return edge_map(resize_photo(drawing, *size)), edge_map(resize_photo(target, *size))

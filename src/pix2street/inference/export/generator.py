@@ -123,7 +123,7 @@ def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int)
             f"the number of each photo's domain, [N] or [1] int32: {numbers}; it may be left out for "
             f"{domains[card.encoding.domain]}, in a SavedModel by the signature {DEFAULT} instead of {WITH_DOMAIN}"
         )
-    sides = "H, W" if card.scale == 1 else f"{card.scale}H, {card.scale}W"
+    sides = ", ".join(card.scale.named())
     return {
         "input": {"pixels": ids if card.encoding.classes else rgb} | taken,
         "outputs": {

@@ -86,7 +86,8 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
             shown = tf.concat([shown, everywhere], axis=-1)
         domains = tf.broadcast_to(others[-1], tf.shape(pixels)[:1]) if card.encoding.domains else None
         encoded = card.encoding.encode(shown, domains)
-        unit = network(encoded, training=False)[:, : height * card.scale, : width * card.scale]
+        height, width = card.scale.applied(height, width)
+        unit = network(encoded, training=False)[:, :height, :width]
         levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
         return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
 
