@@ -28,7 +28,8 @@ FRAMES = Task(SHAPE, SHAPE, frames=(2, 2))
 
 
 def task_of(family: Family) -> Task:
-    """Return labels to photos for a family of pairs, and colours to colours for others, of domains or frames if it has them."""
+    """Return labels to photos for a family of pairs, and colours to colours for others, of domains or frames if they
+    have any."""
     return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES}[family.PAIRING]
 
 

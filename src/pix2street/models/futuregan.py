@@ -270,9 +270,7 @@ def build_training(
         real, made = tf.concat([past, future], 1), tf.concat([past, generated], 1)
         with tf.GradientTape() as tape:
             penalty = penalty_of(critic, real, made, draws)
-            terms = losses_of_discriminator(
-                critic(real, training=True), critic(made, training=True), penalty, settings
-            )
+            terms = losses_of_discriminator(critic(real, training=True), critic(made, training=True), penalty, settings)
             loss = disc.scaled(terms["disc_total"])
         disc.descend(tape, loss)
         return terms

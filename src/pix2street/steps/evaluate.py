@@ -118,7 +118,10 @@ def evaluate_photos(
     classes = dataset.classes if made.exact else None
     if classes:
         photos = {"ceiling": targets, **photos}
-    measures = {name: pixels.measure(paths, targets) if made.exact else {} for name, paths in photos.items()}
+    measures = {
+        name: pixels.measure(paths, targets, dataset.target_frames) if made.exact else {}
+        for name, paths in photos.items()
+    }
     looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
     real = looks["ceiling"] if "ceiling" in looks else Looks.of(made.real, dataset.target_channels)
     protocol |= protocol_of_looks(real)

@@ -17,6 +17,7 @@ from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Dataset, Pair, read
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.free_frames import write_free_frames
 from pix2street.inference.free_translations import write_free_translations
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
@@ -40,7 +41,7 @@ def generate_photos(
 
     The baseline `untrained` is the generator with its initial weights. A generator of drawings with classes also has
     `mean_color`, which paints each class in its mean colour over the targets of train. A translation of photos between
-    domains has the baselines of `free_translations`.
+    domains has the baselines of `free_translations`, and one of videos those of `free_frames`.
 
     Args:
         photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
@@ -64,6 +65,8 @@ def generate_photos(
         for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
             write_photos(baselines_folder / "mean_color" / name, pairs, painted)
+    elif frames := Dataset.read(split).frames:
+        write_free_frames(frames, subsets, baselines_folder)
     elif domains := Dataset.read(split).domains:
         target = domains[1 if card.encoding.domain is None else card.encoding.domain]
         write_free_translations(split, target, subsets, baselines_folder)

@@ -33,16 +33,17 @@ FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """The index of each split's first scene: a split keeps its scenes when another one grows."""
 
 
-def fetch(folder: Path, settings: SyntheticStreets, frames: Frames) -> Dataset:
+def fetch(folder: Path, settings: SyntheticStreets, frames: Frames | None = None) -> Dataset:
     """Draw the scenes on all cores; each depends only on the seed and on its index.
 
     With domains every scene is drawn in each of these hours: `<split>/<hour>/<hour>_<scene>.png`. With
-    `settings.frames` every scene is a drive down its street: `<split>/<scene>/<frame>.png`.
+    `settings.frames` every scene is a drive down its street, `<split>/<scene>/<frame>.png`, and `frames` says which of
+    them make a pair.
 
     Raises:
         UserError: a drive is too short for a pair of such `frames`.
     """
-    counted = FrameCounts(**frames.model_dump()) if settings.frames else None
+    counted = FrameCounts(**frames.model_dump()) if settings.frames and frames else None
     if counted and settings.frames < counted.span:
         raise UserError(
             f"download.synthetic_streets.frames: {settings.frames} frames are too few for a pair, which takes "

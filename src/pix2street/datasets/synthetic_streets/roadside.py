@@ -68,9 +68,7 @@ def _panel(canvas: Canvas, material: Material, x: float, near: float, far: float
         if ends <= nearest:
             return
         edges = sorted(canvas.center_px + canvas.focal_x_px * x / z for z in (nearest, ends))
-        top, foot = (
-            canvas.horizon_px + canvas.focal_y_px * (CAMERA_HEIGHT_M - up) / nearest for up in (height_m, 0.0)
-        )
+        top, foot = (canvas.horizon_px + canvas.focal_y_px * (CAMERA_HEIGHT_M - up) / nearest for up in (height_m, 0.0))
         box = canvas.box(edges[0], top, edges[1], foot)
         if box is None:
             return
