@@ -140,6 +140,8 @@ def predict_photos(options: argparse.Namespace) -> None:
     jobs = plan(images, options.out, seeds, options.existing)
     with _prepared(options) as folder:
         translator = _read_translator(options, folder)
+        if options.variants > 1:
+            _refuse_equal_variants(translator, options)
         if translator.card.frames:
             from pix2street.inference.videos import continue_videos, find_videos
 
@@ -147,8 +149,6 @@ def predict_photos(options: argparse.Namespace) -> None:
             films = continue_videos(translator, videos, options.out, options.existing)
             print(f"next frames and films of {len(films)} videos in {options.out}")
             return
-        if options.variants > 1:
-            _refuse_equal_variants(translator, options)
         from pix2street.inference.photo_files import translate_files
 
         outcome = translate_files(translator, jobs, options.half, options.batch)
