@@ -32,6 +32,10 @@ DOMAINS = 4
 """The number of domains of a family that translates between several."""
 
 
+FRAMES = 4
+"""The number of frames of an input and of a target of a family of videos."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("family", choices=MODELS)
@@ -63,11 +67,14 @@ def main() -> None:
 
 
 def task_of(pairing: str, size: int) -> Task:
-    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos for the others."""
+    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos, or next
+    frames of frames, for the others."""
     if pairing == "paired":
         encoding = InputEncoding("onehot", cityscapes_classes())
         return Task((size, size, encoding.channels), (size, size, 3), labels=encoding.labels, void=encoding.void)
     conditions = {"domain": DOMAINS} if pairing == "domains" else {}
+    if pairing == "sequence":
+        return Task((FRAMES * size, size, 3), (FRAMES * size, size, 3), frames=(FRAMES, FRAMES))
     return Task((size, size, 3), (size, size, 3), conditions=conditions)
 
 
