@@ -34,6 +34,10 @@ DOMAINS = 4
 ENLARGING = ("srgan",)
 
 
+FRAMES = 4
+"""The number of frames of an input and of a target of a family of videos."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("family", choices=MODELS)
@@ -68,7 +72,8 @@ def main() -> None:
 
 
 def task_of(family: str, pairing: str, size: int) -> Task:
-    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos for the others.
+    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos, or next
+    frames of frames, for the others.
 
     The inputs of a family that enlarges photos have a quarter of the size.
     """
@@ -78,6 +83,8 @@ def task_of(family: str, pairing: str, size: int) -> Task:
         encoding = InputEncoding("onehot", cityscapes_classes())
         return Task((size, size, encoding.channels), (size, size, 3), labels=encoding.labels, void=encoding.void)
     conditions = {"domain": DOMAINS} if pairing == "domains" else {}
+    if pairing == "sequence":
+        return Task((FRAMES * size, size, 3), (FRAMES * size, size, 3), frames=(FRAMES, FRAMES))
     return Task((size, size, 3), (size, size, 3), conditions=conditions)
 
 

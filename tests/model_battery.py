@@ -24,6 +24,7 @@ CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANN
 """The task with a code behind the labels."""
 COLORS = Task(SHAPE, SHAPE)
 DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
+FRAMES = Task(SHAPE, SHAPE, frames=(2, 2))
 
 
 ENLARGED = Task((16, 32, 3), SHAPE)
@@ -31,10 +32,11 @@ ENLARGED = Task((16, 32, 3), SHAPE)
 
 
 def task_of(family: Family) -> Task:
-    """Return labels to photos for a family of pairs, and colours to colours for others, of domains if it has them."""
+    """Return labels to photos for a family of pairs, and colours to colours for others, of domains or frames if they
+    have any."""
     if family.__name__.endswith(".srgan"):
         return ENLARGED
-    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS}[family.PAIRING]
+    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES}[family.PAIRING]
 
 
 def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:

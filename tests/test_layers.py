@@ -100,6 +100,7 @@ ONLY_IN = {
         "layers/norms.py",
         "models/cut.py",
         "models/cyclegan.py",
+        "models/futuregan.py",
         "models/oasis.py",
         "models/pix2pix.py",
         "models/pix2pixhd.py",

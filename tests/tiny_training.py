@@ -94,7 +94,8 @@ def train(
         slow = {"generator_rate": 2e-4, "discriminator_rate": 2e-4}
         settings = changed(getattr(SETTINGS, model), **SMALL[model], **slow)
     domains = 3 if module.PAIRING == "domains" else 0
-    task = Task(SHAPE, SHAPE, conditions={"domain": domains} if domains else {})
+    frames = (2, 2) if module.PAIRING == "sequence" else None
+    task = Task(SHAPE, SHAPE, conditions={"domain": domains} if domains else {}, frames=frames)
     snapshot = module.build_generator(task, settings, 0)
     section = changed(SETTINGS.run, **{"seed": seed, "epochs": 2, "batch": 2, "checkpoint_every_steps": 0, **run})
     with strategy.scope():

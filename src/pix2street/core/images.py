@@ -64,6 +64,14 @@ def png_bytes(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def webp_bytes(frames: Sequence[np.ndarray], frame_ms: int) -> bytes:
+    """Return frames, `[H, W, 3]` uint8 of one size, as a lossless WebP that plays them again and again."""
+    first, *others = map(Image.fromarray, frames)
+    buffer, how = io.BytesIO(), {"save_all": True, "duration": frame_ms, "loop": 0, "lossless": True, "method": 0}
+    first.save(buffer, "webp", append_images=others, **how)
+    return buffer.getvalue()
+
+
 def jpeg_bytes(pixels: np.ndarray) -> bytes:
     """Return `[H, W, 3]` uint8 as a JPEG to look at, never to compute with."""
     buffer = io.BytesIO()

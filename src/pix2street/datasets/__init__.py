@@ -17,6 +17,7 @@ from pix2street.datasets import (
     cityscapes,
     colorization,
     domain_folders,
+    frames,
     paired_folder,
     pix2pix_sets,
     sketches,
@@ -32,7 +33,9 @@ def _pix2pix_set(name: str, folder: Path, path: Path, download: Download) -> Dat
 
 
 DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
-    "synthetic_streets": lambda folder, path, download: synthetic_streets.fetch(folder, download.synthetic_streets),
+    "synthetic_streets": lambda folder, path, download: synthetic_streets.fetch(
+        folder, download.synthetic_streets, download.frames
+    ),
     "cityscapes": lambda folder, path, download: cityscapes.fetch(folder, path, download.limits, download.cityscapes),
     "facades": partial(_pix2pix_set, "facades"),
     "maps": partial(_pix2pix_set, "maps"),
@@ -53,6 +56,9 @@ DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
     ),
     "unpaired_folders": lambda folder, path, download: unpaired_folders.fetch(
         folder, path, download.limits, download.own_images, download.unpaired_folders
+    ),
+    "frames": lambda folder, path, download: frames.fetch(
+        folder, path, download.limits, download.own_images, download.frames
     ),
     "domain_folders": lambda folder, path, download: domain_folders.fetch(
         folder, path, download.limits, download.own_images, download.domain_folders

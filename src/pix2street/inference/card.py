@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pix2street.core.domains import pairs_to_translate
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
+from pix2street.core.frames import FrameCounts
 from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
 from pix2street.core.scales import Scale
 from pix2street.core.styles import BANKS, StyleBank
@@ -46,6 +47,8 @@ class GeneratorCard:
             depend on all of their inputs, which is never given tiles.
         phases: the earlier phases of the training, whose generators are in folders of these names.
         way: the direction, see `inference/ways.py`.
+        frames: the frames that an input and a photo have one under the other; None for single images. The height is
+            that of all frames of an input, and `multiple_px` is that of a frame.
     """
 
     family: str
@@ -66,6 +69,12 @@ class GeneratorCard:
     reach_px: int = 0
     phases: Sequence[str] = ()
     way: Way = "forth"
+    frames: FrameCounts | None = None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The numbers of frames of an input and of a photo; 1 and 1 for single images."""
+        return (self.frames.frames_in, self.frames.frames_out) if self.frames else (1, 1)
 
     @property
     def noisy(self) -> bool:
@@ -105,8 +114,10 @@ class GeneratorCard:
     def to_json(self) -> dict[str, Any]:
         """Return the card as JSON holds it."""
         fields = {**vars(self), "encoding": self.encoding.to_json(), "scale": self.scale.to_json()}
+        if self.frames:
+            fields["frames"] = asdict(self.frames)
         # A card says nothing of what most generators do not have.
-        usual = {"way": "forth", "reach_px": 0, "phases": ()}
+        usual = {"way": "forth", "reach_px": 0, "phases": (), "frames": None}
         return {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
 
     @classmethod
@@ -126,8 +137,9 @@ class GeneratorCard:
     @classmethod
     def _from_json(cls, fields: dict[str, Any]) -> Self:
         encoding, scale = InputEncoding.from_json(fields["encoding"]), Scale.from_json(fields.get("scale", 1))
-        phases = tuple(fields.get("phases", ()))
-        return cls(**{**fields, "encoding": encoding, "scale": scale, "phases": phases})
+        phases, frames = tuple(fields.get("phases", ())), fields.get("frames")
+        frames = frames and FrameCounts(**frames)
+        return cls(**{**fields, "encoding": encoding, "scale": scale, "phases": phases, "frames": frames})
 
     @classmethod
     def _from_before_cards(cls, fields: dict[str, Any]) -> Self:

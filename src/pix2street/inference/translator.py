@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from pix2street.core.errors import UserError
+from pix2street.core.frames import stacked, unstacked
 from pix2street.core.images import to_pixels
 from pix2street.core.styles import StyleBank, seed_of, with_style
 from pix2street.inference.card import GeneratorCard
@@ -140,7 +141,7 @@ class Translator:
                 generated = network.predict_on_batch(encoded)
             for index, photo in zip(group, generated, strict=True):
                 height, width = card.scale.applied(*images[index].shape[:2])
-                photos[index] = photo[:height, :width]
+                photos[index] = self._cut(photo, height, width)
         return [photos[index] for index in range(len(images))]
 
     def styled(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
@@ -171,8 +172,18 @@ class Translator:
         return list(groups.values())
 
     def _padded(self, pixels: np.ndarray) -> np.ndarray:
+        if not self.card.frames:
+            return self._padded_image(pixels)
+        return stacked([self._padded_image(frame) for frame in unstacked(pixels, self.card.frames.frames_in)])
+
+    def _padded_image(self, pixels: np.ndarray) -> np.ndarray:
         margins = [(0, -side % self.card.multiple_px) for side in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
         return np.pad(pixels, margins, mode="symmetric")
+
+    def _cut(self, photo: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Return the part of a photo that is none of an input's margins, `[height, width, C]`, from every frame."""
+        count = self.card.counts[1]
+        return stacked([frame[: height // count, :width] for frame in unstacked(photo, count)])
 
     def _network(self, working_size: bool) -> keras.Model:
         """Return the network for images of the size it was trained on, which computes as in `generate`, or for all

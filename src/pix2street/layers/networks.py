@@ -12,6 +12,7 @@ import keras
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
 from pix2street.layers.edges import ClassEdges
+from pix2street.layers.frames import FromFrames, PixelNorm, ToFrames, Variety
 from pix2street.layers.masks import Blend
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
@@ -27,8 +28,10 @@ LAYERS = (
     Bilinear,
     Blend,
     ClassEdges,
+    FromFrames,
     Modulate,
     PixelNoise,
+    PixelNorm,
     ProductConv2D,
     ProductConv2DTranspose,
     ProductResizeConv2D,
@@ -37,6 +40,8 @@ LAYERS = (
     SpectralConv2D,
     SpectralResizeConv2D,
     SubPixelConv2D,
+    ToFrames,
+    Variety,
 )
 """The layers of this project that a saved network may have."""
 

@@ -18,6 +18,7 @@ MODELS = {
     "cut": "pix2street.models.cut",
     "stargan": "pix2street.models.stargan",
     "srgan": "pix2street.models.srgan",
+    "futuregan": "pix2street.models.futuregan",
 }
 """The module of each family. Only the chosen family is imported, so that no other makes its trainings stale."""
 

@@ -34,6 +34,8 @@ class Task:
         conditions: the number of values of each further input, by its name.
         constant: the number of the input's last channels that have one value all over an image. An instance norm right
             after a convolution removes them.
+        frames: the numbers of frames that an input and a target have one under the other; None for single images. The
+            sides of which a family names a multiple are then those of a frame.
     """
 
     input_shape: Shape
@@ -42,6 +44,7 @@ class Task:
     void: Sequence[int] = ()
     conditions: Mapping[str, int] = field(default_factory=dict)
     constant: int = 0
+    frames: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,10 @@ class Family(Protocol):
     """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
-    PAIRING: Literal["paired", "unpaired", "domains"]
+    PAIRING: Literal["paired", "unpaired", "domains", "sequence"]
     """The targets of a batch: each input's own target, targets of other pairs or of a second domain, or images of
-    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`."""
+    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. `sequence` is
+    `paired` for frames of videos alone, see `Task.frames`."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]

@@ -10,6 +10,7 @@ from pix2street.core.pairs import Dataset
 from pix2street.models import open_family
 from pix2street.reporting.domains import classifier_in_words, cycle_note, domains_in_words
 from pix2street.reporting.examples import Example
+from pix2street.reporting.frames import horizons_in_words
 from pix2street.reporting.photos_verdict import ceiling_warning, not_judged_in_words, photos_verdict
 from pix2street.reporting.scores import fid_warning, grey_note, pairs_note, score_rows, title_of
 from pix2street.reporting.training_verdict import diagnostics_verdict, faults_in_words, verdict
@@ -35,6 +36,7 @@ class Evidence:
         versions: the versions of the packages that computed it, by name.
         styles: the first drawing in several styles, and then several drawings in one; empty without styles.
         domains: images of the first domain with their translations to the others; empty for a generator of one.
+        videos: pairs of frames, see `frames.read_videos`; empty without videos.
     """
 
     params: Mapping[str, Any]
@@ -50,6 +52,7 @@ class Evidence:
     versions: Mapping[str, str]
     styles: Sequence[Example] = ()
     domains: Sequence[Example] = ()
+    videos: Sequence[Example] = ()
 
     @property
     def family(self) -> "Family":
@@ -97,6 +100,7 @@ class Evidence:
             "pairs_note": pairs_note(self.metrics),
             "unit": "images" if self.dataset.domains else "pairs",
             "domains_in_words": domains_in_words(self.metrics),
+            "horizons_in_words": horizons_in_words(self.metrics),
             "classifier": classifier_in_words(self.metrics),
             "cycle_note": cycle_note(self.metrics),
             "game": self.game,

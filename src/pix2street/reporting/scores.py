@@ -31,11 +31,14 @@ TITLES = {
     "frechet_light": ("Fréchet distance of mean colour and contrast", "less is better"),
     "domain_accuracy": ("photos named as the target domain", "0 to 1"),
     "cycle_l1": ("L1 of inputs gone forth and back", "0 to 2, a low one alone proves nothing"),
+    "moving_l1": ("L1 of moving pixels", "0 to 2, less is better"),
+    "sharpness": ("sharpness, relative to true frames", "1 is right"),
     "diversity": ("diversity of photos of one drawing", "0 to 1, relative to real photos of different drawings"),
 }
 TITLES_OF_SETS = {
     "mean_color": "mean colour", "unchanged": "input unchanged", "color_transfer": "colours transferred",
     "lanczos": "Lanczos", "pixels": "learned from pixels alone",
+    "last_frame": "last frame again", "mean_frame": "mean of the past", "optical_flow": "optical flow",
 }  # fmt: skip
 COUNTS = {
     "images": ("images", ""),
@@ -44,9 +47,9 @@ COUNTS = {
 }
 LESS_IS_BETTER = (
     "l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1", "consistency", "frechet_detail",
-    "kid_detail",
+    "kid_detail", "moving_l1",
 )  # fmt: skip
-SPREADS = ("color_spread", "contrast_spread")
+SPREADS = ("color_spread", "contrast_spread", "sharpness")
 QUOTED_DISTANCE = "mmd_segmenter"
 """The distance from the real photos that the report quotes in a sentence: judges agree on the order that it gives."""
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")

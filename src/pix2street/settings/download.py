@@ -50,6 +50,7 @@ class SyntheticStreets(Section):
 
     Args:
         domains: the hours and weathers in each of which every scene is drawn; empty for one that is drawn by chance.
+        frames: the frames of each scene's drive, of which the section `frames` makes pairs; 0 for photos.
     """
 
     seed: Seed
@@ -59,10 +60,13 @@ class SyntheticStreets(Section):
     val_pairs: Count
     test_pairs: Annotated[int, Field(ge=0)]
     domains: list[Literal["day", "golden", "overcast", "dusk", "night", "haze", "rain"]]
+    frames: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _none_or_several(self) -> Self:
         _refuse_one_domain(self.domains)
+        if self.domains and self.frames:
+            raise ValueError(f"frames must be 0 with domains, but is {self.frames}: drives have one hour each")
         return self
 
 
@@ -204,6 +208,15 @@ class DomainFolders(Section):
         return self
 
 
+class Frames(Section):
+    """The frames of a pair, see `core.frames.FrameCounts`."""
+
+    frames_in: Count
+    frames_out: Count
+    step: Count
+    every: Count
+
+
 def _refuse_one_domain(domains: list[str]) -> None:
     """Raise an error where there is one domain, or one twice."""
     if len(domains) == 1:
@@ -261,6 +274,7 @@ class Download(Section):
         "paired_folder",
         "unpaired_folders",
         "domain_folders",
+        "frames",
     ]
     path: TrackedPath
     max_files: Count
@@ -275,6 +289,7 @@ class Download(Section):
     domain_folders: DomainFolders
     sketches: Sketches
     super_resolution: SuperResolution
+    frames: Frames
 
     @property
     def limits(self) -> Limits:

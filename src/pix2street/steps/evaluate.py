@@ -119,7 +119,10 @@ def evaluate_photos(
     classes = dataset.classes if made.exact else None
     if classes:
         photos = {"ceiling": targets, **photos}
-    measures = {name: pixels.measure(paths, targets) if made.exact else {} for name, paths in photos.items()}
+    measures = {
+        name: pixels.measure(paths, targets, dataset.target_frames) if made.exact else {}
+        for name, paths in photos.items()
+    }
     enlarged, factor = {}, dataset.factor
     if factor > 1:
         inputs = [pair.input_path for pair in pairs]

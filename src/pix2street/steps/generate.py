@@ -18,6 +18,7 @@ from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.enlargements import write_enlargements
+from pix2street.inference.free_frames import write_free_frames
 from pix2street.inference.free_translations import write_free_translations
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
@@ -41,7 +42,8 @@ def generate_photos(
 
     The baseline `untrained` is the generator with its initial weights. A generator of drawings with classes also has
     `mean_color`, which paints each class in its mean colour over the targets of train. A translation of photos between
-    domains has the baselines of `free_translations`, and reduced photos those of `enlargements`. Each earlier phase of
+    domains has the baselines of `free_translations`, and reduced photos those of `enlargements`, and videos
+    those of `free_frames`. Each earlier phase of
     the training is a baseline, too.
 
     Args:
@@ -69,6 +71,8 @@ def generate_photos(
             write_photos(baselines_folder / "mean_color" / name, pairs, painted)
     elif (dataset := Dataset.read(split)).input_from == "reduced":
         write_enlargements(subsets, dataset.factor, baselines_folder)
+    elif dataset.frames:
+        write_free_frames(dataset.frames, subsets, baselines_folder)
     elif domains := dataset.domains:
         target = domains[1 if card.encoding.domain is None else card.encoding.domain]
         write_free_translations(split, target, subsets, baselines_folder)

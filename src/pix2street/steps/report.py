@@ -13,6 +13,7 @@ from pix2street.reporting.curves import panels_of
 from pix2street.reporting.domains import domain_columns, domain_rows
 from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
+from pix2street.reporting.frames import horizon_columns, horizon_rows
 from pix2street.reporting.photos_verdict import SETS, not_judged_of
 from pix2street.reporting.published import published_rows
 from pix2street.reporting.scores import formatted, title_of, title_of_score
@@ -44,6 +45,18 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         domain_examples=_embedded(evidence.domains),
         domain_titles=[title_of_score(key) for key in domain_columns(metrics)],
         domain_rows=domain_rows(metrics),
+        videos=[
+            replace(
+                example,
+                images={
+                    "frames": data_uri(example.images["frames"], "png"),
+                    "film": data_uri(example.images["film"], "webp"),
+                },
+            )
+            for example in evidence.videos
+        ],
+        horizon_titles=[title_of_score(key) for key in horizon_columns(metrics)],
+        horizon_rows=horizon_rows(metrics),
         extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
         sheets=[(epoch, data_uri(evidence.sheets[epoch], "png")) for epoch in sorted(evidence.sheets, reverse=True)],
         iou_columns=[title_of(name) for name in evidence.class_iou.columns],

@@ -84,7 +84,7 @@ def train_model(
     family, saved, held_out = start.family, start.saved, start.held_out
     examined = held_out or start.pairs[:PAIRS_DIAGNOSED]
     measured = bool(held_out) and start.exact
-    photos = family.PAIRING != "paired" and start.encoding.classes is None
+    photos = family.PAIRING in ("unpaired", "domains") and start.encoding.classes is None
     mode = generate.norm, generate.dropout, generate.seed
     artist = Artist(saved, mode, start.encoding, start.bank)
     examiner = Examiner(artist, examined, measured, photos)
@@ -133,6 +133,7 @@ def train_model(
         reach_px=reach_of(family, start.task, train.family),
         phases=tuple(start.training.phases),
         noise=noise,
+        frames=Dataset.read(split).frames,
         **_form_of(start.task),
         **_mode_of(generate, compute),
     )
@@ -199,6 +200,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     dataset, family = Dataset.read(split), open_family(train.model)
     if dataset.domains and family.PAIRING != "paired":
         return _open_domains(split, dataset, family, train, strategy)
+    _refuse_frames(dataset, family, train)
     if family.PAIRING == "domains":
         raise UserError(
             f"train.model: {train.model} needs a data set with domains, but {dataset.name} has none; choose "
@@ -221,7 +223,8 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
-    task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
+    frames = (dataset.frames.frames_in, dataset.frames.frames_out) if dataset.frames else None
+    task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant, frames=frames)
     refuse_jitter(task, train.data.jitter)
     training, saved, further = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
@@ -240,6 +243,21 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
         feed=feed,
         bank=bank,
     )
+
+
+def _refuse_frames(dataset: Dataset, family: Family, train: Train) -> None:
+    """Raise an error where a family of videos has single images, or where frames would be treated as one image."""
+    if family.PAIRING == "sequence" and not dataset.frames:
+        raise UserError(
+            f"train.model: {train.model} needs a data set of videos, but {dataset.name} has none; choose frames, or "
+            "synthetic_streets with its frames"
+        )
+    if dataset.frames and (train.data.jitter or train.data.pairing == "apart"):
+        name = "jitter: true" if train.data.jitter else "pairing: apart"
+        raise UserError(
+            f"train.data.{name} does not go with a data set of videos, whose frames lie one under the other; use "
+            f"{'jitter: false' if train.data.jitter else 'pairing: together'}"
+        )
 
 
 def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, strategy: Strategy) -> Start:

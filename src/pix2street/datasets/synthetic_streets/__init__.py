@@ -22,21 +22,46 @@ import numpy as np
 from tqdm import tqdm
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.errors import UserError
+from pix2street.core.frames import GROUP_PATTERN, FrameCounts
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset
-from pix2street.datasets.synthetic_streets.scene import draw_hours, draw_scene
-from pix2street.settings.download import SyntheticStreets
+from pix2street.datasets.synthetic_streets.scene import draw_drive, draw_hours, draw_scene
+from pix2street.settings.download import Frames, SyntheticStreets
 
 FIRST_SCENES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """The index of each split's first scene: a split keeps its scenes when another one grows."""
 
 
-def fetch(folder: Path, settings: SyntheticStreets) -> Dataset:
+def fetch(folder: Path, settings: SyntheticStreets, frames: Frames | None = None) -> Dataset:
     """Draw the scenes on all cores; each depends only on the seed and on its index.
 
-    With domains every scene is drawn in each of these hours: `<split>/<hour>/<hour>_<scene>.png`.
+    With domains every scene is drawn in each of these hours: `<split>/<hour>/<hour>_<scene>.png`. With
+    `settings.frames` every scene is a drive down its street, `<split>/<scene>/<frame>.png`, and `frames` says which of
+    them make a pair.
+
+    Raises:
+        UserError: a drive is too short for a pair of such `frames`.
     """
-    _draw_all(folder, settings, _write_scene, settings.domains or [""])
+    counted = FrameCounts(**frames.model_dump()) if settings.frames and frames else None
+    if counted and settings.frames < counted.span:
+        raise UserError(
+            f"download.synthetic_streets.frames: {settings.frames} frames are too few for a pair, which takes "
+            f"{counted.span} of them (download.frames); draw longer drives"
+        )
+    draw_one = _write_drive if counted else _write_scene
+    _draw_all(folder, settings, draw_one, settings.domains or [""])
+    if counted:
+        return Dataset(
+            name="synthetic_streets",
+            title="Synthetic drives",
+            direction="past to next frames",
+            licence="Apache-2.0",
+            home_page="",
+            input_from="frames",
+            group_pattern=GROUP_PATTERN,
+            frames=counted,
+        )
     return Dataset(
         name="synthetic_streets",
         title="Synthetic streets",
@@ -73,6 +98,15 @@ def _direction(domains: Sequence[str]) -> str:
     if not domains:
         return "labels to street"
     return " to ".join(domains) if len(domains) == 2 else f"between {', '.join(domains)}"
+
+
+def _write_drive(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
+    split, index = scene
+    video = folder / split / f"drive_{index:07d}"
+    video.mkdir()
+    photos = draw_drive(settings.seed, index, settings.height_px, settings.width_px, settings.frames)
+    for number, photo in enumerate(photos):
+        write_png(video / f"{number + 1:04d}.png", photo)
 
 
 def _write_scene(folder: Path, settings: SyntheticStreets, scene: tuple[str, int]) -> None:
