@@ -36,6 +36,14 @@ SMALL = {
     "oasis": {"generator_filters": 4, "discriminator_filters": 4, "labelmix_weight": 1.0, "hinge_weight": 0.5},
     "cyclegan": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "pool": 3},
     "cut": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "patches": 16, "head_width": 8},
+    "stylegan": {
+        "latent": 4,
+        "generator_filters": 2,
+        "discriminator_filters": 2,
+        "max_filters": 4,
+        "min_photos": 1,
+        "penalty_every": 2,
+    },
     "stargan": {"generator_filters": 2, "discriminator_filters": 2, "blocks": 1, "gan_loss": "wasserstein"},
 }
 """The settings that make each family small."""

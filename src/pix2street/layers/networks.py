@@ -11,7 +11,9 @@ import keras
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
+from pix2street.layers.by_style import BatchDeviation, LearnedStart, PixelNorm, Shift, StyledConv2D, Truncate
 from pix2street.layers.edges import ClassEdges
+from pix2street.layers.equalized import EqualConv2D, EqualDense, ScaledLeaky
 from pix2street.layers.masks import Blend
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
@@ -23,17 +25,26 @@ from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
 
 LAYERS = (
     *NORMS.values(),
+    BatchDeviation,
     Blend,
     ClassEdges,
+    EqualConv2D,
+    EqualDense,
+    LearnedStart,
     Modulate,
     PixelNoise,
+    PixelNorm,
     ProductConv2D,
     ProductConv2DTranspose,
     ProductResizeConv2D,
     ReflectionPad,
     ResizeConv2D,
+    ScaledLeaky,
+    Shift,
     SpectralConv2D,
     SpectralResizeConv2D,
+    StyledConv2D,
+    Truncate,
 )
 """The layers of this project that a saved network may have."""
 

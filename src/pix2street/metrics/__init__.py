@@ -10,11 +10,13 @@ and add a line to `METRICS`. Its test has a closed form, identical sets and the 
 """
 
 from pix2street.metrics import (
+    copies,
     diversity,
     domain_accuracy,
     frechet,
     frechet_light,
     kid,
+    manifold,
     mmd,
     pixels,
     segmentation,
@@ -22,7 +24,7 @@ from pix2street.metrics import (
     spread,
 )
 from pix2street.metrics.looks import Looks
-from pix2street.metrics.samples import Features, Samples, normalised
+from pix2street.metrics.samples import Features, Samples, Trained, normalised
 
 METRICS = {
     "pixels": pixels,
@@ -35,6 +37,8 @@ METRICS = {
     "frechet_light": frechet_light,
     "diversity": diversity,
     "domain_accuracy": domain_accuracy,
+    "manifold": manifold,
+    "copies": copies,
 }
 
-__all__ = ["METRICS", "Features", "Looks", "Samples", "normalised"]
+__all__ = ["METRICS", "Features", "Looks", "Samples", "Trained", "normalised"]

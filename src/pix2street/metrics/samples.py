@@ -19,13 +19,26 @@ class Features:
 
     Args:
         distances: the key under which each metric's distance over the features is reported, by metric: `frechet`,
-            `kid` or both. The judges of a jury share their keys.
+            `kid`, `mmd`, `manifold` or several. The judges of a jury share their keys.
         photos, targets: `[N, D]` and `[M, D]` float32; they may be on disk (`numpy.memmap`).
     """
 
     distances: Mapping[str, str]
     photos: np.ndarray
     targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a generator without inputs may have copied: features of its photos, of the real ones, and of train's.
+
+    Args:
+        photos, targets, seen: `[N, D]`, `[M, D]` and `[T, D]` float32.
+    """
+
+    photos: np.ndarray
+    targets: np.ndarray
+    seen: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class Samples:
             targets, `[N, F]`; D is 0 for a generator without noise. Empty for photos of which there are no draws.
         named: the number of the domain that a classifier names in each photo, `[N]`, and that of the domain that they
             shall have; None without a classifier.
+        train: the photos beside those of train; None for photos of inputs.
     """
 
     pixels: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -54,6 +68,7 @@ class Samples:
     looks: tuple[Looks, Looks] | None = None
     draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
     named: tuple[np.ndarray, int] | None = None
+    train: Trained | None = None
 
 
 def by_network(distances: Iterable[tuple[str, float | None]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2street.metrics import METRICS, frechet, frechet_light, kid, mmd, sliced_wasserstein, spread
+from pix2street.metrics import METRICS, frechet, frechet_light, kid, manifold, mmd, sliced_wasserstein, spread
 from pix2street.metrics.looks import Looks
 from pix2street.metrics.samples import Features, Samples
 
@@ -38,6 +38,6 @@ def floor_of(features: Sequence[Features], real: Looks) -> dict[str, Any]:
     halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
     samples = Samples(features=halves, looks=(real.some(first), real.some(second)))
     scores = {"images": len(first)}
-    for metric in (frechet, kid, mmd, sliced_wasserstein, spread, frechet_light):
+    for metric in (frechet, kid, mmd, sliced_wasserstein, spread, frechet_light, manifold):
         scores.update(metric.score(samples))
     return scores

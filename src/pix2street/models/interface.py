@@ -18,7 +18,7 @@ Batch = Mapping[str, Any]
 """Tensors by name: `input` and `target`, `[B, H, W, C]` float32, which may differ in size.
 
 A family of domains also gets `domain` and `target_domain`, `[B]` int32: the input's domain, and another, of which the
-target is an image.
+target is an image. The `input` of a family without inputs is a latent, see `Task`, and `target` is a photo.
 """
 
 
@@ -34,6 +34,10 @@ class Task:
         conditions: the number of values of each further input, by its name.
         constant: the number of the input's last channels that have one value all over an image. An instance norm right
             after a convolution removes them.
+        latent: the shape (L, Z) of the latents of a generator that has no image as its input, but `[N, L, Z + 1]`: L
+            latents from coarse to fine, all the same but where styles are mixed, and behind each its truncation, see
+            `core/latents.py`. `input_shape` is then that of the target. None for a generator of images.
+        photos: the number of photos to train on, for a family that needs many; 0 where it is not known.
     """
 
     input_shape: Shape
@@ -42,6 +46,8 @@ class Task:
     void: Sequence[int] = ()
     conditions: Mapping[str, int] = field(default_factory=dict)
     constant: int = 0
+    latent: tuple[int, int] | None = None
+    photos: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,9 +144,10 @@ class Family(Protocol):
     """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
-    PAIRING: Literal["paired", "unpaired", "domains"]
+    PAIRING: Literal["paired", "unpaired", "domains", "none"]
     """The targets of a batch: each input's own target, targets of other pairs or of a second domain, or images of
-    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`."""
+    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. "none" is
+    photos without inputs: such a family also has `latent_of(target_shape, settings)`, which returns `Task.latent`."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]

@@ -34,6 +34,7 @@ from pix2street.metrics.protocols import shared_protocol
 from pix2street.metrics.scoring import floor_of, protocol_of_looks, scores_of
 from pix2street.metrics.tables import tables_of
 from pix2street.settings.evaluate import Evaluate
+from pix2street.steps.evaluate_latents import compare_alone, floor_of_train
 
 STYLES = {
     "palette": "palettes drawn from training photos by seed and pair_id",
@@ -129,7 +130,9 @@ def evaluate_photos(
         protocol |= seen.protocol
     named = _name_domains(segmenter_folder, split_folder, photos, made, settings)
     protocol |= named.protocol
-    features = {name: [*seen.features.get(name, ())] for name in photos}
+    compared = compare_alone(split_folder, segmenter_folder, photos, made)
+    protocol |= compared.protocol
+    features = {name: [*seen.features.get(name, ()), *compared.features.get(name, ())] for name in photos}
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
@@ -144,11 +147,13 @@ def evaluate_photos(
                 looks=(looks[name], real),
                 draws=seen.draws if name == "generated" else (),
                 named=named.photos.get(name),
+                train=compared.train.get(name),
             )
             for name in photos
         }
         scores = {name: scores_of(of_set) for name, of_set in samples.items()}
         floor = floor_of(features["generated"], real)
+        floor = floor_of_train(floor, scores) if made.alone else floor
     return (
         _metrics(scores, floor, made, settings, protocol, judge_score, named.score),
         tables_of(scores, samples, [pair.pair_id for pair in pairs]),
