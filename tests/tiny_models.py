@@ -102,8 +102,12 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
         domains = len(card.encoding.domains)
         conditions = {"domain": domains} if domains else {}
         encoded = {"labels": card.encoding.labels, "constant": card.encoding.constant, "conditions": conditions}
+        if card.encoding.latent:
+            encoded = {"latent": card.encoding.latent}
         task = Task((*shape[:2], shape[2] - domains), (*shape[:2], 3), **encoded)
         settings = changed(getattr(SETTINGS, card.family), generator_filters=4)
+        if card.encoding.latent:
+            settings = changed(settings, latent=card.encoding.latent[1], max_filters=8)
         network = open_family(card.family).build_generator(task, settings, 0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])

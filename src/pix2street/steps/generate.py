@@ -17,11 +17,11 @@ from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Dataset, Pair, read
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.free_photos import write_free_photos
 from pix2street.inference.free_translations import write_free_translations
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
 from pix2street.settings.generate import Generate
-from pix2street.steps.generate_latents import write_free_photos
 from pix2street.training.batches import InputEncoding, batches_in_use, plain_batches
 
 ONE_STYLE_PAIRS = 3
