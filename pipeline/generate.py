@@ -9,6 +9,7 @@ from pix2street.stage import run_stage
 def main(params: Params, layout: Layout) -> None:
     from pix2street.steps.generate import draw_photos, generate_photos
     from pix2street.steps.generate_domains import generate_cycles, generate_domains
+    from pix2street.steps.generate_latents import generate_latents
     from pix2street.training.runtime import prepare
 
     prepare("generate.device", params.generate.device, params.generate.seed, **params.compute.model_dump())
@@ -23,6 +24,7 @@ def main(params: Params, layout: Layout) -> None:
         )
         draw_photos(layout.split, layout.generator, folder / layout.draws.name, params.generate)
         generate_domains(layout.split, layout.generator, folder / layout.domains.name, params.generate)
+        generate_latents(layout.generator, folder / layout.latents.name, params.generate)
         generate_cycles(layout.split, layout.generator, folder, folder / layout.cycled.name, params.generate)
 
 

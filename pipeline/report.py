@@ -83,6 +83,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
         extremes=read_extremes(folders, metrics["split"], images, params.report.extreme_pairs),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         styles=read_styles(folders, layout.draws, metrics["split"]),
+        grids={path.stem: path.read_bytes() for path in sorted(layout.latents.glob("*.png"))},
         domains=read_domains(layout.split, layout.domains, metrics["split"], params.report.sample_pairs),
         videos=read_videos(
             layout.split, layout.generated, layout.baselines, metrics["split"], params.report.sample_pairs

@@ -23,6 +23,7 @@ TASK = Task((32, 64, 4), SHAPE, labels=4, void=(3,))
 CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANNELS["code"])
 """The task with a code behind the labels."""
 COLORS = Task(SHAPE, SHAPE)
+LATENTS = Task(SHAPE, SHAPE, latent=(4, 4), photos=4)
 DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
 FRAMES = Task(SHAPE, SHAPE, frames=(2, 2))
 
@@ -32,11 +33,11 @@ ENLARGED = Task((16, 32, 3), SHAPE)
 
 
 def task_of(family: Family) -> Task:
-    """Return labels to photos for a family of pairs, and colours to colours for others, of domains or frames if they
-    have any."""
+    """Return labels to photos for a family of pairs, and colours to colours for others, of domains, frames or latents
+    if they have any."""
     if family.__name__.endswith(".srgan"):
         return ENLARGED
-    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES}[family.PAIRING]
+    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES, "none": LATENTS}[family.PAIRING]
 
 
 def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:
@@ -48,7 +49,12 @@ def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:
 
 
 def drawings(count: int = 2, seed: int = 0, task: Task = TASK) -> tf.Tensor:
-    """Return blocks, as one-hot labels or in colours."""
+    """Return blocks, as one-hot labels or in colours; latents for a task without inputs."""
+    if task.latent:
+        levels, numbers = task.latent
+        one = np.random.default_rng(seed).normal(size=(count, 1, numbers))
+        one = np.concatenate([one, np.ones((count, 1, 1))], axis=-1)
+        return tf.constant(np.tile(one, (1, levels, 1)), tf.float32)
     ids = np.random.default_rng(seed).integers(0, 4, (count, 4, 8)).repeat(8, axis=1).repeat(8, axis=2)
     ids = ids[:, : task.input_shape[0], : task.input_shape[1]]
     if task.labels:

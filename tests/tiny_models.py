@@ -36,6 +36,14 @@ SMALL = {
     "oasis": {"generator_filters": 4, "discriminator_filters": 4, "labelmix_weight": 1.0, "hinge_weight": 0.5},
     "cyclegan": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "pool": 3},
     "cut": {"generator_filters": 2, "discriminator_filters": 4, "blocks": 1, "patches": 16, "head_width": 8},
+    "stylegan": {
+        "latent": 4,
+        "generator_filters": 2,
+        "discriminator_filters": 2,
+        "max_filters": 4,
+        "min_photos": 1,
+        "penalty_every": 2,
+    },
     "stargan": {"generator_filters": 2, "discriminator_filters": 2, "blocks": 1, "gan_loss": "wasserstein"},
     "srgan": {"generator_filters": 4, "discriminator_filters": 2, "blocks": 1, "pretrain_share": 0.0},
     "futuregan": {"generator_filters": 2, "discriminator_filters": 2, "levels": 2, "l1_weight": 1.0},
@@ -96,8 +104,12 @@ def save_moved(folder: Path, card: GeneratorCard, product_side_px: int = 0, **ch
         domains = len(card.encoding.domains)
         conditions = {"domain": domains} if domains else {}
         encoded = {"labels": card.encoding.labels, "constant": card.encoding.constant, "conditions": conditions}
+        if card.encoding.latent:
+            encoded = {"latent": card.encoding.latent}
         task = Task((*shape[:2], shape[2] - domains), (*shape[:2], 3), **encoded)
         settings = changed(getattr(SETTINGS, card.family), generator_filters=4)
+        if card.encoding.latent:
+            settings = changed(settings, latent=card.encoding.latent[1], max_filters=8)
         network = open_family(card.family).build_generator(task, settings, 0)
     rng = np.random.default_rng(1)
     network.set_weights([weight + rng.normal(0, 0.05, weight.shape) ** 2 for weight in network.get_weights()])

@@ -43,8 +43,8 @@ def noise(pairs: int = 5) -> np.ndarray:
 class Feed:
     """Images that are their own targets."""
 
-    def __init__(self, images: np.ndarray, seed: int, domains: int = 0):
-        self._images, self._seed, self._domains = images, seed, domains
+    def __init__(self, images: np.ndarray, seed: int, domains: int = 0, latent: tuple[int, int] | None = None):
+        self._images, self._seed, self._domains, self._latent = images, seed, domains, latent
 
     def __len__(self) -> int:
         return len(self._images)
@@ -55,6 +55,11 @@ class Feed:
     def batches(self, epoch: int, positions: np.ndarray, size: int) -> tf.data.Dataset:
         order = self._order(epoch)[positions].astype("int32")
         pairs = {"input": self._images[order], "target": self._images[order]}
+        if self._latent:
+            levels, numbers = self._latent
+            latents = np.random.default_rng(1).normal(size=(len(self), 1, numbers + 1)).astype("float32")
+            latents[..., -1] = 1
+            pairs["input"] = np.tile(latents, (1, levels, 1))[order]
         if self._domains:
             pairs |= {"domain": order % self._domains, "target_domain": (order + 1) % self._domains}
         return tf.data.Dataset.from_tensor_slices(pairs).batch(size, drop_remainder=True)
@@ -95,7 +100,9 @@ def train(
         settings = changed(getattr(SETTINGS, model), **SMALL[model], **slow)
     domains = 3 if module.PAIRING == "domains" else 0
     frames = (2, 2) if module.PAIRING == "sequence" else None
-    task = Task(SHAPE, SHAPE, conditions={"domain": domains} if domains else {}, frames=frames)
+    latent = module.latent_of(SHAPE, settings) if module.PAIRING == "none" else None
+    conditions = {"domain": domains} if domains else {}
+    task = Task(SHAPE, SHAPE, conditions=conditions, frames=frames, latent=latent, photos=8)
     snapshot = module.build_generator(task, settings, 0)
     section = changed(SETTINGS.run, **{"seed": seed, "epochs": 2, "batch": 2, "checkpoint_every_steps": 0, **run})
     with strategy.scope():
@@ -107,7 +114,7 @@ def train(
         training,
         [term.name for term in module.TERMS],
         snapshot,
-        Feed(noise() if images is None else images, seed, domains),
+        Feed(noise() if images is None else images, seed, domains, latent),
         lambda network: {"holdout_l1": sum_of_weights(network)},
         lambda row, network: None,
         run=section,

@@ -134,12 +134,21 @@ def predict_photos(options: argparse.Namespace) -> None:
     """
     from pix2street.inference.jobs import find_inputs, plan
 
+    if not options.inputs:
+        make_photos(options)
+        return
+    _refuse_options_of_latents(options)
     first = options.seed or 0
     seeds = range(first, first + options.variants) if options.variants > 1 else [options.seed]
     images = find_inputs(options.inputs, options.out)
     jobs = plan(images, options.out, seeds, options.existing)
     with _prepared(options) as folder:
         translator = _read_translator(options, folder)
+        if translator.card.encoding.latent:
+            raise UserError(
+                f"{options.inputs[0]}: the {translator.card.family} generator has no inputs; leave them out, and say "
+                "--count for the number of photos"
+            )
         if options.variants > 1:
             _refuse_equal_variants(translator, options)
         if translator.card.frames:
@@ -158,6 +167,36 @@ def predict_photos(options: argparse.Namespace) -> None:
     if outcome.failures:
         reasons = "".join(f"\n  {reason}" for reason in outcome.failures.values())
         raise UserError(f"{len(outcome.failures)} of {len(images)} inputs could not be translated:{reasons}")
+
+
+def make_photos(options: argparse.Namespace) -> None:
+    """Write photos of latents, `photo_0001.png` and so on.
+
+    Raises:
+        UserError: the generator makes photos of inputs, or a photo exists.
+    """
+    from pix2street.core.latents import WHOLE
+
+    with _prepared(options) as folder:
+        translator = _read_translator(options, folder)
+        if translator.card.encoding.latent is None:
+            raise UserError(f"INPUT: the {translator.card.family} generator makes photos of inputs; name at least one")
+        if options.count is None:
+            raise UserError(
+                f"--count: the {translator.card.family} generator has no inputs; say how many photos to make"
+            )
+        from pix2street.inference.photo_files import photograph_files
+
+        truncation = WHOLE if options.truncation is None else options.truncation
+        made = photograph_files(translator, options.count, options.seed, truncation, options.out, options.existing)
+    print(f"photos in {options.out}: {made}")
+
+
+def _refuse_options_of_latents(options: argparse.Namespace) -> None:
+    """Raise a UserError where inputs are named together with what only a generator without inputs takes."""
+    for name in ("count", "truncation"):
+        if getattr(options, name) is not None:
+            raise UserError(f"--{name}: is for a generator without inputs; leave out either it or the inputs")
 
 
 def _refuse_equal_variants(translator: Any, options: argparse.Namespace) -> None:
@@ -244,6 +283,11 @@ def paint(options: argparse.Namespace) -> None:
             translators.append(_read_translator(options, folder / "back"))
         sides = {}
         for translator in translators:
+            if translator.card.encoding.latent:
+                raise UserError(
+                    f"--model: the {translator.card.family} generator makes photos without drawings, so that there is "
+                    "nothing to paint; use `pix2street predict --count 16 --out photos`"
+                )
             examples = examples_of(translator.card, Layout(Path.cwd()).split)
             # The first translation also builds the network, which takes seconds: nobody should wait for it.
             translator.translate(next(iter(examples.values())), NAME)

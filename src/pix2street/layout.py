@@ -131,10 +131,15 @@ class Layout:
     def baselines(self) -> Path:
         """Photos that cost no training, `<baseline>/<subset>/<pair_id>.png`, subsets as in `generated`.
 
-        The baselines are `untrained`, and `mean_color` for drawings, or `unchanged` and `color_transfer` for
-        translations between domains.
+        The baselines are `untrained`, and `mean_color` for drawings, `unchanged` and `color_transfer` for translations
+        between domains, or `resampled` and `mean_photo` for photos without inputs.
         """
         return self.root / "data/baselines"
+
+    @property
+    def latents(self) -> Path:
+        """Grids of photos with mixed and with truncated styles; only a generator without inputs has them."""
+        return self.generated / "latents"
 
     @property
     def draws(self) -> Path:

@@ -116,7 +116,7 @@ def domains_of(folder: Path, **others) -> Path:
 def test_the_domain_of_the_photos_is_told(tmp_path):
     folder = domains_of(tmp_path / "hours")
     params = {param.name: param.default for param in serving.signature_of(folder).params}
-    assert params == {"seed": None, "half": None, "domain": "dusk", "direction": "forth"}
+    assert params == {"seed": None, "half": None, "domain": "dusk", "direction": "forth", "truncation": None}
     served, photos = _load_pyfunc(str(folder)), {}
     for domain in ("day", "dusk", "night", None):
         (photo,) = served.predict(table(base64_of(RGB)), {"domain": domain})["image"]

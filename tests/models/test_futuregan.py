@@ -6,7 +6,8 @@ import pytest
 from tiny_models import SETTINGS, SMALL
 
 from pix2street.core.errors import UserError
-from pix2street.layers.frames import FromFrames, PixelNorm, ToFrames, Variety
+from pix2street.layers.frames import FromFrames, ToFrames
+from pix2street.layers.progressive import BatchDeviation, PixelNorm
 from pix2street.models import futuregan
 from pix2street.models.interface import Task
 
@@ -78,8 +79,8 @@ def test_a_norm_of_places_and_the_variety_of_a_batch():
     values = np.random.default_rng(0).normal(size=(2, 3, 4, 4, 8)).astype("float32")
     normed = keras.ops.convert_to_numpy(PixelNorm()(values))
     np.testing.assert_allclose((normed**2).mean(axis=-1), 1, rtol=1e-4)
-    varied = keras.ops.convert_to_numpy(Variety()(values))
+    varied = keras.ops.convert_to_numpy(BatchDeviation()(values))
     assert varied.shape[-1] == 9
     np.testing.assert_allclose(varied[..., 8], values.std(axis=0).mean(), rtol=1e-4)
-    same = keras.ops.convert_to_numpy(Variety()(np.repeat(values[:1], 2, axis=0)))
+    same = keras.ops.convert_to_numpy(BatchDeviation()(np.repeat(values[:1], 2, axis=0)))
     assert np.abs(same[..., 8]).max() < 1e-3

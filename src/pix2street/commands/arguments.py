@@ -136,10 +136,24 @@ def _add_predict(commands: Any) -> None:
         help="make photos of images with a trained generator",
         description="The inputs are files, folders (all images below them) and quoted globs. A photo has the size and "
         "name of its input, and the same path below the folder. If files cannot be translated, the command lists them "
-        "at the end and ends with 1.",
+        "at the end and ends with 1. A generator without inputs makes --count photos.",
     )
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", type=os.path.expanduser, help="an image, a folder or a quoted glob"
+        "inputs",
+        metavar="INPUT",
+        nargs="*",
+        type=os.path.expanduser,
+        help="an image, a folder or a quoted glob; none for a generator without inputs",
+    )
+    parser.add_argument(
+        "--count", metavar="N", type=_count, help="the number of photos, with a generator without inputs"
+    )
+    parser.add_argument(
+        "--truncation",
+        metavar="SHARE",
+        type=_share,
+        help="the share of the way from the mean style to a photo's own, with a generator without inputs: photos are "
+        "better and more alike below 1; default: 1",
     )
     parser.add_argument("--out", metavar="FOLDER", type=user_path, required=True, help="the folder of the photos")
     parser.add_argument(
@@ -231,6 +245,16 @@ def _seed(text: str) -> int:
     if not (text.isdecimal() and int(text) < 2**31):
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2147483647, but is {text}")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, but is {text}")
+    return share
 
 
 def _count(text: str) -> int:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pix2street.core.errors import UserError
+from pix2street.core.latents import FOLDER as LATENTS
 from pix2street.core.pairs import Dataset, Pair, read_manifest, read_pairs
+from pix2street.core.photos import read_photos
+from pix2street.core.protocol import NO_INPUTS
 
 NOT_EXACT = "images of the target domain, of which none belongs to an input: only sets of photos are compared"
 """A line that only the protocol of a translation without exact targets has."""
@@ -65,6 +68,7 @@ class Photographed:
         domains: the domains of the inputs and of the targets; None for the pairs of the subset itself.
         exact: whether each target shows what the photo of its input should be.
         labels: the class ids of each pair's input; empty for a set without classes.
+        alone: whether the photos have no inputs; then the pairs are the photos of the subset, which are also `real`.
     """
 
     pairs: list[Pair]
@@ -72,9 +76,12 @@ class Photographed:
     domains: tuple[str, str] | None = None
     exact: bool = True
     labels: Sequence[Path] = ()
+    alone: bool = False
 
     def protocol(self) -> dict[str, Any]:
-        """Return the lines of the protocol that only a translation between domains has."""
+        """Return the lines of the protocol that only a translation between domains, or photos without inputs, have."""
+        if self.alone:
+            return {"inputs": NO_INPUTS, "real_photos": len(self.real)}
         if self.domains is None:
             return {}
         facts = {"from": self.domains[0], "to": self.domains[1], "exact": self.exact, "real_photos": len(self.real)}
@@ -142,12 +149,16 @@ def photographed(folder: Path, split: str, photos: Path, domain: int | None = No
 
     They are the pairs of the split, or, in a set with domains, translations from the first domain to the second. If
     there are photos of images of other domains, too, a generator of drawings made them, which has the pairs as inputs.
+    Photos with a folder of latents beside them have no inputs.
 
     Args:
         domain: the number of the domain to which the photos are translated, as in `pairs_to_translate`; None for the
             second, or for photos of drawings.
     """
     dataset = Dataset.read(folder)
+    if (photos.parent / LATENTS).is_dir():
+        pairs = read_photos(folder, split)
+        return Photographed(pairs, [pair.target_path for pair in pairs], exact=False, alone=True)
     pairs = [] if dataset.input_from == "none" else read_pairs(folder, split)
     labels = {pair.pair_id: pair.input_path for pair in pairs} if dataset.classes else {}
     if dataset.domains:

@@ -11,6 +11,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
 from pix2street.core.frames import FrameCounts
 from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
+from pix2street.core.photos import read_photos
 from pix2street.core.scales import Scale
 from pix2street.core.styles import BANKS, StyleBank
 from pix2street.inference.ways import Way
@@ -83,8 +84,8 @@ class GeneratorCard:
 
     @property
     def seeded(self) -> bool:
-        """Return whether photos depend on a seed: noise is on, or the styles of inputs are drawn."""
-        return self.noisy or self.encoding.style != "none"
+        """Return whether photos depend on a seed: noise is on, or latents or the styles of inputs are drawn."""
+        return self.noisy or self.encoding.style != "none" or self.encoding.latent is not None
 
     def read_bank(self, folder: Path) -> StyleBank | None:
         """Return the source of the styles that its inputs have in use, from its folder; None for inputs without.
@@ -95,12 +96,19 @@ class GeneratorCard:
         return None if self.encoding.style == "none" else BANKS[self.encoding.style].read(folder)
 
     def fits(self, dataset: Dataset) -> bool:
-        """Return whether a data set can hold inputs for it: drawings of its classes, or photos."""
+        """Return whether a data set can hold inputs for it: drawings of its classes, or photos, or none."""
+        if self.encoding.latent:
+            return True
         photos = self.way == "back" or bool(dataset.domains)
         return dataset.classes == self.encoding.classes or (photos and self.encoding.classes is None)
 
     def inputs_in(self, split: Path, subset: str) -> list[Pair]:
-        """Return its inputs in one subset of a data set that it fits, each beside a target; the list may be empty."""
+        """Return its inputs in one subset of a data set that it fits, each beside a target; the list may be empty.
+
+        A generator without inputs makes a photo for each photo of the subset, of which it sees only the pair_id.
+        """
+        if self.encoding.latent:
+            return read_photos(split, subset)
         domains = Dataset.read(split).domains
         if self.way == "back" and not domains:
             return [pair.turned() for pair in read_pairs(split, subset)]

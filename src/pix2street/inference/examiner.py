@@ -1,7 +1,7 @@
 """An examiner of generators in training: what is measured of them in use after each epoch, and contact sheets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ class Artist:
     def draw(self, pairs: Sequence[Pair]) -> np.ndarray:
         """Return the photos of the pairs' inputs, `[N, H, W, 1 or 3]` uint8."""
         return to_pixels(self.translate(self.batches_of(pairs), [pair.pair_id for pair in pairs]))
+
+    @property
+    def sees_inputs(self) -> bool:
+        """Whether the generator has an image as its input."""
+        return self._encoding.latent is None
 
     def draw_input(self, pair: Pair) -> np.ndarray:
         """Return a pair's input as one sees it, `[H, W, 3]` uint8."""
@@ -139,9 +144,15 @@ class Sheets:
         return sheet
 
     def _draw(self, generators: Sequence[keras.Model]) -> np.ndarray:
-        """Return one picture input | target | generated | what further ways make of the target, a row for each pair."""
+        """Return one picture input | target | generated | what further ways make of the target, a row for each pair.
+
+        A generator without inputs has a row target | as many photos as there are rows, all of the same latents in every
+        epoch.
+        """
         shown = np.unique(np.linspace(0, len(self.pairs) - 1, self.count, dtype=int))
         pairs = [self.pairs[i] for i in shown]
+        if not self.artists[0].sees_inputs:
+            return self._draw_alone(pairs, generators[0])
         inputs = [self.artists[0].draw_input(pair) for pair in pairs]
         columns = [inputs, [read_photo(pair.target_path) for pair in pairs]]
         turned = [pair.turned() for pair in pairs]
@@ -149,3 +160,11 @@ class Sheets:
             artist.take(generator)
             columns.append(artist.draw(turned if number else pairs))
         return contact_sheet(list(zip(*columns, strict=True)))
+
+    def _draw_alone(self, pairs: Sequence[Pair], generator: keras.Model) -> np.ndarray:
+        artist, count = self.artists[0], len(pairs)
+        artist.take(generator)
+        named = [replace(pair, pair_id=f"{pair.pair_id}_{column}") for pair in pairs for column in range(count)]
+        photos = artist.draw(named)
+        rows = [photos[row * count : (row + 1) * count] for row in range(count)]
+        return contact_sheet([[read_photo(pair.target_path), *row] for pair, row in zip(pairs, rows, strict=True)])

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -11,7 +12,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import write_bytes
 from pix2street.core.images import png_bytes
 from pix2street.inference.inputs import Half, read_input
-from pix2street.inference.jobs import Job
+from pix2street.inference.jobs import Existing, Job
 from pix2street.inference.translator import Translator
 from pix2street.stage import NO_ROOM_OR_ACCESS
 
@@ -79,3 +80,32 @@ def _translate_some(translator: Translator, jobs: Sequence[Job], half: Half | No
             if error.errno in NO_ROOM_OR_ACCESS:
                 raise
             outcome.failures[str(job.source)] = f"{job.source}: {job.photo} cannot be written ({error.strerror})"
+
+
+def photograph_files(
+    translator: Translator, count: int, seed: int | None, truncation: float, out: Path, existing: Existing
+) -> int:
+    """Write `count` photos without inputs to `<out>/photo_0001.png` and so on, and return how many were made.
+
+    A photo is a function of its number, the seed and the truncation.
+
+    Args:
+        existing: as in `jobs.plan`.
+
+    Raises:
+        UserError: a photo exists and none may be replaced or kept, or `out` is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out: {out} is a file and must be a folder; name another")
+    photos = [out / f"photo_{number:04d}.png" for number in range(1, count + 1)]
+    made = [photo for photo in photos if photo.exists()]
+    if made and existing == "refuse":
+        raise UserError(
+            f"{made[0]}: exists; add --replace to make photos again, --keep to make only what is missing, or name "
+            "another folder as --out"
+        )
+    wanted = [photo for photo in photos if existing != "keep" or photo not in made]
+    for photo in tqdm(wanted, unit=" photos"):
+        (pixels,) = translator.photograph([photo.stem], seed, truncation)
+        write_bytes(photo, png_bytes(pixels))
+    return len(wanted)

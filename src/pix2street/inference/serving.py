@@ -44,7 +44,7 @@ OPTIONAL_FILES = (*BANK_FILES.values(), *(f"back/{name}" for name in FILES))
 LIBRARIES = ("keras", "numpy", "pandas", "pillow", "scikit-image", "tensorflow")
 """The libraries that this module and its imports need beside MLflow; `store` pins them."""
 
-PARAMS = {"seed": "long", "half": "string", "domain": "string", "direction": "string"}
+PARAMS = {"seed": "long", "half": "string", "domain": "string", "direction": "string", "truncation": "double"}
 """The types of the parameters of requests. MLflow drops those that a model does not name, so every model has all."""
 
 FORM = 'a request is {"dataframe_records": [{"image": "<PNG or JPEG in base64>"}], "params": {}}'
@@ -75,13 +75,16 @@ def signature_of(folder: Path) -> ModelSignature:
     """Return the form of requests to the generator in `folder`, and of answers.
 
     `image` is a PNG or JPEG in base64, or a data URI. `name` sets the noise and the style, as the pair_id does in
-    `generate`. The default of `domain` is the card's, and none for a generator that has no domains.
+    `generate`. The default of `domain` is the card's, and none for a generator that has no domains. A generator without
+    inputs takes names alone.
     """
     encoding = read_json(folder / "card.json", with_keys("encoding"))["encoding"]
     domains = encoding.get("domains")
     defaults = {"domain": domains[encoding["domain"]] if domains else None, "direction": "forth"}
+    alone = "latent" in encoding
+    columns = [ColSpec("string", "image"), ColSpec("string", "name", required=False)]
     return ModelSignature(
-        inputs=Schema([ColSpec("string", "image"), ColSpec("string", "name", required=False)]),
+        inputs=Schema([ColSpec("string", "name")] if alone else columns),
         outputs=Schema([ColSpec("string", "image")]),
         params=ParamSchema([ParamSpec(name, kind, defaults.get(name)) for name, kind in PARAMS.items()]),
     )
@@ -151,6 +154,9 @@ class ServedTranslator:
         """Translate a blank image of the size of training, so that the first request waits for no compilation."""
         for translator in self._ways.values():
             card = translator.card
+            if card.encoding.latent:
+                translator.photograph([NAME])
+                continue
             shape = (card.height_px, card.width_px)
             classes = card.encoding.classes
             blank = np.full(shape, classes.entries[0].id, np.uint8) if classes else np.zeros((*shape, 3), np.uint8)
@@ -172,6 +178,7 @@ class ServedTranslator:
         half: str | None = None,
         domain: str | None = None,
         direction: str | None = None,
+        truncation: float | None = None,
     ) -> pd.DataFrame:
         from pix2street.inference.inputs import HALVES, to_input
 
@@ -181,6 +188,10 @@ class ServedTranslator:
             raise UserError(f"seed: must be 0 or more, is {seed}; leave it out for the seed of `generate`")
         translator = self._towards(domain, direction)
         card = translator.card
+        if card.encoding.latent:
+            return _encoded(self._photographed(translator, _names(rows), seed, truncation))
+        if truncation is not None:
+            raise UserError("truncation: is for a model without inputs; leave it out")
         # A photo may have more pixels than its image, each of which counts.
         limit_px = MAX_PX // max(1, card.scale.area)
         inputs = [
@@ -190,7 +201,26 @@ class ServedTranslator:
         names = _names(rows)
         with self._turn:
             photos = translator.translate_all(inputs, names, seed)
-        return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
+        return _encoded(photos)
+
+    def _photographed(
+        self, translator: "Translator", names: list[str], seed: int | None, truncation: float | None
+    ) -> list[np.ndarray]:
+        """Return a photo for each name, by a generator without inputs."""
+        if truncation is not None and not 0 <= truncation <= 1:
+            raise UserError(f"truncation: must be from 0 to 1, is {truncation}; leave it out for 1")
+        if not names:
+            raise UserError('the request holds no name; a request is {"dataframe_records": [{"name": "any text"}]}')
+        if len(names) * translator.card.height_px * translator.card.width_px > MAX_PX:
+            raise UserError(
+                f"the request asks for {len(names)} photos of more than {MAX_PX} px together; ask for fewer"
+            )
+        with self._turn:
+            return translator.photograph(names, seed, 1.0 if truncation is None else truncation)
+
+
+def _encoded(photos: list[np.ndarray]) -> pd.DataFrame:
+    return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
 
 
 def _read(rows: pd.DataFrame, ids: bool, limit_px: int) -> list[tuple[str, Stored]]:

@@ -13,6 +13,7 @@ import numpy as np
 from pix2street.core.errors import UserError
 from pix2street.core.frames import stacked, unstacked
 from pix2street.core.images import to_pixels
+from pix2street.core.latents import WHOLE, draw_latent
 from pix2street.core.styles import StyleBank, seed_of, with_style
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate_unrounded
@@ -80,7 +81,8 @@ class Translator:
 
         Args:
             pixels: class ids `[H, W]` where the generator has classes, else RGB `[H, W, 3]`; uint8, any size. An input
-                may already have its style behind it, see `with_style`.
+                may already have its style behind it, see `with_style`. In place of pixels a generator without inputs
+                takes what `latent` returns.
             name: a pair_id of `generate`, or a file's stem; different names have different noise and styles.
             seed: sets the noise and the style; None for the seed of `generate`.
 
@@ -129,6 +131,9 @@ class Translator:
         """Return the photos of `translate_all` unrounded, each `[h, w, 1 or 3]` float32 in [-1, 1]."""
         card = self.card
         seed = card.seed if seed is None else seed
+        if card.encoding.latent:
+            batches = ({"input": latent[None]} for latent in images)
+            return [*translate_unrounded(self._network(True), batches, names, seed)]
         padded = [self._padded(self.styled(pixels, name, seed)) for pixels, name in zip(images, names, strict=True)]
         photos = {}
         for group in self._groups(padded):
@@ -143,6 +148,24 @@ class Translator:
                 height, width = card.scale.applied(*images[index].shape[:2])
                 photos[index] = self._cut(photo, height, width)
         return [photos[index] for index in range(len(images))]
+
+    def photograph(self, names: Sequence[str], seed: int | None = None, truncation: float = WHOLE) -> list[np.ndarray]:
+        """Return a photo for each name, as `translate` does: a function of the name and the seed.
+
+        Args:
+            names: pair_ids of `generate`, or any others.
+            truncation: see `core/latents.py`.
+
+        Raises:
+            UserError: the generator has inputs.
+        """
+        if self.card.encoding.latent is None:
+            raise UserError(f"the {self.card.family} generator makes photos of inputs; give it some")
+        return self.translate_all([self.latent(name, seed, truncation) for name in names], names, seed)
+
+    def latent(self, name: str, seed: int | None = None, truncation: float = WHOLE) -> np.ndarray:
+        """Return the latent of a photo, which `translate` takes in place of pixels, `[L, Z + 1]` float32."""
+        return draw_latent(self.card.encoding.latent, name, self.card.seed if seed is None else seed, truncation)
 
     def styled(self, pixels: np.ndarray, name: str, seed: int | None = None) -> np.ndarray:
         """Return an input with its style behind it, `[H, W, S]` uint8; an input that has or needs none as it is."""

@@ -35,34 +35,3 @@ class FromFrames(layers.Layer):
     def compute_output_shape(self, input_shape):
         batch, count, rows, columns, channels = input_shape
         return (batch, None if rows is None else count * rows, columns, channels)
-
-
-@keras.saving.register_keras_serializable("pix2street")
-class PixelNorm(layers.Layer):
-    """The channels of each place over the root of the mean of their squares (Karras et al. 2018, section 4.2)."""
-
-    def call(self, inputs):
-        values = ops.cast(inputs, "float32")
-        scale = ops.rsqrt(ops.mean(ops.square(values), axis=-1, keepdims=True) + 1e-8)
-        return ops.cast(values * scale, self.compute_dtype)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-@keras.saving.register_keras_serializable("pix2street")
-class Variety(layers.Layer):
-    """One more channel, which holds how much the images of a batch differ (Karras et al. 2018, section 3).
-
-    It is the mean over all places and channels of the standard deviation over the batch: 0 in a batch of one.
-    """
-
-    def call(self, inputs):
-        values = ops.cast(inputs, "float32")
-        away = ops.square(values - ops.mean(values, axis=0, keepdims=True))
-        spread = ops.mean(ops.sqrt(ops.mean(away, axis=0) + 1e-8))
-        channel = ops.cast(ops.zeros_like(values[..., :1]) + spread, self.compute_dtype)
-        return ops.concatenate([inputs, channel], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] + 1)

@@ -10,6 +10,7 @@ and add a line to `METRICS`. Its test has a closed form, identical sets and the 
 """
 
 from pix2street.metrics import (
+    copies,
     detail,
     diversity,
     domain_accuracy,
@@ -17,6 +18,7 @@ from pix2street.metrics import (
     frechet,
     frechet_light,
     kid,
+    manifold,
     mmd,
     pixels,
     segmentation,
@@ -24,7 +26,7 @@ from pix2street.metrics import (
     spread,
 )
 from pix2street.metrics.looks import Looks
-from pix2street.metrics.samples import Features, Samples, normalised
+from pix2street.metrics.samples import Features, Samples, Trained, normalised
 
 METRICS = {
     "pixels": pixels,
@@ -39,6 +41,8 @@ METRICS = {
     "domain_accuracy": domain_accuracy,
     "enlargement": enlargement,
     "detail": detail,
+    "manifold": manifold,
+    "copies": copies,
 }
 
-__all__ = ["METRICS", "Features", "Looks", "Samples", "normalised"]
+__all__ = ["METRICS", "Features", "Looks", "Samples", "Trained", "normalised"]

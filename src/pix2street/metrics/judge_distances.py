@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2street.metrics import frechet, mmd
+from pix2street.metrics import frechet, manifold, mmd
 from pix2street.metrics.samples import Features, normalised
 
 View = Callable[[np.ndarray, np.ndarray, Sequence[int]], np.ndarray]
@@ -69,12 +69,24 @@ def features_of(seen: Sequence[np.ndarray], real: Sequence[np.ndarray], levels: 
     ]
 
 
-def protocol_of(judges: Sequence[Mapping[str, Any]], images: int) -> dict[str, Any]:
+def manifold_of(seen: Sequence[np.ndarray], real: Sequence[np.ndarray]) -> list[Features]:
+    """Return what precision and recall need of every judge, see `features_of`."""
+    return [
+        Features({"manifold": "segmenter"}, *(normalised(side, targets) for side in (photos, targets)))
+        for photos, targets in zip(seen, real, strict=True)
+    ]
+
+
+def protocol_of(judges: Sequence[Mapping[str, Any]], images: int, alone: bool = False) -> dict[str, Any]:
     """Return the protocol of every distance, by its key.
 
     Args:
         judges: the protocol of each judge.
         images: the number of photos, and of real ones.
+        alone: whether precision and recall are measured, too.
     """
     sides = {"judges": judges, "photos": images, "targets": images}
-    return {key: {**distance.protocol, "scores": [key], **sides} for key, distance in DISTANCES.items()}
+    further = {**manifold.PROTOCOL, "features": DISTANCES["mmd_segmenter"].protocol["features"], **sides}
+    return ({"manifold_segmenter": further} if alone else {}) | {
+        key: {**distance.protocol, "scores": [key], **sides} for key, distance in DISTANCES.items()
+    }

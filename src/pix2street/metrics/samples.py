@@ -19,13 +19,26 @@ class Features:
 
     Args:
         distances: the key under which each metric's distance over the features is reported, by metric: `frechet`,
-            `kid` or both. The judges of a jury share their keys.
+            `kid`, `mmd`, `manifold` or several. The judges of a jury share their keys.
         photos, targets: `[N, D]` and `[M, D]` float32; they may be on disk (`numpy.memmap`).
     """
 
     distances: Mapping[str, str]
     photos: np.ndarray
     targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a generator without inputs may have copied: features of its photos, of the real ones, and of train's.
+
+    Args:
+        photos, targets, seen: `[N, D]`, `[M, D]` and `[T, D]` float32.
+    """
+
+    photos: np.ndarray
+    targets: np.ndarray
+    seen: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,7 @@ class Samples:
             shall have; None without a classifier.
         enlarged: one number for each enlarged photo, by name, as `enlargement.measure` returns them; empty where only
             the details of sets are compared, None for photos that are no enlargements.
+        train: the photos beside those of train; None for photos of inputs.
     """
 
     pixels: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -57,6 +71,7 @@ class Samples:
     draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
     named: tuple[np.ndarray, int] | None = None
     enlarged: Mapping[str, np.ndarray] | None = None
+    train: Trained | None = None
 
 
 def by_network(distances: Iterable[tuple[str, float | None]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2street.metrics import METRICS, detail, frechet, frechet_light, kid, mmd, sliced_wasserstein, spread
+from pix2street.metrics import METRICS, detail, frechet, frechet_light, kid, manifold, mmd, sliced_wasserstein, spread
 from pix2street.metrics.looks import Looks
 from pix2street.metrics.samples import Features, Samples
 
@@ -39,6 +39,6 @@ def floor_of(features: Sequence[Features], real: Looks, enlarged: bool = False) 
     halves = [Features(f.distances, f.targets[first], f.targets[second]) for f in features]
     samples = Samples(features=halves, looks=(real.some(first), real.some(second)), enlarged={} if enlarged else None)
     scores = {"images": len(first)}
-    for metric in (frechet, kid, mmd, sliced_wasserstein, spread, frechet_light, detail):
+    for metric in (frechet, kid, mmd, sliced_wasserstein, spread, frechet_light, manifold, detail):
         scores.update(metric.score(samples))
     return scores

@@ -80,7 +80,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    from pix2street.layers.frames import FromFrames, PixelNorm, ToFrames
+    from pix2street.layers.frames import FromFrames, ToFrames
+    from pix2street.layers.progressive import PixelNorm
 
     count_in, count_out = count_frames(task)
     _refuse_sides(task, settings)
@@ -144,7 +145,8 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     import keras
     from keras import layers
 
-    from pix2street.layers.frames import ToFrames, Variety
+    from pix2street.layers.frames import ToFrames
+    from pix2street.layers.progressive import BatchDeviation
 
     count_in, count_out = count_frames(task)
     rows, columns, channels = task.target_shape
@@ -158,7 +160,7 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
         x = _activated(_conv(x, widths[level - 1], (3, 3, 3), seeds, f"{name}_conv", padding="same"), name)
         name = f"down_{level}"
         x = _activated(_conv(x, width, (1, 2, 2), seeds, f"{name}_conv", strides=(1, 2, 2)), name)
-    x = Variety(name="variety")(x)
+    x = BatchDeviation(name="batch_deviation")(x)
     x = _activated(_conv(x, widths[-1], (3, 3, 3), seeds, "middle_conv", padding="same"), "middle")
     x = _activated(_conv(x, widths[-1], (frames, 1, 1), seeds, "time_conv"), "time")
     says = layers.Dense(1, kernel_initializer=_weights(seeds), name="product")(layers.Flatten(name="whole")(x))

@@ -18,7 +18,7 @@ Batch = Mapping[str, Any]
 """Tensors by name: `input` and `target`, `[B, H, W, C]` float32, which may differ in size.
 
 A family of domains also gets `domain` and `target_domain`, `[B]` int32: the input's domain, and another, of which the
-target is an image.
+target is an image. The `input` of a family without inputs is a latent, see `Task`, and `target` is a photo.
 """
 
 
@@ -36,6 +36,10 @@ class Task:
             after a convolution removes them.
         frames: the numbers of frames that an input and a target have one under the other; None for single images. The
             sides of which a family names a multiple are then those of a frame.
+        latent: the shape (L, Z) of the latents of a generator that has no image as its input, but `[N, L, Z + 1]`: L
+            latents from coarse to fine, all the same but where styles are mixed, and behind each its truncation, see
+            `core/latents.py`. `input_shape` is then that of the target. None for a generator of images.
+        photos: the number of photos to train on, for a family that needs many; 0 where it is not known.
     """
 
     input_shape: Shape
@@ -45,6 +49,8 @@ class Task:
     conditions: Mapping[str, int] = field(default_factory=dict)
     constant: int = 0
     frames: tuple[int, int] | None = None
+    latent: tuple[int, int] | None = None
+    photos: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,10 +150,11 @@ class Family(Protocol):
     """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
-    PAIRING: Literal["paired", "unpaired", "domains", "sequence"]
+    PAIRING: Literal["paired", "unpaired", "domains", "sequence", "none"]
     """The targets of a batch: each input's own target, targets of other pairs or of a second domain, or images of
     domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. `sequence` is
-    `paired` for frames of videos alone, see `Task.frames`."""
+    `paired` for frames of videos alone, see `Task.frames`. "none" is photos without inputs: such a family also has
+    `latent_of(target_shape, settings)`, which returns `Task.latent`."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]

@@ -1,17 +1,18 @@
 """The evidence that the page, the summary and the model card are made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pix2street.core.pairs import Dataset
+from pix2street.core.protocol import has_inputs
 from pix2street.models import open_family
 from pix2street.reporting.domains import classifier_in_words, cycle_note, domains_in_words
 from pix2street.reporting.examples import Example
 from pix2street.reporting.frames import horizons_in_words
-from pix2street.reporting.photos_verdict import ceiling_warning, not_judged_in_words, photos_verdict
+from pix2street.reporting.photos_verdict import ceiling_warning, copying_warning, not_judged_in_words, photos_verdict
 from pix2street.reporting.scores import fid_warning, grey_note, pairs_note, score_rows, title_of
 from pix2street.reporting.training_verdict import diagnostics_verdict, faults_in_words, verdict
 from pix2street.reporting.usefulness import usefulness_in_words
@@ -35,6 +36,7 @@ class Evidence:
         extremes: examples under a title, e.g. `best`, `worst`.
         versions: the versions of the packages that computed it, by name.
         styles: the first drawing in several styles, and then several drawings in one; empty without styles.
+        grids: photos with mixed and with truncated styles, PNG by name; empty for photos of inputs.
         domains: images of the first domain with their translations to the others; empty for a generator of one.
         videos: pairs of frames, see `frames.read_videos`; empty without videos.
     """
@@ -53,6 +55,7 @@ class Evidence:
     styles: Sequence[Example] = ()
     domains: Sequence[Example] = ()
     videos: Sequence[Example] = ()
+    grids: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def family(self) -> "Family":
@@ -98,7 +101,10 @@ class Evidence:
             "fid_warning": fid_warning(self.metrics),
             "grey_note": grey_note(self.dataset),
             "pairs_note": pairs_note(self.metrics),
-            "unit": "images" if self.dataset.domains else "pairs",
+            "unit": "pairs" if has_inputs(self.metrics) and not self.dataset.domains else "images",
+            "alone": not has_inputs(self.metrics),
+            "copying": copying_warning(self.metrics),
+            "task": self.dataset.direction if has_inputs(self.metrics) else "photos without inputs",
             "domains_in_words": domains_in_words(self.metrics),
             "horizons_in_words": horizons_in_words(self.metrics),
             "classifier": classifier_in_words(self.metrics),

@@ -15,7 +15,7 @@ from pix2street.core.pairs import Dataset, drawing_of
 from pix2street.core.styles import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
 
-BASELINES = ("mean_color", "bicubic", "pixels", "untrained")
+BASELINES = ("mean_color", "bicubic", "pixels", "untrained", "mean_photo", "resampled")
 STYLES = 3
 """The number of styles of a drawing that are shown, the generated photo among them."""
 
@@ -138,11 +138,12 @@ def read_styles(folders: Folders, draws: Path, held_out: str) -> list[Example]:
 
 
 def as_strip(examples: Sequence[Example]) -> bytes:
-    """Return a PNG with a column for each example: its drawing, its photo and the real photo.
+    """Return a PNG with a column for each example: its drawing, if it has one, its photo and the real photo.
 
     Small pictures are enlarged by a whole number.
     """
-    rows = [[np.atleast_3d(decode(example.images[name], name)) for example in examples] for name in STRIP]
+    names = [name for name in STRIP if name in examples[0].images]
+    rows = [[np.atleast_3d(decode(example.images[name], name)) for example in examples] for name in names]
     factor = -(-STRIP_MIN_PX // max(picture.shape[0] for row in rows for picture in row))
     return png_bytes(contact_sheet([[picture.repeat(factor, 0).repeat(factor, 1) for picture in row] for row in rows]))
 
@@ -150,8 +151,8 @@ def as_strip(examples: Sequence[Example]) -> bytes:
 def _example(folders: Folders, held_out: str, made: Photographed, index: int, row: pd.Series) -> Example:
     """Return a pair: input, target, generated and, where its row of `images` is judged, what the judge sees."""
     classes, pair = Dataset.read(folders.split).classes, made.pairs[index]
-    pictures = {
-        "input": png_bytes(drawing_of(pair.input_path, None if made.domains else classes)),
+    shown = {} if made.alone else {"input": png_bytes(drawing_of(pair.input_path, None if made.domains else classes))}
+    pictures = shown | {
         "target": pair.target_path.read_bytes(),
         "generated": _png_of(folders.generated, held_out, row.pair_id),
     }

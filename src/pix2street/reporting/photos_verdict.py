@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pix2street.core.protocol import has_inputs
 from pix2street.reporting.scores import DISTANCE, QUOTED_DISTANCE, formatted, title_of_score
 
 SETS = {
@@ -11,8 +12,12 @@ SETS = {
     "unchanged": "the input unchanged",
     "bicubic": "bicubic enlargements",
     "pixels": "learned from pixels alone",
+    "mean_photo": "the mean photo",
 }
 """The baselines as the sentence calls them."""
+
+FLOORS = {True: "two halves of the real photos", False: "training photos resampled"}
+"""What the floor is, by whether photos were made of inputs."""
 
 
 def photos_verdict(metrics: Mapping[str, Any]) -> str:
@@ -25,6 +30,7 @@ def photos_verdict(metrics: Mapping[str, Any]) -> str:
     judged, translated = "mean_iou" in metrics["generated"], "unchanged" in metrics["baselines"]
     free = "bicubic" if "bicubic" in metrics["baselines"] else "untrained"
     beside = "unchanged" if translated else "mean_color" if judged else free
+    beside = beside if has_inputs(metrics) else "mean_photo"
     predicates = [*_share_of_ceiling(metrics, beside), *_usefulness(metrics)] if judged else []
     predicates += _l1(metrics, beside) if translated or not judged else []
     predicates += _enlarged(metrics)
@@ -42,6 +48,25 @@ def ceiling_warning(metrics: Mapping[str, Any]) -> str:
     return (
         "More typical than real: read Fréchet, KID and usefulness. A judge finds the typical look of a class more "
         "easily than the variety of real photos, so a score above the ceiling is a warning and no praise."
+    )
+
+
+COPIED = 0.5
+"""The distance to the nearest training photo, by that of new ones, below which photos count as copies."""
+COPIES = 0.1
+"""The share of photos nearer to a training photo than 99 % of new ones are above which a model counts as a copier."""
+
+
+def copying_warning(metrics: Mapping[str, Any]) -> str:
+    """Return a warning that photos are copies of training photos; empty where they are not, or it was not measured."""
+    generated = metrics["generated"]
+    nearest, copies = generated.get("nearest_train"), generated.get("copies")
+    if nearest is None or (nearest >= COPIED and copies <= COPIES):
+        return ""
+    return (
+        f"Photos are copies: {copies:.0%} of them are as near to a training photo as 1 % of new photos are, and their "
+        f"median distance to the nearest one is {nearest:.2f} of that of new photos. The model knows photos by heart, "
+        "and its distances from real ones mean nothing: train on more photos, or for a shorter time."
     )
 
 
@@ -124,7 +149,7 @@ def _distances(metrics: Mapping[str, Any], baseline: str) -> list[str]:
     for key in _quoted_distances(metrics["generated"]):
         beside = {
             SETS[baseline]: metrics["baselines"].get(baseline, {}).get(key),
-            "two halves of the real photos": (metrics.get("floor") or {}).get(key),
+            FLOORS[has_inputs(metrics)]: (metrics.get("floor") or {}).get(key),
         }
         found.append(f"{formatted(metrics['generated'][key])}{_beside(beside, formatted, title_of_score(key))}")
     return [f"have a distance from the real photos of {' and of '.join(found)}"] if found else []

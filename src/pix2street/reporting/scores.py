@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pix2street.core.pairs import Dataset
-from pix2street.core.protocol import has_exact_targets
+from pix2street.core.protocol import has_exact_targets, has_inputs
 
 TITLES = {
     "mean_iou": ("mean IoU", "0 to 1"),
@@ -29,6 +29,14 @@ TITLES = {
     "color_spread": ("spread of mean colour, relative to real photos", "1 is right"),
     "contrast_spread": ("spread of contrast, relative to real photos", "1 is right"),
     "frechet_light": ("Fréchet distance of mean colour and contrast", "less is better"),
+    "frechet_thumbnail": ("Fréchet distance, thumbnails", "less is better, no FID"),
+    "kid_thumbnail": ("KID, thumbnails", "less is better"),
+    "precision_segmenter": ("precision, judge's features", "0 to 1"),
+    "recall_segmenter": ("recall, judge's features", "0 to 1"),
+    "precision_thumbnail": ("precision, thumbnails", "0 to 1"),
+    "recall_thumbnail": ("recall, thumbnails", "0 to 1"),
+    "nearest_train": ("distance to the nearest training photo", "1 is that of new photos, 0 a copy"),
+    "copies": ("photos as near to a training photo as 1 % of new ones", "0 to 1, near 0.01 is right"),
     "domain_accuracy": ("photos named as the target domain", "0 to 1"),
     "cycle_l1": ("L1 of inputs gone forth and back", "0 to 2, a low one alone proves nothing"),
     "moving_l1": ("L1 of moving pixels", "0 to 2, less is better"),
@@ -39,6 +47,7 @@ TITLES_OF_SETS = {
     "mean_color": "mean colour", "unchanged": "input unchanged", "color_transfer": "colours transferred",
     "lanczos": "Lanczos", "pixels": "learned from pixels alone",
     "last_frame": "last frame again", "mean_frame": "mean of the past", "optical_flow": "optical flow",
+    "resampled": "training photos resampled", "mean_photo": "mean photo",
 }  # fmt: skip
 COUNTS = {
     "images": ("images", ""),
@@ -47,9 +56,9 @@ COUNTS = {
 }
 LESS_IS_BETTER = (
     "l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1", "consistency", "frechet_detail",
-    "kid_detail", "moving_l1",
+    "kid_detail", "moving_l1", "frechet_thumbnail", "kid_thumbnail", "copies",
 )  # fmt: skip
-SPREADS = ("color_spread", "contrast_spread", "sharpness")
+SPREADS = ("color_spread", "contrast_spread", "sharpness", "nearest_train")
 QUOTED_DISTANCE = "mmd_segmenter"
 """The distance from the real photos that the report quotes in a sentence: judges agree on the order that it gives."""
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")
@@ -113,10 +122,21 @@ def fid_warning(metrics: Mapping[str, Any]) -> str:
     )
 
 
+NO_INPUTS_NOTE = (
+    "Photos are made of latents, without inputs. L1, PSNR and SSIM need a real photo of the same scene, and accuracy "
+    "and IoU a drawing, so that they are left out, with the ceiling. Distances hold the photos against real ones as "
+    "sets; their floor is that of training photos against the held-out ones. Copies of training photos reach that "
+    "floor, too. The distance to the nearest training photo therefore stands beside it, and the baseline of training "
+    "photos shows what it is for copies."
+)
+
+
 def pairs_note(metrics: Mapping[str, Any]) -> str:
     """Return what is not measured in a translation without exact targets; empty where targets are exact."""
     if has_exact_targets(metrics):
         return ""
+    if not has_inputs(metrics):
+        return NO_INPUTS_NOTE
     source, target = (metrics["protocol"]["shared"]["translation"][key] for key in ("from", "to"))
     return (
         f"This data set has no pairs: nobody knows what a photo of {source} should become. The real photo beside an "

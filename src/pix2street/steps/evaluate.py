@@ -22,6 +22,7 @@ from pix2street.metrics import (
     Features,
     Looks,
     Samples,
+    Trained,
     diversity,
     domain_accuracy,
     enlargement,
@@ -30,6 +31,7 @@ from pix2street.metrics import (
     normalised,
     pixels,
     segmentation,
+    thumbnails,
 )
 from pix2street.metrics.protocols import shared_protocol
 from pix2street.metrics.scoring import floor_of, protocol_of_looks, scores_of
@@ -41,6 +43,8 @@ STYLES = {
     "code": "codes of training photos with similar drawings, drawn by seed and pair_id",
 }
 """The styles of inputs in the protocol, in words."""
+FLOOR_ALONE = "photos of train, as many as are scored, against the held-out ones"
+"""The floor of photos without inputs, in words."""
 SHARES = (
     "pixel_accuracy", "pixel_accuracy_with_void", "class_accuracy", "mean_iou", "frequency_weighted_iou",
     "category_mean_iou", "domain_accuracy",
@@ -138,6 +142,12 @@ def evaluate_photos(
     named = _name_domains(segmenter_folder, split_folder, photos, made, settings)
     protocol |= named.protocol
     features = {name: [*seen.features.get(name, ())] for name in photos}
+    train: Mapping[str, Trained] = {}
+    if made.alone:
+        features, train = thumbnails.beside_train(split_folder, photos, made.real, dataset.target_channels)
+        protocol |= thumbnails.protocol_of(len(made.pairs)) | {"floor": {"photos": FLOOR_ALONE}}
+        if dataset.classes:
+            protocol |= _look_at_photos_alone(Jury.load(segmenter_folder, dataset.classes), photos, made.real, features)
     with TemporaryDirectory() as scratch:
         if settings.fid:
             network = Inception(fetch_inception(inception))
@@ -153,11 +163,14 @@ def evaluate_photos(
                 draws=seen.draws if name == "generated" else (),
                 named=named.photos.get(name),
                 enlarged=enlarged.get(name),
+                train=train.get(name),
             )
             for name in photos
         }
         scores = {name: scores_of(of_set) for name, of_set in samples.items()}
         floor = floor_of(features["generated"], real, enlarged=factor > 1)
+        if made.alone:
+            floor = {key: value for key, value in scores["resampled"].items() if key in floor}
     return (
         _metrics(scores, floor, made, settings, protocol, judge_score, named.score),
         tables_of(scores, samples, [pair.pair_id for pair in pairs]),
@@ -188,6 +201,24 @@ def _look_as_jury(
         drawn = _draws(jury, folders, made.pairs, found["generated"], real)
         protocol["diversity"] = diversity.protocol_of(drawn[0][0], cards)
     return Seen(confusions, features, drawn, tuple(jury.not_judged), protocol)
+
+
+def _look_at_photos_alone(
+    jury: Jury, photos: Mapping[str, Sequence[Path]], real: Sequence[Path], features: Mapping[str, list[Features]]
+) -> dict[str, Any]:
+    """Append every judge's features of photos without inputs to `features`, and return the protocol of their distances.
+
+    A judge sees a photo alone. It needs a drawing only to say whether what it sees is right.
+    """
+    levels = jury.judges[0].levels
+    if not levels:
+        return {}
+    true = [judge.judge(real, None) for judge in jury.judges]
+    for name, paths in tqdm(photos.items(), desc="judge", unit=" sets"):
+        seen = [judge.judge(paths, None) for judge in jury.judges]
+        features[name] += judge_distances.features_of(seen, true, levels)
+        features[name] += judge_distances.manifold_of(seen, true)
+    return judge_distances.protocol_of([judge.card.protocol() for judge in jury.judges], len(real), alone=True)
 
 
 def _judge(

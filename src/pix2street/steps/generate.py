@@ -19,6 +19,7 @@ from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.enlargements import write_enlargements
 from pix2street.inference.free_frames import write_free_frames
+from pix2street.inference.free_photos import write_free_photos
 from pix2street.inference.free_translations import write_free_translations
 from pix2street.inference.in_use import as_inference, translate
 from pix2street.layers.networks import load_network, load_untrained
@@ -42,9 +43,9 @@ def generate_photos(
 
     The baseline `untrained` is the generator with its initial weights. A generator of drawings with classes also has
     `mean_color`, which paints each class in its mean colour over the targets of train. A translation of photos between
-    domains has the baselines of `free_translations`, and reduced photos those of `enlargements`, and videos
-    those of `free_frames`. Each earlier phase of
-    the training is a baseline, too.
+    domains has the baselines of `free_translations`, reduced photos have those of `enlargements`, videos those of
+    `free_frames`, and photos of latents those of `write_free_photos`. Each earlier phase of the training is a baseline,
+    too.
 
     Args:
         photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
@@ -64,7 +65,9 @@ def generate_photos(
             photos = _translated(inference, pairs, card.encoding, bank, settings.seed)
             title = f"{name}, {out.name}" if out != folder else name
             write_photos(out / name, pairs, tqdm(photos, desc=title, total=len(pairs), unit=" photos"))
-    if card.encoding.classes:
+    if card.encoding.latent:
+        write_free_photos(split, subsets, baselines_folder, settings.seed)
+    elif card.encoding.classes:
         colors = mean_colors(read_pairs(split, "train"))
         for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
@@ -82,12 +85,12 @@ def draw_photos(split: Path, generator_folder: Path, folder: Path, settings: Gen
     """Write `draws` further photos of each of the first `draw_pairs` inputs of every held-out subset.
 
     They are `<k>/{val,test}/<pair_id>.png`, k from 1. The seed of their noise and styles follows from (seed, k). A
-    generator with neither writes none. With styles, the photos of an input differ in their light (see
-    `StyleBank.lights`), and `one_style/{val,test}/<pair_id>.png` are photos of the first inputs in one light, that of
-    the first one's photo.
+    generator with neither, or without inputs, writes none. With styles, the photos of an input differ in their light
+    (see `StyleBank.lights`), and `one_style/{val,test}/<pair_id>.png` are photos of the first inputs in one light, that
+    of the first one's photo.
     """
     card = replace(GeneratorCard.read(generator_folder), noise_on=settings.dropout)
-    if not card.seeded:
+    if not card.seeded or card.encoding.latent:
         return
     bank = card.read_bank(generator_folder)
     inference = as_inference(load_network(generator_folder, "generator"), settings.norm, card.noisy)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.images import data_uri
-from pix2street.core.protocol import has_exact_targets
+from pix2street.core.protocol import has_exact_targets, has_inputs
 from pix2street.reporting import figures
 from pix2street.reporting.curves import panels_of
 from pix2street.reporting.domains import domain_columns, domain_rows
@@ -42,6 +42,7 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         examples=_embedded(evidence.examples),
         enlarged=2 * params["split"]["width_px"] <= WIDEST_PHOTO_PX,
         styles=_embedded(evidence.styles),
+        grids={name: data_uri(png, "png") for name, png in evidence.grids.items()},
         domain_examples=_embedded(evidence.domains),
         domain_titles=[title_of_score(key) for key in domain_columns(metrics)],
         domain_rows=domain_rows(metrics),
@@ -100,6 +101,14 @@ def _embedded(examples: Sequence[Example]) -> list[Example]:
 def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
     """Return the figures at the top of the page, the most important first."""
     generated, baselines = metrics["generated"], metrics["baselines"]
+    if not has_inputs(metrics):
+        sets = {
+            "Fréchet distance of thumbnails": generated.get("frechet_thumbnail"),
+            "of training photos resampled": baselines["resampled"].get("frechet_thumbnail"),
+            "of the mean photo": baselines["mean_photo"].get("frechet_thumbnail"),
+            "distance to the nearest training photo; 1 is new": generated.get("nearest_train"),
+        }
+        return [{"value": formatted(value), "label": label} for label, value in sets.items()]
     if not has_exact_targets(metrics):
         sets = {
             "sliced Wasserstein distance": generated,

@@ -16,6 +16,7 @@ from pix2street.core.files import fresh_folder, sha256_of
 from pix2street.core.images import read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
+from pix2street.core.photos import read_photos
 from pix2street.core.scales import Scale
 from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
@@ -31,6 +32,7 @@ from pix2street.training.checkpoint import Checkpoints, training_key
 from pix2street.training.domains import DomainFeed, open_images
 from pix2street.training.epoch import Feed
 from pix2street.training.holdout import hold_out, hold_out_images
+from pix2street.training.latents import LatentFeed
 from pix2street.training.loop import Row, train_epochs
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
@@ -128,7 +130,7 @@ def train_model(
     card = GeneratorCard(
         family=train.model,
         encoding=start.encoding,
-        input_from=Dataset.read(split).input_from,
+        input_from="none" if start.task.latent else Dataset.read(split).input_from,
         multiple_px=family.multiple_px(start.task, train.family),
         reach_px=reach_of(family, start.task, train.family),
         phases=tuple(start.training.phases),
@@ -198,6 +200,8 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
             are learned from without their pairs, among which no style fits its drawing, or there are too few.
     """
     dataset, family = Dataset.read(split), open_family(train.model)
+    if family.PAIRING == "none":
+        return _open_latents(split, family, train, strategy)
     if dataset.domains and family.PAIRING != "paired":
         return _open_domains(split, dataset, family, train, strategy)
     _refuse_frames(dataset, family, train)
@@ -312,6 +316,41 @@ def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, s
         saved=saved,
         further=further,
         feed=feed,
+        bank=None,
+    )
+
+
+def _open_latents(split: Path, family: Family, train: Train, strategy: Strategy) -> Start:
+    """Return the training of a family that makes photos of latents, on the photos of a set alone.
+
+    Raises:
+        UserError: the settings need inputs, or there are too few photos.
+    """
+    who = f"train.model: {train.model} makes photos without one"
+    if train.run.keep == "best":
+        raise UserError(f"train.run.keep: best needs a target of each input to measure, but {who}; use last")
+    if (train.data.style, train.data.encoding) != ("none", "color"):
+        raise UserError(
+            f"train.data: style: {train.data.style} and encoding: {train.data.encoding} are of an input, but {who}; "
+            "use none and color"
+        )
+    pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed, read_photos(split, "train"))
+    shape = read_photo(pairs[0].target_path).shape
+    latent = family.latent_of(shape, train.family)
+    task = Task(shape, shape, latent=latent, photos=len(pairs))
+    training, saved, further = _build(family, task, train, strategy)
+    return Start(
+        family=family,
+        task=task,
+        encoding=InputEncoding("color", None, latent=latent),
+        pairs=pairs,
+        held_out=held_out,
+        shown=read_photos(split, "val"),
+        exact=False,
+        training=training,
+        saved=saved,
+        further=further,
+        feed=LatentFeed.of(pairs, latent, train.run.seed, train.data.jitter, train.data.mirror),
         bank=None,
     )
 

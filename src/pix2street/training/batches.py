@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
-from pix2street.core.images import read_ids, read_rgb, to_unit
+from pix2street.core.images import read_ids, read_photo, read_rgb, to_unit
+from pix2street.core.latents import draw_latents
 from pix2street.core.pairs import Pair
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import CHANNELS, PairStyles, StyleBank, packed, seed_of
@@ -35,6 +36,7 @@ class InputEncoding:
         domains: the names of the domains between which the generator translates; empty for one that does not.
         domain: the number of the domain that the results shall have, told by a further channel for each domain; None
             in training, where every image has its own.
+        latent: the shape of the latents that a generator without inputs gets, see `core/latents.py`; None for images.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class InputEncoding:
     style: str = "none"
     domains: tuple[str, ...] = ()
     domain: int | None = None
+    latent: tuple[int, int] | None = None
 
     def __post_init__(self):
         if self.kind == "onehot" and self.classes is None:
@@ -98,13 +101,15 @@ class InputEncoding:
         fields = {"encoding": self.kind, "classes": self.classes and self.classes.to_json()}
         # A card without a style or domains is as it was before there were any.
         fields |= {} if self.style == "none" else {"style": self.style}
+        fields |= {"latent": list(self.latent)} if self.latent else {}
         return fields | ({"domains": list(self.domains), "domain": self.domain} if self.domains else {})
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         classes = fields["classes"] and ClassTable.from_json(fields["classes"])
         domains = tuple(fields.get("domains", ()))
-        return cls(fields["encoding"], classes, fields.get("style", "none"), domains, fields.get("domain"))
+        latent = tuple(fields["latent"]) if fields.get("latent") else None
+        return cls(fields["encoding"], classes, fields.get("style", "none"), domains, fields.get("domain"), latent)
 
     def read(self, path: Path) -> np.ndarray:
         """Return the drawing stored at `path`: class ids `[H, W]` or RGB `[H, W, 3]`, uint8."""
@@ -305,6 +310,8 @@ def batches_in_use(
         bank: the source of styles, which follow from each drawing, its name and `seed`; None for an encoding without.
         names: the names of the drawings; None for their pair_ids.
     """
+    if encoding.latent:
+        return _latent_batches(pairs, encoding.latent, seed)
     names = [pair.pair_id for pair in pairs] if names is None else names
     if bank is None:
         return plain_batches(pairs, encoding, 1)
@@ -312,6 +319,13 @@ def batches_in_use(
         bank.draw(encoding.read(pair.input_path), seed_of(name, seed)) for pair, name in zip(pairs, names, strict=True)
     )
     return plain_batches(pairs, encoding, 1, packed(drawn))
+
+
+def _latent_batches(pairs: Sequence[Pair], shape: tuple[int, int], seed: int) -> tf.data.Dataset:
+    """Return the latent of every pair, which follows from its pair_id and `seed`, beside its target, one in a batch."""
+    latents = draw_latents(shape, [pair.pair_id for pair in pairs], seed)
+    targets = np.stack([to_unit(read_photo(pair.target_path).astype(np.float32)) for pair in pairs])
+    return tf.data.Dataset.from_tensor_slices({"input": latents, "target": targets}).batch(1)
 
 
 def segmentation_batches(

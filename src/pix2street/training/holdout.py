@@ -11,16 +11,19 @@ from pix2street.core.errors import UserError
 from pix2street.core.pairs import Pair, read_manifest, read_pairs
 
 
-def hold_out(split: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair]]:
+def hold_out(split: Path, count: int, seed: int, pairs: Sequence[Pair] | None = None) -> tuple[list[Pair], list[Pair]]:
     """Return the pairs to train on, and at most `count` pairs of train to keep apart, both in the manifest's order.
 
     Frames of a group resemble each other, so whole groups are kept apart, drawn by `seed`, as long as they fit. If even
     the smallest group does not fit, single pairs are kept apart.
 
+    Args:
+        pairs: the pairs of train; None reads them.
+
     Raises:
         UserError: fewer than two pairs would be left to train on.
     """
-    pairs = read_pairs(split, "train")
+    pairs = read_pairs(split, "train") if pairs is None else pairs
     if len(pairs) < count + 2:
         raise UserError(
             f"{split}: train has {len(pairs)} pairs, and train.data.holdout_pairs: {count} leaves fewer than two to "

@@ -43,6 +43,8 @@ def feeds_of(stored: "np.ndarray", card: "GeneratorCard", domain: int | None = N
     import numpy as np
 
     encoding = card.encoding
+    if encoding.latent:
+        return {"latent": stored}
     told = {} if domain is None else {"domain": np.array([domain], np.int32)}
     if encoding.style == "none":
         return {"pixels": stored} | told

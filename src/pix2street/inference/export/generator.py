@@ -123,9 +123,15 @@ def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int)
             f"the number of each photo's domain, [N] or [1] int32: {numbers}; it may be left out for "
             f"{domains[card.encoding.domain]}, in a SavedModel by the signature {DEFAULT} instead of {WITH_DOMAIN}"
         )
+    inputs = {"pixels": ids if card.encoding.classes else rgb} | taken
+    if latent := card.encoding.latent:
+        inputs = {
+            "latent": f"[N, {latent[0]}, {latent[1] + 1}] float32, any batch: for each photo a vector of {latent[1]} "
+            "normal numbers, from the coarsest to the finest level the same one, and the truncation, 1 for none"
+        }
     sides = ", ".join(card.scale.named())
     return {
-        "input": {"pixels": ids if card.encoding.classes else rgb} | taken,
+        "input": inputs,
         "outputs": {
             "photo": f"{KINDS[channels]} [N, {sides}, {channels}] uint8",
             "unit": "the same before rounding, float32 in [-1, 1]",

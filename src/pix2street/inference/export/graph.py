@@ -45,14 +45,15 @@ class _CentredNorm(ImageNorm):
 
 
 def for_any_size(generator: keras.Model, card: GeneratorCard) -> keras.Model:
-    """Return the network of the files: without noise, for every size, with centred norms."""
+    """Return the network of the files: without noise, for every size of inputs, with centred norms."""
 
     def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, ImageNorm):
             return _CentredNorm.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
-    return _converted(as_inference(generator, card.norm, noise=False, any_size=True), convert)
+    any_size = card.encoding.latent is None
+    return _converted(as_inference(generator, card.norm, noise=False, any_size=any_size), convert)
 
 
 def _converted(network: keras.Model, convert: Callable[[keras.layers.Layer], keras.layers.Layer]) -> keras.Model:
@@ -66,8 +67,10 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
 
     It takes every number of images and every size. A generator with styles has them as a second argument, "palette"
     `[N, H, W, 3]` or "code" `[N, C]`, uint8. A generator of several domains has their numbers as the last argument,
-    "domain" `[N]` int32, or `[1]` for all images.
+    "domain" `[N]` int32, or `[1]` for all images. A generator without inputs takes "latent" `[N, L, Z + 1]` float32.
     """
+    if card.encoding.latent:
+        return _serving_latents(network, card)
 
     @tf.function(input_signature=_specs_of(card))
     def serve(pixels, *others):
@@ -92,10 +95,24 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
         unit = network(encoded, training=False)[:, :, :width]
         shown_rows = _rows_of(tf.range(height // frames_out), frames_out, tf.shape(unit)[1] // frames_out)
         unit = tf.gather(unit, shown_rows, axis=1) if card.frames else unit[:, :height]
-        levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
-        return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
+        return _as_photos(unit)
 
     return serve
+
+
+def _serving_latents(network: keras.Model, card: GeneratorCard) -> tf.types.experimental.PolymorphicFunction:
+    levels, numbers = card.encoding.latent
+
+    @tf.function(input_signature=[tf.TensorSpec([None, levels, numbers + 1], tf.float32, name="latent")])
+    def serve(latent):
+        return _as_photos(network(latent, training=False))
+
+    return serve
+
+
+def _as_photos(unit: tf.Tensor) -> dict[str, tf.Tensor]:
+    levels = tf.clip_by_value(tf.round((unit + 1.0) * 127.5), 0.0, 255.0)
+    return {"photo": tf.cast(levels, tf.uint8, name="photo"), "unit": tf.identity(unit, name="unit")}
 
 
 def _specs_of(card: GeneratorCard) -> list[tf.TensorSpec]:

@@ -57,7 +57,9 @@ def refuse_other_targets(split: Path, dataset: Dataset, channels: int) -> None:
 
 
 def read_pixels(translator: Translator, pair: Pair) -> np.ndarray:
-    """Return a pair's stored input, which exported files take, with its style behind it if it has one."""
+    """Return what exported files take for a pair: its stored input with its style, if it has one, or its latent."""
+    if translator.card.encoding.latent:
+        return translator.latent(pair.pair_id)
     return translator.styled(translator.card.encoding.read(pair.input_path), pair.pair_id)
 
 
@@ -80,7 +82,9 @@ class Photos:
         self._l1.setdefault(maker, []).append(pixel_metrics.l1(photo, target))
 
     def costs(self, card: GeneratorCard, judge: Path) -> dict[str, tuple[float, float | None]]:
-        """Return L1 and mean IoU by maker; mean IoU is None without a judge."""
+        """Return L1 and mean IoU by maker; mean IoU is None without a judge, and there are none without inputs."""
+        if card.encoding.latent:
+            return {}
         classes, jury = card.encoding.classes, None
         if classes and (judge / "score.json").is_file():
             jury = Jury.load(judge, classes)

@@ -26,7 +26,7 @@ def to_onnx(serve: Callable, card: GeneratorCard, description: Mapping[str, Any]
 
     model, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET)
     sides = [
-        *((feed, "NHW") for feed in model.graph.input),
+        *((feed, "N" if card.encoding.latent else "NHW") for feed in model.graph.input),
         *((output, ("N", *card.scale.named())) for output in model.graph.output),
     ]
     for value, names in sides:

@@ -77,9 +77,9 @@ def as_text(summary: Summary) -> str:
         "of 255, unrounded: the largest difference from `predict --no-dropout` over "
         f"{summary.images} held-out images; the limits are {PIXEL_LIMIT} and {UNIT_LIMIT:g}, but not for kernels of "
         "fewer bits.",
-        "",
-        f"{'photos by':<22}{'L1':>8}{'mean IoU':>10}",
     ]
+    if summary.costs:
+        lines += ["", f"{'photos by':<22}{'L1':>8}{'mean IoU':>10}"]
     for maker, (l1, iou) in summary.costs.items():
         lines.append(f"{maker:<22}{l1:>8.4f}{'-' if iou is None else f'{iou:.4f}':>10}")
     lines += [""]
@@ -87,6 +87,11 @@ def as_text(summary: Summary) -> str:
         lines.append(
             f"The noise ({card.noise}) is off in the files: it follows an input's name, which they do not see. They "
             "give the photos of `predict --no-dropout`, not those of `predict` and of the evaluation."
+        )
+    if card.encoding.latent:
+        lines.append(
+            "The files take latents: normal numbers that the caller draws, and behind them the truncation; `predict` "
+            "draws them by a photo's name and the seed, and both had the same latents here."
         )
     if card.encoding.style == "palette":
         lines.append(

@@ -59,6 +59,9 @@ def _open_keras(model: Path, card: GeneratorCard) -> Runner:
     network = as_inference(load_network(model, "generator"), card.norm, noise=False)
 
     def run(pixels: np.ndarray, domain: int | None = None) -> dict[str, np.ndarray]:
+        if card.encoding.latent:
+            unit = network.predict_on_batch(pixels)
+            return {"photo": to_pixels(unit), "unit": unit}
         if card.encoding.classes is None and card.input_from == "grey":
             seen = np.stack([grey(image[..., :3]) for image in pixels])
             pixels = np.concatenate([seen, pixels[..., 3:]], axis=-1)
