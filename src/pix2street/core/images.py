@@ -15,6 +15,13 @@ from PIL import Image
 from pix2street.core.decoding import load, read_stored
 from pix2street.core.errors import UserError
 
+ENLARGING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""The filters that enlarge a photo, by name."""
+
 
 def read_rgb(path: Path) -> np.ndarray:
     """Return the image at `path`, fully decoded and upright: `[H, W, 3]` uint8.
@@ -109,6 +116,12 @@ def reduce_photo(pixels: np.ndarray, factor: int) -> np.ndarray:
         raise ValueError(f"{width}x{height} px must be multiples of {factor}")
     size = width // factor, height // factor
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def enlarge_photo(pixels: np.ndarray, factor: int, filter: str) -> np.ndarray:
+    """Return a photo `[H, W, 3]` uint8 at `factor` times its sides, by a filter in `ENLARGING`."""
+    height, width = pixels.shape[:2]
+    return np.asarray(Image.fromarray(pixels).resize((factor * width, factor * height), ENLARGING[filter]))
 
 
 def resize_labels(ids: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
