@@ -1,17 +1,16 @@
 import numpy as np
-from PIL import Image
 
-from pix2street.core.images import read_rgb, write_png
+from pix2street.core.images import FILTERS, enlarge_photo, read_rgb, write_png
 from pix2street.core.pairs import Pair
-from pix2street.inference.enlargements import FILTERS, enlarged, write_enlargements
+from pix2street.inference.enlargements import write_enlargements
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.uint8)
 
 
 def test_nearest_repeats_pixels_and_a_flat_photo_stays_flat():
-    assert (enlarged(PHOTO, 4, Image.Resampling.NEAREST) == PHOTO.repeat(4, 0).repeat(4, 1)).all()
-    for resampling in FILTERS.values():
-        assert (enlarged(np.full((4, 4, 3), 77, np.uint8), 2, resampling) == 77).all()
+    assert (enlarge_photo(PHOTO, 4, "nearest") == PHOTO.repeat(4, 0).repeat(4, 1)).all()
+    for name in FILTERS:
+        assert (enlarge_photo(np.full((4, 4, 3), 77, np.uint8), 2, name) == 77).all()
 
 
 def test_every_input_of_every_subset_has_every_baseline(tmp_path):

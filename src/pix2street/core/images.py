@@ -111,6 +111,20 @@ def reduce_photo(pixels: np.ndarray, factor: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""The filters that enlarge photos, by name."""
+
+
+def enlarge_photo(pixels: np.ndarray, factor: int, name: str) -> np.ndarray:
+    """Return `[H, W, 3]` uint8 at `factor` times its sides, by the filter of this name."""
+    height, width = pixels.shape[:2]
+    return np.asarray(Image.fromarray(pixels).resize((factor * width, factor * height), FILTERS[name]))
+
+
 def resize_labels(ids: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     """Resample `[H, W]` uint8 by nearest neighbour: the result holds no new id."""
     return _resize(ids, height_px, width_px, Image.Resampling.NEAREST)
