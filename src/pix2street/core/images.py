@@ -15,13 +15,6 @@ from PIL import Image
 from pix2street.core.decoding import load, read_stored
 from pix2street.core.errors import UserError
 
-ENLARGING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
-"""The filters that enlarge a photo, by name."""
-
 
 def read_rgb(path: Path) -> np.ndarray:
     """Return the image at `path`, fully decoded and upright: `[H, W, 3]` uint8.
@@ -118,10 +111,18 @@ def reduce_photo(pixels: np.ndarray, factor: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
-def enlarge_photo(pixels: np.ndarray, factor: int, filter: str) -> np.ndarray:
-    """Return a photo `[H, W, 3]` uint8 at `factor` times its sides, by a filter in `ENLARGING`."""
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""The filters that enlarge photos, by name."""
+
+
+def enlarge_photo(pixels: np.ndarray, factor: int, name: str) -> np.ndarray:
+    """Return `[H, W, 3]` uint8 at `factor` times its sides, by the filter of this name."""
     height, width = pixels.shape[:2]
-    return np.asarray(Image.fromarray(pixels).resize((factor * width, factor * height), ENLARGING[filter]))
+    return np.asarray(Image.fromarray(pixels).resize((factor * width, factor * height), FILTERS[name]))
 
 
 def resize_labels(ids: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
