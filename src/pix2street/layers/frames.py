@@ -54,8 +54,8 @@ class PixelNorm(layers.Layer):
 class Variety(layers.Layer):
     """One more channel, which holds how much the images of a batch differ (Karras et al. 2018, section 3).
 
-    It is the mean over all places and channels of the standard deviation over the batch: 0 in a batch of one. Each of several devices sees
-    its own part of a batch.
+    It is the mean over all places and channels of the standard deviation over the batch: 0 in a batch of one. Each of
+    several devices sees its own part of a batch.
     """
 
     def call(self, inputs):
