@@ -106,7 +106,8 @@ def horizons_in_words(metrics: Mapping[str, Any]) -> str:
         for number in sets[name]
         if number != "mean" and _is_less(sets[name][number][key], sets["generated"][number][key])
     ]
-    verdict = f"It is behind {', '.join(behind)}." if behind else "No baseline shown is ahead at any horizon."
+    ahead = "No baseline shown is ahead at any horizon."
+    verdict = f"The generated frames are behind {', '.join(behind)}." if behind else ahead
     return f"{title_of_score(key).capitalize()}: {' and '.join(sentences)}. {verdict}"
 
 
