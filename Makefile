@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro rehearse verify test lint fresh bench parity ui demo docs lock
+.PHONY: help setup repro rehearse verify test nightly lint fresh bench parity ui demo docs lock
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,8 +26,11 @@ repro: setup  ## Run the pipeline; unchanged stages are skipped
 rehearse: setup  ## Run all stages of a profile for Cityscapes on 24 drawn frames (PROFILE=cityscapes_oasis)
 	python benchmarks/rehearsal.py $(or $(PROFILE),cityscapes) --out rehearsal
 
-test: setup lint  ## Run the linter and all tests
+test: setup lint  ## Run the linter and the tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+nightly: setup  ## Run the long tests that `make test` leaves out
+	python -m pytest -m nightly -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: setup
 	ruff check .

@@ -32,6 +32,12 @@ from pix2street.training.runtime import prepare
 DOMAINS = 4
 """The number of domains of a family that translates between several."""
 
+ENLARGING = ("srgan",)
+
+
+FRAMES = 4
+"""The number of frames of an input and of a target of a family of videos."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -44,7 +50,7 @@ def main() -> None:
     prepare("train.device.device", "cpu", 0, **params.compute.model_dump())
     family, train = open_family(arguments.family), params.train
     settings = type(getattr(train, arguments.family))(**getattr(train, arguments.family).model_dump() | arguments.small)
-    task, batch = task_of(family.PAIRING, arguments.size), {}
+    task, batch = task_of(arguments.family, family.PAIRING, arguments.size), {}
     if family.PAIRING == "none":
         task = replace(task, latent=family.latent_of(task.target_shape, settings), photos=settings.min_photos)
     if family.PAIRING == "domains":
@@ -52,6 +58,9 @@ def main() -> None:
     batch |= images_of(task, train.run.batch)
     generator = family.build_generator(task, settings, 0)
     training = family.build_training(task, settings, generator, Adams(generator, train.run.ema_decay), 0)
+    if training.progress is not None:
+        # A training of several phases is timed in its last one.
+        training.progress.assign(1.0)
     device = train.device.model_copy(update={"steps_per_call": 1, "jit_compile": False})
     run = build_steps(training, [term.name for term in family.TERMS], device, tf.distribute.get_strategy())
     batches, taken = iter(tf.data.Dataset.from_tensors(batch).repeat()), []
@@ -65,12 +74,20 @@ def main() -> None:
     print(json.dumps({"family": arguments.family, **found}))
 
 
-def task_of(pairing: str, size: int) -> Task:
-    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos for the others."""
+def task_of(family: str, pairing: str, size: int) -> Task:
+    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos, or next
+    frames of frames, for the others.
+
+    The inputs of a family that enlarges photos have a quarter of the size.
+    """
+    if family in ENLARGING:
+        return Task((size // 4, size // 4, 3), (size, size, 3))
     if pairing == "paired":
         encoding = InputEncoding("onehot", cityscapes_classes())
         return Task((size, size, encoding.channels), (size, size, 3), labels=encoding.labels, void=encoding.void)
     conditions = {"domain": DOMAINS} if pairing == "domains" else {}
+    if pairing == "sequence":
+        return Task((FRAMES * size, size, 3), (FRAMES * size, size, 3), frames=(FRAMES, FRAMES))
     return Task((size, size, 3), (size, size, 3), conditions=conditions)
 
 

@@ -13,6 +13,7 @@ def main(params: Params, layout: Layout) -> None:
     from pix2street.core.tables import write_table
     from pix2street.steps.evaluate import evaluate_photos, judge_score_of, style_of
     from pix2street.steps.evaluate_domains import evaluate_domains, with_cycles, with_domains
+    from pix2street.steps.evaluate_frames import with_horizons
     from pix2street.steps.evaluate_usefulness import with_usefulness
     from pix2street.tracking.run import Run
     from pix2street.training.runtime import prepare
@@ -41,6 +42,7 @@ def main(params: Params, layout: Layout) -> None:
         metrics = with_usefulness(
             metrics, layout.split, layout.segmenter, layout.generated, layout.baselines, params.segment
         )
+    metrics, tables["horizons"] = with_horizons(metrics, layout.split, folders)
     metrics = with_cycles(metrics, layout.split, layout.generated, layout.cycled)
     of_domains = evaluate_domains(evaluate, layout.split, layout.domains, params.evaluate)
     metrics, tables["domains"] = with_domains(metrics, of_domains)

@@ -33,6 +33,9 @@ def main(params: Params, layout: Layout) -> None:
         for example in evidence.examples:
             for caption, png in example.images.items():
                 write_bytes(folder / plain_name(example.pair_id) / f"{caption}.png", png)
+        for example in evidence.videos:
+            write_bytes(folder / plain_name(example.pair_id) / "frames.png", example.images["frames"])
+            write_bytes(folder / plain_name(example.pair_id) / "film.webp", example.images["film"])
     write_bytes(layout.strip, as_strip(evidence.examples))
     with fresh_folder(layout.curves) as folder:
         for name, table in tables_of(evidence.family.TERMS, evidence.history, evidence.settings).items():
@@ -62,6 +65,7 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
     from pix2street.reporting.domains import read_domains
     from pix2street.reporting.evidence import Evidence
     from pix2street.reporting.examples import Folders, read_examples, read_extremes, read_styles
+    from pix2street.reporting.frames import read_videos
 
     metrics = read_json(layout.metrics, with_keys("split", "pairs", "generated", "baselines"))
     folders = Folders(layout.split, layout.generated, layout.baselines, layout.judged)
@@ -81,6 +85,9 @@ def read_evidence(params: Params, layout: Layout) -> "Evidence":
         styles=read_styles(folders, layout.draws, metrics["split"]),
         grids={path.stem: path.read_bytes() for path in sorted(layout.latents.glob("*.png"))},
         domains=read_domains(layout.split, layout.domains, metrics["split"], params.report.sample_pairs),
+        videos=read_videos(
+            layout.split, layout.generated, layout.baselines, metrics["split"], params.report.sample_pairs
+        ),
     )
 
 

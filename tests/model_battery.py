@@ -25,11 +25,19 @@ CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANN
 COLORS = Task(SHAPE, SHAPE)
 LATENTS = Task(SHAPE, SHAPE, latent=(4, 4), photos=4)
 DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
+FRAMES = Task(SHAPE, SHAPE, frames=(2, 2))
+
+
+ENLARGED = Task((16, 32, 3), SHAPE)
+"""The task of a family that enlarges photos."""
 
 
 def task_of(family: Family) -> Task:
-    """Return labels to photos for a family of pairs, and colours to colours for others, of domains if it has them."""
-    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "none": LATENTS}[family.PAIRING]
+    """Return labels to photos for a family of pairs, and colours to colours for others, of domains, frames or latents
+    if they have any."""
+    if family.__name__.endswith(".srgan"):
+        return ENLARGED
+    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES, "none": LATENTS}[family.PAIRING]
 
 
 def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:
@@ -48,6 +56,7 @@ def drawings(count: int = 2, seed: int = 0, task: Task = TASK) -> tf.Tensor:
         one = np.concatenate([one, np.ones((count, 1, 1))], axis=-1)
         return tf.constant(np.tile(one, (1, levels, 1)), tf.float32)
     ids = np.random.default_rng(seed).integers(0, 4, (count, 4, 8)).repeat(8, axis=1).repeat(8, axis=2)
+    ids = ids[:, : task.input_shape[0], : task.input_shape[1]]
     if task.labels:
         return tf.one_hot(ids, task.labels)
     return tf.gather(tf.constant([[-1, -1, 1], [-1, 1, 0], [1, 0, -1], [0, 0, 0]], tf.float32), ids)

@@ -173,6 +173,12 @@ def small_download(name: str, folder: Path) -> Iterator[Download]:
             kind = folder / f"{split}{'AB'[index % 2]}"
             kind.mkdir(exist_ok=True)
             (kind / f"{pair_id}.png").write_bytes(png_bytes(photo))
+    elif name == "frames":
+        for split, pair_id, photo, _ in frames(12, 4):
+            video = folder / split / pair_id
+            video.mkdir(parents=True)
+            for number in range(8):
+                (video / f"{number}.png").write_bytes(png_bytes(np.roll(photo, number, axis=1)))
     elif name != "synthetic_streets":
         for split, pair_id, photo, ids in frames(12, 4):
             (folder / split).mkdir(exist_ok=True)

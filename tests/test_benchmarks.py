@@ -28,6 +28,7 @@ import rehearsal  # noqa: E402
 import step  # noqa: E402
 
 
+@pytest.mark.nightly
 def test_training_steps_are_timed_in_turn(tmp_path, monkeypatch, capsys):
     modes = ["--data", "disk", "--steps-per-call", "2", "--jit-compile", "--precision", "mixed_bfloat16"]
     modes += ["--upsample", "resize", "--product-side", "4"]
@@ -137,6 +138,7 @@ def test_cityscapes_is_timed_beside_its_decoding():
     assert result["download_to_decode"] > 0
 
 
+@pytest.mark.nightly
 def test_evaluation_and_inception_are_timed():
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "evaluation.py", "--pairs", "2", "--rounds", "1", "--photos", "2"],
@@ -196,6 +198,7 @@ def test_spoiled_drawings_are_found_and_sound_ones_are_not(tmp_path):
     assert {by for (_, what), by in found.items() if what.startswith("nearest")} == {"none"}
 
 
+@pytest.mark.nightly
 def test_the_parts_of_a_judge_are_tried_one_by_one(road_and_sky, tmp_path):
     out = tmp_path / "judges.json"
     command = ["--split", road_and_sky, "--parts", "half_size", "--seeds", "3", "--out", out]

@@ -37,6 +37,7 @@ def project(tmp_path_factory) -> Project:
     return project
 
 
+@pytest.mark.nightly
 def test_two_experiments_of_two_workers_are_two_complete_runs(project):
     grid = ["-S", "train.pix2pix.l1_weight=1.0,10.0", "-S", "train.run.seed=1"]
     queued = project.run("dvc", "exp", "run", "--queue", *grid, **WHO)

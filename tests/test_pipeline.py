@@ -62,6 +62,7 @@ def test_outs_hold_no_path_and_no_host(project):
                 assert os.uname().nodename.encode() not in content or len(os.uname().nodename) < 5, file
 
 
+@pytest.mark.nightly
 def test_the_committed_lock_is_made_again_from_a_clone_and_nothing_is_recorded(project):
     commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "made"]
     assert project.run("git", "add", "-A").returncode == project.run(*commit).returncode == 0

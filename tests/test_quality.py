@@ -73,6 +73,7 @@ def run(*words, **options) -> subprocess.CompletedProcess:
 # A whole comparison
 
 
+@pytest.mark.nightly
 def test_rows_and_commands_are_scored_against_time_and_each_training_can_be_repeated(
     road_and_sky, params, judges, tmp_path
 ):

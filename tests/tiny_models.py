@@ -45,6 +45,8 @@ SMALL = {
         "penalty_every": 2,
     },
     "stargan": {"generator_filters": 2, "discriminator_filters": 2, "blocks": 1, "gan_loss": "wasserstein"},
+    "srgan": {"generator_filters": 4, "discriminator_filters": 2, "blocks": 1, "pretrain_share": 0.0},
+    "futuregan": {"generator_filters": 2, "discriminator_filters": 2, "levels": 2, "l1_weight": 1.0},
 }
 """The settings that make each family small."""
 

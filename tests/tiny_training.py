@@ -99,8 +99,10 @@ def train(
         slow = {"generator_rate": 2e-4, "discriminator_rate": 2e-4}
         settings = changed(getattr(SETTINGS, model), **SMALL[model], **slow)
     domains = 3 if module.PAIRING == "domains" else 0
+    frames = (2, 2) if module.PAIRING == "sequence" else None
     latent = module.latent_of(SHAPE, settings) if module.PAIRING == "none" else None
-    task = Task(SHAPE, SHAPE, conditions={"domain": domains} if domains else {}, latent=latent, photos=8)
+    conditions = {"domain": domains} if domains else {}
+    task = Task(SHAPE, SHAPE, conditions=conditions, frames=frames, latent=latent, photos=8)
     snapshot = module.build_generator(task, settings, 0)
     section = changed(SETTINGS.run, **{"seed": seed, "epochs": 2, "batch": 2, "checkpoint_every_steps": 0, **run})
     with strategy.scope():

@@ -151,6 +151,13 @@ def predict_photos(options: argparse.Namespace) -> None:
             )
         if options.variants > 1:
             _refuse_equal_variants(translator, options)
+        if translator.card.frames:
+            from pix2street.inference.videos import continue_videos, find_videos
+
+            videos = find_videos(images, translator.card.frames)
+            films = continue_videos(translator, videos, options.out, options.existing)
+            print(f"next frames and films of {len(films)} videos in {options.out}")
+            return
         from pix2street.inference.photo_files import translate_files
 
         outcome = translate_files(translator, jobs, options.half, options.batch)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-TABLES = ("images", "class_iou", "class_pixels", "confusion", "domains")
+TABLES = ("images", "class_iou", "class_pixels", "confusion", "domains", "horizons")
 """The tables of `evaluate`."""
 
 

@@ -5,21 +5,17 @@ import pytest
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.codes import (
-    CELLS,
     DEVIATIONS,
-    DONORS,
     FILE,
-    GRID,
     NUMBERS,
     CodeBank,
-    cells_of,
-    described,
     read_codes,
     unexplained,
     whitening,
 )
 from pix2street.core.errors import UserError
 from pix2street.core.images import to_unit, write_png
+from pix2street.core.layouts import CELLS, DONORS
 from pix2street.core.pairs import Pair
 
 CLASSES = cityscapes_classes()
@@ -43,31 +39,6 @@ def photos(count=60, seed=0, noise=2.0):
         level = level + np.linspace(0, rng.uniform(-20, 20), len(ids))[:, None, None]
         pairs.append((ids, np.clip(level + rng.normal(0, noise, (*ids.shape, 3)), 0, 255).astype(np.uint8)))
     return pairs
-
-
-def test_cells_are_means_of_both_halves():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (32, 48, 2))
-    blocks = image.reshape(GRID, 4, GRID, 6, 2).mean(axis=(1, 3))
-    expected = (blocks[:, :4] + blocks[:, :3:-1]) / 2
-    np.testing.assert_allclose(cells_of(image), expected.reshape(CELLS, 2))
-
-
-@pytest.mark.parametrize("shape", [(32, 32), (33, 21), (5, 3), (8, 100)])
-def test_cells_of_any_size_keep_the_mean_and_do_not_change_in_a_mirror(shape):
-    image = np.random.default_rng(1).integers(0, 256, (*shape, 3))
-    np.testing.assert_allclose(cells_of(image).mean(axis=0), image.mean((0, 1)))
-    np.testing.assert_allclose(cells_of(image[:, ::-1]), cells_of(image))
-
-
-def test_a_drawing_is_described_by_shares_of_classes_or_by_colours():
-    ids = street(12)
-    class_ids = np.array([entry.id for entry in CLASSES.entries], np.uint8)
-    shares = described(ids, class_ids)
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
-    np.testing.assert_allclose(shares.mean(axis=0)[[ROAD, SKY]], [20 / 32, 12 / 32])
-    rgb = np.full((16, 16, 3), [0, 51, 255], np.uint8)
-    np.testing.assert_allclose(described(rgb, class_ids[:0]), [[0, 0.2, 1]] * CELLS)
 
 
 def test_codes_of_the_training_photos_are_white():

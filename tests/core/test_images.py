@@ -11,6 +11,7 @@ from pix2street.core.images import (
     png_bytes,
     read_ids,
     read_rgb,
+    reduce_photo,
     resize_clean,
     resize_labels,
     resize_photo,
@@ -80,6 +81,29 @@ def test_unit_range_and_back_is_exact():
     assert (unit.min(), unit.max()) == (-1, 1)
     assert (to_pixels(unit) == levels).all()
     assert to_pixels(np.array([-3.0, 3.0])).tolist() == [0, 255]
+
+
+def test_a_reduced_photo_keeps_a_ramp_and_forgets_a_chequered_pattern():
+    ramp = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None], 32, 0).repeat(3, 2)
+    reduced = reduce_photo(ramp, 4)
+    assert reduced.shape == (8, 16, 3)
+    # A pixel of the reduced photo lies in the middle of four.
+    assert np.abs(reduced[:, 2:-2, 0] - (4 * np.arange(2, 14) + 1.5)).max() <= 0.5
+    chequered = np.indices((32, 32)).sum(axis=0).astype(np.uint8) % 2 * 255
+    assert np.abs(reduce_photo(chequered, 4)[1:-1, 1:-1].astype(int) - 127).max() <= 1
+    with pytest.raises(ValueError, match="30x32 px must be multiples of 4"):
+        reduce_photo(ramp[:, :30], 4)
+
+
+def test_a_contact_sheet_enlarges_smaller_images_by_whole_numbers():
+    large, small = np.zeros((8, 8, 3), np.uint8), np.arange(4, dtype=np.uint8).reshape(2, 2, 1).repeat(3, 2)
+    sheet = contact_sheet([[small, large]], gap_px=2)
+    assert sheet.shape == (8, 18, 3)
+    assert (sheet[:, :8] == small.repeat(4, 0).repeat(4, 1)).all()
+    high = np.zeros((12, 8, 3), np.uint8)
+    sheet = contact_sheet([[large, high]], gap_px=2)
+    assert (sheet[:8, :8] == 0).all()
+    assert (sheet[8:, :8] == 255).all()
 
 
 def test_contact_sheet_puts_rows_and_columns_in_place():

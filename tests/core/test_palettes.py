@@ -6,13 +6,13 @@ import pytest
 
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb, write_png
+from pix2street.core.layouts import DONORS
 from pix2street.core.pairs import Pair
 from pix2street.core.palettes import (
-    ALIKE,
-    DONORS,
     FILE,
     MIN_REGION_PX,
     NEIGHBOURS,
+    SIZE_POWER,
     PaletteBank,
     Regions,
     palette_of,
@@ -176,16 +176,24 @@ def test_a_few_pixels_more_seldom_change_the_colour_of_a_region():
     assert 60 <= sum(same) < 100
 
 
-def test_each_of_the_alike_is_drawn_about_as_often():
+def test_regions_of_one_size_are_drawn_equally_often_and_others_by_their_size():
     bank, ids = bank_of(2 * NEIGHBOURS), street(3)
     light = bank.photo_colors[NEIGHBOURS]
-    cars = [tuple(bank.draw(ids, seed, light)[12, column].tolist()) for seed in range(200) for column in (2, 7, 12)]
+    cars = [tuple(bank.draw(ids, seed, light)[12, column].tolist()) for seed in range(400) for column in (2, 7, 12)]
     counts = sorted(Counter(cars).values())
-    assert len(counts) == ALIKE
-    assert counts[0] > 600 / ALIKE / 2
-    assert counts[-1] < 600 / ALIKE * 2
-    together = Counter(cars[::3][seed] == cars[1::3][seed] for seed in range(200))
-    assert together[True] < 2 * 200 / ALIKE
+    assert len(counts) == 2 * NEIGHBOURS
+    assert counts[0] > 1200 / len(counts) / 2
+    assert counts[-1] < 1200 / len(counts) * 2
+    together = Counter(cars[::3][seed] == cars[1::3][seed] for seed in range(400))
+    assert together[True] < 2 * 400 / len(counts)
+
+    sizes = np.full((20, 20), SKY, np.uint8)
+    sizes[2:6, 2:6], sizes[2:6, 10:15] = CAR, CAR
+    unequal = PaletteBank.of([(Regions.of(sizes), photo_of(sizes, 100, [[0] * 3, [200] * 3]))] * NEIGHBOURS)
+    drawing = np.full((20, 20), SKY, np.uint8)
+    drawing[2:6, 2:6] = CAR
+    lighter = np.mean([unequal.draw(drawing, seed)[3, 3, 0] > 100 for seed in range(2000)])
+    assert lighter == pytest.approx(1 / (1 + (20 / 16) ** SIZE_POWER), abs=0.04)
 
 
 def test_large_regions_have_the_colours_of_large_ones():
@@ -213,14 +221,15 @@ def test_small_regions_share_the_mean_of_the_drawn_colours():
     assert MIN_REGION_PX > 3
 
 
-def test_donors_have_the_classes_of_the_drawing():
+def test_donors_have_drawings_that_resemble_the_drawing():
     plain, rich = street(0), street(2)
     photos = [(plain, photo_of(plain, 10 + index, 0)) for index in range(DONORS)]
     photos += [(rich, photo_of(rich, 150 + index, 99)) for index in range(DONORS)]
     bank = PaletteBank.of((Regions.of(ids), photo) for ids, photo in photos)
     assert all(bank.draw(rich, seed)[0, 0, 0] >= 150 for seed in range(20))
     lights = {int(bank.draw(plain, seed)[0, 0, 0]) for seed in range(60)}
-    assert min(lights) < 100 < max(lights)
+    assert max(lights) < 100
+    assert len(lights) > DONORS / 2
 
 
 def test_lights_are_those_of_the_donors_but_none_twice_while_there_are_others():

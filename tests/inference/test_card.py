@@ -7,6 +7,7 @@ from tiny_models import save_moved, tiny_card, write_as_before_cards
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
+from pix2street.core.scales import Scale
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.training.batches import InputEncoding
@@ -15,7 +16,9 @@ ENCODING = InputEncoding("onehot", cityscapes_classes())
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path):
-    card = tiny_card(ENCODING, "grey", 32, 48, "moving", False, 7, scale=2, conditions={"hour": 3}, kernels="AVX2")
+    card = tiny_card(
+        ENCODING, "grey", 32, 48, "moving", False, 7, scale=Scale(2, 2), conditions={"hour": 3}, kernels="AVX2"
+    )
     card.write(tmp_path)
     assert GeneratorCard.read(tmp_path) == card
 

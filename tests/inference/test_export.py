@@ -18,6 +18,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import write_json
 from pix2street.core.images import grey, write_png
 from pix2street.core.pairs import Dataset, write_manifest
+from pix2street.core.scales import Scale
 from pix2street.core.styles import with_style
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export import generator, graph
@@ -221,7 +222,7 @@ def test_classes_size_and_licence_travel_with_the_files(exported):
 
 
 def test_the_graph_of_a_generator_of_larger_photos_gives_those_of_predict():
-    card = tiny_card(InputEncoding("color", None), noise="none", multiple_px=8, scale=2)
+    card = tiny_card(InputEncoding("color", None), noise="none", multiple_px=8, scale=Scale(2, 2))
     inputs = keras.Input((32, 32, 3), name="input")
     network = keras.Model(inputs, keras.layers.UpSampling2D(2)(inputs))
     pixels = draw(card, 2, (33, 20))

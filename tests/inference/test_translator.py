@@ -7,6 +7,7 @@ from tiny_models import save_moved, tiny_card
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.images import read_ids, read_rgb
+from pix2street.core.scales import Scale
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import save_network
 from pix2street.steps.generate import generate_photos
@@ -87,7 +88,7 @@ def test_with_dropout_each_has_its_own_noise_whoever_comes_along(road_and_sky, m
 
 
 def test_a_generator_may_make_larger_photos(tmp_path):
-    card = tiny_card(InputEncoding("color", None), noise="none", multiple_px=8, scale=2)
+    card = tiny_card(InputEncoding("color", None), noise="none", multiple_px=8, scale=Scale(2, 2))
     inputs = keras.Input((32, 32, 3), name="input")
     save_network(keras.Model(inputs, keras.layers.UpSampling2D(2)(inputs)), tmp_path, "generator")
     card.write(tmp_path)

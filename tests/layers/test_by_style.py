@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pix2street.layers.by_style import BatchDeviation, LearnedStart, PixelNorm, StyledConv2D, Truncate
+from pix2street.layers.by_style import LearnedStart, StyledConv2D, Truncate
 from pix2street.layers.equalized import EqualConv2D, EqualDense, ScaledLeaky
+from pix2street.layers.progressive import BatchDeviation, PixelNorm
 
 RNG = np.random.default_rng(0)
 

@@ -51,6 +51,16 @@ def test_without_a_ceiling_the_score_itself_is_quoted():
     assert photos_verdict(judged(of_ceiling={})).startswith("The generated photos have a mean IoU of 0.390, and have a")
 
 
+def test_enlarged_photos_are_held_against_bicubic_ones_and_the_earlier_phase():
+    sets = {"bicubic": {"psnr_luma": 20.0, "frechet_detail": 90.0}, "pixels": {"psnr_luma": 22.0}}
+    metrics = {"generated": {"psnr_luma": 21.04, "frechet_detail": 12.0}, "baselines": sets, "floor": {}}
+    assert photos_verdict(metrics) == (
+        "The generated photos have a PSNR of 21.0 dB on luma (bicubic enlargements: 20.0 dB; learned from pixels "
+        "alone: 22.0 dB), and have a distance from the real photos of 12.000 (Fréchet distance of fine details; "
+        "bicubic enlargements: 90.000)."
+    )
+
+
 def test_without_the_distance_of_the_judge_another_one_is_quoted():
     metrics = judged(**{QUOTED_DISTANCE: None, "fid_tf_val8": 99.0, "kid_tf_val8": 0.5, "kid_tf_val8_std": 0.1})
     assert photos_verdict(metrics).endswith(

@@ -9,7 +9,7 @@ from shipped import PARAMS, changed
 
 from pix2street.core.classes import ClassEntry, ClassTable, cityscapes_classes
 from pix2street.core.errors import UserError
-from pix2street.core.images import EdgeSettings, read_ids, read_rgb, write_png
+from pix2street.core.images import EdgeSettings, read_ids, read_rgb, reduce_photo, write_png
 from pix2street.core.pairs import Dataset, read_left_out, read_manifest, read_pairs
 from pix2street.steps.split import split_pairs
 
@@ -274,6 +274,17 @@ def test_grey_and_edge_inputs_are_drawn_at_the_working_size(downloaded, out, tmp
     drawn = read_rgb(read_pairs(tmp_path / "edges", "val")[0].input_path)
     assert set(np.unique(drawn)) == {0, 255}
     assert 0.01 < (drawn == 0).mean() < 0.3
+
+
+def test_reduced_inputs_are_targets_made_smaller(downloaded, out):
+    photos = dataset(input_from="reduced", classes=None, group_pattern=None, factor=4)
+    photos.write(downloaded)
+    split_pairs(downloaded, out, SETTINGS)
+    pair = read_pairs(out, "val")[0]
+    drawn, target = read_rgb(pair.input_path), read_rgb(pair.target_path)
+    assert target.shape[:2] == (SETTINGS.height_px, SETTINGS.width_px)
+    assert (drawn == reduce_photo(target, 4)).all()
+    assert Dataset.read(out) == photos
 
 
 def test_nothing_downloaded_is_an_error(downloaded, out):

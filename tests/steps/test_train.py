@@ -11,6 +11,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import read_pairs
 from pix2street.core.palettes import PaletteBank
+from pix2street.core.scales import Scale
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.translator import Translator
 from pix2street.layers.networks import load_network, load_untrained
@@ -83,7 +84,7 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     assert card.encoding == InputEncoding("onehot", card.encoding.classes)
     assert (card.intra_op_threads, card.inter_op_threads) == (1, 3)
     assert card.kernels == "AVX2"
-    assert (card.family, card.multiple_px, card.scale, card.noise) == ("pix2pix", 32, 1, "dropout")
+    assert (card.family, card.multiple_px, card.scale, card.noise) == ("pix2pix", 32, Scale(), "dropout")
 
 
 STYLED = {"data": {"encoding": "onehot", "style": "palette"}, "run": {"epochs": 1}}

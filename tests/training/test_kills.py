@@ -30,6 +30,7 @@ def start():
     return run
 
 
+@pytest.mark.nightly
 def test_killed_twenty_times_it_ends_with_the_same_bits(start, tmp_path):
     whole, pieces = tmp_path / "whole.npz", tmp_path / "pieces.npz"
     assert start(tmp_path / "whole", whole, None) == 0

@@ -43,6 +43,31 @@ def numbers_of(images) -> set[int]:
     return {round(float((np.mean(image) + 1) * 127.5) / STEP) for image in images}
 
 
+def write_reduced(folder, shape: tuple[int, int]) -> None:
+    """Write a split whose inputs have another size than its targets."""
+    rows = []
+    for number, pair in enumerate(write_pairs(folder, 4)):
+        write_png(pair.input_path, np.full((*shape, 3), STEP * number, np.uint8))
+        paths = {f"{side}_path": f"train/{side}s/{pair.pair_id}.png" for side in ("input", "target")}
+        rows.append({"pair_id": pair.pair_id, "split": "train", "group": pair.pair_id, **paths})
+    Dataset("x", "X", "small to large", "own", "", "reduced", factor=2).write(folder)
+    write_manifest(folder, rows)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((SIDE // 2, SIDE // 2), "pix2pix makes photos of 16x16 px .* but its targets have 32x32 px"),
+        ((SIDE // 2, SIDE), "jitter: .* a target here is 2 times as high and 1 times as wide"),
+    ],
+)
+def test_targets_of_another_size_need_a_model_and_an_augmentation_for_it(tmp_path, shape, message):
+    write_reduced(tmp_path, shape)
+    train = changed(TINY_TRAIN, data={"encoding": "color", "style": "none", "jitter": True})
+    with pytest.raises(UserError, match=message):
+        open_training(tmp_path, train, tf.distribute.get_strategy())
+
+
 class OneOf:
     """The strategy of one of several workers, as far as batches are shared out; devices are those of all workers."""
 

@@ -86,7 +86,9 @@ def test_weights_are_those_of_one_device_and_equal_on_both_workers(results):
             np.testing.assert_allclose(other[name], weight, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("model", ["cyclegan", "cut", "stargan"])
+@pytest.mark.parametrize(
+    "model", ["cyclegan", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("cut", "stargan"))]
+)
 def test_other_families_train_on_two_devices_and_in_two_processes_as_on_one(model, tmp_path):
     settings = ["--model", model, "--epochs", "2"]
     one = Training("one_device", tmp_path / "one.npz", *settings)

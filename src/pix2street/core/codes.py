@@ -15,6 +15,7 @@ import numpy as np
 from pix2street.core.banks import read_bank, refuse_other_forms, unlike, write_bank
 from pix2street.core.classes import ClassTable
 from pix2street.core.images import read_ids, read_photo, read_rgb, to_pixels
+from pix2street.core.layouts import CELLS, as_bytes, cells_of, described, donors
 from pix2street.core.pairs import Pair
 
 FILE = "codes.npz"
@@ -22,11 +23,6 @@ FILE = "codes.npz"
 
 NUMBERS = 8
 """The numbers of a code."""
-
-GRID = 8
-"""The rows of cells over an image, and the columns; a cell of the left half also has the mirrored one's pixels."""
-
-CELLS = GRID * GRID // 2
 
 RIDGE = 1.0
 """The weight of the ridge regression on the drawing, in cells: rarer classes keep nearer to the mean colour."""
@@ -36,9 +32,6 @@ DEVIATIONS = 3.0
 
 LEAST_DEVIATION = 1e-6
 """The share of the first component's standard deviation below which a component is rounding alone, and left out."""
-
-DONORS = 16
-"""The number of photos, if there are so many, of which one gives a drawing its code."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ class CodeBank:
         encoder = whitening(rest) / DEVIATIONS
         return cls(
             to_pixels(rest @ encoder),
-            np.rint(255 * drawings).astype(np.uint8),
+            as_bytes(drawings),
             class_ids,
             photos.mean(axis=0),
             encoder,
@@ -107,10 +100,7 @@ class CodeBank:
         return bank
 
     def draw(self, drawing: np.ndarray, seed: int, like: np.ndarray | None = None) -> np.ndarray:
-        """Return a code `[NUMBERS]` uint8 for a drawing, `[H, W]` or `[H, W, 3]` uint8: that of one training photo.
-
-        The donor is the first photo, in an order that `seed` sets, of the `DONORS` whose drawings resemble this one
-        most: their cells differ least in squares. A small change of the drawing mostly keeps it.
+        """Return a code `[NUMBERS]` uint8 for a drawing, `[H, W]` or `[H, W, 3]` uint8: its donor's, see `donors`.
 
         Args:
             like: a code that is taken instead; None to draw one.
@@ -126,12 +116,8 @@ class CodeBank:
         return unlike(self._lent(drawing, seed) for seed in seeds)
 
     def _lent(self, drawing: np.ndarray, seed: int) -> np.ndarray:
-        """Return the codes of the donors in the order that `seed` sets, `[DONORS, NUMBERS]` uint8."""
-        own = np.rint(255 * described(drawing, self.class_ids)).ravel()
-        distances = ((self.drawings - own) ** 2).sum(axis=1)
-        fit = distances <= np.sort(distances)[:DONORS][-1]
-        order = np.random.default_rng(seed).permutation(len(distances))
-        return self.codes[order[fit[order]]]
+        """Return the codes of the donors in the order that `seed` sets, `[D, NUMBERS]` uint8."""
+        return self.codes[donors(self.drawings, self.class_ids, drawing, seed)]
 
     def light_of(self, photo: np.ndarray) -> np.ndarray:
         """Return the code `[NUMBERS]` uint8 of a photo `[H, W, 3]` uint8 of any size.
@@ -149,33 +135,6 @@ def read_codes(pairs: Sequence[Pair], classes: ClassTable | None) -> CodeBank:
     """Return the bank of some pairs, with their codes in the pairs' order."""
     read = read_ids if classes else read_rgb
     return CodeBank.of(((read(pair.input_path), read_photo(pair.target_path, 3)) for pair in pairs), classes)
-
-
-def cells_of(image: np.ndarray) -> np.ndarray:
-    """Return the means of an image `[H, W, C]`, of any size, in its cells from the top left: `[CELLS, C]` float64."""
-    rows, columns = (_shares(side) for side in image.shape[:2])
-    # One channel after the other, rows last, is the fastest order.
-    channels = (channel.astype(np.float64) for channel in np.moveaxis(image, -1, 0))
-    grid = np.stack([rows @ (channel @ columns.T) for channel in channels], axis=-1)
-    return ((grid + grid[:, ::-1]) / 2)[:, : GRID // 2].reshape(CELLS, -1)
-
-
-def _shares(side_px: int) -> np.ndarray:
-    """Return the share of each pixel of a side in the mean of each of `GRID` equal parts, `[GRID, side_px]`."""
-    ends, pixels = np.linspace(0, side_px, GRID + 1), np.arange(side_px)
-    overlap = np.minimum(ends[1:, None], pixels + 1) - np.maximum(ends[:-1, None], pixels)
-    return np.maximum(overlap, 0) * GRID / side_px
-
-
-def described(drawing: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
-    """Return the share of each class in the cells of class ids `[H, W]`, or the cells' mean RGB: `[CELLS, K]`, 0 to 1.
-
-    Args:
-        class_ids: the K classes; without effect for RGB `[H, W, 3]` uint8, for which K is 3.
-    """
-    if drawing.ndim == 3:
-        return cells_of(drawing) / 255
-    return cells_of(np.moveaxis(class_ids[:, None, None] == drawing, 0, -1))
 
 
 def unexplained(drawings: np.ndarray, photos: np.ndarray) -> np.ndarray:

@@ -15,6 +15,13 @@ from PIL import Image
 from pix2street.core.decoding import load, read_stored
 from pix2street.core.errors import UserError
 
+ENLARGING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""The filters that enlarge a photo, by name."""
+
 
 def read_rgb(path: Path) -> np.ndarray:
     """Return the image at `path`, fully decoded and upright: `[H, W, 3]` uint8.
@@ -64,6 +71,14 @@ def png_bytes(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def webp_bytes(frames: Sequence[np.ndarray], frame_ms: int) -> bytes:
+    """Return frames, `[H, W, 3]` uint8 of one size, as a lossless WebP that plays them again and again."""
+    first, *others = map(Image.fromarray, frames)
+    buffer, how = io.BytesIO(), {"save_all": True, "duration": frame_ms, "loop": 0, "lossless": True, "method": 0}
+    first.save(buffer, "webp", append_images=others, **how)
+    return buffer.getvalue()
+
+
 def jpeg_bytes(pixels: np.ndarray) -> bytes:
     """Return `[H, W, 3]` uint8 as a JPEG to look at, never to compute with."""
     buffer = io.BytesIO()
@@ -89,6 +104,24 @@ def resize_photo(pixels: np.ndarray, height_px: int, width_px: int) -> np.ndarra
     changes street scenes by 0.4 of 255 levels on average.
     """
     return _resize(pixels, height_px, width_px, Image.Resampling.BICUBIC)
+
+
+def reduce_photo(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Return `[H, W, 3]` or `[H, W]` uint8 at a `factor`th of its sides, which must be multiples of it.
+
+    It is bicubic and antialiased, without the averaging by which `resize_photo` saves time.
+    """
+    height, width = pixels.shape[:2]
+    if height % factor or width % factor:
+        raise ValueError(f"{width}x{height} px must be multiples of {factor}")
+    size = width // factor, height // factor
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def enlarge_photo(pixels: np.ndarray, factor: int, filter: str) -> np.ndarray:
+    """Return a photo `[H, W, 3]` uint8 at `factor` times its sides, by a filter in `ENLARGING`."""
+    height, width = pixels.shape[:2]
+    return np.asarray(Image.fromarray(pixels).resize((factor * width, factor * height), ENLARGING[filter]))
 
 
 def resize_labels(ids: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
@@ -193,11 +226,16 @@ def to_pixels(unit: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.ndarray:
-    """Lay rows of equally sized `[H, W, 3]` or `[H, W, 1]` uint8 images on one white sheet, `gap_px` apart."""
-    height, width = rows[0][0].shape[:2]
+    """Lay rows of `[H, W, 3]` or `[H, W, 1]` uint8 images on one white sheet, `gap_px` apart.
+
+    Each has a place of the size of the largest; smaller ones are enlarged by the whole number by which they still fit.
+    """
+    height, width = (max(image.shape[axis] for row in rows for image in row) for axis in (0, 1))
     down, across = height + gap_px, width + gap_px
     sheet = np.full((len(rows) * down - gap_px, len(rows[0]) * across - gap_px, 3), 255, np.uint8)
     for i, row in enumerate(rows):
         for j, image in enumerate(row):
-            sheet[i * down : i * down + height, j * across : j * across + width] = image
+            times = min(height // image.shape[0], width // image.shape[1])
+            shown = image.repeat(times, 0).repeat(times, 1)
+            sheet[i * down : i * down + shown.shape[0], j * across : j * across + shown.shape[1]] = shown
     return sheet

@@ -14,6 +14,7 @@ from pix2street.core.classes import ClassTable
 from pix2street.core.decoding import NOTES, Stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
+from pix2street.core.frames import FrameCounts
 from pix2street.core.images import EdgeSettings, read_ids, read_rgb, write_png
 from pix2street.core.tables import read_table, write_table
 
@@ -39,7 +40,7 @@ SPECIAL = re.compile(r"[!-,/:-@\[-^`{-~]|^ | \Z")
 
 WHOLE_COLUMNS = [name for name in NUMBER_COLUMNS if name.endswith(("files", "_px", "_channels", "_count", "_lossy"))]
 
-InputFrom = Literal["left", "right", "file", "grey", "edges", "none"]
+InputFrom = Literal["left", "right", "file", "grey", "edges", "reduced", "none", "frames"]
 
 TARGET_CHANNELS = {"rgb": 3, "grey": 1}
 """Channels that targets are kept in, by `split.target_mode`."""
@@ -56,8 +57,10 @@ class Dataset:
         direction: the usual task in words, e.g. `labels to street`.
         input_from: the origin of a pair's input. `left`, `right`: that half of a side-by-side image
             `<split>/<pair_id>.<ext>`; `file`: `<split>/inputs/<pair_id>.<ext>`, with its target in `<split>/targets/`;
-            `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target; `none`: there is no
-            input, each image stands alone, and every image is a target.
+            `grey`, `edges`: drawn from the photo `<split>/<pair_id>.<ext>`, which is the target; `reduced`: this photo
+            at a `factor`th of its height and width; `none`: there is no input, each image stands alone, and every image
+            is a target; `frames`: the first frames of a part of a video, whose next ones are the target. The frames of
+            a video are in `<split>/<video>/`.
         group_pattern: a regular expression whose first group, searched in a pair_id, names what must stay in one split
             (a city, a video sequence); None makes every pair its own group.
         classes: the table of the inputs, None where they are no class maps.
@@ -69,6 +72,8 @@ class Dataset:
             order; empty for a set without domains. Files are then in `<split>/<domain>/`, and each pair_id is
             `<domain>_<name>`.
         scenes: whether images of one name show the same scene in several domains.
+        factor: the ratio of a target's sides to those of its input in a set of `reduced` inputs; 1 in all others.
+        frames: the frames of a pair; None for a set that is not of videos.
     """
 
     name: str
@@ -85,6 +90,18 @@ class Dataset:
     target_channels: int = 3
     domains: tuple[str, ...] = ()
     scenes: bool = False
+    factor: int = 1
+    frames: FrameCounts | None = None
+
+    @property
+    def input_frames(self) -> int:
+        """The number of frames that an input has one under the other; 1 for a set that is not of videos."""
+        return self.frames.frames_in if self.frames else 1
+
+    @property
+    def target_frames(self) -> int:
+        """The same of a target."""
+        return self.frames.frames_out if self.frames else 1
 
     def write(self, folder: Path) -> None:
         fields = {**asdict(self), "classes": self.classes and self.classes.to_json()}
@@ -94,6 +111,11 @@ class Dataset:
         # The file of a set without domains does not speak of them.
         if not self.domains:
             del fields["domains"], fields["scenes"]
+        # Nor does that of a set whose inputs have the size of their targets speak of a factor.
+        if self.factor == 1:
+            del fields["factor"]
+        if not self.frames:
+            del fields["frames"]
         write_json(folder / "dataset.json", fields)
 
     @classmethod
@@ -106,7 +128,8 @@ class Dataset:
         classes = fields["classes"] and ClassTable.from_json(fields["classes"])
         edges = fields["edges"] and EdgeSettings(**fields["edges"])
         domains = tuple(fields.get("domains", ()))
-        return cls(**{**fields, "classes": classes, "edges": edges, "domains": domains})
+        frames = FrameCounts(**fields["frames"]) if "frames" in fields else None
+        return cls(**{**fields, "classes": classes, "edges": edges, "domains": domains, "frames": frames})
 
 
 @dataclass(frozen=True)

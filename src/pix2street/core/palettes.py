@@ -14,6 +14,7 @@ import numpy as np
 
 from pix2street.core.banks import read_bank, refuse_other_forms, unlike, write_bank
 from pix2street.core.images import png_bytes, read_ids, read_photo
+from pix2street.core.layouts import CELLS, as_bytes, described, donors
 from pix2street.core.pairs import Pair
 
 FILE = "palettes.npz"
@@ -22,17 +23,13 @@ FILE = "palettes.npz"
 MIN_REGION_PX = 12
 """The area below which a region has no colour of its own, but its class's."""
 
-DONORS = 16
-"""The number of photos, if there are so many, of which one gives a drawing its colours."""
-
-LACKING_SHARE = 0.02
-"""The share of a drawing's pixels whose classes a donor may lack more than the best one."""
-
 NEIGHBOURS = 12
 """The number of photos of one light, the donor among them, whose things lend their colours."""
 
-ALIKE = 10
-"""The number of regions of about one size of which one lends its colour."""
+SIZE_POWER = 6.0
+"""The power of the ratio of two regions' sizes by which one seldom lends its colour to the other.
+
+One that is half as large is drawn 64 times less often than one of the same size: trees do not get colours of bushes."""
 
 UNIFORM_RATIO = 0.5
 """The limit of `PaletteBank.uniform`."""
@@ -64,6 +61,11 @@ class Regions:
         places = label(ids.astype(np.int64), background=-1, connectivity=1).astype(np.int64) - 1
         _, firsts, areas_px = np.unique(places, return_index=True, return_counts=True)
         return cls(places, ids.ravel()[firsts], areas_px, firsts)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The class ids of the drawing, `[H, W]` uint8."""
+        return self.class_ids[self.places]
 
     def paint(self, colors: np.ndarray) -> np.ndarray:
         """Return an image in which each region has its row of `colors` `[R, 3]`, rounded: `[H, W, 3]` uint8."""
@@ -100,10 +102,15 @@ class PaletteBank:
         photo_colors: the mean colour of each of the P photos, `[P, 3]` uint8.
         counts: the number of each photo's rows, `[P]` int32.
         class_ids, areas_px, colors: class, pixels and mean colour of each row: uint8, int32, `[R, 3]` uint8.
+        known_ids: the K classes of all drawings, `[K]` uint8.
+        drawings: the share of each of them in the cells of the drawings (see `layouts`), [0, 1] as 0 to 255,
+            `[P, CELLS * K]` uint8.
     """
 
     photo_colors: np.ndarray
     counts: np.ndarray
+    known_ids: np.ndarray
+    drawings: np.ndarray
     class_ids: np.ndarray
     areas_px: np.ndarray
     colors: np.ndarray
@@ -111,16 +118,24 @@ class PaletteBank:
     @classmethod
     def of(cls, photos: Iterable[tuple[Regions, np.ndarray]]) -> Self:
         """Return the bank of photos `[H, W, 3]` uint8 with the regions of their drawings."""
-        means, counts, rows = [], [], []
+        means, counts, rows, layouts = [], [], [], []
         for regions, photo in photos:
+            own = np.unique(regions.class_ids)
+            layouts.append((own, as_bytes(described(regions.ids, own))))
             class_ids, areas_px, colors = _rows_of(regions, photo)
             means.append(photo.reshape(-1, 3).mean(axis=0))
             counts.append(len(class_ids))
             rows.append((class_ids, areas_px, colors))
         class_ids, areas_px, colors = (np.concatenate(column) for column in zip(*rows, strict=True))
+        known = np.unique(class_ids)
+        drawings = np.zeros((len(layouts), CELLS, len(known)), np.uint8)
+        for drawing, (own, shares) in zip(drawings, layouts, strict=True):
+            drawing[:, np.searchsorted(known, own)] = shares
         return cls(
             np.rint(means).astype(np.uint8),
             np.array(counts, np.int32),
+            known.astype(np.uint8),
+            drawings.reshape(len(layouts), -1),
             class_ids.astype(np.uint8),
             areas_px.astype(np.int32),
             np.rint(colors).astype(np.uint8),
@@ -142,10 +157,12 @@ class PaletteBank:
     @classmethod
     def _checked(cls, **arrays: np.ndarray) -> Self:
         bank = cls(**arrays)
-        rows, photos = len(bank.class_ids), len(bank.photo_colors)
+        rows, photos, kinds = len(bank.class_ids), len(bank.photo_colors), len(bank.known_ids)
         wanted = {
             "photo_colors": (np.uint8, (photos, 3)),
             "counts": (np.int32, (photos,)),
+            "known_ids": (np.uint8, (kinds,)),
+            "drawings": (np.uint8, (photos, CELLS * kinds)),
             "class_ids": (np.uint8, (rows,)),
             "areas_px": (np.int32, (rows,)),
             "colors": (np.uint8, (rows, 3)),
@@ -158,15 +175,15 @@ class PaletteBank:
     def draw(self, ids: np.ndarray, seed: int, like: np.ndarray | None = None) -> np.ndarray:
         """Return a palette `[H, W, 3]` uint8 for class ids `[H, W]` uint8: a function of them and the seed.
 
-        One photo, the donor, gives the light. A class of one colour a photo (see `uniform`) has its colour in the
-        donor, or in the photo nearest to the donor that has the class. A region of any other class has the colour of
-        some region of the class in the `NEIGHBOURS` photos nearest to the donor in mean colour, one of the `ALIKE`
-        nearest to it in size; the place of the region's first pixel decides which, so that a region painted elsewhere
-        leaves it. The class's small regions share the mean of these colours, as they do in training.
+        One photo, the donor, gives the light; its drawing resembles this one, see `layouts.donors`. A class of one
+        colour a photo (see `uniform`) has its colour in the donor, or in the photo nearest to the donor that has the
+        class. A region of any other class has the colour of some region of the class, of about its size, in the
+        `NEIGHBOURS` photos nearest to the donor in mean colour (see `SIZE_POWER`); the place of the region's first
+        pixel decides which, so that a region painted elsewhere leaves it. The class's small regions share the mean of
+        these colours, as they do in training.
 
         Args:
-            like: a mean colour `[3]`: the donor is the photo that is nearest to it; None to draw the donor among those
-                whose classes are the drawing's.
+            like: a mean colour `[3]`: the donor is the photo that is nearest to it; None to draw the donor.
         """
         regions = Regions.of(ids)
         donor = self._donor(ids, seed) if like is None else int(self._by_distance(like)[0])
@@ -244,12 +261,8 @@ class PaletteBank:
         return int(self._donors(ids, seed)[0])
 
     def _donors(self, ids: np.ndarray, seed: int) -> np.ndarray:
-        """Return the photos that have (nearly) all the drawing's classes, in an order that `seed` sets."""
-        covered_px = self._present.astype(np.int64) @ np.bincount(ids.ravel(), minlength=256)
-        best = np.sort(covered_px)[::-1][:DONORS]
-        fit = covered_px >= min(best[0] - LACKING_SHARE * ids.size, best[-1])
-        order = np.random.default_rng(seed).permutation(len(covered_px))
-        return order[fit[order]]
+        """Return the photos that may lend their light to the drawing, in an order that `seed` sets."""
+        return donors(self.drawings, self.known_ids, ids, seed)
 
     def _by_distance(self, color: np.ndarray) -> np.ndarray:
         """Return the photos by the distance of their mean colours from `color` `[3]`, the nearest first."""
@@ -276,11 +289,11 @@ class PaletteBank:
             color = np.average(self.colors[rows], axis=0, weights=self.areas_px[rows])
             return np.repeat(color[None], len(areas_px), axis=0)
         # Large facades differ less than small ones do.
-        ratios = np.maximum.outer(areas_px, self.areas_px[rows]) / np.minimum.outer(areas_px, self.areas_px[rows])
-        alike = np.argsort(ratios, axis=1, kind="stable")[:, :ALIKE]
-        # A region ranks all rows by its own random numbers, so that a few pixels more seldom change its colour.
-        ranks = (np.random.default_rng([seed, class_id, first]).random(len(rows)) for first in firsts.tolist())
-        picked = [own[np.argmin(rank[own])] for own, rank in zip(alike, ranks, strict=True)]
+        ratios = np.abs(np.log(np.divide.outer(areas_px, self.areas_px[rows])))
+        # The largest of Gumbel numbers plus log-weights is drawn by the weights. A region has its own numbers for all
+        # rows, so that a few pixels more seldom change its colour.
+        chances = [np.random.default_rng([seed, class_id, first]).gumbel(size=len(rows)) for first in firsts.tolist()]
+        picked = (np.stack(chances) - SIZE_POWER * ratios).argmax(axis=1)
         colors = self.colors[rows[picked]].astype(np.float64)
         large = areas_px >= MIN_REGION_PX
         colors[~large] = np.average(colors[large], axis=0, weights=areas_px[large]) if large.any() else colors[0]

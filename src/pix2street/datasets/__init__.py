@@ -17,9 +17,11 @@ from pix2street.datasets import (
     cityscapes,
     colorization,
     domain_folders,
+    frames,
     paired_folder,
     pix2pix_sets,
     sketches,
+    super_resolution,
     synthetic_streets,
     unpaired_folders,
 )
@@ -31,7 +33,9 @@ def _pix2pix_set(name: str, folder: Path, path: Path, download: Download) -> Dat
 
 
 DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
-    "synthetic_streets": lambda folder, path, download: synthetic_streets.fetch(folder, download.synthetic_streets),
+    "synthetic_streets": lambda folder, path, download: synthetic_streets.fetch(
+        folder, download.synthetic_streets, download.frames
+    ),
     "cityscapes": lambda folder, path, download: cityscapes.fetch(folder, path, download.limits, download.cityscapes),
     "facades": partial(_pix2pix_set, "facades"),
     "maps": partial(_pix2pix_set, "maps"),
@@ -44,11 +48,17 @@ DATASETS: dict[str, Callable[[Path, Path, Download], Dataset]] = {
     "sketches": lambda folder, path, download: sketches.fetch(
         folder, path, download.limits, download.own_images, download.sketches
     ),
+    "super_resolution": lambda folder, path, download: super_resolution.fetch(
+        folder, path, download.limits, download.own_images, download.super_resolution, download.synthetic_streets
+    ),
     "paired_folder": lambda folder, path, download: paired_folder.fetch(
         folder, path, download.limits, download.own_images, download.paired_folder
     ),
     "unpaired_folders": lambda folder, path, download: unpaired_folders.fetch(
         folder, path, download.limits, download.own_images, download.unpaired_folders
+    ),
+    "frames": lambda folder, path, download: frames.fetch(
+        folder, path, download.limits, download.own_images, download.frames
     ),
     "domain_folders": lambda folder, path, download: domain_folders.fetch(
         folder, path, download.limits, download.own_images, download.domain_folders

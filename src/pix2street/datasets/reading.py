@@ -15,9 +15,10 @@ SHOWN = 5
 SIDES = {"inputs": "input_folder", "targets": "target_folder"}
 Changes = dict[str, dict[str, Any]]
 
-Form = Literal["left", "right", "folders", "photos", "domains"]
+Form = Literal["left", "right", "folders", "photos", "domains", "videos"]
 """The contents of an image: `left` or `right`, a pair side by side, its input on this side; `folders`, an input or a
-target; `photos`, a photo whose input is drawn from it later; `domains`, a photo or drawing of one domain."""
+target; `photos`, a photo whose input is drawn from it later; `domains`, a photo or drawing of one domain; `videos`, a
+frame of the video that its folder is."""
 
 
 class ArrangementError(UserError):
@@ -63,7 +64,7 @@ class Reading:
     @property
     def items(self) -> str:
         """The word for what is divided into splits."""
-        return "images" if self.form == "domains" else "pairs"
+        return {"domains": "images", "videos": "videos"}.get(self.form, "pairs")
 
     @property
     def side_words(self) -> dict[str, tuple[str, ...]]:

@@ -51,7 +51,7 @@ def shows_photo(card: GeneratorCard, example: np.ndarray) -> bool:
     """
     if card.encoding.classes:
         return False
-    return card.way == "back" or card.input_from in ("grey", "none") or not is_flat(example)
+    return card.way == "back" or card.input_from in ("grey", "none", "frames") or not is_flat(example)
 
 
 def brushes_of(card: GeneratorCard) -> list[dict]:

@@ -119,6 +119,7 @@ def _add_descriptions(app: FastAPI, sides: Sides) -> None:
     async def describe(direction: str = ""):
         side = sides.at(direction)
         card, domains = side.card, side.card.encoding.domains
+        photo_height, photo_width = card.scale.applied(card.height_px, card.width_px)
         return {
             "directions": list(sides),
             "direction": card.way,
@@ -129,7 +130,8 @@ def _add_descriptions(app: FastAPI, sides: Sides) -> None:
             "grey": card.input_from == "grey",
             "height_px": card.height_px,
             "width_px": card.width_px,
-            "scale": card.scale,
+            "photo_height_px": photo_height,
+            "photo_width_px": photo_width,
             "seed": card.seed,
             "variants": card.seeded,
             "styles": side.translator.bank is not None,

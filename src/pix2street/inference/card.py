@@ -1,16 +1,18 @@
 """A generator's card, `card.json` beside its weights: everything that those who use a generator need to know of it."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pix2street.core.domains import pairs_to_translate
 from pix2street.core.errors import UserError
 from pix2street.core.files import read_json, write_json
+from pix2street.core.frames import FrameCounts
 from pix2street.core.pairs import Dataset, InputFrom, Pair, read_pairs
 from pix2street.core.photos import read_photos
+from pix2street.core.scales import Scale
 from pix2street.core.styles import BANKS, StyleBank
 from pix2street.inference.ways import Way
 from pix2street.training.batches import InputEncoding
@@ -41,7 +43,13 @@ class GeneratorCard:
         intra_op_threads, inter_op_threads: the threads of training, from the section `compute`; the last bits depend on
             them.
         kernels: `numerics.kernels` in training; the last bits depend on them, too.
+        reach_px: how far from a pixel of an input the pixels of its photo lie that depend on it, in the input's pixels.
+            Large inputs are translated in tiles that overlap by so much. It is 0 for a generator whose photos may
+            depend on all of their inputs, which is never given tiles.
+        phases: the earlier phases of the training, whose generators are in folders of these names.
         way: the direction, see `inference/ways.py`.
+        frames: the frames that an input and a photo have one under the other; None for single images. The height is
+            that of all frames of an input, and `multiple_px` is that of a frame.
     """
 
     family: str
@@ -50,7 +58,7 @@ class GeneratorCard:
     height_px: int
     width_px: int
     multiple_px: int
-    scale: int = 1
+    scale: Scale = field(default_factory=Scale)
     conditions: Mapping[str, int] = field(default_factory=dict)
     noise: Noise
     noise_on: bool
@@ -59,7 +67,15 @@ class GeneratorCard:
     intra_op_threads: int = 1
     inter_op_threads: int = 2
     kernels: str = ""
+    reach_px: int = 0
+    phases: Sequence[str] = ()
     way: Way = "forth"
+    frames: FrameCounts | None = None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The numbers of frames of an input and of a photo; 1 and 1 for single images."""
+        return (self.frames.frames_in, self.frames.frames_out) if self.frames else (1, 1)
 
     @property
     def noisy(self) -> bool:
@@ -105,11 +121,12 @@ class GeneratorCard:
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as JSON holds it."""
-        fields = {**vars(self), "encoding": self.encoding.to_json()}
-        # A card of the usual way does not name it.
-        if self.way == "forth":
-            del fields["way"]
-        return fields
+        fields = {**vars(self), "encoding": self.encoding.to_json(), "scale": self.scale.to_json()}
+        if self.frames:
+            fields["frames"] = asdict(self.frames)
+        # A card says nothing of what most generators do not have.
+        usual = {"way": "forth", "reach_px": 0, "phases": (), "frames": None}
+        return {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -127,7 +144,10 @@ class GeneratorCard:
 
     @classmethod
     def _from_json(cls, fields: dict[str, Any]) -> Self:
-        return cls(**{**fields, "encoding": InputEncoding.from_json(fields["encoding"])})
+        encoding, scale = InputEncoding.from_json(fields["encoding"]), Scale.from_json(fields.get("scale", 1))
+        phases, frames = tuple(fields.get("phases", ())), fields.get("frames")
+        frames = frames and FrameCounts(**frames)
+        return cls(**{**fields, "encoding": encoding, "scale": scale, "phases": phases, "frames": frames})
 
     @classmethod
     def _from_before_cards(cls, fields: dict[str, Any]) -> Self:

@@ -73,7 +73,10 @@ def to_input(card: GeneratorCard, stored: Stored, name: str, half: Half | None =
         except ValueError as error:
             raise UserError(f"{name}: {error}, or say --half whole") from error
     elif (
-        half is None and _looks_paired(card, stored.pixels) and not (classes and _is_label_map(classes, stored.pixels))
+        half is None
+        and card.input_from != "reduced"
+        and _looks_paired(card, stored.pixels)
+        and not (classes and _is_label_map(classes, stored.pixels))
     ):
         height, width = stored.pixels.shape[:2]
         raise UserError(

@@ -53,7 +53,8 @@ NAME = "image"
 """The name of an image that has none."""
 
 MAX_PX = 2048 * 2048
-"""The limit for the images of a request: far from the 60 s that MLflow allows, and 4 GiB with 64 filters."""
+"""The limit for the images of a request, and for their photos where these are larger: far from the 60 s that MLflow
+allows, and 4 GiB with 64 filters."""
 
 MAX_BYTES = 24 << 20
 """The limit for a request: so many pixels as a PNG of noise in base64, and some more."""
@@ -191,8 +192,11 @@ class ServedTranslator:
             return _encoded(self._photographed(translator, _names(rows), seed, truncation))
         if truncation is not None:
             raise UserError("truncation: is for a model without inputs; leave it out")
+        # A photo may have more pixels than its image, each of which counts.
+        limit_px = MAX_PX // max(1, card.scale.area)
         inputs = [
-            to_input(card, stored, name, half) for name, stored in _read(rows, ids=card.encoding.classes is not None)
+            to_input(card, stored, name, half)
+            for name, stored in _read(rows, card.encoding.classes is not None, limit_px)
         ]
         names = _names(rows)
         with self._turn:
@@ -219,11 +223,11 @@ def _encoded(photos: list[np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame({"image": [base64.b64encode(png_bytes(photo)).decode() for photo in photos]})
 
 
-def _read(rows: pd.DataFrame, ids: bool) -> list[tuple[str, Stored]]:
-    """Return each row's name in errors, and its image."""
+def _read(rows: pd.DataFrame, ids: bool, limit_px: int) -> list[tuple[str, Stored]]:
+    """Return each row's name in errors, and its image; together they have at most `limit_px` pixels."""
     if not len(rows):
         raise UserError(f"the request holds no image; {FORM}")
-    images, left_px = [], MAX_PX
+    images, left_px = [], limit_px
     for index, value in enumerate(rows["image"]):
         name = "image" if len(rows) == 1 else f"image {index}"
         stored = decode_upload(_from_base64(value, name), name, ids, left_px)

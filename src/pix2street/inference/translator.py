@@ -11,13 +11,21 @@ import keras
 import numpy as np
 
 from pix2street.core.errors import UserError
+from pix2street.core.frames import stacked, unstacked
 from pix2street.core.images import to_pixels
 from pix2street.core.latents import WHOLE, draw_latent
 from pix2street.core.styles import StyleBank, seed_of, with_style
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.in_use import as_inference, translate_unrounded
 from pix2street.inference.styles import RANDOM, Style, open_style
+from pix2street.inference.tiles import tiles_of
 from pix2street.layers.networks import load_network
+
+TILE_PX = 128
+"""The sides of a tile without its overlap."""
+
+LARGEST_WHOLE_PX = 256
+"""The longest side of an input that is translated as a whole, even where tiles would do."""
 
 
 class Translator:
@@ -79,7 +87,7 @@ class Translator:
             seed: sets the noise and the style; None for the seed of `generate`.
 
         Returns:
-            `[scale * H, scale * W, 3]` uint8; of a generator of grey photos `[..., 1]`.
+            `[h, w, 3]` uint8 of the size that the card's `scale` gives; of a generator of grey photos `[..., 1]`.
         """
         (photo,) = self.translate_all([pixels], [name], seed)
         return photo
@@ -89,15 +97,38 @@ class Translator:
     ) -> list[np.ndarray]:
         """Return the photos of several inputs, each as `translate` returns it.
 
+        A large input of a generator whose photos depend on their inputs only nearby goes through the network in tiles
+        that overlap, which bounds its memory and changes nothing else; see `tiles.py`.
+
         Where photos depend on no seed, inputs of one padded size go through the network together, which is faster but
         may change the rounding of a few values by 1 of 255. With noise or styles, they go through one by one.
         """
-        return [to_pixels(unit) for unit in self.translate_unrounded(images, names, seed)]
+        small = [index for index, image in enumerate(images) if not self._needs_tiles(image)]
+        units = self.translate_unrounded([images[index] for index in small], [names[index] for index in small], seed)
+        photos = {index: to_pixels(unit) for index, unit in zip(small, units, strict=True)}
+        return [
+            photos[index] if index in photos else self._in_tiles(image, names[index], seed)
+            for index, image in enumerate(images)
+        ]
+
+    def _needs_tiles(self, pixels: np.ndarray) -> bool:
+        return self.card.reach_px > 0 and not self.seeded and max(pixels.shape[:2]) > LARGEST_WHOLE_PX
+
+    def _in_tiles(self, pixels: np.ndarray, name: str, seed: int | None) -> np.ndarray:
+        """Return the photo of one large input, `[h, w, 1 or 3]` uint8, made of those of its tiles."""
+        scale, photo = self.card.scale, None
+        for tile in tiles_of(*pixels.shape[:2], TILE_PX, self.card.reach_px, self.card.multiple_px):
+            (unit,) = self.translate_unrounded([pixels[tile.seen]], [name], seed)
+            if photo is None:
+                photo = np.empty((*scale.applied(*pixels.shape[:2]), unit.shape[2]), np.uint8)
+            to, part = tile.kept(scale)
+            photo[to] = to_pixels(unit[part])
+        return photo
 
     def translate_unrounded(
         self, images: Sequence[np.ndarray], names: Sequence[str], seed: int | None = None
     ) -> list[np.ndarray]:
-        """Return the photos of `translate_all` unrounded, each `[scale * H, scale * W, 1 or 3]` float32 in [-1, 1]."""
+        """Return the photos of `translate_all` unrounded, each `[h, w, 1 or 3]` float32 in [-1, 1]."""
         card = self.card
         seed = card.seed if seed is None else seed
         if card.encoding.latent:
@@ -114,8 +145,8 @@ class Translator:
             else:
                 generated = network.predict_on_batch(encoded)
             for index, photo in zip(group, generated, strict=True):
-                height, width = images[index].shape[:2]
-                photos[index] = photo[: height * card.scale, : width * card.scale]
+                height, width = card.scale.applied(*images[index].shape[:2])
+                photos[index] = self._cut(photo, height, width)
         return [photos[index] for index in range(len(images))]
 
     def photograph(self, names: Sequence[str], seed: int | None = None, truncation: float = WHOLE) -> list[np.ndarray]:
@@ -164,8 +195,18 @@ class Translator:
         return list(groups.values())
 
     def _padded(self, pixels: np.ndarray) -> np.ndarray:
+        if not self.card.frames:
+            return self._padded_image(pixels)
+        return stacked([self._padded_image(frame) for frame in unstacked(pixels, self.card.frames.frames_in)])
+
+    def _padded_image(self, pixels: np.ndarray) -> np.ndarray:
         margins = [(0, -side % self.card.multiple_px) for side in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
         return np.pad(pixels, margins, mode="symmetric")
+
+    def _cut(self, photo: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Return the part of a photo that is none of an input's margins, `[height, width, C]`, from every frame."""
+        count = self.card.counts[1]
+        return stacked([frame[: height // count, :width] for frame in unstacked(photo, count)])
 
     def _network(self, working_size: bool) -> keras.Model:
         """Return the network for images of the size it was trained on, which computes as in `generate`, or for all

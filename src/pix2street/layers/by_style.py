@@ -9,19 +9,6 @@ EPSILON = 1e-8
 
 
 @keras.saving.register_keras_serializable("pix2street")
-class PixelNorm(layers.Layer):
-    """Vectors divided by the root of their mean square, over the last axis (Karras et al. 2018, section 4.2)."""
-
-    def call(self, inputs):
-        x = ops.cast(inputs, "float32")
-        squares = ops.mean(ops.square(x), axis=-1, keepdims=True)
-        return ops.cast(x * ops.rsqrt(squares + EPSILON), inputs.dtype)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-@keras.saving.register_keras_serializable("pix2street")
 class Truncate(layers.Layer):
     """Styles moved towards the mean style (Karras et al. 2019, section B): `mean + share * (style - mean)`.
 
@@ -139,35 +126,3 @@ class Shift(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-
-@keras.saving.register_keras_serializable("pix2street")
-class BatchDeviation(layers.Layer):
-    """A further channel that says how much the images of a group differ (Karras et al. 2018, section 3).
-
-    It is the mean over all values of a map of their deviation within the group. A discriminator that sees it notices a
-    generator whose photos are all alike. A group is every `groups`-th image of the batch.
-
-    Args:
-        group: the most images of a group; a batch that it does not divide is one group.
-    """
-
-    def __init__(self, group: int = 4, **kwargs):
-        super().__init__(**kwargs)
-        self.group = group
-
-    def call(self, inputs):
-        count, height, width, channels = ops.shape(inputs)
-        size = self.group if isinstance(count, int) and count % self.group == 0 else count
-        x = ops.reshape(ops.cast(inputs, "float32"), (size, -1, height, width, channels))
-        variances = ops.mean(ops.square(x - ops.mean(x, axis=0, keepdims=True)), axis=0)
-        deviation = ops.mean(ops.sqrt(variances + EPSILON), axis=(1, 2, 3))
-        each = ops.reshape(ops.tile(deviation, (size,)), (-1, 1, 1, 1))
-        plane = ops.broadcast_to(each, (count, height, width, 1))
-        return ops.concatenate([inputs, ops.cast(plane, inputs.dtype)], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] + 1)
-
-    def get_config(self):
-        return {**super().get_config(), "group": self.group}

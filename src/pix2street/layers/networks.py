@@ -11,25 +11,30 @@ import keras
 
 from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE, read_json
-from pix2street.layers.by_style import BatchDeviation, LearnedStart, PixelNorm, Shift, StyledConv2D, Truncate
+from pix2street.layers.by_style import LearnedStart, Shift, StyledConv2D, Truncate
 from pix2street.layers.edges import ClassEdges
 from pix2street.layers.equalized import EqualConv2D, EqualDense, ScaledLeaky
+from pix2street.layers.frames import FromFrames, ToFrames
 from pix2street.layers.masks import Blend
 from pix2street.layers.modulation import Modulate
 from pix2street.layers.noise import PixelNoise
 from pix2street.layers.norms import NORMS
 from pix2street.layers.products import ProductConv2D, ProductConv2DTranspose, ProductResizeConv2D
+from pix2street.layers.progressive import BatchDeviation, PixelNorm
 from pix2street.layers.residual import ReflectionPad
 from pix2street.layers.resize import ResizeConv2D
 from pix2street.layers.spectral import SpectralConv2D, SpectralResizeConv2D
+from pix2street.layers.subpixel import Bilinear, SubPixelConv2D
 
 LAYERS = (
     *NORMS.values(),
     BatchDeviation,
+    Bilinear,
     Blend,
     ClassEdges,
     EqualConv2D,
     EqualDense,
+    FromFrames,
     LearnedStart,
     Modulate,
     PixelNoise,
@@ -44,6 +49,8 @@ LAYERS = (
     SpectralConv2D,
     SpectralResizeConv2D,
     StyledConv2D,
+    SubPixelConv2D,
+    ToFrames,
     Truncate,
 )
 """The layers of this project that a saved network may have."""

@@ -11,8 +11,10 @@ and add a line to `METRICS`. Its test has a closed form, identical sets and the 
 
 from pix2street.metrics import (
     copies,
+    detail,
     diversity,
     domain_accuracy,
+    enlargement,
     frechet,
     frechet_light,
     kid,
@@ -37,6 +39,8 @@ METRICS = {
     "frechet_light": frechet_light,
     "diversity": diversity,
     "domain_accuracy": domain_accuracy,
+    "enlargement": enlargement,
+    "detail": detail,
     "manifold": manifold,
     "copies": copies,
 }

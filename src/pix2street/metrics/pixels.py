@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from pix2street.core.errors import UserError
+from pix2street.core.frames import unstacked
 from pix2street.core.images import read_photo
 from pix2street.metrics.bootstrap import interval_of, resamples
 from pix2street.metrics.samples import Samples
@@ -37,18 +39,21 @@ def score(samples: Samples) -> dict:
     }
 
 
-def measure(photos: Sequence[Path], targets: Sequence[Path]) -> dict[str, np.ndarray]:
+def measure(photos: Sequence[Path], targets: Sequence[Path], frames: int = 1) -> dict[str, np.ndarray]:
     """Return `l1`, `psnr` and `ssim` of each photo against its target, `[N]` float64 each.
+
+    Args:
+        frames: the number of frames that each has one under the other; the scores are then means over them.
 
     Raises:
         UserError: a photo is missing or has another size than its target.
     """
     with ThreadPoolExecutor() as pool:
-        rows = list(pool.map(_measure, photos, targets))
+        rows = list(pool.map(partial(_measure, frames), photos, targets))
     return dict(zip(PROTOCOL["scores"], np.array(rows).T, strict=True))
 
 
-def _measure(photo_path: Path, target_path: Path) -> tuple[float, float, float]:
+def _measure(frames: int, photo_path: Path, target_path: Path) -> tuple[float, float, float]:
     """Return L1, PSNR and SSIM of one photo."""
     target = read_photo(target_path)
     photo = read_photo(photo_path, target.shape[2])
@@ -57,7 +62,9 @@ def _measure(photo_path: Path, target_path: Path) -> tuple[float, float, float]:
         raise UserError(
             f"{photo_path}: is {sizes[0]} px, its target {sizes[1]}; both must have one size, run `generate` again"
         )
-    return l1(photo, target), psnr(photo, target), ssim(photo, target)
+    parts = [*zip(unstacked(photo, frames), unstacked(target, frames), strict=True)]
+    l1s, psnrs, ssims = (sum(score(*part) for part in parts) / frames for score in (l1, psnr, ssim))
+    return l1s, psnrs, ssims
 
 
 def l1(photo: np.ndarray, target: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from pix2street.core.domains import Photographed
 from pix2street.core.images import read_rgb
 from pix2street.core.pairs import Dataset, read_manifest
 from pix2street.core.tables import as_csv
-from pix2street.metrics import bootstrap, pixels
+from pix2street.metrics import bootstrap, detail, enlargement, pixels
 
 GREY = "grey, one channel; networks that look at them (judges, Inception) are shown it in all three of theirs"
 """A line that only the protocol of a set with grey targets has."""
@@ -42,4 +42,6 @@ def shared_protocol(
         **made.protocol(),
     }
     protocol = {"shared": shared, "intervals": bootstrap.PROTOCOL}
+    if dataset.factor > 1:
+        protocol |= {"enlargement": enlargement.protocol_of(dataset.factor), "detail": detail.PROTOCOL}
     return {**protocol, "pixels": pixels.PROTOCOL} if made.exact else protocol

@@ -57,6 +57,8 @@ class Samples:
             targets, `[N, F]`; D is 0 for a generator without noise. Empty for photos of which there are no draws.
         named: the number of the domain that a classifier names in each photo, `[N]`, and that of the domain that they
             shall have; None without a classifier.
+        enlarged: one number for each enlarged photo, by name, as `enlargement.measure` returns them; empty where only
+            the details of sets are compared, None for photos that are no enlargements.
         train: the photos beside those of train; None for photos of inputs.
     """
 
@@ -68,6 +70,7 @@ class Samples:
     looks: tuple[Looks, Looks] | None = None
     draws: Sequence[tuple[np.ndarray, np.ndarray]] = ()
     named: tuple[np.ndarray, int] | None = None
+    enlarged: Mapping[str, np.ndarray] | None = None
     train: Trained | None = None
 
 

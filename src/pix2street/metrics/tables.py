@@ -20,7 +20,7 @@ def tables_of(
     count from 1, and `confusion`, the sum over the judges.
     """
     generated, classes = samples["generated"], samples["generated"].classes
-    images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels})
+    images = pd.DataFrame({"pair_id": pair_ids, **generated.pixels, **(generated.enlarged or {})})
     names = classes.evaluated_names if classes else []
     order = [name for name in ("generated", "ceiling", "mean_color", "untrained") if "iou" in scores.get(name, {})]
     class_iou = pd.DataFrame({"class": names, **{name: list(scores[name]["iou"].values()) for name in order}})

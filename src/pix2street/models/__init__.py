@@ -17,6 +17,8 @@ MODELS = {
     "cyclegan": "pix2street.models.cyclegan",
     "cut": "pix2street.models.cut",
     "stargan": "pix2street.models.stargan",
+    "srgan": "pix2street.models.srgan",
+    "futuregan": "pix2street.models.futuregan",
     "stylegan": "pix2street.models.stylegan",
 }
 """The module of each family. Only the chosen family is imported, so that no other makes its trainings stale."""

@@ -34,6 +34,8 @@ class Task:
         conditions: the number of values of each further input, by its name.
         constant: the number of the input's last channels that have one value all over an image. An instance norm right
             after a convolution removes them.
+        frames: the numbers of frames that an input and a target have one under the other; None for single images. The
+            sides of which a family names a multiple are then those of a frame.
         latent: the shape (L, Z) of the latents of a generator that has no image as its input, but `[N, L, Z + 1]`: L
             latents from coarse to fine, all the same but where styles are mixed, and behind each its truncation, see
             `core/latents.py`. `input_shape` is then that of the target. None for a generator of images.
@@ -46,6 +48,7 @@ class Task:
     void: Sequence[int] = ()
     conditions: Mapping[str, int] = field(default_factory=dict)
     constant: int = 0
+    frames: tuple[int, int] | None = None
     latent: tuple[int, int] | None = None
     photos: int = 0
 
@@ -116,6 +119,8 @@ class Training:
         players: the players by name, in the order of the checkpoints; the first updates the generator.
         step: performs one update and returns every term of the family by name, as scalars.
         state: further variables that exact resumption needs, e.g. an image pool or a counter.
+        phases: the share of the epochs after which an earlier phase of the training ends, by the phase's name. The
+            generator as it is then is saved, too, in a folder of this name.
         ways: the tasks of further generators, by the names of their networks. Each is averaged and saved as the first
             is, in a folder of its name, if the first player updates it.
         progress: a float32 scalar that the loop sets at the beginning of each epoch: the share of the epochs that are
@@ -128,6 +133,7 @@ class Training:
     state: Sequence["keras.Variable"] = ()
     progress: "keras.Variable | None" = None
     ways: Mapping[str, Task] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def generator(self) -> "keras.Model":
@@ -144,10 +150,11 @@ class Family(Protocol):
     """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
-    PAIRING: Literal["paired", "unpaired", "domains", "none"]
+    PAIRING: Literal["paired", "unpaired", "domains", "sequence", "none"]
     """The targets of a batch: each input's own target, targets of other pairs or of a second domain, or images of
-    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. "none" is
-    photos without inputs: such a family also has `latent_of(target_shape, settings)`, which returns `Task.latent`."""
+    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. `sequence` is
+    `paired` for frames of videos alone, see `Task.frames`. "none" is photos without inputs: such a family also has
+    `latent_of(target_shape, settings)`, which returns `Task.latent`."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""
     TERMS: tuple[Term, ...]
@@ -159,7 +166,18 @@ class Family(Protocol):
     def multiple_px(self, task: Task, settings: Section) -> int:
         """Return the number of which both sides of every input must be a multiple."""
 
+    # A family whose photos depend on their inputs only nearby may also define `reach_px`, see `reach_of`.
+
     def build_training(
         self, task: Task, settings: Section, generator: "keras.Model", make_player: MakePlayer, seed: int
     ) -> Training:
         """Build the other networks and return the training of this generator with them."""
+
+
+def reach_of(family: Family, task: Task, settings: Section) -> int:
+    """Return how far from a pixel of the input the pixels of the photo lie that depend on it, in the input's pixels.
+
+    It is 0 for a family that does not say so, whose photos may depend on all of their inputs.
+    """
+    reach_px = getattr(family, "reach_px", None)
+    return reach_px(task, settings) if reach_px else 0

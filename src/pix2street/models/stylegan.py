@@ -100,9 +100,10 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    from pix2street.layers.by_style import LearnedStart, PixelNorm, Shift, StyledConv2D, Truncate
+    from pix2street.layers.by_style import LearnedStart, Shift, StyledConv2D, Truncate
     from pix2street.layers.equalized import EqualDense, ScaledLeaky
     from pix2street.layers.noise import PixelNoise
+    from pix2street.layers.progressive import PixelNorm
 
     height, width, channels = task.target_shape
     sizes, numbers = latent_of(task.target_shape, settings)
@@ -155,8 +156,8 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
     import keras
     from keras import layers
 
-    from pix2street.layers.by_style import BatchDeviation
     from pix2street.layers.equalized import EqualConv2D, EqualDense, ScaledLeaky
+    from pix2street.layers.progressive import BatchDeviation
 
     sizes, _ = latent_of(task.target_shape, settings)
     seeds = itertools.count(seed * 1000 + 500)

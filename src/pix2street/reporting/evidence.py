@@ -11,6 +11,7 @@ from pix2street.core.protocol import has_inputs
 from pix2street.models import open_family
 from pix2street.reporting.domains import classifier_in_words, cycle_note, domains_in_words
 from pix2street.reporting.examples import Example
+from pix2street.reporting.frames import horizons_in_words
 from pix2street.reporting.photos_verdict import ceiling_warning, copying_warning, not_judged_in_words, photos_verdict
 from pix2street.reporting.scores import fid_warning, grey_note, pairs_note, score_rows, title_of
 from pix2street.reporting.training_verdict import diagnostics_verdict, faults_in_words, verdict
@@ -37,6 +38,7 @@ class Evidence:
         styles: the first drawing in several styles, and then several drawings in one; empty without styles.
         grids: photos with mixed and with truncated styles, PNG by name; empty for photos of inputs.
         domains: images of the first domain with their translations to the others; empty for a generator of one.
+        videos: pairs of frames, see `frames.read_videos`; empty without videos.
     """
 
     params: Mapping[str, Any]
@@ -52,6 +54,7 @@ class Evidence:
     versions: Mapping[str, str]
     styles: Sequence[Example] = ()
     domains: Sequence[Example] = ()
+    videos: Sequence[Example] = ()
     grids: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -103,6 +106,7 @@ class Evidence:
             "copying": copying_warning(self.metrics),
             "task": self.dataset.direction if has_inputs(self.metrics) else "photos without inputs",
             "domains_in_words": domains_in_words(self.metrics),
+            "horizons_in_words": horizons_in_words(self.metrics),
             "classifier": classifier_in_words(self.metrics),
             "cycle_note": cycle_note(self.metrics),
             "game": self.game,

@@ -15,7 +15,7 @@ from pix2street.core.pairs import Dataset, drawing_of
 from pix2street.core.styles import ONE_STYLE
 from pix2street.reporting.scores import formatted, title_of
 
-BASELINES = ("mean_color", "untrained", "mean_photo", "resampled")
+BASELINES = ("mean_color", "bicubic", "pixels", "untrained", "mean_photo", "resampled")
 STYLES = 3
 """The number of styles of a drawing that are shown, the generated photo among them."""
 
@@ -144,7 +144,7 @@ def as_strip(examples: Sequence[Example]) -> bytes:
     """
     names = [name for name in STRIP if name in examples[0].images]
     rows = [[np.atleast_3d(decode(example.images[name], name)) for example in examples] for name in names]
-    factor = -(-STRIP_MIN_PX // rows[0][0].shape[0])
+    factor = -(-STRIP_MIN_PX // max(picture.shape[0] for row in rows for picture in row))
     return png_bytes(contact_sheet([[picture.repeat(factor, 0).repeat(factor, 1) for picture in row] for row in rows]))
 
 

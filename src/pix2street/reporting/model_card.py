@@ -41,6 +41,7 @@ def _where_mean_colors_are_ahead(metrics: Mapping[str, Any]) -> list[str]:
 def _input(dataset: Dataset, encoding: str) -> str:
     """Return the generator's input in words."""
     if dataset.classes is None:
-        return {"grey": "a grey photo", "edges": "a drawing of edges"}.get(dataset.input_from, "a picture in colours")
+        drawn = {"grey": "a grey photo", "edges": "a drawing of edges", "reduced": "a small photo"}
+        return drawn.get(dataset.input_from, "a picture in colours")
     shown = "each in its colour" if encoding == "color" else "a channel each"
     return f"a map of {len(dataset.classes.entries)} classes, {shown}"

@@ -7,9 +7,13 @@ from pix2street.core.protocol import has_inputs
 from pix2street.reporting.scores import DISTANCE, QUOTED_DISTANCE, formatted, title_of_score
 
 SETS = {
-    "mean_color": "mean colours", "untrained": "before training", "unchanged": "the input unchanged",
+    "mean_color": "mean colours",
+    "untrained": "before training",
+    "unchanged": "the input unchanged",
+    "bicubic": "bicubic enlargements",
+    "pixels": "learned from pixels alone",
     "mean_photo": "the mean photo",
-}  # fmt: skip
+}
 """The baselines as the sentence calls them."""
 
 FLOORS = {True: "two halves of the real photos", False: "training photos resampled"}
@@ -24,10 +28,12 @@ def photos_verdict(metrics: Mapping[str, Any]) -> str:
     not measured is left out; the text is empty if none was.
     """
     judged, translated = "mean_iou" in metrics["generated"], "unchanged" in metrics["baselines"]
-    beside = "unchanged" if translated else "mean_color" if judged else "untrained"
+    free = "bicubic" if "bicubic" in metrics["baselines"] else "untrained"
+    beside = "unchanged" if translated else "mean_color" if judged else free
     beside = beside if has_inputs(metrics) else "mean_photo"
     predicates = [*_share_of_ceiling(metrics, beside), *_usefulness(metrics)] if judged else []
     predicates += _l1(metrics, beside) if translated or not judged else []
+    predicates += _enlarged(metrics)
     predicates += _domain(metrics, beside)
     predicates += [] if judged else _spread(metrics)
     predicates += _distances(metrics, beside)
@@ -104,6 +110,15 @@ def _l1(metrics: Mapping[str, Any], baseline: str) -> list[str]:
     return [f"differ from the real photos by an L1 of {formatted(values['generated'])} of 2{beside}"]
 
 
+def _enlarged(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the PSNR of enlarged photos, which falls where a model invents details, beside that of soft ones."""
+    values = _of_sets(metrics, lambda score: score.get("psnr_luma"))
+    if values["generated"] is None:
+        return []
+    beside = _beside({SETS[name]: values[name] for name in ("bicubic", "pixels")}, "{:.1f} dB".format)
+    return [f"have a PSNR of {values['generated']:.1f} dB on luma{beside}"]
+
+
 def _domain(metrics: Mapping[str, Any], baseline: str) -> list[str]:
     values = _of_sets(metrics, lambda score: score.get("domain_accuracy"))
     if values["generated"] is None:
@@ -124,7 +139,8 @@ def _quoted_distances(generated: Mapping[str, Any]) -> list[str]:
     if generated.get(QUOTED_DISTANCE) is not None:
         return [QUOTED_DISTANCE]
     fids = [key for key in sorted(generated) if DISTANCE.match(key) and not key.endswith("_std")]
-    return [key for key in ("swd", "frechet_light", *fids[:1]) if isinstance(generated.get(key), int | float)]
+    keys = ("frechet_detail", "swd", "frechet_light", *fids[:1])
+    return [key for key in keys if isinstance(generated.get(key), int | float)]
 
 
 def _distances(metrics: Mapping[str, Any], baseline: str) -> list[str]:

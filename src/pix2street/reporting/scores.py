@@ -17,6 +17,11 @@ TITLES = {
     "l1": ("L1", "0 to 2, less is better"),
     "psnr": ("PSNR", "dB"),
     "ssim": ("SSIM", "-1 to 1"),
+    "psnr_luma": ("PSNR of luma, border cut", "dB"),
+    "ssim_luma": ("SSIM of luma, border cut", "-1 to 1"),
+    "consistency": ("L1 of the reduced photo and its input", "0 to 2, less is better"),
+    "frechet_detail": ("Fréchet distance of fine details", "less is better"),
+    "kid_detail": ("kernel distance (KID) of fine details", "less is better"),
     "usefulness": ("usefulness", "0 to 1, real photos have 1"),
     "frechet_segmenter": ("Fréchet distance, judge's features", "less is better, no FID"),
     "mmd_segmenter": ("kernel distance, judge's features", "0 to 2, less is better"),
@@ -34,10 +39,14 @@ TITLES = {
     "copies": ("photos as near to a training photo as 1 % of new ones", "0 to 1, near 0.01 is right"),
     "domain_accuracy": ("photos named as the target domain", "0 to 1"),
     "cycle_l1": ("L1 of inputs gone forth and back", "0 to 2, a low one alone proves nothing"),
+    "moving_l1": ("L1 of moving pixels", "0 to 2, less is better"),
+    "sharpness": ("sharpness, relative to true frames", "1 is right"),
     "diversity": ("diversity of photos of one drawing", "0 to 1, relative to real photos of different drawings"),
 }
 TITLES_OF_SETS = {
     "mean_color": "mean colour", "unchanged": "input unchanged", "color_transfer": "colours transferred",
+    "lanczos": "Lanczos", "pixels": "learned from pixels alone",
+    "last_frame": "last frame again", "mean_frame": "mean of the past", "optical_flow": "optical flow",
     "resampled": "training photos resampled", "mean_photo": "mean photo",
 }  # fmt: skip
 COUNTS = {
@@ -46,10 +55,10 @@ COUNTS = {
     "void_pixels": ("void pixels", ""),
 }
 LESS_IS_BETTER = (
-    "l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1", "frechet_thumbnail",
-    "kid_thumbnail", "copies",
+    "l1", "frechet_segmenter", "mmd_segmenter", "swd", "frechet_light", "cycle_l1", "consistency", "frechet_detail",
+    "kid_detail", "moving_l1", "frechet_thumbnail", "kid_thumbnail", "copies",
 )  # fmt: skip
-SPREADS = ("color_spread", "contrast_spread", "nearest_train")
+SPREADS = ("color_spread", "contrast_spread", "sharpness", "nearest_train")
 QUOTED_DISTANCE = "mmd_segmenter"
 """The distance from the real photos that the report quotes in a sentence: judges agree on the order that it gives."""
 DISTANCE = re.compile(r"^(fid|kid|frechet_\w{8}|mmd_\w{8})_(tf|clean)_([a-z]+)(\d+)(_std)?$")

@@ -50,6 +50,7 @@ class SyntheticStreets(Section):
 
     Args:
         domains: the hours and weathers in each of which every scene is drawn; empty for one that is drawn by chance.
+        frames: the frames of each scene's drive, of which the section `frames` makes pairs; 0 for photos.
     """
 
     seed: Seed
@@ -59,10 +60,13 @@ class SyntheticStreets(Section):
     val_pairs: Count
     test_pairs: Annotated[int, Field(ge=0)]
     domains: list[Literal["day", "golden", "overcast", "dusk", "night", "haze", "rain"]]
+    frames: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _none_or_several(self) -> Self:
         _refuse_one_domain(self.domains)
+        if self.domains and self.frames:
+            raise ValueError(f"frames must be 0 with domains, but is {self.frames}: drives have one hour each")
         return self
 
 
@@ -204,6 +208,15 @@ class DomainFolders(Section):
         return self
 
 
+class Frames(Section):
+    """The frames of a pair, see `core.frames.FrameCounts`."""
+
+    frames_in: Count
+    frames_out: Count
+    step: Count
+    every: Count
+
+
 def _refuse_one_domain(domains: list[str]) -> None:
     """Raise an error where there is one domain, or one twice."""
     if len(domains) == 1:
@@ -232,6 +245,18 @@ class Sketches(Section):
         return self
 
 
+class SuperResolution(Section):
+    """The photos, and by how much their inputs are smaller.
+
+    Args:
+        photos: `synthetic_streets` draws them as that section says, without labels; `own` takes those of `path`.
+        factor: the ratio of a photo's sides to those of its input.
+    """
+
+    photos: Literal["synthetic_streets", "own"]
+    factor: Literal[2, 4]
+
+
 class Download(Section):
     """The data set, the limits of archives, and the settings of each set."""
 
@@ -245,9 +270,11 @@ class Download(Section):
         "edges2handbags",
         "colorization",
         "sketches",
+        "super_resolution",
         "paired_folder",
         "unpaired_folders",
         "domain_folders",
+        "frames",
     ]
     path: TrackedPath
     max_files: Count
@@ -261,6 +288,8 @@ class Download(Section):
     unpaired_folders: UnpairedFolders
     domain_folders: DomainFolders
     sketches: Sketches
+    super_resolution: SuperResolution
+    frames: Frames
 
     @property
     def limits(self) -> Limits:

@@ -25,6 +25,7 @@ from pix2street.metrics import (
     Trained,
     diversity,
     domain_accuracy,
+    enlargement,
     inception_distances,
     judge_distances,
     normalised,
@@ -122,7 +123,14 @@ def evaluate_photos(
     classes = dataset.classes if made.exact else None
     if classes:
         photos = {"ceiling": targets, **photos}
-    measures = {name: pixels.measure(paths, targets) if made.exact else {} for name, paths in photos.items()}
+    measures = {
+        name: pixels.measure(paths, targets, dataset.target_frames) if made.exact else {}
+        for name, paths in photos.items()
+    }
+    enlarged, factor = {}, dataset.factor
+    if factor > 1:
+        inputs = [pair.input_path for pair in pairs]
+        enlarged = {name: enlargement.measure(paths, targets, inputs, factor) for name, paths in photos.items()}
     looks = {name: Looks.of(paths, dataset.target_channels) for name, paths in photos.items()}
     real = looks["ceiling"] if "ceiling" in looks else Looks.of(made.real, dataset.target_channels)
     protocol |= protocol_of_looks(real)
@@ -154,12 +162,13 @@ def evaluate_photos(
                 looks=(looks[name], real),
                 draws=seen.draws if name == "generated" else (),
                 named=named.photos.get(name),
+                enlarged=enlarged.get(name),
                 train=train.get(name),
             )
             for name in photos
         }
         scores = {name: scores_of(of_set) for name, of_set in samples.items()}
-        floor = floor_of(features["generated"], real)
+        floor = floor_of(features["generated"], real, enlarged=factor > 1)
         if made.alone:
             floor = {key: value for key, value in scores["resampled"].items() if key in floor}
     return (

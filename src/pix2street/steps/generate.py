@@ -17,6 +17,8 @@ from pix2street.core.pairs import HELD_OUT_SUBSETS, SUBSETS, Dataset, Pair, read
 from pix2street.core.seeds import derive_seed
 from pix2street.core.styles import ONE_STYLE, StyleBank, packed, seed_of
 from pix2street.inference.card import GeneratorCard
+from pix2street.inference.enlargements import write_enlargements
+from pix2street.inference.free_frames import write_free_frames
 from pix2street.inference.free_photos import write_free_photos
 from pix2street.inference.free_translations import write_free_translations
 from pix2street.inference.in_use import as_inference, translate
@@ -41,7 +43,9 @@ def generate_photos(
 
     The baseline `untrained` is the generator with its initial weights. A generator of drawings with classes also has
     `mean_color`, which paints each class in its mean colour over the targets of train. A translation of photos between
-    domains has the baselines of `free_translations`, and photos of latents have those of `write_free_photos`.
+    domains has the baselines of `free_translations`, reduced photos have those of `enlargements`, videos those of
+    `free_frames`, and photos of latents those of `write_free_photos`. Each earlier phase of the training is a baseline,
+    too.
 
     Args:
         photos_of_train: also write `train/<pair_id>.png`, made in the same way, into each of these folders.
@@ -51,6 +55,7 @@ def generate_photos(
     networks = {
         folder: load_network(generator_folder, "generator"),
         baselines_folder / "untrained": load_untrained(generator_folder, "generator"),
+        **{baselines_folder / phase: load_network(generator_folder / phase, "generator") for phase in card.phases},
     }
     names = SUBSETS if photos_of_train else HELD_OUT_SUBSETS
     subsets = {name: pairs for name in names if (pairs := card.inputs_in(split, name))}
@@ -58,7 +63,7 @@ def generate_photos(
         inference = as_inference(network, settings.norm, settings.dropout)
         for name, pairs in subsets.items():
             photos = _translated(inference, pairs, card.encoding, bank, settings.seed)
-            title = f"{name}, untrained" if out != folder else name
+            title = f"{name}, {out.name}" if out != folder else name
             write_photos(out / name, pairs, tqdm(photos, desc=title, total=len(pairs), unit=" photos"))
     if card.encoding.latent:
         write_free_photos(split, subsets, baselines_folder, settings.seed)
@@ -67,7 +72,11 @@ def generate_photos(
         for name, pairs in subsets.items():
             painted = (colors[read_ids(pair.input_path)] for pair in pairs)
             write_photos(baselines_folder / "mean_color" / name, pairs, painted)
-    elif domains := Dataset.read(split).domains:
+    elif (dataset := Dataset.read(split)).input_from == "reduced":
+        write_enlargements(subsets, dataset.factor, baselines_folder)
+    elif dataset.frames:
+        write_free_frames(dataset.frames, subsets, baselines_folder)
+    elif domains := dataset.domains:
         target = domains[1 if card.encoding.domain is None else card.encoding.domain]
         write_free_translations(split, target, subsets, baselines_folder)
 

@@ -13,6 +13,7 @@ from pix2street.reporting.curves import panels_of
 from pix2street.reporting.domains import domain_columns, domain_rows
 from pix2street.reporting.evidence import Evidence
 from pix2street.reporting.examples import Example
+from pix2street.reporting.frames import horizon_columns, horizon_rows
 from pix2street.reporting.photos_verdict import SETS, not_judged_of
 from pix2street.reporting.published import published_rows
 from pix2street.reporting.scores import formatted, title_of, title_of_score
@@ -45,6 +46,18 @@ def render_report(evidence: Evidence) -> tuple[str, str]:
         domain_examples=_embedded(evidence.domains),
         domain_titles=[title_of_score(key) for key in domain_columns(metrics)],
         domain_rows=domain_rows(metrics),
+        videos=[
+            replace(
+                example,
+                images={
+                    "frames": data_uri(example.images["frames"], "png"),
+                    "film": data_uri(example.images["film"], "webp"),
+                },
+            )
+            for example in evidence.videos
+        ],
+        horizon_titles=[title_of_score(key) for key in horizon_columns(metrics)],
+        horizon_rows=horizon_rows(metrics),
         extremes={title: _embedded(some) for title, some in evidence.extremes.items() if some},
         sheets=[(epoch, data_uri(evidence.sheets[epoch], "png")) for epoch in sorted(evidence.sheets, reverse=True)],
         iou_columns=[title_of(name) for name in evidence.class_iou.columns],
@@ -106,6 +119,8 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         return [{"value": formatted(score.get("swd")), "label": label} for label, score in sets.items()]
     free = "unchanged" if "unchanged" in baselines else "mean_color"
     l1 = {"value": formatted(generated.get("l1")), "label": "L1, of 0 to 2"}
+    if "psnr_luma" in generated:
+        return _headline_of_enlargements(generated, baselines)
     if "mean_iou" not in generated:
         return [l1, {"value": formatted(baselines.get("untrained", {}).get("l1")), "label": "L1 before training"}]
     share = generated.get("of_ceiling", {}).get("mean_iou")
@@ -124,4 +139,17 @@ def _headline(metrics: dict[str, Any]) -> list[dict[str, str]]:
         },
         {"value": formatted(baselines.get("untrained", {}).get("mean_iou")), "label": "mean IoU before training"},
         l1,
+    ]
+
+
+def _headline_of_enlargements(generated: dict[str, Any], baselines: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the distance of details and the PSNR of enlarged photos, each beside an earlier phase and bicubic ones."""
+    others = {"learned from pixels alone": baselines.get("pixels", {}), "of bicubic": baselines["bicubic"]}
+    sets = {"": generated, **{f", {name}": score for name, score in others.items()}}
+    scores = {"frechet_detail": "Fréchet distance of fine details", "psnr_luma": "dB, PSNR of luma"}
+    return [
+        {"value": formatted(score.get(key)), "label": f"{title}{whose}"}
+        for key, title in scores.items()
+        for whose, score in sets.items()
+        if score
     ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,12 +21,14 @@ from pix2street.core.decoding import Stored, read_stored
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.formats import has_image_ending
+from pix2street.core.frames import LEFT_OVER, find_windows, stacked, unstacked
 from pix2street.core.images import (
     edges,
     grey,
     luma,
     one_channel,
     perceptual_hash,
+    reduce_photo,
     resize_labels,
     resize_photo,
     write_png,
@@ -49,7 +52,8 @@ HASH_SIDE = 16
 class Item(NamedTuple):
     """The files of a pair (one file if input and target share it); `fault` says why files make no pair.
 
-    An image that stands alone is an item of one file. In a set with domains an item has a domain.
+    An image that stands alone is an item of one file. In a set with domains an item has a domain. In one of videos the
+    files are frames, of which `shared` are also in an earlier pair.
     """
 
     pair_id: str
@@ -57,6 +61,7 @@ class Item(NamedTuple):
     files: tuple[Path, ...]
     fault: str = ""
     domain: str = ""
+    shared: int = 0
 
 
 def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, int]:
@@ -65,23 +70,32 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
     An image that stands alone is a target, and there are no inputs.
     Inputs of a set with classes become class ids in one channel. Label colours are snapped to the class table, and the
     shares of pixels that were changed, and changed by more than `snap_tolerance`, are recorded. Labels are resized by
-    nearest neighbour, photos with antialiasing. Grey and edge inputs are drawn from the target at the working size.
+    nearest neighbour, photos with antialiasing. Grey and edge inputs are drawn from the target at the working size, and
+    reduced inputs are that target made smaller.
     Targets have one channel if `target_mode` is grey. Every file is in exactly one row. A row that could not become a
     pair has the reason in `fault`, and `validate` then fails. The files that `download` left out are in the last rows.
+
+    In a set of videos the frames of a pair are resized one by one, and lie one under the other; frames that no pair
+    takes are left out.
 
     Returns:
         The number of rows of downloaded files in the manifest, and how many of them are faulty.
 
     Raises:
-        UserError: the folder holds no image, or grey targets are asked of a set with domains.
+        UserError: the folder holds no image, or grey targets are asked of a set with domains or of videos.
     """
     dataset = replace(Dataset.read(downloaded), target_channels=TARGET_CHANNELS[settings.target_mode])
-    if dataset.domains and dataset.target_channels == 1:
+    if (dataset.domains or dataset.frames) and dataset.target_channels == 1:
         raise UserError(
-            "split.target_mode: grey needs a set without domains, whose inputs and targets are two kinds of image; "
-            "use rgb, in which grey images stay grey"
+            "split.target_mode: grey needs a set whose inputs and targets are two kinds of image, without domains and "
+            "not of videos; use rgb, in which grey images stay grey"
         )
-    items = _find_items(downloaded, dataset)
+    left_out = read_left_out(downloaded)
+    if dataset.frames:
+        items, rest = _find_videos(downloaded, dataset)
+        left_out = [*left_out, *rest]
+    else:
+        items = _find_items(downloaded, dataset)
     sides = ["targets"] if dataset.input_from == "none" else ["inputs", "targets"]
     for split in {item.split for item in items if not item.fault}:
         for side in sides:
@@ -90,9 +104,29 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         made = pool.map(make, items, chunksize=8)
         rows = list(tqdm(made, desc="split", total=len(items), unit=" pairs"))
-    write_manifest(folder, rows, read_left_out(downloaded))
+    write_manifest(folder, rows, left_out)
     dataset.write(folder)
     return len(rows), sum("fault" in row for row in rows)
+
+
+def _find_videos(downloaded: Path, dataset: Dataset) -> tuple[list[Item], list[dict[str, Any]]]:
+    """Return the pairs of all videos below `downloaded`, and the rows of the frames that no pair takes.
+
+    Raises:
+        UserError: no video is long enough for a pair.
+    """
+    videos = sorted(video for subset in SUBSETS for video in (downloaded / subset).glob("*") if video.is_dir())
+    windows, rest = find_windows(videos, dataset.frames)
+    if not windows:
+        raise UserError(
+            f"{downloaded}: no video has the {dataset.frames.span} frames that a pair takes (download.frames); give "
+            "longer videos, or ask for fewer frames"
+        )
+    items = [
+        Item(window.pair_id, window.split, window.files, shared=len(window.files) - window.fresh) for window in windows
+    ]
+    names = [path.relative_to(downloaded).as_posix() for path in rest]
+    return items, [{"source": name, "reason": LEFT_OVER, "files": 1} for name in names]
 
 
 def _find_items(downloaded: Path, dataset: Dataset) -> list[Item]:
@@ -138,7 +172,7 @@ def _find_items(downloaded: Path, dataset: Dataset) -> list[Item]:
 def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split, item: Item) -> dict[str, Any]:
     """Write one pair and return its manifest row; the row has a `fault` if the pair cannot be made."""
     source = " ".join(path.relative_to(downloaded).as_posix() for path in item.files)
-    row = {"pair_id": item.pair_id, "split": item.split, "source": source, "files": len(item.files)}
+    row = {"pair_id": item.pair_id, "split": item.split, "source": source, "files": len(item.files) - item.shared}
     row |= {"domain": item.domain or None} if dataset.domains else {}
     if item.fault:
         return {**row, "fault": item.fault}
@@ -162,18 +196,24 @@ def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split,
         row[f"{side}_source_height_px"], row[f"{side}_source_width_px"] = stored.pixels.shape[:2]
 
     size = settings.height_px, settings.width_px
-    target = resize_photo(target, *size)
+    if dataset.frames:
+        row |= {f"{side}_source_height_px": _frame_height(row, dataset, side) for side in ("input", "target")}
+        target = _resize_frames(target, dataset.frames.frames_out, size)
+    else:
+        target = resize_photo(target, *size)
     write_png(folder / row["target_path"], target)
     if input_stored is None:
         return row | _describe_target(target)
-    if dataset.classes is None:
+    if dataset.frames:
+        input_pixels = _resize_frames(input_stored.pixels, dataset.frames.frames_in, size)
+    elif dataset.classes is None:
         input_pixels = _draw_input(dataset, input_stored.pixels, target)
     else:
         ids, columns = _to_ids(dataset.classes, input_stored.pixels, settings.snap_tolerance)
         input_pixels = resize_labels(ids, *size)
         row |= columns | _describe_classes(dataset.classes, input_pixels) | {"input_lossy": int(input_stored.lossy)}
     write_png(folder / row["input_path"], input_pixels)
-    return row | _describe_input(input_pixels) | _describe_target(target)
+    return row | _describe_input(input_pixels) | _describe_target(target, dataset.target_frames)
 
 
 def _scene_and_group(dataset: Dataset, item: Item) -> dict[str, str | None]:
@@ -195,6 +235,8 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
         UserError: a file is no image, or is too large.
         ValueError: an image cannot be halved, or is no class map though one is needed.
     """
+    if dataset.frames:
+        return _read_frames(files, dataset.frames.frames_in, max_px)
     ids = dataset.classes is not None and dataset.label_pixels == "ids"
     drawing = read_stored(files[0], ids, max_px)
     if dataset.input_from == "none":
@@ -206,7 +248,7 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
         )
     if dataset.input_from == "file":
         target = read_stored(files[1], ids=False, max_px=max_px)
-    elif dataset.input_from in ("grey", "edges"):
+    elif dataset.input_from in ("grey", "edges", "reduced"):
         target = drawing
     else:
         drawing, target = split_side_by_side(drawing, dataset.input_from)
@@ -215,17 +257,53 @@ def _read(dataset: Dataset, files: tuple[Path, ...], max_px: int) -> tuple[Store
     return drawing, target
 
 
+def _read_frames(files: tuple[Path, ...], count: int, max_px: int) -> tuple[Stored, Stored]:
+    """Return the first `count` frames, one under the other, and the others in the same way.
+
+    Raises:
+        UserError: a file is no image, or is too large.
+        ValueError: the frames have several sizes.
+    """
+    frames = [read_stored(path, False, max_px) for path in files]
+    if len(sizes := {frame.pixels.shape[:2] for frame in frames}) > 1:
+        listed = ", ".join(f"{height}x{width}" for height, width in sorted(sizes))
+        raise ValueError(f"has frames of several sizes ({listed}); those of one video must have one")
+    return _as_one(frames[:count]), _as_one(frames[count:])
+
+
+def _as_one(frames: Sequence[Stored]) -> Stored:
+    """Return frames one under the other; the mode is that of the first that is not stored as RGB, if one is not."""
+    modes = [frame.mode for frame in frames]
+    notes = tuple(dict.fromkeys(note for frame in frames for note in frame.notes))
+    return Stored(
+        stacked([frame.pixels for frame in frames]), next((mode for mode in modes if mode != "RGB"), "RGB"), notes=notes
+    )
+
+
+def _frame_height(row: Mapping[str, Any], dataset: Dataset, side: str) -> int:
+    frames = {"input": dataset.input_frames, "target": dataset.target_frames}
+    return row[f"{side}_source_height_px"] // frames[side]
+
+
+def _resize_frames(pixels: np.ndarray, count: int, size: tuple[int, int]) -> np.ndarray:
+    """Return an image of `count` frames with each of them resized, `[count * height, width, 3]` uint8."""
+    return stacked([resize_photo(frame, *size) for frame in unstacked(pixels, count)])
+
+
 def _as_grey(target: np.ndarray, mode: str, path: Path) -> np.ndarray:
     """Return the one channel of a target, `[H, W]` uint8; `validate` refuses the other modes afterwards."""
     return one_channel(target, str(path)) if mode in TARGET_MODES[1] else luma(target)
 
 
 def _draw_input(dataset: Dataset, stored: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the input of a set without classes at the target's size, `[H, W, 3]` uint8."""
+    """Return the input of a set without classes, `[H, W, 3]` uint8: at the target's size, or reduced."""
     if dataset.input_from == "grey":
         return grey(target)
     if dataset.input_from == "edges":
         return edges(target, dataset.edges)
+    if dataset.input_from == "reduced":
+        reduced = reduce_photo(target, dataset.factor)
+        return reduced if reduced.ndim == 3 else np.repeat(reduced[..., None], 3, axis=2)
     return resize_photo(stored, *target.shape[:2])
 
 
@@ -277,8 +355,11 @@ def _describe_input(pixels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _describe_target(target: np.ndarray) -> dict[str, Any]:
-    """Return the columns that `validate` compares with its limits, for a target at the working size."""
+def _describe_target(target: np.ndarray, frames: int = 1) -> dict[str, Any]:
+    """Return the columns that `validate` compares with its limits, for a target at the working size.
+
+    The perceptual hash is that of the first of its frames, since frames one under the other all look alike to it.
+    """
     light = luma(target)
     counts = np.bincount(light.ravel(), minlength=256)
     shares = counts[counts > 0] / light.size
@@ -292,7 +373,7 @@ def _describe_target(target: np.ndarray) -> dict[str, Any]:
         "target_entropy_bits": round(float((shares * np.log2(1 / shares)).sum()), 4),
         # The sharpness is relative to the contrast, so that a night scene does not count as blurred.
         "target_sharpness": round(float(ndimage.laplace(light.astype(np.float32)).std() / max(light.std(), 1e-6)), 4),
-        "target_phash": perceptual_hash(target, HASH_SIDE),
+        "target_phash": perceptual_hash(target[: len(target) // frames], HASH_SIDE),
     }
 
 

@@ -12,17 +12,18 @@ import pandas as pd
 
 from pix2street.core.domains import read_images, translations
 from pix2street.core.errors import UserError
-from pix2street.core.files import sha256_of
+from pix2street.core.files import fresh_folder, sha256_of
 from pix2street.core.images import read_photo
 from pix2street.core.numerics import kernels
 from pix2street.core.pairs import Dataset, Pair, drawing_of, read_pairs
 from pix2street.core.photos import read_photos
+from pix2street.core.scales import Scale
 from pix2street.core.styles import PairStyles, StyleBank, own_styles
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.examiner import PAIRS_DIAGNOSED, Artist, Examiner, Sheets
 from pix2street.layers.networks import save_network
 from pix2street.models import MODELS, open_family
-from pix2street.models.interface import Family, Task, Training
+from pix2street.models.interface import Family, Task, Training, reach_of
 from pix2street.settings.compute import Compute
 from pix2street.settings.generate import Generate
 from pix2street.settings.train import Train
@@ -36,6 +37,7 @@ from pix2street.training.loop import Row, train_epochs
 from pix2street.training.noise import noise_layers_of
 from pix2street.training.players import Adams
 from pix2street.training.runtime import Strategy
+from pix2street.training.sizes import refuse_jitter, refuse_other_size
 
 OnEpoch = Callable[[int, Row, Path | None], None]
 
@@ -63,7 +65,8 @@ def train_model(
 ) -> pd.DataFrame:
     """Train a model, and write `generator.json`, `generator.weights.h5` and `card.json` (see `GeneratorCard`).
 
-    With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them.
+    With a `data.style`, its bank (`palettes.npz` or `codes.npz`) is written beside them. The generators of earlier
+    phases of the training are in folders of the phases' names, with cards of their own.
 
     Every `sample_every_epochs` and after the last epoch, a contact sheet input | target | generated of fixed pairs of
     val is written, in the mode of `generate`; a family that learns further ways has a column for each, what it makes of
@@ -93,9 +96,14 @@ def train_model(
     run = train.run
     sheets = Sheets(folder, [artist, *further], start.shown, run.sample_pairs, run.sample_every_epochs, run.epochs)
 
+    phases = checkpoints.phases if checkpoints else generator_folder
+
     def tell(row: Row, snapshot: keras.Model | None) -> None:
         rest = dict(row)
         epoch = rest.pop("epoch")
+        for phase, share in start.training.phases.items() if snapshot else ():
+            if (epoch - 1) / run.epochs < share <= epoch / run.epochs:
+                _write_phase(snapshot, phases / phase)
         on_epoch(epoch, rest, sheets.after(epoch, [snapshot, *start.further.values()] if snapshot else None))
 
     history = train_epochs(
@@ -113,6 +121,8 @@ def train_model(
     )
     if checkpoints:
         shutil.copytree(sheets.folder, samples_folder, dirs_exist_ok=True)
+        for phase in start.training.phases:
+            shutil.copytree(phases / phase, generator_folder / phase)
     save_network(saved, generator_folder, "generator")
     if start.bank:
         start.bank.write(generator_folder)
@@ -122,14 +132,25 @@ def train_model(
         encoding=start.encoding,
         input_from="none" if start.task.latent else Dataset.read(split).input_from,
         multiple_px=family.multiple_px(start.task, train.family),
+        reach_px=reach_of(family, start.task, train.family),
+        phases=tuple(start.training.phases),
         noise=noise,
+        frames=Dataset.read(split).frames,
         **_form_of(start.task),
         **_mode_of(generate, compute),
     )
     card.write(generator_folder)
+    for phase in card.phases:
+        replace(card, phases=()).write(generator_folder / phase)
     for way, network in start.further.items():
         _write_way(way, network, card, family.multiple_px(start.training.ways[way], train.family), generator_folder)
     return pd.DataFrame(history)
+
+
+def _write_phase(generator: keras.Model, folder: Path) -> None:
+    """Write the generator of an earlier phase into a folder of its own, whole or not at all."""
+    with fresh_folder(folder) as partial:
+        save_network(generator, partial, "generator")
 
 
 def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px: int, folder: Path) -> None:
@@ -137,9 +158,9 @@ def _write_way(way: str, network: keras.Model, card: GeneratorCard, multiple_px:
     (folder / way).mkdir()
     save_network(network, folder / way, "generator")
     height, width, _ = network.input_shape[1:]
-    form = {"height_px": height, "width_px": width, "scale": network.output_shape[1] // height}
+    form = {"height_px": height, "width_px": width, "scale": Scale.of((height, width), network.output_shape[1:3])}
     form |= {"encoding": PHOTOS, "input_from": "file", "multiple_px": multiple_px}
-    replace(card, way=way, **form).write(folder / way)
+    replace(card, way=way, phases=(), **form).write(folder / way)
 
 
 @dataclass(frozen=True)
@@ -183,6 +204,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
         return _open_latents(split, family, train, strategy)
     if dataset.domains and family.PAIRING != "paired":
         return _open_domains(split, dataset, family, train, strategy)
+    _refuse_frames(dataset, family, train)
     if family.PAIRING == "domains":
         raise UserError(
             f"train.model: {train.model} needs a data set with domains, but {dataset.name} has none; choose "
@@ -205,7 +227,9 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     pairs, held_out = hold_out(split, train.data.holdout_pairs, train.run.seed)
     input_size = drawing_of(pairs[0].input_path, classes).shape[:2]
     shapes = (*input_size, encoding.channels), read_photo(pairs[0].target_path).shape
-    task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant)
+    frames = (dataset.frames.frames_in, dataset.frames.frames_out) if dataset.frames else None
+    task = Task(*shapes, labels=encoding.labels, void=encoding.void, constant=encoding.constant, frames=frames)
+    refuse_jitter(task, train.data.jitter)
     training, saved, further = _build(family, task, train, strategy)
     styles, bank = own_styles(encoding.style, pairs, classes)
     feed = _feed(pairs, encoding, train, apart=train.run.batch if apart else 0, styles=styles)
@@ -223,6 +247,21 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
         feed=feed,
         bank=bank,
     )
+
+
+def _refuse_frames(dataset: Dataset, family: Family, train: Train) -> None:
+    """Raise an error where a family of videos has single images, or where frames would be treated as one image."""
+    if family.PAIRING == "sequence" and not dataset.frames:
+        raise UserError(
+            f"train.model: {train.model} needs a data set of videos, but {dataset.name} has none; choose frames, or "
+            "synthetic_streets with its frames"
+        )
+    if dataset.frames and (train.data.jitter or train.data.pairing == "apart"):
+        name = "jitter: true" if train.data.jitter else "pairing: apart"
+        raise UserError(
+            f"train.data.{name} does not go with a data set of videos, whose frames lie one under the other; use "
+            f"{'jitter: false' if train.data.jitter else 'pairing: together'}"
+        )
 
 
 def _open_domains(split: Path, dataset: Dataset, family: Family, train: Train, strategy: Strategy) -> Start:
@@ -318,7 +357,7 @@ def _open_latents(split: Path, family: Family, train: Train, strategy: Strategy)
 
 def _form_of(task: Task) -> dict[str, Any]:
     height, width, _ = task.input_shape
-    scale = task.target_shape[0] // height
+    scale = Scale.of((height, width), task.target_shape[:2])
     return {"height_px": height, "width_px": width, "scale": scale, "conditions": task.conditions}
 
 
@@ -333,6 +372,7 @@ def _build(
     """Return the training, and generators of the same form in float32 in which weights are saved: the first's, and
     those of each of its `ways`."""
     saved = family.build_generator(task, train.family, train.run.seed)
+    refuse_other_size(saved, task, train.model)
     with _precision(train.device.precision), strategy.scope():
         generator = family.build_generator(task, train.family, train.run.seed)
         scaled = train.device.precision == "mixed_float16"

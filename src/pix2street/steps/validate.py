@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pix2street.core.classes import ClassTable
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
-from pix2street.core.images import read_rgb
+from pix2street.core.frames import unstacked
+from pix2street.core.images import read_rgb, resize_photo
 from pix2street.core.pairs import (
     SUBSETS,
     Dataset,
@@ -71,12 +71,12 @@ def validate_split(
     )
     if found.ids.note:
         print(found.ids.note)
-    checks = build_checks(dataset, found, size, limits)
+    checks = build_checks(dataset, found, (size[0] * dataset.target_frames, size[1]), limits)
     _refuse_unknown_waivers(limits.waive, [check.key for check in checks], set(manifest["pair_id"]))
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     not_made = checks_not_made(dataset)
     measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
-    fit = _fit(split, manifest, files, dataset.classes) if measured else _no_fit(manifest)
+    fit = _fit(split, manifest, files, dataset) if measured else _no_fit(manifest)
     table = with_derived_columns(manifest, known_ids, files, fit, alone=dataset.input_from == "none")
     table = table.assign(
         misread_share=found.ids.misread_share,
@@ -206,7 +206,7 @@ def _refuse_unknown_waivers(waive: Waivers, keys: list[str], pair_ids: set[str])
         raise UserError(f"validate.waive.pairs: the data set has no pair {', '.join(unknown)}; fix or remove the name")
 
 
-def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTable | None) -> pd.DataFrame:
+def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset) -> pd.DataFrame:
     """Return how well each row's input and target fit together.
 
     Returns:
@@ -224,7 +224,7 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], classes: ClassTab
             rows = np.flatnonzero(on_disk & (manifest["split"] == name))
             pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
             for block in blocks(len(rows)) if len(rows) else []:
-                maps = np.array(list(pool.map(partial(_edge_maps, classes), [pairs[i] for i in block], chunksize=16)))
+                maps = np.array(list(pool.map(partial(_edge_maps, dataset), [pairs[i] for i in block], chunksize=16)))
                 lead[rows[block]] = np.round(block_lead(block_agreement(maps[:, 0], maps[:, 1])), 6)
                 suspects.add(rows[block], lead[rows[block]], maps[:, 0], maps[:, 1])
                 bar.update(len(block))
@@ -239,6 +239,13 @@ def _no_fit(manifest: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"fit": np.nan, "lead": np.nan, "exchanged": ""}, index=manifest.index)
 
 
-def _edge_maps(classes: ClassTable | None, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edge maps of a pair's input (class ids in their colours) and of its target."""
-    return edge_map(drawing_of(pair.input_path, classes)), edge_map(read_rgb(pair.target_path))
+def _edge_maps(dataset: Dataset, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edge maps of a pair's input (class ids in their colours) and of its target.
+
+    Of frames they are those of the last one of the input and of the first one of the target.
+    """
+    drawing, target = drawing_of(pair.input_path, dataset.classes), read_rgb(pair.target_path)
+    drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
+    # Edges are compared at the size of the smaller one.
+    size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
+    return edge_map(resize_photo(drawing, *size)), edge_map(resize_photo(target, *size))

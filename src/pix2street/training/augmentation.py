@@ -23,7 +23,8 @@ class Augmentation:
         """Return the augmented images `[H, W, C]` of one pair in [0, 255]; each keeps its size and type.
 
         Args:
-            images: images whose sizes are whole multiples of the smallest one's.
+            images: images of which one is the smallest. With jitter both sides of each other one are the same whole
+                multiple of its sides.
             class_ids: whether each image holds class ids, which are never interpolated.
         """
         crop_seed, mirror_seed = tf.stack([self.seed, 2 * index]), tf.stack([self.seed, 2 * index + 1])

@@ -86,6 +86,11 @@ class Checkpoints:
         """The folder of the contact sheets until the training is done."""
         return self._folder / "samples"
 
+    @property
+    def phases(self) -> Path:
+        """The folder of the generators of earlier phases until the training is done."""
+        return self._folder / "phases"
+
     def __enter__(self) -> Self:
         self.samples.mkdir(parents=True, exist_ok=True)
         self._lock = (self._folder / "lock").open("w")

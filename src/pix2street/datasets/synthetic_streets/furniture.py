@@ -50,7 +50,7 @@ def _pole(canvas: Canvas, rng, x: float, z: float, width_m: float, height_m: flo
         yield up > -1, POLE, metal * (1.25 - 0.6 * along)[..., None]
 
     # Never thinner than a pixel and a half, so that none flickers away.
-    width_m = max(width_m, 1.5 * z / canvas.focal_x_px)
+    width_m = max(width_m, 1.5 * (z - canvas.ahead_m) / canvas.focal_x_px)
     return [upright(canvas, x, z, width_m, height_m, parts)]
 
 

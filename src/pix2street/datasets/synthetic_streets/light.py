@@ -10,18 +10,23 @@ from pix2street.datasets.synthetic_streets.textures import NOISE_SIDE_PX, Color,
 from pix2street.datasets.synthetic_streets.world import SKY, Canvas
 
 
-def expose(canvas: Canvas, rng: np.random.Generator, sun_left: bool) -> np.ndarray:
+def expose(
+    canvas: Canvas, rng: np.random.Generator, sun_left: bool, grain: np.random.Generator | None = None
+) -> np.ndarray:
     """Return the photo `[H, W, 3]` uint8: the canvas in the hour's light, with haze, vignette, blur and noise.
 
     The sun shows in two ways: the half of the photo on its side is lighter, and so is the side of the street that
     faces it (`roadside`).
+
+    Args:
+        grain: what the sensor's noise is drawn from; None for `rng`.
     """
     hour = rng.integers(4)  # noon, golden hour, overcast, dusk
     light = np.float32([(1.05, 1.03, 1.0), (1.15, 1.0, 0.82), (0.88, 0.91, 0.95), (0.62, 0.62, 0.78)][hour])
     light = light * rng.uniform(0.85, 1.15) * rng.uniform(0.95, 1.05, 3).astype(np.float32)
     haze = vary(rng, [(195, 205, 218), (215, 195, 170), (190, 194, 198), (120, 120, 140)][hour], 12)
     sight_m = rng.choice([35.0, 80.0, 160.0, 300.0], p=[0.12, 0.28, 0.3, 0.3])
-    return take(canvas, canvas.photo * light, rng, haze, sight_m, sun_left)
+    return take(canvas, canvas.photo * light, grain or rng, haze, sight_m, sun_left)
 
 
 def take(

@@ -12,6 +12,7 @@ from pix2street.datasets.synthetic_streets.world import (
     CAMERA_HEIGHT_M,
     FAR_M,
     FENCE,
+    NEAR_M,
     VEGETATION,
     WALL,
     Canvas,
@@ -61,8 +62,13 @@ def _panel(canvas: Canvas, material: Material, x: float, near: float, far: float
     height_m, class_id, shade = material
 
     def draw() -> None:
-        edges = sorted(canvas.center_px + canvas.focal_x_px * x / z for z in (near, far))
-        top, foot = (canvas.horizon_px + canvas.focal_y_px * (CAMERA_HEIGHT_M - up) / near for up in (height_m, 0.0))
+        # The camera may have passed the beginning of the plane, or all of it.
+        begins, ends = near - canvas.ahead_m, far - canvas.ahead_m
+        nearest = max(begins, NEAR_M)
+        if ends <= nearest:
+            return
+        edges = sorted(canvas.center_px + canvas.focal_x_px * x / z for z in (nearest, ends))
+        top, foot = (canvas.horizon_px + canvas.focal_y_px * (CAMERA_HEIGHT_M - up) / nearest for up in (height_m, 0.0))
         box = canvas.box(edges[0], top, edges[1], foot)
         if box is None:
             return
@@ -71,8 +77,9 @@ def _panel(canvas: Canvas, material: Material, x: float, near: float, far: float
             z = (canvas.focal_x_px * x / columns)[None, :]
         rows = np.arange(box[0].start, box[0].stop, dtype=np.float32)[:, None] + 0.5
         up = CAMERA_HEIGHT_M - (rows - canvas.horizon_px) * z / canvas.focal_y_px
-        mask = (z >= near) & (z < far) & (up >= 0) & (up < height_m)
-        color, mask = shade(z - near, far - near, up, canvas.noise[box], mask)
+        mask = (z >= nearest) & (z < ends) & (up >= 0) & (up < height_m)
+        along = z - begins
+        color, mask = shade(along, ends - begins, up, canvas.rough(box, np.where(mask, along, 0), up, z), mask)
         canvas.paint(box, mask, class_id, color * light, z)
 
     return draw
@@ -86,8 +93,10 @@ def _backdrop(canvas: Canvas, material: Material, x: float, width_m: float) -> C
         if seen is None:
             return
         along, up = seen.along * width_m, seen.up * material.height_m
-        color, mask = material.shade(along, width_m, up, canvas.noise[seen.box], seen.inside)
-        canvas.paint(seen.box, mask, material.class_id, color, FAR_M)
+        distance_m = FAR_M - canvas.ahead_m
+        noise = canvas.rough(seen.box, along, up, distance_m)
+        color, mask = material.shade(along, width_m, up, noise, seen.inside)
+        canvas.paint(seen.box, mask, material.class_id, color, distance_m)
 
     return draw
 

@@ -16,7 +16,10 @@ from pix2street.datasets.synthetic_streets.people import passers_by
 from pix2street.datasets.synthetic_streets.roadside import roadside
 from pix2street.datasets.synthetic_streets.things import Thing
 from pix2street.datasets.synthetic_streets.traffic import traffic
-from pix2street.datasets.synthetic_streets.world import Canvas, draw_ground, empty_street
+from pix2street.datasets.synthetic_streets.world import Canvas, Drive, draw_ground, empty_street
+
+FRAME_S = 0.1
+"""The time between two frames of a drive."""
 
 
 def draw_scene(seed: int, index: int, height_px: int, width_px: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +50,33 @@ def draw_hours(
     return photos, canvas.labels
 
 
-def _draw_street(rng: np.random.Generator, height_px: int, width_px: int) -> tuple[Canvas, bool]:
+def draw_drive(seed: int, index: int, height_px: int, width_px: int, frames: int) -> list[np.ndarray]:
+    """Draw a drive down the street of scene `index`: what the camera takes every tenth of a second.
+
+    The camera goes forward along the middle of the road at a speed of its own. In the right lane others go its way, in
+    the left lane they come towards it, and all else stands. The street is drawn anew for every frame, so that what is
+    nearer covers what is farther, and what the camera passes is gone. The light stays that of the first frame.
+
+    Returns:
+        The photos, `[H, W, 3]` uint8 sRGB each.
+    """
+    speeds = np.random.default_rng([seed, index, 1])
+    own_m_s = speeds.uniform(4, 11)
+    lane_m_s = (-speeds.uniform(4, 11), own_m_s * speeds.uniform(0.6, 1.4))
+    photos = []
+    for frame in range(frames):
+        rng, seconds = np.random.default_rng([seed, index]), frame * FRAME_S
+        canvas, sun_left = _draw_street(rng, height_px, width_px, Drive(own_m_s * seconds, seconds, lane_m_s))
+        grain = np.random.default_rng([seed, index, 1, frame])
+        photos.append(expose(canvas, rng, sun_left, grain))
+    return photos
+
+
+def _draw_street(
+    rng: np.random.Generator, height_px: int, width_px: int, drive: Drive | None = None
+) -> tuple[Canvas, bool]:
     """Return a street before light falls on it, and whether the sun is on the left."""
-    canvas = empty_street(rng, height_px, width_px)
+    canvas = empty_street(rng, height_px, width_px, drive)
     sun_left = rng.random() < 0.5
     draw_ground(canvas, rng)
     things: list[Thing] = []

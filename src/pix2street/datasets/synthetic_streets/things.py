@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pix2street.datasets.synthetic_streets.textures import Color
-from pix2street.datasets.synthetic_streets.world import CAMERA_HEIGHT_M, Canvas
+from pix2street.datasets.synthetic_streets.world import CAMERA_HEIGHT_M, NEAR_M, Canvas
 
 Parts = Callable[[np.ndarray, np.ndarray, np.ndarray], Iterator[tuple[np.ndarray, int, Color]]]
 """A thing's looks: `parts(along, up, noise)` yields (mask, class id, color) from the back to the front."""
@@ -42,6 +42,9 @@ def billboard(
     canvas: Canvas, x: float, z: float, width_m: float, height_m: float, base_m: float = 0.0
 ) -> Rectangle | None:
     """Return where an upright rectangle is seen that begins `base_m` above the ground; None if it is out of sight."""
+    z = z - canvas.ahead_m
+    if z < NEAR_M:
+        return None
     left = canvas.center_px + canvas.focal_x_px * (x - width_m / 2) / z
     right = canvas.center_px + canvas.focal_x_px * (x + width_m / 2) / z
     foot = canvas.horizon_px + canvas.focal_y_px * (CAMERA_HEIGHT_M - base_m) / z
@@ -63,8 +66,10 @@ def upright(
         seen = billboard(canvas, x, z, width_m, height_m, base_m)
         if seen is None:
             return
-        for mask, class_id, color in parts(seen.along, seen.up, canvas.noise[seen.box]):
-            canvas.paint(seen.box, mask & seen.inside, class_id, color, z)
+        distance_m = z - canvas.ahead_m
+        noise = canvas.rough(seen.box, x + seen.along * width_m, base_m + seen.up * height_m, distance_m)
+        for mask, class_id, color in parts(seen.along, seen.up, noise):
+            canvas.paint(seen.box, mask & seen.inside, class_id, color, distance_m)
 
     return Thing(z, draw)
 
@@ -73,11 +78,15 @@ def shadow(canvas: Canvas, x: float, z: float, width_m: float, length_m: float) 
     """Return the dark ground below a thing; the labels stay what they are."""
 
     def draw() -> None:
+        distance_m = z - canvas.ahead_m
+        if distance_m - length_m / 2 < NEAR_M:
+            return
         near, far = (
-            canvas.horizon_px + canvas.focal_y_px * CAMERA_HEIGHT_M / d for d in (z - length_m / 2, z + length_m / 2)
+            canvas.horizon_px + canvas.focal_y_px * CAMERA_HEIGHT_M / d
+            for d in (distance_m - length_m / 2, distance_m + length_m / 2)
         )
-        half = canvas.focal_x_px * width_m / 2 / z
-        middle = canvas.center_px + canvas.focal_x_px * x / z
+        half = canvas.focal_x_px * width_m / 2 / distance_m
+        middle = canvas.center_px + canvas.focal_x_px * x / distance_m
         box = canvas.box(middle - half, far, middle + half, near)
         if box is None:
             return

@@ -34,19 +34,20 @@ def traffic(canvas: Canvas, rng: np.random.Generator) -> list[Thing]:
                 things += _car(canvas, rng, side * (canvas.road_m - 1.0), z)
             z += rng.uniform(5.5, 9)
         lane = side * canvas.road_m * 0.38
+        gone_m = canvas.drive.gone_m(side) if canvas.drive else 0.0
         z = rng.uniform(7, 16)
         while z < 70:
             draw = rng.random()
             if draw < 0.45:
-                things += _car(canvas, rng, lane + rng.uniform(-0.2, 0.2), z)
+                things += _car(canvas, rng, lane + rng.uniform(-0.2, 0.2), z + gone_m)
             elif draw < 0.58:
                 things += _large_vehicle(
-                    canvas, rng, lane, z + 5, (TRUCK, BUS, TRAIN)[rng.choice(3, p=[0.45, 0.45, 0.1])]
+                    canvas, rng, lane, z + 5 + gone_m, (TRUCK, BUS, TRAIN)[rng.choice(3, p=[0.45, 0.45, 0.1])]
                 )
             elif draw < 0.72:
-                things += two_wheeler(canvas, rng, lane + side * 0.9, z * 0.7, MOTORCYCLE)
+                things += two_wheeler(canvas, rng, lane + side * 0.9, z * 0.7 + gone_m, MOTORCYCLE)
             elif draw < 0.95:
-                things += two_wheeler(canvas, rng, lane + side * 1.1, z * 0.7, BICYCLE)
+                things += two_wheeler(canvas, rng, lane + side * 1.1, z * 0.7 + gone_m, BICYCLE)
             z += rng.uniform(9, 18)
     return things
 

@@ -24,6 +24,34 @@ PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE = 24, 25, 26, 27, 28,
 
 CAMERA_HEIGHT_M = 1.5
 FAR_M = 90.0
+NEAR_M = 0.3
+"""The distance below which nothing is seen."""
+
+TEXTURE_M = 0.1
+"""The side of a pixel of noise on a surface that moves."""
+
+ROUGH_UP_TO_M = 8.0
+"""The distance from which the noise of a surface that moves fades, since its pixels are smaller than the camera's."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A moment of a drive along the street.
+
+    Attributes:
+        ahead_m: the way that the camera has come.
+        seconds: the time since the drive began.
+        lane_m_s: the speed of the traffic in the left lane and in the right one; what comes towards the camera has a
+            negative one.
+    """
+
+    ahead_m: float
+    seconds: float
+    lane_m_s: tuple[float, float]
+
+    def gone_m(self, side: int) -> float:
+        """Return how far what drives on this side of the street, -1 or 1, has come."""
+        return self.lane_m_s[side > 0] * self.seconds
 
 
 @dataclass
@@ -38,6 +66,7 @@ class Canvas:
         center_px, horizon_px: where the road's far end lies.
         focal_x_px, focal_y_px: pixels a metre takes at a distance of one metre.
         road_m, walk_m: half the road's width, and a sidewalk's.
+        drive: where the camera is in a drive; None for a photo that stands alone.
     """
 
     photo: np.ndarray
@@ -50,6 +79,28 @@ class Canvas:
     focal_y_px: float
     road_m: float
     walk_m: float
+    drive: "Drive | None" = None
+
+    @property
+    def ahead_m(self) -> float:
+        """How far the camera has come: what lies z metres down the street is so much nearer."""
+        return self.drive.ahead_m if self.drive else 0.0
+
+    def rough(self, box: tuple[slice, slice], across: np.ndarray, up: np.ndarray, distance_m) -> np.ndarray:
+        """Return the noise of a surface in a part of the picture, `[h, w]` float32 in [-1, 1].
+
+        In a photo that stands alone it is that of the picture. In a drive it stays with the surface, and fades with
+        the distance.
+
+        Args:
+            across, up: where each pixel lies on the surface, in metres; together they span the part.
+            distance_m: how far away each pixel is.
+        """
+        if self.drive is None:
+            return self.noise[box]
+        tile = smooth_noise(3)
+        rows, columns = (np.floor(where / TEXTURE_M).astype(np.int32) % NOISE_SIDE_PX for where in (up, across))
+        return tile[rows, columns] * np.minimum(np.float32(ROUGH_UP_TO_M) / np.float32(distance_m), np.float32(1))
 
     def box(self, left: float, top: float, right: float, bottom: float) -> tuple[slice, slice] | None:
         """Return the rows and columns between four edges, cut at the image's edges; None if nothing is left."""
@@ -65,7 +116,7 @@ class Canvas:
         np.copyto(self.depth_m[box], depth_m, where=mask, casting="same_kind")
 
 
-def empty_street(rng: np.random.Generator, height: int, width: int) -> Canvas:
+def empty_street(rng: np.random.Generator, height: int, width: int, drive: Drive | None = None) -> Canvas:
     """Return a canvas with nothing but sky and clouds; the camera and the street's width are random."""
     top, left = rng.integers(0, NOISE_SIDE_PX, 2)
     noise = crop_tile(smooth_noise(3), top, left, height, width)
@@ -86,6 +137,7 @@ def empty_street(rng: np.random.Generator, height: int, width: int) -> Canvas:
         focal_y_px=height * 1.15,
         road_m=rng.uniform(2.9, 4.3),
         walk_m=rng.uniform(2.2, 3.6),
+        drive=drive,
     )
 
 
@@ -96,14 +148,16 @@ def draw_ground(canvas: Canvas, rng: np.random.Generator) -> None:
     rows = np.arange(box[0].start, height, dtype=np.float32)[:, None]
     z = canvas.focal_y_px * CAMERA_HEIGHT_M / (rows - canvas.horizon_px)
     x = (np.arange(width, dtype=np.float32) - canvas.center_px) * z / canvas.focal_x_px
-    noise = canvas.noise[box][..., None]
+    # How far down the street each pixel lies, wherever the camera is.
+    down = z + canvas.ahead_m
+    noise = canvas.rough(box, x, down, z)[..., None]
     everywhere = np.ones_like(x, bool)
 
     grass = vary(rng, (105, 112, 75), 25)
     canvas.paint(box, everywhere, TERRAIN, grass * (1 + 0.3 * noise), z)
 
     road_m, walk_m = canvas.road_m, canvas.walk_m
-    slabs = (every(x, 1.2, 0.06) | every(z, 1.2, 0.08)) & (z < 18)
+    slabs = (every(x, 1.2, 0.06) | every(down, 1.2, 0.08)) & (z < 18)
     stone = vary(rng, (150, 145, 138), 20) * (1 + 0.08 * noise) * dim(slabs, 0.75)
     off_road = np.abs(x)
     canvas.paint(box, off_road < road_m + walk_m, SIDEWALK, stone, z)
@@ -111,13 +165,13 @@ def draw_ground(canvas: Canvas, rng: np.random.Generator) -> None:
 
     tracks = np.minimum(distance_to(x, 3.5, 0.9), distance_to(x, 3.5, 2.6)) < 0.25
     asphalt = vary(rng, (98, 98, 102), 22) * (1 + 0.12 * noise) * dim(tracks, 0.9)
-    patch = (np.abs(x - rng.uniform(-3, 3)) < 1.0) & (np.abs(z - rng.uniform(5, 14)) < 1.5)
+    patch = (np.abs(x - rng.uniform(-3, 3)) < 1.0) & (np.abs(down - rng.uniform(5, 14)) < 1.5)
     asphalt *= dim(patch, rng.uniform(0.7, 0.85))
     canvas.paint(box, off_road < road_m, ROAD, asphalt, z)
     paint = vary(rng, (215, 213, 205), 20) * (1 + 0.1 * noise)
-    dashed = (np.abs(x) < 0.09) & (z % 6 < 3.2) | (np.abs(off_road - road_m + 0.5) < 0.07)
+    dashed = (np.abs(x) < 0.09) & (down % 6 < 3.2) | (np.abs(off_road - road_m + 0.5) < 0.07)
     canvas.paint(box, dashed & (z < 60), ROAD, paint, z)
     if rng.random() < 0.3:
         start = rng.uniform(6, 12)
-        stripes = (z > start) & (z < start + 3) & (x % 1.0 < 0.5) & (off_road < road_m - 0.4)
+        stripes = (down > start) & (down < start + 3) & (x % 1.0 < 0.5) & (off_road < road_m - 0.4)
         canvas.paint(box, stripes, ROAD, paint, z)

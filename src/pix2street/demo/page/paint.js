@@ -6,7 +6,7 @@ const $ = (id) => document.getElementById(id);
 const direction = new URLSearchParams(location.search).get("direction") ?? "";
 const asking = (values) => new URLSearchParams({ ...values, ...(direction && { direction }) });
 const model = await (await fetch(`model.json?${asking({})}`)).json();
-const { height_px: height, width_px: width, scale } = model;
+const { height_px: height, width_px: width, photo_height_px: photoHeight, photo_width_px: photoWidth } = model;
 const byClass = model.kind === "classes";
 const colorOf = byClass
   ? (() => {
@@ -24,9 +24,9 @@ let chosen = model.brushes[0].value;
 
 const drawing = $("drawing");
 const street = $("street");
-for (const [canvas, times] of [[drawing, 1], [street, scale]]) {
-  canvas.width = times * width;
-  canvas.height = times * height;
+for (const [canvas, high, wide] of [[drawing, height, width], [street, photoHeight, photoWidth]]) {
+  canvas.width = wide;
+  canvas.height = high;
 }
 const drawingContext = drawing.getContext("2d");
 const streetContext = street.getContext("2d");
@@ -579,7 +579,7 @@ $("of-directions").hidden = model.directions.length < 2;
 $("direction").value = model.direction;
 $("about").textContent =
   `${byClass ? "Choose a class and paint" : model.photos ? "Load a photo, and paint on it if you like" : "Paint, or upload an image"}; ` +
-  `${model.photos ? "its translation" : "a photo"} of ${scale * width} × ${scale * height} pixels follows.` +
+  `${model.photos ? "its translation" : "a photo"} of ${photoWidth} × ${photoHeight} pixels follows.` +
   (model.fixes_colors
     ? " A style is its hour and its paint; Colour gives a region of the drawing a colour of your own."
     : model.styles

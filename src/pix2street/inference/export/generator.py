@@ -129,7 +129,7 @@ def _describe(model: Path, card: GeneratorCard, dataset: Dataset, channels: int)
             "latent": f"[N, {latent[0]}, {latent[1] + 1}] float32, any batch: for each photo a vector of {latent[1]} "
             "normal numbers, from the coarsest to the finest level the same one, and the truncation, 1 for none"
         }
-    sides = "H, W" if card.scale == 1 else f"{card.scale}H, {card.scale}W"
+    sides = ", ".join(card.scale.named())
     return {
         "input": inputs,
         "outputs": {

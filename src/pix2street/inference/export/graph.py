@@ -76,7 +76,9 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
     def serve(pixels, *others):
         style = others[0] if card.encoding.style != "none" else None
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
-        rows, columns = _mirrored(height, card.multiple_px), _mirrored(width, card.multiple_px)
+        frames_in, frames_out = card.counts
+        within, columns = _mirrored(height // frames_in, card.multiple_px), _mirrored(width, card.multiple_px)
+        rows = _rows_of(within, frames_in, height // frames_in)
         shown = tf.gather(tf.gather(pixels, rows, axis=1), columns, axis=2)
         if card.encoding.classes:
             shown = shown[..., None]
@@ -89,7 +91,10 @@ def serving_function(network: keras.Model, card: GeneratorCard) -> tf.types.expe
             shown = tf.concat([shown, everywhere], axis=-1)
         domains = tf.broadcast_to(others[-1], tf.shape(pixels)[:1]) if card.encoding.domains else None
         encoded = card.encoding.encode(shown, domains)
-        unit = network(encoded, training=False)[:, : height * card.scale, : width * card.scale]
+        height, width = card.scale.applied(height, width)
+        unit = network(encoded, training=False)[:, :, :width]
+        shown_rows = _rows_of(tf.range(height // frames_out), frames_out, tf.shape(unit)[1] // frames_out)
+        unit = tf.gather(unit, shown_rows, axis=1) if card.frames else unit[:, :height]
         return _as_photos(unit)
 
     return serve
@@ -130,6 +135,11 @@ def _mirrored(side_px: tf.Tensor, multiple_px: int) -> tf.Tensor:
     padded = (side_px + multiple_px - 1) // multiple_px * multiple_px
     positions = tf.range(padded) % (2 * side_px)
     return tf.minimum(positions, 2 * side_px - 1 - positions)
+
+
+def _rows_of(within: tf.Tensor, count: int, height: tf.Tensor) -> tf.Tensor:
+    """Return the rows of `count` frames of this height, one under the other, of which each has the rows `within`."""
+    return within if count == 1 else tf.reshape(tf.range(count)[:, None] * height + within[None], [-1])
 
 
 def _grey(pixels: tf.Tensor) -> tf.Tensor:

@@ -25,10 +25,9 @@ def to_onnx(serve: Callable, card: GeneratorCard, description: Mapping[str, Any]
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET)
-    times = "" if card.scale == 1 else str(card.scale)
     sides = [
         *((feed, "N" if card.encoding.latent else "NHW") for feed in model.graph.input),
-        *((output, ("N", f"{times}H", f"{times}W")) for output in model.graph.output),
+        *((output, ("N", *card.scale.named())) for output in model.graph.output),
     ]
     for value, names in sides:
         for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
