@@ -9,6 +9,7 @@ import argparse
 import json
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from pix2street.core import numerics
@@ -50,6 +51,8 @@ def main() -> None:
     family, train = open_family(arguments.family), params.train
     settings = type(getattr(train, arguments.family))(**getattr(train, arguments.family).model_dump() | arguments.small)
     task, batch = task_of(arguments.family, family.PAIRING, arguments.size), {}
+    if family.PAIRING == "none":
+        task = replace(task, latent=family.latent_of(task.target_shape, settings), photos=settings.min_photos)
     if family.PAIRING == "domains":
         batch = {"domain": np.zeros(train.run.batch, np.int32), "target_domain": np.ones(train.run.batch, np.int32)}
     batch |= images_of(task, train.run.batch)
@@ -89,11 +92,18 @@ def task_of(family: str, pairing: str, size: int) -> Task:
 
 
 def images_of(task: Task, count: int) -> dict[str, np.ndarray]:
-    """Return inputs and targets of noise, `[count, H, W, C]` float32; inputs of classes are one-hot."""
+    """Return inputs and targets of noise, `[count, H, W, C]` float32; inputs of classes are one-hot.
+
+    Latents are `[count, L, Z + 1]`, as `core/latents.py` says.
+    """
     rng = np.random.default_rng(0)
     inputs = rng.uniform(-1, 1, (count, *task.input_shape)).astype("float32")
     if task.labels:
         inputs = np.eye(task.labels, dtype="float32")[rng.integers(task.labels, size=(count, *task.input_shape[:2]))]
+    if task.latent:
+        levels, numbers = task.latent
+        inputs = np.ones((count, levels, numbers + 1), np.float32)
+        inputs[..., :-1] = rng.normal(size=(count, 1, numbers))
     return {"input": inputs, "target": rng.uniform(-1, 1, (count, *task.target_shape)).astype("float32")}
 
 

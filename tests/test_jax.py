@@ -374,10 +374,40 @@ def stargan() -> dict[str, np.ndarray]:
     }
 
 
+def stylegan() -> dict[str, np.ndarray]:
+    """Return what StyleGAN2 makes of two latents, and what its discriminator says of them when they are augmented."""
+    from keras import ops
+    from shipped import PARAMS, changed
+
+    from pix2street.layers.differentiable import DRAWS, KINDS, augmented
+    from pix2street.models import stylegan
+    from pix2street.models.interface import Task
+
+    rng = np.random.default_rng(0)
+    settings = changed(PARAMS.train.stylegan, latent=4, generator_filters=2, discriminator_filters=2, max_filters=4)
+    task = Task(SHAPE, SHAPE, latent=stylegan.latent_of(SHAPE, settings))
+    generator, judge = stylegan.build_generator(task, settings, 0), stylegan.build_discriminator(task, settings, 0)
+    for network, deviation in ((generator, 0.7), (judge, 1.5)):
+        network.set_weights([rng.normal(0, deviation, weight.shape) for weight in network.get_weights()])
+    for layer in generator.layers:
+        # Each backend draws its own noise.
+        if layer.name.endswith("_noise"):
+            layer.scale.assign(np.zeros(layer.scale.shape))
+    latents = rng.normal(size=(2, task.latent[0], 5))
+    latents[..., -1] = 0.7
+    photos = generator(ops.convert_to_tensor(latents, "float32"))
+    draws = ops.convert_to_tensor(rng.uniform(size=(2, DRAWS)), "float32")
+    return {
+        "stylegan photos": ops.convert_to_numpy(photos),
+        "stylegan logits": ops.convert_to_numpy(judge(augmented(photos, draws, KINDS))),
+    }
+
+
 def main(backend: str, folder: Path) -> None:
     choose_backend(backend)
     sys.path.insert(0, str(BENCHMARKS))
     start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd() | cyclegan() | cut() | stargan()
+    made |= stylegan()
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -487,8 +517,11 @@ def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
     assert ours["cyclegan pool"].all()
 
 
-@pytest.mark.parametrize("name", ["cut features", "cut contrasts", "stargan photos", "stargan losses"])
-def test_cut_and_stargan_are_the_same(folder, name):
+@pytest.mark.parametrize(
+    "name",
+    ["cut features", "cut contrasts", "stargan photos", "stargan losses", "stylegan photos", "stylegan logits"],
+)
+def test_further_families_are_the_same(folder, name):
     theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
     np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-4)
     assert np.std(theirs[name]) > 0.05

@@ -384,7 +384,7 @@ BAD_REQUESTS = [
         records(image=GOOD)[:-1] + b', "params": {"sed": 1}}',
         "application/json",
         400,
-        "params: may hold direction, domain, half, seed",
+        "params: may hold direction, domain, half, seed, truncation",
     ),
     (records(image=GOOD)[:-1] + b', "params": {"domain": "night"}}', "application/json", 400, "has no domains"),
     (records(image=GOOD)[:-1] + b', "params": {"direction": "back"}}', "application/json", 400, "only the way forth"),

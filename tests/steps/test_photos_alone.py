@@ -24,6 +24,7 @@ from pix2street.reporting.model_card import as_model_card
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.generate import draw_photos, generate_photos
 from pix2street.steps.generate_latents import generate_latents
+from pix2street.steps.register import decide
 from pix2street.steps.report import render_report
 from pix2street.steps.segment import make_jury
 from pix2street.steps.split import split_pairs
@@ -134,6 +135,15 @@ def test_training_photos_pass_for_new_ones_until_the_nearest_is_looked_for(metri
     assert scores["generated"]["nearest_train"] > 0.5
     assert len(tables["images"]) == 6
     assert "copies" in scores["protocol"]
+
+
+def test_limits_on_scores_of_drawings_do_not_apply(metrics):
+    limits = {"max": {"l1": 0.2, "mmd_segmenter": 1e-9}, "min": {"iou.car": 0.5}, "min_of_ceiling": {"mean_iou": 0.6}}
+    scores = {**metrics[0], "judge": {"mean_iou": 0.5}}
+    decision = decide(scores, "0" * 64, changed(PARAMS.register_, **limits))
+    outcomes = {limit["score"]: (limit["passed"], limit["why"]) for limit in decision["limits"]}
+    free = (None, "does not apply: the photos have no inputs")
+    assert outcomes == {"l1": free, "iou.car": free, "mean_iou": free, "mmd_segmenter": (False, "")}
 
 
 def test_the_page_shows_no_input_and_names_copies(streets, metrics, evidence):

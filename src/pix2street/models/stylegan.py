@@ -213,7 +213,7 @@ def build_training(
     gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
     disc = make_player([judge], learning_rate=settings.discriminator_rate, **betas)
     draws = keras.random.SeedGenerator(seed)
-    steps = keras.Variable(0, dtype="int32", trainable=False, name="steps")
+    steps = keras.Variable(0, dtype="int32", trainable=False, aggregation="only_first_replica", name="steps")
 
     def shown(photos):
         return seen_by_discriminator(photos, draws, settings)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pix2street.core.hashes import protocol_hash
-from pix2street.core.protocol import has_exact_targets
+from pix2street.core.protocol import has_exact_targets, has_inputs
 from pix2street.metrics import diversity, judge_distances, pixels, segmentation, usefulness
 from pix2street.settings.register import Register
 
@@ -16,6 +16,8 @@ JUDGED = {
     *usefulness.PROTOCOL["scores"],
 }  # fmt: skip
 """The scores that need a judge, and hence a set with classes."""
+PIXELS = pixels.PROTOCOL["scores"]
+"""The scores that need a target of each input."""
 DISTANCES = ("fid", "kid", "frechet_", "mmd_")
 RULES = {"max": "at most", "min": "at least", "min_of_ceiling": "share of the ceiling, at least"}
 """The keys of `params.yaml`, in words."""
@@ -25,7 +27,8 @@ def decide(metrics: Mapping[str, Any], weights_sha256: str, register: Register) 
     """Compare every score with its limit; accept the model unless a limit fails. A value equal to its limit passes.
 
     A limit fails if its score is missing, or is that of a class that is not judged. Limits of the judges' scores do not
-    apply to a data set without classes, and those of L1, PSNR and SSIM to one without pairs.
+    apply to a data set without classes, and those of L1, PSNR and SSIM to one without pairs; neither do shares of the
+    ceiling and scores that need a drawing to photos without inputs.
 
     Args:
         metrics: the content of `metrics.json`.
@@ -80,7 +83,9 @@ def _hold(rule: str, score: str, limit: float, metrics: Mapping[str, Any]) -> di
         passed = value <= limit if rule == "max" else value >= limit
     elif metrics["judge"] is None and (rule == "min_of_ceiling" or _name_of(score) in JUDGED):
         why = "does not apply: the data set has no classes"
-    elif _name_of(score) in pixels.PROTOCOL["scores"] and not has_exact_targets(metrics):
+    elif not has_inputs(metrics) and (rule == "min_of_ceiling" or _name_of(score) in {*JUDGED, *PIXELS}):
+        why = "does not apply: the photos have no inputs"
+    elif _name_of(score) in PIXELS and not has_exact_targets(metrics):
         why = "does not apply: the data set has no pairs"
     else:
         why, passed = _why_it_is_missing(rule, score, generated, values), False
