@@ -387,7 +387,7 @@ def stylegan() -> dict[str, np.ndarray]:
     settings = changed(PARAMS.train.stylegan, latent=4, generator_filters=2, discriminator_filters=2, max_filters=4)
     task = Task(SHAPE, SHAPE, latent=stylegan.latent_of(SHAPE, settings))
     generator, judge = stylegan.build_generator(task, settings, 0), stylegan.build_discriminator(task, settings, 0)
-    for network, deviation in ((generator, 0.7), (judge, 1.5)):
+    for network, deviation in ((generator, 0.7), (judge, 1.8)):
         network.set_weights([rng.normal(0, deviation, weight.shape) for weight in network.get_weights()])
     for layer in generator.layers:
         # Each backend draws its own noise.
