@@ -185,7 +185,10 @@ def test_a_set_without_a_readable_image_says_so(images):
 
 
 def test_a_set_with_domains_has_no_grey_targets(images):
-    with pytest.raises(UserError, match="target_mode: grey needs a set without domains"):
+    with pytest.raises(
+        UserError,
+        match="target_mode: grey needs a set whose inputs and targets are two kinds of image, without domains",
+    ):
         split_of(images, target_mode="grey")
 
 

@@ -15,6 +15,7 @@ from pix2street.core.images import read_rgb
 from pix2street.core.pairs import Dataset
 from pix2street.core.photos import read_photos
 from pix2street.core.protocol import has_exact_targets, has_inputs
+from pix2street.core.scales import Scale
 from pix2street.datasets import synthetic_streets
 from pix2street.inference.card import GeneratorCard
 from pix2street.inference.export.generator import export_generator
@@ -88,7 +89,7 @@ def metrics(streets):
 
 def test_a_photo_for_every_held_out_photo_follows_from_its_pair_id_alone(streets):
     card = GeneratorCard.read(streets / "generator")
-    assert (card.encoding.latent, card.input_from, card.scale) == ((4, 4), "none", 1)
+    assert (card.encoding.latent, card.input_from, card.scale) == ((4, 4), "none", Scale())
     assert not (streets / "photos/draws").exists()
     pairs = read_photos(streets / "split", "val")
     made = {path.stem: read_rgb(path) for path in (streets / "photos/val").iterdir()}
