@@ -125,7 +125,7 @@ def test_equal_pipelines_at_one_time_are_two_complete_runs(database, server, che
         assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
         status, files, *rest = content_of(client, run)
         assert status == "FINISHED"
-        assert files == {"dvc": 1, "evaluate": 6, "images": 4, "register": 1, "report": 6, "validate": 1}
+        assert files == {"dvc": 1, "evaluate": 7, "images": 4, "register": 1, "report": 6, "validate": 1}
         assert tuple(rest) == WHOLE_TRAINING
         assert run.data.metrics["generated/l1"] > 0
         (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
