@@ -50,10 +50,12 @@ def test_pairs_are_in_splits_and_each_pair_id_is_unique(fetched):
     apart = dataset.input_from == "file"
     images = [path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv")]
     parts = [path.relative_to(folder).parts for path in images]
-    assert {len(names) for names in parts} == {3 if apart or dataset.domains else 2}
+    assert {len(names) for names in parts} == {3 if apart or dataset.domains or dataset.frames else 2}
     assert {names[1] for names in parts if dataset.domains} == set(dataset.domains)
     assert {"train", "val"} <= {names[0] for names in parts} <= set(SUBSETS)
-    assert len({path.stem for path in images}) == len(images) / (2 if apart else 1) == 16
+    # A video is a folder of eight frames here.
+    names = {path.parent if dataset.frames else path.stem for path in images}
+    assert len(names) == len(images) / (8 if dataset.frames else 2 if apart else 1) == 16
 
 
 def test_every_pair_can_be_split(fetched, tmp_path):
