@@ -33,7 +33,7 @@ DOMAINS = 4
 """The number of domains of a family that translates between several."""
 
 ENLARGING = ("srgan",)
-
+"""The families whose photos are larger than their inputs."""
 
 FRAMES = 4
 """The number of frames of an input and of a target of a family of videos."""
@@ -75,8 +75,8 @@ def main() -> None:
 
 
 def task_of(family: str, pairing: str, size: int) -> Task:
-    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos, or next
-    frames of frames, for the others.
+    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos, or next frames of frames,
+    for the others.
 
     The inputs of a family that enlarges photos have a quarter of the size.
     """
