@@ -82,7 +82,7 @@ def fetched(tmp_path, **settings):
         (source / name).mkdir(parents=True)
         for number in range(count):
             write_png(source / name / f"{number}.png", rng.integers(0, 255, (40, 48, 3)).astype(np.uint8))
-    (source / "train/a/film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    (source / "train/a/notes.txt").write_text("rain")
     counts = {"frames_in": 2, "frames_out": 1, "step": 1, "every": 3, **settings}
     dataset = frames.fetch(folder, source, LIMITS, OWN, changed(PARAMS.download.frames, **counts))
     dataset.write(folder)
@@ -101,7 +101,7 @@ def test_a_pair_is_two_images_of_frames_one_under_the_other(tmp_path):
     assert read_rgb(split / "train/targets/a_00001.png").shape == (32, 32, 3)
     assert set(manifest["input_source_height_px"]) == set(manifest["target_source_height_px"]) == {40}
     assert Dataset.read(split).frames == COUNTS
-    # Every file of the source is in a pair or left out: a film, and a frame that is over.
+    # Every file of the source is in a pair or left out: a text, and a frame that is over.
     verdict, _ = validate_split(split, (32, 32), PARAMS.validate_)
     assert (verdict["files"]["in_pairs"], verdict["files"]["left_out"]) == (18, 2)
     failed = {check["key"] for check in verdict["checks"] if not check["success"]}

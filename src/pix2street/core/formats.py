@@ -66,7 +66,9 @@ MATLAB = Format("a MATLAB file", (".mat",), way_out="save its arrays as PNG (imw
 HDF5 = Format("an HDF5 file", (".h5", ".hdf5"), way_out="save its arrays as PNG")
 DICOM = Format("a DICOM image", (".dcm", ".dicom"), way_out="convert it to PNG (dcmj2pnm)")
 VIDEO = Format(
-    "a video", (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), way_out="extract its frames (ffmpeg)"
+    "a video",
+    (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"),
+    way_out="choose download.dataset: frames, or extract its frames (ffmpeg)",
 )
 LFS = Format("a Git LFS pointer instead of its file", way_out="run `git lfs pull`")
 WEB_PAGE = Format("a web page instead of its file", way_out="get it again")

@@ -1,13 +1,15 @@
-"""A user's videos as folders of frames: a folder for each video, at any depth."""
+"""A user's videos: films, and folders of frames, one for each video, at any depth."""
 
 from collections import Counter
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from pix2street.core.archives import open_source
 from pix2street.core.frames import GROUP_PATTERN, FrameCounts
 from pix2street.core.limits import Limits
 from pix2street.core.pairs import Dataset, refuse_unusable
 from pix2street.datasets.arrangement import Arrangement, note_left_out
+from pix2street.datasets.films import unpack_films
 from pix2street.datasets.folder_names import fold
 from pix2street.datasets.own_images import copy_images, images_of, say_notes
 from pix2street.datasets.reading import Image, Reading
@@ -16,16 +18,19 @@ from pix2street.settings.download import Frames, OwnImages
 
 
 def fetch(folder: Path, path: Path, limits: Limits, own: OwnImages, frames: Frames) -> Dataset:
-    """Copy the frames, byte for byte, to `folder/<split>/<video>/<name>.<ext>`.
+    """Write the frames to `folder/<split>/<video>/<name>.<ext>`: those of films as PNG, images byte for byte.
 
-    The name of a video is that of its folder, with the folders above it that are no split. Frames are in the order of
-    their names, in which numbers count as numbers. Without folders for splits whole videos are divided by shares.
+    The name of a video is that of its film or of its folder, with the folders above it that are no split. Frames are in
+    the order of their names, in which numbers count as numbers. Without folders for splits whole videos are divided by
+    shares.
 
     Raises:
-        UserError: the source is missing or holds no image, or `arrange_videos` refuses its names.
+        UserError: the source is missing or holds neither a film nor an image, `unpack_films` fails, or `arrange_videos`
+            refuses the names.
     """
     counted = FrameCounts(**frames.model_dump())
-    with open_source(path, limits) as source:
+    with open_source(path, limits) as packed, TemporaryDirectory(dir=folder) as unpacked:
+        source = unpack_films(packed, Path(unpacked), limits)
         images, others = images_of(source)
         arrangement = arrange_videos(path, images, own, counted)
         say_notes(path, arrangement)

@@ -5,8 +5,9 @@ One generator G makes all next frames of a video at once from its past ones. The
 future, and says whether they are of one real video.
 
 The networks have a fixed size: they are not grown from small frames to large ones as in the paper. What else differs:
-weights start from He's distribution instead of being scaled in every step, and frames end in tanh, so that they are in
-the range of images. By settings, G may hand details past its bottleneck (`skips`), and an L1 may be added to its loss.
+G doubles sides by nearest neighbour, because transposed convolutions of 2x2 leave a checkerboard; weights start from
+He's distribution instead of being scaled in every step; and frames end in tanh, so that they are in the range of images.
+By settings, G may hand details past its bottleneck (`skips`), and an L1 may be added to its loss.
 """
 
 import itertools
@@ -101,7 +102,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     x = _next_in_time(volume(x, widths[-1], "middle_past"), count_in, count_out, seeds, "middle")
     x = volume(x, widths[-1], "middle_next")
     for level, width in reversed([*enumerate(widths[:-1], 1)]):
-        x = _activated(_opened(x, width, (1, 2, 2), (1, 2, 2), seeds, f"up_{level}_conv"), f"up_{level}")
+        x = _activated(_conv(x, width, (1, 1, 1), seeds, f"up_{level}_conv"), f"up_{level}")
+        x = layers.UpSampling3D((1, 2, 2), name=f"up_{level}_doubled")(x)
         if settings.skips:
             skipped = _next_in_time(passed[level - 1], count_in, count_out, seeds, f"skip_{level}")
             x = layers.Concatenate(name=f"with_skip_{level}")([x, skipped])
@@ -176,7 +178,7 @@ def _next_in_time(x, count_in: int, count_out: int, seeds: Iterator[int], name: 
     """Collapse the time of past frames, and open that of the next ones; height, width and channels stay."""
     filters = x.shape[-1]
     x = _activated(_conv(x, filters, (count_in, 1, 1), seeds, f"{name}_collapsed_conv"), f"{name}_collapsed")
-    return _activated(_opened(x, filters, (count_out, 1, 1), (1, 1, 1), seeds, f"{name}_opened_conv"), f"{name}_opened")
+    return _activated(_opened(x, filters, count_out, seeds, f"{name}_opened_conv"), f"{name}_opened")
 
 
 def _conv(x, filters: int, kernel: tuple[int, int, int], seeds: Iterator[int], name: str, **options):
@@ -185,12 +187,12 @@ def _conv(x, filters: int, kernel: tuple[int, int, int], seeds: Iterator[int], n
     return layers.Conv3D(filters, kernel, kernel_initializer=_weights(seeds), name=name, **options)(x)
 
 
-def _opened(x, filters: int, kernel: tuple[int, int, int], strides, seeds: Iterator[int], name: str):
+def _opened(x, filters: int, frames: int, seeds: Iterator[int], name: str):
     from keras import layers
 
     # Each result has one input, so that the fan is that of the channels alone.
-    how = {"strides": strides, "kernel_initializer": _weights(seeds, x.shape[-1]), "name": name}
-    return layers.Conv3DTranspose(filters, kernel, **how)(x)
+    start = _weights(seeds, x.shape[-1])
+    return layers.Conv3DTranspose(filters, (frames, 1, 1), kernel_initializer=start, name=name)(x)
 
 
 def _activated(x, name: str):
