@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import av
 import numpy as np
 from shipped import PARAMS
 from web import Handler, serving
@@ -192,3 +193,17 @@ def small_download(name: str, folder: Path) -> Iterator[Download]:
             "synthetic_streets": SHIPPED.synthetic_streets.model_copy(update=small),
         }
     )
+
+
+def film(count: int, height: int = 48, width: int = 64, kind: str = "mp4") -> bytes:
+    """Return a film whose upper half is white, and whose lower half gets brighter by 20 levels in every frame."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=kind) as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for number in range(count):
+            pixels = np.full((height, width, 3), 20 * number, np.uint8)
+            pixels[: height // 2] = 255
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()

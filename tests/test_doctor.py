@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from project import merge
 from ruamel.yaml import YAML
-from sources import LIMITS
+from shipped import changed
+from sources import LIMITS, film
 
 from pix2street.cli import main
 from pix2street.core.class_tables import cityscapes_train_ids
@@ -16,7 +17,7 @@ from pix2street.core.classes import cityscapes_classes
 from pix2street.core.errors import UserError
 from pix2street.core.pairs import read_manifest
 from pix2street.datasets import doctor
-from pix2street.datasets.synthetic_streets.scene import draw_scene
+from pix2street.datasets.synthetic_streets.scene import draw_drive, draw_scene
 from pix2street.params import parse_params
 from pix2street.steps.download import download
 from pix2street.steps.split import split_pairs
@@ -24,6 +25,7 @@ from pix2street.steps.split import split_pairs
 SIDE = 64
 SHIPPED = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
 DOWNLOAD = parse_params(SHIPPED, "params.yaml").download
+LONG = changed(DOWNLOAD.frames, frames_in=10)
 CITYSCAPES = cityscapes_classes()
 SCENES = [draw_scene(0, index, SIDE, SIDE) for index in range(14)]
 
@@ -131,6 +133,37 @@ def test_what_is_proposed_is_what_the_stages_read(tmp_path, monkeypatch, capsys,
     assert set(manifest["input_mode"] + " " + manifest["target_mode"]) == {modes}
     assert manifest["unknown_share"].fillna(0).max() == 0
     assert (manifest["height_px"] == SIDE).all()
+
+
+def drives(folder: Path) -> None:
+    for index in range(4):
+        for number, frame in enumerate(draw_drive(0, index, SIDE, SIDE, 9)):
+            save(folder / f"drive_{index}/{number}.png", frame)
+
+
+def test_folders_of_frames_are_videos(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    drives(tmp_path / "source")
+    diagnosis = doctor.diagnose(tmp_path / "source", DOWNLOAD)
+    assert "3 videos of 9 to 9 frames: 3 pairs" in diagnosis.as_text()
+    params = parse_params(applied(diagnosis.settings), "params.yaml")
+    assert params.train.model == "futuregan"
+    (tmp_path / "downloaded").mkdir()
+    (tmp_path / "split").mkdir()
+    download(params.download, tmp_path, tmp_path / "downloaded")
+    assert split_pairs(tmp_path / "downloaded", tmp_path / "split", params.split) == (4, 0)
+
+
+def test_films_are_videos_where_the_set_says_so(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.mp4").write_bytes(film(9))
+    with pytest.raises(UserError, match=r"video: choose download\.dataset: frames"):
+        doctor.diagnose(tmp_path, DOWNLOAD)
+    diagnosis = doctor.diagnose(tmp_path, changed(DOWNLOAD, dataset="frames"))
+    assert "2 videos of 9 to 9 frames: 2 pairs" in diagnosis.as_text()
+    assert diagnosis.settings["download"] == {"dataset": "frames", "path": str(tmp_path)}
+    diagnosis = doctor.diagnose(tmp_path, changed(DOWNLOAD, dataset="frames", frames=LONG))
+    assert "the longest video, 'a', has 9" in diagnosis.problem
 
 
 def test_what_cannot_be_read_is_a_problem_with_the_way_out(tmp_path, monkeypatch, capsys):

@@ -1,13 +1,11 @@
 """Films become folders of frames, upright and within limits; what cannot be decoded is named."""
 
-import io
 import zipfile
 
-import av
 import numpy as np
 import pytest
 from shipped import PARAMS, changed
-from sources import LIMITS
+from sources import LIMITS, film
 
 from pix2street.core.archives import open_source
 from pix2street.core.errors import UserError
@@ -18,20 +16,6 @@ from pix2street.datasets.films import unpack_films
 
 OWN = PARAMS.download.own_images
 COUNTS = changed(PARAMS.download.frames, frames_in=2, frames_out=1, step=1, every=3)
-
-
-def film(count: int, height: int = 48, width: int = 64, kind: str = "mp4") -> bytes:
-    """Return a film whose upper half is white, and whose lower half gets brighter by 20 levels in every frame."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format=kind) as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        for number in range(count):
-            pixels = np.full((height, width, 3), 20 * number, np.uint8)
-            pixels[: height // 2] = 255
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
 
 
 def turned(content: bytes) -> bytes:

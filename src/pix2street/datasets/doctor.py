@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,14 @@ from pix2street.core.accounting import account_of
 from pix2street.core.archives import Source, open_source
 from pix2street.core.decoding import Stored, decode_stored
 from pix2street.core.errors import UserError
+from pix2street.core.frames import FrameCounts, in_order
 from pix2street.core.pairs import SUBSETS, group_of, split_side_by_side
 from pix2street.core.yaml import as_yaml
 from pix2street.datasets.arrangement import Arrangement, Proposal, arrange, propose
 from pix2street.datasets.domains import arrange_domains
 from pix2street.datasets.drawings import are_drawn, find_classes, flatness
+from pix2street.datasets.films import unpack_films
+from pix2street.datasets.frames import arrange_videos
 from pix2street.datasets.own_images import images_of
 from pix2street.datasets.reading import ArrangementError
 from pix2street.settings.download import Download
@@ -36,6 +41,9 @@ MAX_HEIGHT_PX = 256
 MULTIPLE_PX = 16
 MAX_COMPARED = 2000
 """The number of images of domains up to which all are read, to find those that are there more than once."""
+
+MAX_NEARNESS = 0.6
+"""The largest ratio of the change from a frame to the next to that between folders, if folders are videos."""
 
 DOMAIN_SETS = ("unpaired_folders", "domain_folders")
 GROUP_PATTERNS = ("^([^_]+)_", "^([^-]+)-", "^(.+)[_-][^_-]+$")
@@ -86,12 +94,16 @@ class _Sample:
     targets: list[Stored]
     broken: list[str]
 
+    @property
+    def are_photos(self) -> bool:
+        return not self.inputs
+
 
 def diagnose(path: Path, download: Download, validate: Validate | None = None) -> Diagnosis:
     """Look at a source and describe it.
 
-    A source is described as domains where `download.dataset` has them, or where its images make no pairs but are in
-    folders that can be domains.
+    A source is described as domains or as videos where `download.dataset` has them, and where its images make no pairs
+    but are in folders that can be domains, or whose neighbouring images are alike.
 
     Args:
         download: the current settings, for the limits of archives and the meaning of names.
@@ -102,8 +114,13 @@ def diagnose(path: Path, download: Download, validate: Validate | None = None) -
     """
     found = Diagnosis()
     found.say("source", str(path))
-    with open_source(path, download.limits) as source:
+    of_videos = download.dataset == "frames"
+    with open_source(path, download.limits) as packed, TemporaryDirectory() as unpacked:
+        source = unpack_films(packed, Path(unpacked), download.limits) if of_videos else packed
         images, others = images_of(source)
+        if of_videos:
+            _describe_videos(found, source, images, others, download)
+            return found
         if download.dataset in DOMAIN_SETS:
             _describe_domains(found, source, images, others, download, validate)
             return found
@@ -124,6 +141,11 @@ def diagnose(path: Path, download: Download, validate: Validate | None = None) -
         for note in arrangement.notes:
             found.say("names", note)
         sample = _look_at_pairs(found, source, arrangement, form)
+        if sample.are_photos and _are_videos(source, images, FrameCounts(**download.frames.model_dump())):
+            found = Diagnosis([("source", str(path))])
+            _describe_videos(found, source, images, others, download)
+            found.say("or", "photos of their own: set download.dataset: colorization and look again")
+            return found
         if sample.targets:
             _describe_images(found, "inputs", sample.inputs)
             _describe_images(found, "targets", sample.targets)
@@ -224,6 +246,53 @@ def _say_limits(found: Diagnosis, members: dict[str, dict[str, list[str]]], vali
         )
 
 
+def _are_videos(source: Source, images: list[str], frames: FrameCounts) -> bool:
+    """Return whether folders hold frames: a file and the next one of a folder are much more alike than two folders."""
+    folders: dict[str, list[str]] = {}
+    for name in images:
+        folders.setdefault(str(PurePosixPath(name).parent), []).append(name)
+    long = [sorted(names, key=in_order) for names in folders.values() if len(names) >= frames.span]
+    shown = [(names[middle], names[middle + 1]) for names in _spread(long) for middle in [len(names) // 2 - 1]]
+    read, _ = _read(source, {name for pair in shown for name in pair}, ids=False)
+    pixels = [[read[name].pixels.astype(np.int16) for name in pair] for pair in shown if {*pair} <= read.keys()]
+    nexts = [np.abs(first - then).mean() for first, then in pixels if first.shape == then.shape]
+    elsewhere = [np.abs(one - other).mean() for (one, _), (other, _) in pairwise(pixels) if one.shape == other.shape]
+    return bool(nexts and elsewhere) and np.median(nexts) < MAX_NEARNESS * np.median(elsewhere)
+
+
+def _describe_videos(
+    found: Diagnosis, source: Source, images: list[str], others: dict[str, str], download: Download
+) -> None:
+    """Describe a source as videos, and propose the settings that read it so."""
+    frames = FrameCounts(**download.frames.model_dump())
+    try:
+        arrangement = arrange_videos(source.path, images, download.own_images, frames)
+    except ArrangementError as error:
+        found.problem = str(error)
+        found.say("files", f"{len(images)} frames, {len(others)} other files")
+        return
+    found.say("files", account_of(arrangement.destinations, others | arrangement.left_out, alone=True))
+    for note in arrangement.notes:
+        found.say("names", note)
+    lengths = Counter(destination.rpartition("/")[0] for destination in arrangement.destinations.values())
+    for split in SUBSETS:
+        some = [count for video, count in lengths.items() if video.startswith(f"{split}/")]
+        if some:
+            pairs = sum(len(frames.starts(count)) for count in some)
+            found.say(split, f"{len(some)} videos of {min(some)} to {max(some)} frames: {pairs} pairs")
+    shape = f"{frames.frames_in} past and {frames.frames_out} next frames, every {frames.step}. frame"
+    found.say("pair", f"{shape}; pairs begin every {frames.every} frames (download.frames)")
+    read, broken = _read(source, _spread(sorted(arrangement.destinations)), ids=False)
+    found.say("looked at", _looked_at(read.values(), broken))
+    _describe_images(found, "frames", [*read.values()])
+    found.settings = {
+        "download": {"dataset": "frames", "path": str(source.path)},
+        "train": {"model": "futuregan", "data": {"jitter": False}},
+    }
+    if read:
+        _propose_size(found, [*read.values()])
+
+
 def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, form: str) -> _Sample:
     """Read some pairs, and find out whether whole images are two halves or mere photos."""
     found.say("pairs", _counted_pairs(arrangement))
@@ -236,7 +305,8 @@ def _look_at_pairs(found: Diagnosis, source: Source, arrangement: Arrangement, f
     halves = [split_side_by_side(image, "left") for image in images.values() if image.pixels.shape[1] % 2 == 0]
     if not halves or np.median([_seam(image.pixels) for image in images.values()]) < MIN_SEAM:
         found.say("layout", "photos without drawings: nothing changes at their middle")
-        found.say("task", "black-and-white to colour; or set download.dataset: sketches for sketch to photo")
+        found.say("task", "black-and-white to colour; or set download.dataset: sketches for sketch to photo, or")
+        found.say("", "super_resolution for small photos to large ones; train.model: stylegan needs no inputs at all")
         found.say("or", "from one folder of photos to others: set download.dataset: domain_folders and look again")
         found.settings["download"].pop("paired_folder", None)
         found.settings["download"]["dataset"] = "colorization"

@@ -6,8 +6,8 @@ future, and says whether they are of one real video.
 
 The networks have a fixed size: they are not grown from small frames to large ones as in the paper. What else differs:
 G doubles sides by nearest neighbour, because transposed convolutions of 2x2 leave a checkerboard; weights start from
-He's distribution instead of being scaled in every step; and frames end in tanh, so that they are in the range of images.
-By settings, G may hand details past its bottleneck (`skips`), and an L1 may be added to its loss.
+He's distribution instead of being scaled in every step; frames end in tanh, so that they are in the range of images. By
+settings, G may hand details past its bottleneck (`skips`), and an L1 may be added to its loss.
 """
 
 import itertools
