@@ -32,9 +32,6 @@ from pix2street.training.runtime import prepare
 DOMAINS = 4
 """The number of domains of a family that translates between several."""
 
-ENLARGING = ("srgan",)
-"""The families whose photos are larger than their inputs."""
-
 FRAMES = 4
 """The number of frames of an input and of a target of a family of videos."""
 
@@ -50,7 +47,7 @@ def main() -> None:
     prepare("train.device.device", "cpu", 0, **params.compute.model_dump())
     family, train = open_family(arguments.family), params.train
     settings = type(getattr(train, arguments.family))(**getattr(train, arguments.family).model_dump() | arguments.small)
-    task, batch = task_of(arguments.family, family.PAIRING, arguments.size), {}
+    task, batch = task_of(family.PAIRING, arguments.size), {}
     if family.PAIRING == "none":
         task = replace(task, latent=family.latent_of(task.target_shape, settings), photos=settings.min_photos)
     if family.PAIRING == "domains":
@@ -74,13 +71,11 @@ def main() -> None:
     print(json.dumps({"family": arguments.family, **found}))
 
 
-def task_of(family: str, pairing: str, size: int) -> Task:
-    """Return the task: photos of one-hot classes for a family of pairs, and photos of photos, or next frames of frames,
-    for the others.
-
-    The inputs of a family that enlarges photos have a quarter of the size.
+def task_of(pairing: str, size: int) -> Task:
+    """Return the task: photos of one-hot classes for a family of pairs, of photos of a quarter of the size for one that
+    enlarges, next frames of frames, and photos of photos for the others.
     """
-    if family in ENLARGING:
+    if pairing == "reduced":
         return Task((size // 4, size // 4, 3), (size, size, 3))
     if pairing == "paired":
         encoding = InputEncoding("onehot", cityscapes_classes())

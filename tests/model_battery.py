@@ -25,19 +25,19 @@ CODED = replace(TASK, input_shape=(32, 64, 4 + CHANNELS["code"]), constant=CHANN
 COLORS = Task(SHAPE, SHAPE)
 LATENTS = Task(SHAPE, SHAPE, latent=(4, 4), photos=4)
 DOMAINS = Task(SHAPE, SHAPE, conditions={"domain": 3})
-FRAMES = Task(SHAPE, SHAPE, frames=(2, 2))
-
-
-ENLARGED = Task((16, 32, 3), SHAPE)
-"""The task of a family that enlarges photos."""
+TASKS = {
+    "paired": TASK,
+    "reduced": Task((16, 32, 3), SHAPE),
+    "unpaired": COLORS,
+    "domains": DOMAINS,
+    "sequence": Task(SHAPE, SHAPE, frames=(2, 2)),
+    "none": LATENTS,
+}
 
 
 def task_of(family: Family) -> Task:
-    """Return labels to photos for a family of pairs, and colours to colours for others, of domains, frames or latents
-    if they have any."""
-    if family.__name__.endswith(".srgan"):
-        return ENLARGED
-    return {"paired": TASK, "unpaired": COLORS, "domains": DOMAINS, "sequence": FRAMES, "none": LATENTS}[family.PAIRING]
+    """Return the task of a family by what it learns from: labels to photos for pairs, colours for the others."""
+    return TASKS[family.PAIRING]
 
 
 def inputs_of(task: Task, count: int = 2, seed: int = 0) -> tf.Tensor:
@@ -142,6 +142,21 @@ def check_terms(family: Family, settings: Section) -> None:
     assert all(np.isfinite(value) and np.ndim(value) == 0 for value in terms.values())
     named = {name for term in family.TERMS for name in (term.scaled_by, term.chosen_by, term.needs)}
     assert named - {""} <= set(type(settings).model_fields)
+
+
+def check_precision(family: Family, settings: Section, policy: str) -> None:
+    """Check that a step in half precision has finite terms, and that photos and all that is kept stay float32."""
+    before, task = keras.config.dtype_policy(), task_of(family)
+    keras.config.set_dtype_policy(policy)
+    try:
+        training = start(family, settings)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert all(np.isfinite(value) for value in training.step(batch(task=task)).values())
+    assert training.generator(inputs_of(task)).dtype == "float32"
+    kept = [weight for network in training.networks.values() for weight in network.weights]
+    assert not [weight.path for weight in kept if "16" in str(weight.dtype)]
+    assert not [value for value in training.state if "float16" in str(value.dtype)]
 
 
 def check_a_seed_decides_all(family: Family, settings: Section) -> None:

@@ -78,16 +78,6 @@ def test_a_mirrored_image_is_mirrored_back():
     assert 4 < sum(coins) < 16
 
 
-def test_every_precision_gives_finite_terms():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        training = start(cut, TINY)
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert all(np.isfinite(value) for value in training.step(batch(task=COLORS)).values())
-
-
 @pytest.mark.parametrize("task", [Task((32, 32, 4), (32, 32, 3), labels=4), Task((32, 32, 3), (32, 32, 1))])
 def test_images_of_two_kinds_are_refused(task):
     with pytest.raises(UserError, match=r"both must be colours; set train.data.encoding to color"):

@@ -116,18 +116,6 @@ def test_both_ways_are_generators_and_start_differently():
     assert [weight.shape for weight in one] == [weight.shape for weight in other]
 
 
-def test_every_precision_gives_finite_terms_and_float32_photos():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        training = start(cyclegan, TINY)
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert all(np.isfinite(value) for value in training.step(batch(task=COLORS)).values())
-    assert training.generator(drawings(task=COLORS)).dtype == "float32"
-    assert all(weight.dtype != "float16" for weight in training.state)
-
-
 def test_in_use_sides_may_differ_and_nothing_else_changes():
     generator = cyclegan.build_generator(COLORS, TINY, 0)
     copy = as_inference(generator, "batch", noise=True, any_size=True)

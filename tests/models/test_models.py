@@ -37,6 +37,11 @@ def test_terms(family):
     model_battery.check_terms(*family)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_precision(family, policy):
+    model_battery.check_precision(*family, policy)
+
+
 def test_a_seed_decides_all(family):
     model_battery.check_a_seed_decides_all(*family)
 

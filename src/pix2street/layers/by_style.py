@@ -24,7 +24,7 @@ class Truncate(layers.Layer):
         self.momentum = momentum
 
     def build(self, input_shape):
-        how = {"dtype": "float32", "trainable": False, "aggregation": "mean"}
+        how = {"dtype": "float32", "autocast": False, "trainable": False, "aggregation": "mean"}
         self.mean = self.add_weight(name="mean", shape=(input_shape[0][-1],), initializer="zeros", **how)
 
     def call(self, inputs, training=None):

@@ -150,10 +150,11 @@ class Family(Protocol):
     """The paper that describes it: authors, year, title."""
     Settings: type[Section]
     """The typed section `train.<name>` of `params.yaml`."""
-    PAIRING: Literal["paired", "unpaired", "domains", "sequence", "none"]
+    PAIRING: Literal["paired", "reduced", "unpaired", "domains", "sequence", "none"]
     """The targets of a batch: each input's own target, targets of other pairs or of a second domain, or images of
-    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. `sequence` is
-    `paired` for frames of videos alone, see `Task.frames`. "none" is photos without inputs: such a family also has
+    domains that were drawn; then a batch also has `domain` and `target_domain`, see `training.domains`. `reduced` is
+    `paired` for inputs that are smaller than their targets, and `sequence` is it for frames of videos alone, see
+    `Task.frames`. "none" is photos without inputs: such a family also has
     `latent_of(target_shape, settings)`, which returns `Task.latent`."""
     NOISE: Literal["none", "dropout", "latent"]
     """The kind of noise that the generator keeps in use, for its card."""

@@ -49,7 +49,7 @@ class Settings(Section):
     beta_2: Beta
 
 
-PAIRING = "paired"
+PAIRING = "reduced"
 NOISE = "none"
 
 TERMS = (

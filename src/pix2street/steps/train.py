@@ -202,7 +202,7 @@ def open_training(split: Path, train: Train, strategy: Strategy) -> Start:
     dataset, family = Dataset.read(split), open_family(train.model)
     if family.PAIRING == "none":
         return _open_latents(split, family, train, strategy)
-    if dataset.domains and family.PAIRING != "paired":
+    if dataset.domains and family.PAIRING not in ("paired", "reduced"):
         return _open_domains(split, dataset, family, train, strategy)
     _refuse_frames(dataset, family, train)
     if family.PAIRING == "domains":
