@@ -150,6 +150,27 @@ def test_a_model_that_learned_both_ways_goes_either(tmp_path):
     assert (photos[0] != photos[1]).any()
 
 
+def test_a_model_without_inputs_takes_names_alone(tmp_path):
+    encoding = InputEncoding("color", None, latent=(4, 5))
+    save_moved(tmp_path, tiny_card(encoding, "none", 32, 32, family="stylegan", multiple_px=1, noise="latent"))
+    assert serving.signature_of(tmp_path).inputs.input_names() == ["name"]
+    served, translator = _load_pyfunc(str(tmp_path)), Translator.read(tmp_path)
+    served.warm_up()
+    names = pd.DataFrame({"name": ["p1", "p2"]})
+    for params in ({}, {"seed": 4}, {"seed": 4, "truncation": 0.5}):
+        photos = [pixels_of(photo) for photo in served.predict(names, params)["image"]]
+        expected = translator.photograph(["p1", "p2"], params.get("seed"), params.get("truncation", 1.0))
+        np.testing.assert_array_equal(photos, expected)
+        assert (photos[0] != photos[1]).any()
+    for rows, params, fault in (
+        (names, {"truncation": 2.0}, "truncation: must be from 0 to 1, is 2.0"),
+        (names[:0], {}, "the request holds no name"),
+        (pd.DataFrame({"name": ["p"] * 4097}), {}, "asks for 4097 photos"),
+    ):
+        with pytest.raises(Refusal, match=fault):
+            served.predict(rows, params)
+
+
 def test_the_half_of_a_pair_is_told(served, translator):
     pair = NOISE.copy()
     pair[:, :32] = CLASSES.to_colors(np.tile(IDS, (2, 2))[:32, :32])
