@@ -1,6 +1,6 @@
 """One process that trains a family on noise, with its settings in params.yaml, and prints the CPU time of a step.
 
-    python benchmarks/families.py FAMILY [--size 128] [--calls 8]
+    python benchmarks/families.py FAMILY [--size 128] [--calls 8] [--operations]
 
 `step.py --families` runs one for each family and prints their table.
 """
@@ -9,8 +9,12 @@ import argparse
 import json
 import statistics
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from pix2street.core import numerics
 
@@ -41,6 +45,7 @@ def main() -> None:
     parser.add_argument("family", choices=MODELS)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--operations", action="store_true", help="name the operations that take the most time, too")
     parser.add_argument("--small", type=json.loads, default={}, help="changes of the family's settings, as JSON")
     arguments = parser.parse_args()
     params = read_params(Path(__file__).parents[1] / "params.yaml")
@@ -68,7 +73,32 @@ def main() -> None:
             taken.append(1e3 * (time.process_time() - begun))
     weights = sum(weight.size for weight in generator.get_weights())
     found = {"batch": train.run.batch, "generator_weights": weights, "cpu_ms": round(statistics.median(taken), 1)}
+    if arguments.operations:
+        found["operations"] = operations_of(lambda: run(batches, 1).numpy(), arguments.calls)
     print(json.dumps({"family": arguments.family, **found}))
+
+
+def operations_of(take_step: Callable[[], Any], steps: int) -> dict[str, float]:
+    """Return the milliseconds of each kind of operation in a step, the most first, as TensorFlow's profiler sees them.
+
+    Times are those that pass while an operation runs, so another program on its core lengthens all of them.
+    """
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+    with TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            for _ in range(steps):
+                take_step()
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        space = XSpace.FromString(file.read_bytes())
+    taken: Counter[str] = Counter()
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            # An operation's name is `<its place in the graph>:<its kind>`.
+            place, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
+            if place and "::" not in f"{place}:" and "inference" not in kind:
+                taken[kind.removeprefix("_MklNative")] += event.duration_ps / 1e9 / steps
+    return {kind: round(ms, 2) for kind, ms in taken.most_common()}
 
 
 def task_of(pairing: str, size: int) -> Task:

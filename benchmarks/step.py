@@ -8,10 +8,10 @@ the group's first, shares of the matrix peak in the variant's precision, peak me
 printed and written to `benchmarks/results.json`. The PyTorch script is started with --size, --batch and --filters, and
 with --bf16 --fused for its fastest; it must answer as `benchmarks/worker.py` does.
 
-    python benchmarks/step.py --families [pix2pix cyclegan ...]
+    python benchmarks/step.py --families [pix2pix cyclegan ...] [--operations]
 
-prints one table instead: the CPU time of a step of each family at 128x128 px with its settings in params.yaml. CPU time
-depends less than milliseconds on what else the machine does.
+prints one table instead: the CPU time of a step of each family at 128x128 px with its settings in params.yaml, and the
+kinds of operations that take the most of it. CPU time depends less than milliseconds on what else the machine does.
 
     python benchmarks/step.py --count cityscapes_oasis [--teraflop-a-second 25]
 
@@ -39,6 +39,9 @@ from pix2street.profiles import use_profile
 from pix2street.settings.train import Train
 
 HERE = Path(__file__).parent
+NAMED_OPERATIONS = 6
+"""The number of kinds of operations that are named for a family."""
+
 EPOCHS_OF = (400, 2975)
 """The numbers of pairs of the facades set, on which the tutorial trains, and of Cityscapes."""
 
@@ -227,6 +230,10 @@ def time_families(families: Sequence[str], options: Sequence[str] = ()) -> None:
             raise SystemExit(f"{family}: {done.stderr.strip().splitlines()[-1]}")
         row = json.loads(done.stdout.splitlines()[-1])
         print(f"{family:<12}{row['batch']:>14}{row['generator_weights']:>26,}{row['cpu_ms']:>15.1f}", flush=True)
+        if operations := row.get("operations"):
+            whole = sum(operations.values())
+            shares = [f"{kind} {ms / whole:.0%}" for kind, ms in [*operations.items()][:NAMED_OPERATIONS]]
+            print(f"  {', '.join(shares)}", flush=True)
 
 
 def show(title: str, found: dict) -> None:
@@ -254,9 +261,10 @@ def main() -> None:
     parser.add_argument("--count", metavar="PROFILE", help="print what a profile takes, counted and not measured")
     parser.add_argument("--teraflop-a-second", type=float, default=25.0, help="the speed that --count assumes")
     parser.add_argument("--families", nargs="*", choices=MODELS, help="time a step of these families; none: of all")
+    parser.add_argument("--operations", action="store_true", help="with --families: name what takes the most time, too")
     arguments = parser.parse_args()
     if arguments.families is not None:
-        time_families(arguments.families or list(MODELS))
+        time_families(arguments.families or list(MODELS), ["--operations"] if arguments.operations else [])
         return
     if arguments.count:
         count(arguments.count, arguments.teraflop_a_second)

@@ -55,13 +55,17 @@ def test_training_steps_are_timed_in_turn(tmp_path, monkeypatch, capsys):
 def test_a_step_of_a_family_is_timed_with_its_settings(capsys):
     small = {"generator_filters": 2, "discriminator_filters": 2, "blocks": 1}
     options = ["--size", "32", "--calls", "2", "--small", json.dumps(small)]
-    step.time_families(["stargan"], options)
-    head, row = capsys.readouterr().out.splitlines()
+    step.time_families(["stargan"], [*options, "--operations"])
+    head, row, operations = capsys.readouterr().out.splitlines()
     assert head.split("  ")[0] == "family"
     family, images, weights, cpu_ms = row.split()
     assert (family, int(images)) == ("stargan", PARAMS.train.run.batch)
     assert int(weights.replace(",", "")) > 0
     assert float(cpu_ms) > 0
+    assert "Conv2D" in operations
+    shares = [int(share) for share in re.findall(r"(\d+)%", operations)]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 101
     with pytest.raises(SystemExit, match=r"^stargan: .*multiples of 4 px, but they are 30 and 30"):
         step.time_families(["stargan"], [*options, "--size", "30"])
 
