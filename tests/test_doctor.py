@@ -145,7 +145,7 @@ def test_folders_of_frames_are_videos(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     drives(tmp_path / "source")
     diagnosis = doctor.diagnose(tmp_path / "source", DOWNLOAD)
-    assert "3 videos of 9 to 9 frames: 3 pairs" in diagnosis.as_text()
+    assert "videos: 3, of 9 to 9 frames; pairs: 3" in diagnosis.as_text()
     params = parse_params(applied(diagnosis.settings), "params.yaml")
     assert params.train.model == "futuregan"
     (tmp_path / "downloaded").mkdir()
@@ -154,13 +154,11 @@ def test_folders_of_frames_are_videos(tmp_path, monkeypatch, capsys):
     assert split_pairs(tmp_path / "downloaded", tmp_path / "split", params.split) == (4, 0)
 
 
-def test_films_are_videos_where_the_set_says_so(tmp_path):
+def test_films_are_videos(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.mp4").write_bytes(film(9))
-    with pytest.raises(UserError, match=r"video: choose download\.dataset: frames"):
-        doctor.diagnose(tmp_path, DOWNLOAD)
-    diagnosis = doctor.diagnose(tmp_path, changed(DOWNLOAD, dataset="frames"))
-    assert "2 videos of 9 to 9 frames: 2 pairs" in diagnosis.as_text()
+    diagnosis = doctor.diagnose(tmp_path, DOWNLOAD)
+    assert "videos: 2, of 9 to 9 frames; pairs: 2" in diagnosis.as_text()
     assert diagnosis.settings["download"] == {"dataset": "frames", "path": str(tmp_path)}
     diagnosis = doctor.diagnose(tmp_path, changed(DOWNLOAD, dataset="frames", frames=LONG))
     assert "the longest video, 'a', has 9" in diagnosis.problem

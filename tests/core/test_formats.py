@@ -37,7 +37,7 @@ OTHERS = {
     "HEIC image: convert": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
     "HEIC image": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
     "AVIF image": b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
-    "video: choose download.dataset: frames": b"\0\0\0\x18ftypisom\0\0\0\0isomavc1",
+    "video: train on it with download.dataset: frames": b"\0\0\0\x18ftypisom\0\0\0\0isomavc1",
     "video": b"RIFF\0\0\0\0AVI LIST",
     "JPEG XL image": b"\xff\x0a\0",
     "PDF document: export its pages as PNG": b"%PDF-1.7\n",

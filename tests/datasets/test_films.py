@@ -46,7 +46,9 @@ def test_a_film_is_a_video(tmp_path, capsys):
     third = read_rgb(folder / "train/a/000003.png")
     assert third.shape == (48, 64, 3)
     np.testing.assert_allclose([third[:16].mean(), third[32:].mean()], [255, 40], atol=6)
-    assert "11 files found: 11 images, none left out" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "source: 2 films unpacked into frames" in said
+    assert "11 files found: 11 images, none left out" in said
 
 
 def test_films_and_folders_of_frames_go_together_in_an_archive(tmp_path):
@@ -102,5 +104,5 @@ def test_frames_are_limited(tmp_path, limits, fault):
 def test_other_sets_name_the_one_that_reads_films(tmp_path):
     (tmp_path / "source").mkdir()
     (tmp_path / "source/a.mp4").write_bytes(film(3))
-    with pytest.raises(UserError, match=r"video: choose download\.dataset: frames"):
+    with pytest.raises(UserError, match=r"video: train on it with download\.dataset: frames"):
         colorization.fetch(tmp_path, tmp_path / "source", LIMITS, OWN)

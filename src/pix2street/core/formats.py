@@ -68,7 +68,7 @@ DICOM = Format("a DICOM image", (".dcm", ".dicom"), way_out="convert it to PNG (
 VIDEO = Format(
     "a video",
     (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"),
-    way_out="choose download.dataset: frames, or extract its frames (ffmpeg)",
+    way_out="train on it with download.dataset: frames, or extract its frames (ffmpeg)",
 )
 LFS = Format("a Git LFS pointer instead of its file", way_out="run `git lfs pull`")
 WEB_PAGE = Format("a web page instead of its file", way_out="get it again")

@@ -16,13 +16,14 @@ from pix2street.core.accounting import account_of
 from pix2street.core.archives import Source, open_source
 from pix2street.core.decoding import Stored, decode_stored
 from pix2street.core.errors import UserError
+from pix2street.core.formats import has_image_ending
 from pix2street.core.frames import FrameCounts, in_order
 from pix2street.core.pairs import SUBSETS, group_of, split_side_by_side
 from pix2street.core.yaml import as_yaml
 from pix2street.datasets.arrangement import Arrangement, Proposal, arrange, propose
 from pix2street.datasets.domains import arrange_domains
 from pix2street.datasets.drawings import are_drawn, find_classes, flatness
-from pix2street.datasets.films import unpack_films
+from pix2street.datasets.films import films_of, unpack_films
 from pix2street.datasets.frames import arrange_videos
 from pix2street.datasets.own_images import images_of
 from pix2street.datasets.reading import ArrangementError
@@ -103,7 +104,7 @@ def diagnose(path: Path, download: Download, validate: Validate | None = None) -
     """Look at a source and describe it.
 
     A source is described as domains or as videos where `download.dataset` has them, and where its images make no pairs
-    but are in folders that can be domains, or whose neighbouring images are alike.
+    but are in folders that can be domains, or whose neighbouring images are alike. A source of films alone is videos.
 
     Args:
         download: the current settings, for the limits of archives and the meaning of names.
@@ -114,11 +115,14 @@ def diagnose(path: Path, download: Download, validate: Validate | None = None) -
     """
     found = Diagnosis()
     found.say("source", str(path))
-    of_videos = download.dataset == "frames"
     with open_source(path, download.limits) as packed, TemporaryDirectory() as unpacked:
+        films_alone = films_of(packed) and not any(map(has_image_ending, packed.names))
+        of_videos = films_alone or download.dataset == "frames"
         source = unpack_films(packed, Path(unpacked), download.limits) if of_videos else packed
         images, others = images_of(source)
         if of_videos:
+            if films := len({*packed.names} - {*source.names}):
+                found.say("films", f"{films}, unpacked into frames")
             _describe_videos(found, source, images, others, download)
             return found
         if download.dataset in DOMAIN_SETS:
@@ -279,9 +283,9 @@ def _describe_videos(
         some = [count for video, count in lengths.items() if video.startswith(f"{split}/")]
         if some:
             pairs = sum(len(frames.starts(count)) for count in some)
-            found.say(split, f"{len(some)} videos of {min(some)} to {max(some)} frames: {pairs} pairs")
-    shape = f"{frames.frames_in} past and {frames.frames_out} next frames, every {frames.step}. frame"
-    found.say("pair", f"{shape}; pairs begin every {frames.every} frames (download.frames)")
+            found.say(split, f"videos: {len(some)}, of {min(some)} to {max(some)} frames; pairs: {pairs}")
+    shape = f"{frames.frames_in} past and {frames.frames_out} next frames with a step of {frames.step}"
+    found.say("a pair", f"{shape}, and the next one begins {frames.every} frames later (download.frames)")
     read, broken = _read(source, _spread(sorted(arrangement.destinations)), ids=False)
     found.say("looked at", _looked_at(read.values(), broken))
     _describe_images(found, "frames", [*read.values()])

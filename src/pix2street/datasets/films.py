@@ -25,7 +25,7 @@ def unpack_films(source: Source, folder: Path, limits: Limits) -> Source:
         UserError: a film cannot be decoded or has the name of a folder or of another film, or the frames of all films
             pass a limit.
     """
-    films = [name for name in source.names if _is_film(source, name)]
+    films = films_of(source)
     if not films:
         return source
     others = [name for name in source.names if name not in {*films}]
@@ -58,9 +58,12 @@ def unpack_films(source: Source, folder: Path, limits: Limits) -> Source:
     return replace(source, names=sorted([*others, *frames]), read=read, head=head)
 
 
+def films_of(source: Source) -> list[str]:
+    """Return the names of the films of a source."""
+    return [name for name in source.names if not has_image_ending(name) and _is_film(source, name)]
+
+
 def _is_film(source: Source, name: str) -> bool:
-    if has_image_ending(name):
-        return False
     try:
         return format_of(name, source.head(name)) is VIDEO
     except OSError:

@@ -31,6 +31,8 @@ def fetch(folder: Path, path: Path, limits: Limits, own: OwnImages, frames: Fram
     counted = FrameCounts(**frames.model_dump())
     with open_source(path, limits) as packed, TemporaryDirectory(dir=folder) as unpacked:
         source = unpack_films(packed, Path(unpacked), limits)
+        if films := len({*packed.names} - {*source.names}):
+            print(f"{path}: {films:,} {'film' if films == 1 else 'films'} unpacked into frames")
         images, others = images_of(source)
         arrangement = arrange_videos(path, images, own, counted)
         say_notes(path, arrangement)
