@@ -1,8 +1,14 @@
 """FutureGAN: its widths, what its networks see, and its losses."""
 
+from types import SimpleNamespace
+from unittest.mock import patch
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from model_battery import batch, start, task_of
+from shipped import changed
 from tiny_models import SETTINGS, SMALL
 
 from pix2street.core.errors import UserError
@@ -66,6 +72,31 @@ def test_without_an_l1_the_generator_minds_the_critic_alone():
     assert float(terms["gen_l1"]) == 1
     weighted = futuregan.losses_of_generator(says, frames, frames + 1, TINY.model_copy(update={"l1_weight": 3.0}))
     assert float(weighted["gen_total"]) == 1
+
+
+def test_the_warm_up_minimises_l1_alone_and_the_critic_rests():
+    training = start(futuregan, changed(SETTINGS.futuregan, **SMALL["futuregan"], warm_up=0.5))
+    networks = [training.networks[name] for name in ("generator", "discriminator")]
+    for progress, still in ((0.49, True), (0.5, False)):
+        training.progress.assign(progress)
+        before = [[weight.numpy() for weight in network.trainable_variables] for network in networks]
+        terms = training.step(batch(task=task_of(futuregan)))
+        moved = [
+            any((weight.numpy() != old).any() for weight, old in zip(network.trainable_variables, kept, strict=True))
+            for network, kept in zip(networks, before, strict=True)
+        ]
+        assert moved == [True, not still]
+        assert (float(terms["disc_real"]) == float(terms["gen_gan"]) == 0) == still
+        assert float(terms["gen_l1"]) > 0
+
+
+def test_several_devices_cannot_warm_up():
+    devices = SimpleNamespace(num_replicas_in_sync=2)
+    with (
+        patch.object(tf.distribute, "get_strategy", lambda: devices),
+        pytest.raises(UserError, match=r"futuregan.warm_up: 0.5 needs one device, because 2 .*choose 0"),
+    ):
+        start(futuregan, changed(SETTINGS.futuregan, **SMALL["futuregan"], warm_up=0.5))
 
 
 def test_frames_and_images_turn_into_each_other():

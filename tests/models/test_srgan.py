@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_battery import ENLARGED, SHAPE, TASK, batch, check_resume, drawings, start
+from model_battery import SHAPE, TASK, TASKS, batch, check_resume, drawings, start
 from shipped import changed
 from tiny_models import SETTINGS, SMALL
 
 from pix2street.core.errors import UserError
 from pix2street.models import srgan
-from pix2street.models.interface import Task, reach_of
+from pix2street.models.interface import Task, reach_of, refuse_branches
 
 TINY = changed(SETTINGS.srgan, **SMALL["srgan"])
 TWO_PHASES = changed(TINY, pretrain_share=0.5)
@@ -32,9 +32,9 @@ def test_the_generator_has_the_weights_of_its_convolutions(factor):
 
 
 def test_without_its_last_convolution_a_photo_is_its_input_enlarged_bilinearly():
-    generator = srgan.build_generator(ENLARGED, TINY, 0)
+    generator = srgan.build_generator(TASKS["reduced"], TINY, 0)
     generator.get_layer("output_conv").set_weights([np.zeros((3, 3, 4, 3)), np.zeros(3)])
-    some = drawings(task=ENLARGED)
+    some = drawings(task=TASKS["reduced"])
     expected = tf.image.resize(some, SHAPE[:2])
     np.testing.assert_allclose(generator(some), expected, atol=1e-5)
 
@@ -50,7 +50,7 @@ def test_other_inputs_and_sizes_are_refused(task):
 def test_the_first_phase_learns_from_pixels_and_leaves_the_discriminator_alone():
     training = start(srgan, TWO_PHASES)
     assert training.phases == {"pixels": 0.5}
-    some = batch(task=ENLARGED)
+    some = batch(task=TASKS["reduced"])
 
     def moved() -> dict[str, bool]:
         before = {name: network.get_weights() for name, network in training.networks.items()}
@@ -81,9 +81,9 @@ def test_a_training_of_both_phases_resumes_bit_for_bit(tmp_path):
 
 
 def test_several_devices_cannot_share_two_phases():
-    with pytest.raises(UserError, match=r"srgan.pretrain_share: 0.5 needs one device"):
-        srgan._check_devices(TWO_PHASES, 2)
-    srgan._check_devices(TINY, 2)
+    with pytest.raises(UserError, match=r"srgan.pretrain_share: 0.5 needs one device, because 2 cannot share a step"):
+        refuse_branches("train.srgan.pretrain_share: 0.5", 2)
+    refuse_branches("train.srgan.pretrain_share: 0.5", 1)
 
 
 def test_no_pixel_of_a_photo_depends_on_an_input_beyond_its_reach():

@@ -7,15 +7,18 @@ future, and says whether they are of one real video.
 The networks have a fixed size: they are not grown from small frames to large ones as in the paper. What else differs:
 G doubles sides by nearest neighbour, because transposed convolutions of 2x2 leave a checkerboard; weights start from
 He's distribution instead of being scaled in every step; frames end in tanh, so that they are in the range of images. By
-settings, G may hand details past its bottleneck (`skips`), and an L1 may be added to its loss.
+settings, G may hand details past its bottleneck (`skips`), an L1 may be added to its loss, and G may learn from that
+alone at first (`warm_up`).
 """
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from pix2street.core.errors import UserError
-from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
+from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches
 from pix2street.settings.section import Beta, Count, LearningRate, Section, Weight
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Settings(Section):
     levels: Count
     skips: bool
     l1_weight: Weight
+    warm_up: Annotated[float, Field(ge=0, lt=1)]
     penalty_weight: Weight
     drift_weight: Weight
     generator_rate: LearningRate
@@ -94,7 +98,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
         x = _conv(x, filters, (3, 3, 3), seeds, f"{name}_conv", padding="same")
         return PixelNorm(name=f"{name}_norm")(_activated(x, name))
 
-    x, passed = _conv(ToFrames(count_in, name="past")(inputs), widths[0], (1, 1, 1), seeds, "start"), []
+    past = ToFrames(count_in, name="past")(inputs)
+    x, passed = _conv(past, widths[0], (1, 1, 1), seeds, "start"), []
     for level, width in enumerate(widths[1:], 1):
         x = volume(x, widths[level - 1], f"encoder_{level}")
         passed.append(x)
@@ -108,6 +113,11 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
             skipped = _next_in_time(passed[level - 1], count_in, count_out, seeds, f"skip_{level}")
             x = layers.Concatenate(name=f"with_skip_{level}")([x, skipped])
         x = volume(x, width, f"decoder_{level}")
+    if settings.skips:
+        # Norms leave little of how bright a place is, so the colours themselves go past all levels, too.
+        colors = layers.Permute((2, 3, 1, 4), name="colors_by_place")(past)
+        colors = layers.Reshape((1, *colors.shape[1:3], -1), name="colors")(colors)
+        x = layers.Concatenate(name="with_colors")([x, layers.UpSampling3D((count_out, 1, 1), name="repeated")(colors)])
     frames = FromFrames(name="next")(_conv(x, task.target_shape[-1], (1, 1, 1), seeds, "output_conv"))
     # The output is float32 in every precision, because the losses are computed from it.
     return keras.Model(inputs, layers.Activation("tanh", dtype="float32", name="output")(frames), name="future")
@@ -258,17 +268,27 @@ def build_training(
 ) -> Training:
     """Return the training of G against D, with one update of each in a step.
 
+    An epoch belongs to the warm-up if less than the share `warm_up` of the epochs is done when it begins. In its steps
+    G minimises L1 alone, and D neither sees videos nor learns; its terms are 0.
+
     Raises:
-        UserError: `build_discriminator` fails.
+        UserError: `build_discriminator` or `refuse_branches` fails.
     """
     import keras
     import tensorflow as tf
 
+    from pix2street.layers.losses import l1
+
+    if settings.warm_up:
+        refuse_branches(
+            f"train.futuregan.warm_up: {settings.warm_up:g}", tf.distribute.get_strategy().num_replicas_in_sync
+        )
     critic = build_discriminator(task, settings, seed)
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
     gen = make_player([generator], learning_rate=settings.generator_rate, **betas)
     disc = make_player([critic], learning_rate=settings.discriminator_rate, **betas)
     draws = keras.random.SeedGenerator(seed)
+    progress = keras.Variable(0.0, dtype="float32", trainable=False, name="progress") if settings.warm_up else None
 
     def move_critic(past, future, generated) -> dict:
         real, made = tf.concat([past, future], 1), tf.concat([past, generated], 1)
@@ -279,8 +299,16 @@ def build_training(
         disc.descend(tape, loss)
         return terms
 
-    def step(batch: Batch) -> dict:
-        past, future = batch["input"], batch["target"]
+    def warm_up(past, future) -> dict:
+        with tf.GradientTape() as tape:
+            distance = l1(generator(past, training=True), future)
+            total = max(settings.l1_weight, 1.0) * distance
+            loss = gen.scaled(total)
+        gen.descend(tape, loss)
+        terms = {term.name: 0.0 for term in TERMS} | {"gen_total": total, "gen_l1": distance}
+        return {name: tf.convert_to_tensor(value) for name, value in terms.items()}
+
+    def play(past, future) -> dict:
         with tf.GradientTape() as tape:
             generated = generator(past, training=True)
             with tape.stop_recording():
@@ -291,8 +319,14 @@ def build_training(
         gen.descend(tape, loss)
         return {term.name: tf.convert_to_tensor(terms[term.name]) for term in TERMS}
 
+    def step(batch: Batch) -> dict:
+        pair = batch["input"], batch["target"]
+        if progress is None:
+            return play(*pair)
+        return tf.cond(progress < settings.warm_up, lambda: warm_up(*pair), lambda: play(*pair))
+
     networks = {"generator": generator, "discriminator": critic}
-    return Training(networks, {"generator": gen, "discriminator": disc}, step, [draws.state])
+    return Training(networks, {"generator": gen, "discriminator": disc}, step, [draws.state], progress=progress)
 
 
 def penalty_of(critic: "keras.Model", real: Any, generated: Any, draws: Any) -> Any:

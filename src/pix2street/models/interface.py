@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pix2street.core.errors import UserError
 from pix2street.settings.section import Section
 
 if TYPE_CHECKING:
@@ -182,3 +183,16 @@ def reach_of(family: Family, task: Task, settings: Section) -> int:
     """
     reach_px = getattr(family, "reach_px", None)
     return reach_px(task, settings) if reach_px else 0
+
+
+def refuse_branches(setting: str, devices: int) -> None:
+    """Raise a `UserError` if several devices would have to share a step with two branches.
+
+    Args:
+        setting: the key and the value that ask for them, such as `train.pix2pix.warm_up: 0.1`.
+    """
+    if devices > 1:
+        raise UserError(
+            f"{setting} needs one device, because {devices} cannot share a step with two branches; choose 0 or "
+            "train.device.strategy: one_device"
+        )

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pix2street.core.errors import UserError
-from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
+from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches
 from pix2street.settings.section import Beta, Count, LearningRate, Section, Share, Weight
 
 if TYPE_CHECKING:
@@ -228,15 +227,6 @@ def at_rest(settings: Settings) -> dict[str, float]:
 # One update (section 3.3)
 
 
-def _check_devices(settings: Settings, devices: int) -> None:
-    """Raise a `UserError` if several devices would have to warm up."""
-    if settings.warm_up and devices > 1:
-        raise UserError(
-            f"train.pix2pix.warm_up: {settings.warm_up:g} needs one device, because {devices} cannot share a step with "
-            "two branches; choose 0 or train.device.strategy: one_device"
-        )
-
-
 def build_training(
     task: Task, settings: Settings, generator: "keras.Model", make_player: MakePlayer, seed: int
 ) -> Training:
@@ -249,7 +239,7 @@ def build_training(
     G minimises L1 alone, and neither a pass nor an update of D takes place.
 
     Raises:
-        UserError: `build_discriminator` or `_check_devices` fails.
+        UserError: `build_discriminator` or `refuse_branches` fails.
     """
     import keras
     import tensorflow as tf
@@ -257,7 +247,10 @@ def build_training(
     from pix2street.layers.losses import accuracy_generated, accuracy_real, l1, over_scales
     from pix2street.layers.patchgan import viewer_of
 
-    _check_devices(settings, tf.distribute.get_strategy().num_replicas_in_sync)
+    if settings.warm_up:
+        refuse_branches(
+            f"train.pix2pix.warm_up: {settings.warm_up:g}", tf.distribute.get_strategy().num_replicas_in_sync
+        )
     discriminators = build_discriminators(task, settings, seed)
     view = viewer_of(discriminators.values())
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}

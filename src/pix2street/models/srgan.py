@@ -16,7 +16,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from pix2street.core.errors import UserError
-from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training
+from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches
 from pix2street.settings.section import Beta, Count, LearningRate, Section, Share, Weight
 
 if TYPE_CHECKING:
@@ -192,15 +192,6 @@ def at_rest() -> dict[str, float]:
 # One update
 
 
-def _check_devices(settings: Settings, devices: int) -> None:
-    """Raise a `UserError` if several devices would have to share a training of two phases."""
-    if 0 < settings.pretrain_share < 1 and devices > 1:
-        raise UserError(
-            f"train.srgan.pretrain_share: {settings.pretrain_share:g} needs one device, because {devices} cannot share "
-            "a step with two branches; choose 0 or 1, or train.device.strategy: one_device"
-        )
-
-
 def build_training(
     task: Task, settings: Settings, generator: "keras.Model", make_player: MakePlayer, seed: int
 ) -> Training:
@@ -210,7 +201,7 @@ def build_training(
     its steps G minimises L1 alone, and D neither sees photos nor learns.
 
     Raises:
-        UserError: `build_discriminator` or `_check_devices` fails.
+        UserError: `build_discriminator` or `refuse_branches` fails.
     """
     import keras
     import tensorflow as tf
@@ -218,7 +209,11 @@ def build_training(
     from pix2street.layers.losses import l1
     from pix2street.layers.patchgan import with_hidden_maps
 
-    _check_devices(settings, tf.distribute.get_strategy().num_replicas_in_sync)
+    if 0 < settings.pretrain_share < 1:
+        refuse_branches(
+            f"train.srgan.pretrain_share: {settings.pretrain_share:g}",
+            tf.distribute.get_strategy().num_replicas_in_sync,
+        )
     discriminator = build_discriminator(task, settings, seed)
     view = with_hidden_maps(discriminator)
     betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
