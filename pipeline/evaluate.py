@@ -38,6 +38,9 @@ def main(params: Params, layout: Layout) -> None:
     with fresh_folder(layout.judged) as judged:
         folders = PhotoFolders(layout.generated, layout.baselines, draws)
         metrics, tables = evaluate(folders, judged, params.evaluate)
+        if not any(judged.iterdir()):
+            # DVC warns of an empty folder.
+            (judged / "none.txt").write_text("no photo was looked at for classes\n", encoding="utf-8")
     if params.evaluate.usefulness:
         metrics = with_usefulness(
             metrics, layout.split, layout.segmenter, layout.generated, layout.baselines, params.segment

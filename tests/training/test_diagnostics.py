@@ -125,3 +125,15 @@ def test_a_generator_that_makes_one_domain_only_is_a_fault():
         assert ("domain_sensitivity" in faults_of(measures)) == found
     distance = np.abs(TARGETS - other).mean()
     assert measures["domain_sensitivity"] == pytest.approx(0.2 / distance, rel=1e-5)
+
+
+def test_frames_that_are_alike_are_no_pattern():
+    """Four soft frames, alike but for a little noise, one under the other."""
+    soft = np.cumsum(np.cumsum(RNG.normal(0, 0.01, (6, 16, SIZE, 3)), axis=1), axis=2)
+    videos = np.tile(soft - soft.mean(axis=(1, 2), keepdims=True), (1, 4, 1, 1)).astype("float32")
+    targets = videos + RNG.normal(0, 0.05, videos.shape).astype("float32")
+    other = np.roll(videos, -1, 0)
+    whole, single = (diagnose(videos, other, targets, frames=frames)["checkerboard"] for frames in (1, 4))
+    assert whole > 3
+    assert single < 1
+    assert diagnose(videos + 0.2 * PATTERN, other, targets, frames=4)["checkerboard"] > 6

@@ -77,9 +77,10 @@ class Examiner:
         kept_apart: whether these pairs are never trained on; only then is L1 over them measured.
         photos: whether inputs are colours that no pair gives another light; only then is it measured whether light
             stays light, and edges stay edges.
+        frames: the number of frames of a target.
     """
 
-    def __init__(self, artist: Artist, pairs: list[Pair], kept_apart: bool, photos: bool = False):
+    def __init__(self, artist: Artist, pairs: list[Pair], kept_apart: bool, photos: bool = False, frames: int = 1):
         self._artist = artist
         self._pair_ids = [pair.pair_id for pair in pairs]
         self._batches = artist.batches_of(pairs).cache()
@@ -87,6 +88,7 @@ class Examiner:
         self._following = artist.batches_of([*some[1:], some[0]], self._pair_ids[:PAIRS_DIAGNOSED]).cache()
         self._kept_apart = kept_apart
         self._photos = photos
+        self._frames = frames
 
     def measure(self, generator: keras.Model) -> Row:
         """Return L1 over all pairs if they are kept apart, and the diagnostics over the first `PAIRS_DIAGNOSED`."""
@@ -103,7 +105,7 @@ class Examiner:
         if self._artist.told:
             first = [{"input": _told_first(batch["input"], self._artist.told)} for batch in batches[some]]
             elsewhere = self._artist.translate(first, self._pair_ids[some])
-        return l1 | diagnose(generated[some], exchanged, targets[some], inputs, elsewhere)
+        return l1 | diagnose(generated[some], exchanged, targets[some], inputs, elsewhere, self._frames)
 
 
 def _told_first(images: np.ndarray, domains: int) -> np.ndarray:

@@ -5,7 +5,7 @@ One generator G makes all next frames of a video at once from its past ones. The
 future, and says whether they are of one real video.
 
 The networks have a fixed size: they are not grown from small frames to large ones as in the paper. What else differs:
-G doubles sides by nearest neighbour, because transposed convolutions of 2x2 leave a checkerboard; weights start from
+G doubles sides by nearest neighbour, because a transposed convolution draws each block of 2x2 alone; weights start from
 He's distribution instead of being scaled in every step; frames end in tanh, so that they are in the range of images. By
 settings, G may hand details past its bottleneck (`skips`), an L1 may be added to its loss, and G may learn from that
 alone at first (`warm_up`).

@@ -89,7 +89,8 @@ def train_model(
     photos = family.PAIRING in ("unpaired", "domains") and start.encoding.classes is None
     mode = generate.norm, generate.dropout, generate.seed
     artist = Artist(saved, mode, start.encoding, start.bank)
-    examiner = Examiner(artist, examined, measured, photos)
+    frames = start.task.frames[1] if start.task.frames else 1
+    examiner = Examiner(artist, examined, measured, photos, frames)
     # Contact sheets must survive an interruption, as the checkpoints do.
     folder = checkpoints.samples if checkpoints else samples_folder
     further = [Artist(network, mode, PHOTOS, None) for network in start.further.values()]

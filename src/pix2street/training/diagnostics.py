@@ -21,6 +21,7 @@ def diagnose(
     targets: np.ndarray,
     inputs: np.ndarray | None = None,
     elsewhere: np.ndarray | None = None,
+    frames: int = 1,
 ) -> dict[str, float]:
     """Return all measures of a generator by their names in the history.
 
@@ -34,6 +35,8 @@ def diagnose(
         inputs: what the photos were made of, in colours, where light should stay light and edges should stay; None
             where they need not.
         elsewhere: the photos of the same inputs for another domain; None for a generator that is told none.
+        frames: the number of frames that a photo has one under the other. They are much alike, which is a pattern in
+            the whole photo, so patterns are sought in single frames.
     """
     measures = {}
     if inputs is not None:
@@ -44,8 +47,14 @@ def diagnose(
         "diversity": diversity(generated, targets),
         "sensitivity": sensitivity(generated, exchanged, targets),
         "saturated_share": saturated_share(generated, targets),
-        "checkerboard": checkerboard(generated, targets),
+        "checkerboard": checkerboard(_frames_of(generated, frames), _frames_of(targets, frames)),
     }
+
+
+def _frames_of(photos: np.ndarray, frames: int) -> np.ndarray:
+    """Return single frames, `[frames * N, H / frames, W, C]`."""
+    _, rows, *sides = photos.shape
+    return photos.reshape(-1, rows // frames, *sides)
 
 
 def diversity(generated: np.ndarray, targets: np.ndarray) -> float:
