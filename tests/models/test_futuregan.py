@@ -12,7 +12,7 @@ from shipped import changed
 from tiny_models import SETTINGS, SMALL
 
 from pix2street.core.errors import UserError
-from pix2street.layers.frames import FromFrames, ToFrames
+from pix2street.layers.frames import FromFrames, TimeInChannels, ToFrames
 from pix2street.layers.progressive import BatchDeviation, PixelNorm
 from pix2street.models import futuregan
 from pix2street.models.interface import Task
@@ -104,6 +104,9 @@ def test_frames_and_images_turn_into_each_other():
     frames = keras.ops.convert_to_numpy(ToFrames(3)(images))
     np.testing.assert_array_equal(frames[1, 2], images[1, 8:])
     np.testing.assert_array_equal(FromFrames()(frames), images)
+    in_channels = keras.ops.convert_to_numpy(TimeInChannels()(frames))
+    assert in_channels.shape == (2, 1, 4, 5, 9)
+    np.testing.assert_array_equal(in_channels[:, 0, ..., 3:6], frames[:, 1])
 
 
 def test_a_norm_of_places_and_the_variety_of_a_batch():

@@ -35,3 +35,15 @@ class FromFrames(layers.Layer):
     def compute_output_shape(self, input_shape):
         batch, count, rows, columns, channels = input_shape
         return (batch, None if rows is None else count * rows, columns, channels)
+
+
+@keras.saving.register_keras_serializable("pix2street")
+class TimeInChannels(layers.Layer):
+    """The values of all frames at each place: `[N, count, H, W, C] -> [N, 1, H, W, count * C]`."""
+
+    def call(self, inputs):
+        return ops.concatenate(ops.split(inputs, inputs.shape[1], axis=1), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        batch, count, rows, columns, channels = input_shape
+        return (batch, 1, rows, columns, count * channels)

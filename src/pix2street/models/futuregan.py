@@ -85,7 +85,7 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    from pix2street.layers.frames import FromFrames, ToFrames
+    from pix2street.layers.frames import FromFrames, TimeInChannels, ToFrames
     from pix2street.layers.progressive import PixelNorm
 
     count_in, count_out = count_frames(task)
@@ -115,9 +115,8 @@ def build_generator(task: Task, settings: Settings, seed: int) -> "keras.Model":
         x = volume(x, width, f"decoder_{level}")
     if settings.skips:
         # Norms leave little of how bright a place is, so the colours themselves go past all levels, too.
-        colors = layers.Permute((2, 3, 1, 4), name="colors_by_place")(past)
-        colors = layers.Reshape((1, *colors.shape[1:3], -1), name="colors")(colors)
-        x = layers.Concatenate(name="with_colors")([x, layers.UpSampling3D((count_out, 1, 1), name="repeated")(colors)])
+        colors = layers.UpSampling3D((count_out, 1, 1), name="repeated")(TimeInChannels(name="colors")(past))
+        x = layers.Concatenate(name="with_colors")([x, colors])
     frames = FromFrames(name="next")(_conv(x, task.target_shape[-1], (1, 1, 1), seeds, "output_conv"))
     # The output is float32 in every precision, because the losses are computed from it.
     return keras.Model(inputs, layers.Activation("tanh", dtype="float32", name="output")(frames), name="future")
