@@ -1,11 +1,15 @@
 """The load that `mlflow models serve` carries over the loopback, and its answers at twice that load.
 
     python benchmarks/serving.py [--generator FOLDER] [--image FILE] [--seconds S]
+    python benchmarks/serving.py --engines EXPORT [--generator FOLDER] [--image FILE] [--rounds N]
 
 First 1, 2 and 4 clients each send their next request when the last is answered; the largest number of answers in a
 second is the load that the server carries. Then requests come at half and at twice that rate, whether or not the server
 has answered; a latency counts from the moment at which its request was due. Everything runs on one machine, so the
 clients take their share of it. The output is a table, and after it the same as JSON.
+
+The second command needs what `pix2street export` wrote, and starts no server: TensorFlow and ONNX Runtime make photos
+of the same image by turns, without noise and with the threads of the generator's card, in batches of 1, 2, 4 and 8.
 """
 
 import argparse
@@ -14,20 +18,28 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pix2street.core import numerics
+
+if __name__ == "__main__":
+    numerics.pin()
+
 import mlflow
 import numpy as np
+import pandas as pd
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -38,6 +50,7 @@ from pix2street.inference import serving
 TIMEOUT_S = 30
 CLIENTS = (1, 2, 4)
 SHARES = (0.5, 2.0)
+BATCHES = (1, 2, 4, 8)
 
 
 class Answer(NamedTuple):
@@ -52,8 +65,13 @@ def main() -> None:
     parser.add_argument("--generator", type=Path, default=Path("models/generator"))
     parser.add_argument("--image", type=Path, help="default: the first of data/split/val/inputs")
     parser.add_argument("--seconds", type=float, default=15, help="seconds of each part")
+    parser.add_argument("--engines", type=Path, metavar="EXPORT", help="a folder that holds generator.onnx")
+    parser.add_argument("--rounds", type=int, default=60, help="turns of each engine at batch 1")
     options = parser.parse_args()
     image = options.image or min(Path("data/split/val/inputs").glob("*.png"))
+    if options.engines:
+        compare_engines(options.generator, options.engines, image, options.rounds)
+        return
     body = json.dumps({"dataframe_records": [{"image": base64.b64encode(image.read_bytes()).decode()}]}).encode()
     with served(options.generator) as address:
         measure(f"{address}/invocations", body, options.seconds)
@@ -144,6 +162,51 @@ def ask(address: str, body: bytes, due: float) -> Answer:
     except requests.RequestException as error:
         status = type(error).__name__
     return Answer(status, time.monotonic() - due)
+
+
+def compare_engines(folder: Path, export: Path, image: Path, rounds: int) -> None:
+    """Print the CPU time of a photo by TensorFlow and by ONNX Runtime in batches, and of a whole request.
+
+    A network's time is that from stored pixels to photos. A request's is that of `ServedTranslator.predict`, from the
+    encoded image to the PNG, with as many rows as the batch has images, and with the noise of the generator.
+    """
+    from pix2street.inference.card import GeneratorCard
+    from pix2street.inference.export.runners import open_runners
+    from pix2street.inference.inputs import read_input
+    from pix2street.inference.translator import Translator
+    from pix2street.training.runtime import prepare
+
+    card = GeneratorCard.read(folder)
+    prepare("--engines", "cpu", 0, intra_op_threads=card.intra_op_threads, inter_op_threads=card.inter_op_threads)
+    translator = Translator.read(folder)
+    service = serving.ServedTranslator(translator)
+    stored = translator.styled(read_input(card, image)[0], serving.NAME)
+    encoded = base64.b64encode(image.read_bytes()).decode()
+    quiet = replace(card, noise_on=False)
+    runners, _ = open_runners(folder, quiet, export, ["onnx"], card.intra_op_threads, stored[None])
+    print(f"{'':10}{'TensorFlow':>12}{'ONNX':>8}{'ratio':>8}{'difference':>12}{'request':>10}   CPU-ms a photo")
+    for batch in BATCHES:
+        pixels, rows = np.stack([stored] * batch), pd.DataFrame({"image": [encoded] * batch})
+        works = {name: lambda run=run, pixels=pixels: run(pixels)["photo"] for name, run in runners.items()}
+        photos = [work().astype(int) for work in works.values()]
+        works["request"] = lambda rows=rows: service.predict(rows)
+        keras, onnx, request = cpu_ms(works, max(1, rounds // batch), batch)
+        apart = np.abs(photos[0] - photos[1]).max()
+        print(f"batch {batch:<4}{keras:>12.2f}{onnx:>8.2f}{keras / onnx:>8.2f}{apart:>12}{request:>10.2f}", flush=True)
+
+
+def cpu_ms(works: dict[str, Callable[[], object]], rounds: int, photos: int) -> list[float]:
+    """Return the median CPU-ms that each work takes for one of its photos; they take turns, after one round to warm up.
+
+    The seconds are those of the whole process, whose threads do no other work.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(1 + rounds):
+        for name, work in works.items():
+            begun = time.process_time()
+            work()
+            taken[name].append(1e3 * (time.process_time() - begun) / photos)
+    return [statistics.median(times[1:]) for times in taken.values()]
 
 
 @contextmanager

@@ -33,6 +33,9 @@ COVERED = {
     r"make docs": "test_docs.py::test_the_site_is_built_without_a_warning",
     r"python benchmarks/upsampling\.py.*": "test_benchmarks.py::test_every_way_to_double_an_image_is_timed",
     r"python benchmarks/quality\.py .*": QUALITY,
+    r"python benchmarks/serving\.py --engines \w+": (
+        "inference/test_export.py::test_tensorflow_and_onnx_runtime_are_timed_on_the_same_photos"
+    ),
     r"pip install -e '\.\[(export|server|docs)\]'": "test_docs.py::test_extras_are_locked",
     r"pix2street compare( RUN_A RUN_B)?": "test_pipeline.py::test_two_recorded_runs_are_compared",
     r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",

@@ -403,3 +403,18 @@ def test_int8_arithmetic_can_be_measured(exported, road_and_sky):
     rows = {line[:32].strip(): line[32:].split() for line in done.stdout.splitlines()[1:-1]}
     assert {"generator", "generator_int8", "dynamic int8", "static int8"} < set(rows)
     assert all(float(speed) > 0 for row in rows.values() for speed in row[1:3])
+
+
+@pytest.mark.parametrize("exported", ["color"], indirect=True)
+def test_tensorflow_and_onnx_runtime_are_timed_on_the_same_photos(exported, road_and_sky):
+    model, out, _ = exported
+    options = ["--engines", out, "--generator", model, "--image", road_and_sky / "val/inputs/p4.png", "--rounds", "1"]
+    command = [sys.executable, ROOT / "benchmarks/serving.py", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)
+    head, *rows = done.stdout.splitlines()
+    assert head.split()[:5] == ["TensorFlow", "ONNX", "ratio", "difference", "request"]
+    assert [row.split()[:2] for row in rows] == [["batch", str(batch)] for batch in (1, 2, 4, 8)]
+    for row in rows:
+        *times, difference, request = map(float, row.split()[2:])
+        assert min(*times, request) > 0
+        assert difference <= 1
