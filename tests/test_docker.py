@@ -152,6 +152,7 @@ def test_mlflow_and_the_driver_of_its_database_are_locked():
     assert SERVICES["pix2street"]["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
 
 
+@pytest.mark.nightly
 def test_the_server_answers_its_own_names_and_its_health_check(tmp_path):
     port = str(free_port())
     changed = {
