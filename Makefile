@@ -61,6 +61,11 @@ demo: setup  ## Paint a street in the browser, on http://127.0.0.1:7860 (OPTIONS
 docs: setup  ## Build the guide and the API reference into site/
 	NO_MKDOCS_2_WARNING=true mkdocs build --strict
 
-lock:  ## Update requirements.txt from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra test --extra jax --extra judges --extra server --extra export --extra docs \
-		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.txt
+COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --quiet
+
+lock:  ## Update requirements.txt and requirements-gpu.txt from pyproject.toml (needs uv)
+	$(COMPILE) --extra test --extra jax --extra judges --extra server --extra export --extra docs -o requirements.txt
+	$(COMPILE) --extra gpu --constraints requirements.txt -o requirements-gpu.txt \
+		$$(sed -nE 's/^([a-z0-9._-]+)==.*/--no-emit-package \1/p' requirements.txt)
+	sed -i '/^# The following packages were excluded/,$$d' requirements-gpu.txt

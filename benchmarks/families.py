@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +26,9 @@ import tensorflow as tf
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.models import MODELS, open_family
-from pix2street.models.interface import Task
+from pix2street.models.interface import Family, MakePlayer, Task, Training
 from pix2street.params import read_params
+from pix2street.settings.train import Train
 from pix2street.training.batches import InputEncoding
 from pix2street.training.distribution import build_steps
 from pix2street.training.players import Adams
@@ -50,19 +51,9 @@ def main() -> None:
     arguments = parser.parse_args()
     params = read_params(Path(__file__).parents[1] / "params.yaml")
     prepare("train.device.device", "cpu", 0, **params.compute.model_dump())
-    family, train = open_family(arguments.family), params.train
-    settings = type(getattr(train, arguments.family))(**getattr(train, arguments.family).model_dump() | arguments.small)
-    task, batch = task_of(family.PAIRING, arguments.size), {}
-    if family.PAIRING == "none":
-        task = replace(task, latent=family.latent_of(task.target_shape, settings), photos=settings.min_photos)
-    if family.PAIRING == "domains":
-        batch = {"domain": np.zeros(train.run.batch, np.int32), "target_domain": np.ones(train.run.batch, np.int32)}
-    batch |= images_of(task, train.run.batch)
-    generator = family.build_generator(task, settings, 0)
-    training = family.build_training(task, settings, generator, Adams(generator, train.run.ema_decay), 0)
-    if training.progress is not None:
-        # A training of several phases is timed in its last one.
-        training.progress.assign(1.0)
+    train = params.train
+    family, training, batch = start(arguments.family, train, arguments.size, train.run.batch, arguments.small)
+    generator = training.generator
     device = train.device.model_copy(update={"steps_per_call": 1, "jit_compile": False})
     run = build_steps(training, [term.name for term in family.TERMS], device, tf.distribute.get_strategy())
     batches, taken = iter(tf.data.Dataset.from_tensors(batch).repeat()), []
@@ -99,6 +90,32 @@ def operations_of(take_step: Callable[[], Any], steps: int) -> dict[str, float]:
             if place and "::" not in f"{place}:" and "inference" not in kind:
                 taken[kind.removeprefix("_MklNative")] += event.duration_ps / 1e9 / steps
     return {kind: round(ms, 2) for kind, ms in taken.most_common()}
+
+
+def start(
+    name: str, train: Train, size: int, count: int, changes: Mapping, make_player: MakePlayer | None = None
+) -> tuple[Family, Training, dict[str, np.ndarray]]:
+    """Return a family, its training in the last of its phases, and a batch of noise.
+
+    Args:
+        train: the section whose settings the family has, but for `changes`.
+        size: the sides of a photo.
+        count: the number of images in the batch.
+        make_player: what makes the players; those of the pipeline by default.
+    """
+    family, section = open_family(name), getattr(train, name)
+    settings = type(section)(**section.model_dump() | changes)
+    task, batch = task_of(family.PAIRING, size), {}
+    if family.PAIRING == "none":
+        task = replace(task, latent=family.latent_of(task.target_shape, settings), photos=settings.min_photos)
+    if family.PAIRING == "domains":
+        batch = {"domain": np.zeros(count, np.int32), "target_domain": np.ones(count, np.int32)}
+    generator = family.build_generator(task, settings, 0)
+    make_player = make_player or Adams(generator, train.run.ema_decay)
+    training = family.build_training(task, settings, generator, make_player, 0)
+    if training.progress is not None:
+        training.progress.assign(1.0)
+    return family, training, batch | images_of(task, count)
 
 
 def task_of(pairing: str, size: int) -> Task:

@@ -175,11 +175,22 @@ def _git(words: list[str]) -> str | None:
 
 
 def _export(words: list[str]) -> str | None:
-    sources = [path.read_text() for path in (ROOT / "src").rglob("*.py")]
+    paths = [*(ROOT / "src").rglob("*.py"), ROOT / "Makefile", ROOT / "docker/compose.yaml"]
     for name in (word.split("=")[0] for word in words):
-        if not any(name in source for source in [*sources, MAKEFILE]):
+        if not any(name in path.read_text() for path in paths):
             return f"nothing reads {name}"
     return None
+
+
+def _docker(words: list[str]) -> str | None:
+    """Return what is wrong with `docker compose --file FILE COMMAND [--rm] [SERVICE] [COMMAND OF THE CONTAINER]`."""
+    file, command, *rest = words[2:]
+    if words[:2] != ["compose", "--file"] or command not in ("build", "run", "down"):
+        return f"no such command of Compose is known: {command}"
+    service, *inside = [word for word in rest if word != "--rm"] or [None]
+    if service and service not in YAML(typ="safe").load((ROOT / file).read_text())["services"]:
+        return f"no service {service}"
+    return fault_of(shlex.join(inside)) if inside else None
 
 
 PROGRAMS: dict[str, Callable[[list[str]], str | None]] = {
@@ -192,6 +203,7 @@ PROGRAMS: dict[str, Callable[[list[str]], str | None]] = {
     "python3": _python,
     "git": _git,
     "export": _export,
+    "docker": _docker,
     **dict.fromkeys(("source", "printf", "curl", "cp", "sudo", "to_file", "true"), _system),
 }
 
@@ -222,6 +234,8 @@ def test_every_command_can_be_typed(path):
         ("python benchmarks/borders.py FOLDER --fly", "no option --fly"),
         ("git fly && dvc pull", "no command fly"),
         ("export FLY=1", "nothing reads FLY"),
+        ("docker compose --file docker/compose.yaml run --rm fly", "no service fly"),
+        ("docker compose --file docker/compose.yaml run --rm pix2street dvc fly", "invalid choice: 'fly'"),
         ("printf a | fly > photo.png", "no such program"),
     ],
 )

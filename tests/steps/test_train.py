@@ -287,6 +287,16 @@ def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sk
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
 
 
+def test_all_that_is_chosen_for_a_gpu_trains_together_as_without_it(road_and_sky, tmp_path):
+    same = {"run": {"epochs": 2, "batch": 2}, "pix2pix": dict.fromkeys(RATES, 5e-4)}
+    chosen = {"jit_compile": True, "precision": "mixed_bfloat16", "cache_mib": 64, "steps_per_call": 2}
+    without = {"jit_compile": False, "cache_mib": 0, "steps_per_call": 1}
+    together, _ = train(road_and_sky, tmp_path / "together", **same, device=chosen)
+    apart, _ = train(road_and_sky, tmp_path / "apart", **same, device=chosen | without)
+    losses = [term.name for term in TERMS if not term.name.endswith("accuracy")]
+    np.testing.assert_allclose(together[losses], apart[losses], rtol=0.02, atol=0.01)
+
+
 def test_products_train_as_plain_layers_do(road_and_sky, tmp_path):
     plain, _ = train(road_and_sky, tmp_path / "plain", run={"epochs": 1}, pix2pix={"product_side_px": 0})
     products, _ = train(road_and_sky, tmp_path / "products", run={"epochs": 1}, pix2pix={"product_side_px": 16})
