@@ -147,7 +147,7 @@ def test_folders_of_frames_are_videos(tmp_path, monkeypatch, capsys):
     diagnosis = doctor.diagnose(tmp_path / "source", DOWNLOAD)
     assert "videos: 3, of 9 to 9 frames; pairs: 3" in diagnosis.as_text()
     params = parse_params(applied(diagnosis.settings), "params.yaml")
-    assert params.train.model == "futuregan"
+    assert not params.train.data.jitter
     (tmp_path / "downloaded").mkdir()
     (tmp_path / "split").mkdir()
     download(params.download, tmp_path, tmp_path / "downloaded")

@@ -286,12 +286,13 @@ def _describe_videos(
             found.say(split, f"videos: {len(some)}, of {min(some)} to {max(some)} frames; pairs: {pairs}")
     shape = f"{frames.frames_in} past and {frames.frames_out} next frames with a step of {frames.step}"
     found.say("a pair", f"{shape}, and the next one begins {frames.every} frames later (download.frames)")
+    found.say("models", "futuregan continues videos; models of pairs take the frames of a pair for one tall image")
     read, broken = _read(source, _spread(sorted(arrangement.destinations)), ids=False)
     found.say("looked at", _looked_at(read.values(), broken))
     _describe_images(found, "frames", [*read.values()])
     found.settings = {
         "download": {"dataset": "frames", "path": str(source.path)},
-        "train": {"model": "futuregan", "data": {"jitter": False}},
+        "train": {"data": {"jitter": False}},
     }
     if read:
         _propose_size(found, [*read.values()])
