@@ -78,7 +78,9 @@ def validate_split(
     not_made = checks_not_made(dataset)
     measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
     fit = _fit(split, manifest, files, dataset) if measured else _no_fit(manifest)
-    table = with_derived_columns(manifest, known_ids, files, fit, alone=dataset.input_from == "none")
+    table = with_derived_columns(
+        manifest, known_ids, files, fit, limits.min_hash_distance, alone=dataset.input_from == "none"
+    )
     table = table.assign(
         misread_share=found.ids.misread_share,
         seam_share=found.borders.seam_share,

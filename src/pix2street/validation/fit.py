@@ -160,5 +160,6 @@ def blocks(count: int) -> list[np.ndarray]:
 def _standardized(maps: np.ndarray) -> np.ndarray:
     """Return the maps less their mean map (horizons, sky lines), each with mean 0 and length 1."""
     maps = maps - maps.mean(axis=0)
-    maps = maps - maps.mean(axis=1, keepdims=True)
-    return maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-6)
+    maps -= maps.mean(axis=1, keepdims=True)
+    maps /= np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-6)
+    return maps
