@@ -9,7 +9,7 @@ runs `dvc repro validate` in a copy of the project with everything to do and the
 medians of either.
 
 A pair is put together from two drawn streets, cut at a random column, each rolled, mirrored or not, and made darker or
-brighter. So a set of 140,000 pairs is made in minutes from a few hundred streets. No subset shares a street with
+brighter. So a set of 140,000 pairs is made in minutes from a hundred streets. No subset shares a street with
 another, and a fifth of the pairs is in val.
 """
 
@@ -36,10 +36,12 @@ from pix2street.core.pairs import Dataset
 from pix2street.datasets.synthetic_streets import FIRST_SCENES
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 
-STREETS = 200
+STREETS = 60
 """The streets of a subset, from which its pairs are put together."""
 
 STAGES = ("split", "validate")
+SEEDS = {"train": 0, "val": 1}
+"""The subsets, and a number of each on which its pairs depend."""
 
 
 class Cost(NamedTuple):
@@ -59,7 +61,7 @@ def street(subset: str, index: int, side_px: int) -> tuple[np.ndarray, np.ndarra
 
 def pair_of(subset: str, number: int, side_px: int) -> np.ndarray:
     """Return a photo and its drawing side by side, `[side, 2 * side, 3]` uint8; it depends on the arguments alone."""
-    rng = np.random.default_rng([*SUBSET_SEED[subset], number])
+    rng = np.random.default_rng([SEEDS[subset], number])
     cut = int(rng.integers(side_px // 4, 3 * side_px // 4))
     parts = []
     for columns in (slice(cut), slice(cut, None)):
@@ -70,14 +72,11 @@ def pair_of(subset: str, number: int, side_px: int) -> np.ndarray:
     return np.concatenate([(photo * rng.uniform(0.8, 1)).astype(np.uint8), drawing], axis=1)
 
 
-SUBSET_SEED = {"train": (0,), "val": (1,)}
-
-
 def make_set(folder: Path, pairs: int, side_px: int) -> None:
     """Write a set as `download` leaves it: `{train,val}/<pair_id>.png` side by side, and `dataset.json`."""
     held_out = pairs // 5
     numbers = [(subset, i) for subset, count in (("train", pairs - held_out), ("val", held_out)) for i in range(count)]
-    for subset in SUBSET_SEED:
+    for subset in SEEDS:
         (folder / subset).mkdir(parents=True)
     Dataset("large", "Large set", "labels to street", "own", "", "right", classes=cityscapes_classes()).write(folder)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -145,7 +144,10 @@ def main() -> None:
     if options.folder.exists():
         parser.error(f"{options.folder} exists; remove it or name another folder")
     checkouts = [*([options.also.resolve()] if options.also else []), ROOT]
-    rows = []
+    print(
+        "| pairs | what | seconds | CPU-seconds | CPU-ms a pair | peak MiB |\n|---:|---|---:|---:|---:|---:|",
+        flush=True,
+    )
     for pairs in options.pairs:
         project = options.folder.resolve() / str(pairs)
         project.mkdir(parents=True)
@@ -153,16 +155,17 @@ def main() -> None:
         size = [f"split.{side}_px={options.side}" for side in ("height", "width")]
         apply_overrides(project / "params.yaml", ["download.dataset=paired_folder", "download.path=data/source", *size])
         make_set(project / "data/downloaded", pairs, options.side)
-        timed = time_stages(project, checkouts, options.rounds)
-        rows += [(pairs, f"`{stage}`, {checkout.name}", cost) for (checkout, stage), cost in timed.items()]
+        for (checkout, stage), cost in time_stages(project, checkouts, options.rounds).items():
+            show(pairs, f"`{stage}`, {checkout.name}" if options.also else f"`{stage}`", cost)
         if options.dvc:
-            rows += [(pairs, f"`dvc repro`, {name} to do", cost) for name, cost in time_dvc(project).items()]
-    print("| pairs | what | seconds | CPU-seconds | CPU-ms a pair | peak MiB |\n|---:|---|---:|---:|---:|---:|")
-    for pairs, what, cost in rows:
-        share = 1e3 * cost.cpu_seconds / pairs
-        print(
-            f"| {pairs:,} | {what} | {cost.seconds:.1f} | {cost.cpu_seconds:.1f} | {share:.1f} | {cost.peak_mib:.0f} |"
-        )
+            for name, cost in time_dvc(project).items():
+                show(pairs, f"`dvc repro`, {name} to do", cost)
+
+
+def show(pairs: int, what: str, cost: Cost) -> None:
+    """Print a row of the table."""
+    figures = f"{cost.seconds:.1f} | {cost.cpu_seconds:.1f} | {1e3 * cost.cpu_seconds / pairs:.1f}"
+    print(f"| {pairs:,} | {what} | {figures} | {cost.peak_mib:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

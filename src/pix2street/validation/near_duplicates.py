@@ -98,8 +98,9 @@ def _by_tables(
 def _tables(packed: np.ndarray, limit: int) -> Iterator[tuple[np.ndarray, np.uint32]]:
     """Yield a part of each hash, `[N]` uint32, and the bits of it that are the key of a table.
 
-    Each bit of a part has a vector of `radius + 1` binary digits. A table has the bits whose vectors have an odd product
-    with the table's own vector. The vectors of `radius` bits leave one table without any of them.
+    Each bit of a part has a vector of `radius + 1` binary digits. A table has the bits whose vectors have an odd
+    product with the table's own vector. No `radius` bits occur in all tables, because some vector is orthogonal to
+    those of all of them.
     """
     bits = np.unpackbits(packed, axis=1)
     parts = max(bits.shape[1] // PART_BITS, -(-limit // (RADIUS + 1)))
