@@ -129,7 +129,7 @@ def test_every_way_to_double_an_image_is_timed():
         assert len(row.split()) == 11
 
 
-def test_the_stages_before_a_training_are_timed_on_many_pairs(tmp_path):
+def test_stages_are_timed_on_many_pairs(tmp_path):
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "large_sets.py", tmp_path / "large", "--pairs", "60", "--side", "32"],
         capture_output=True, text=True, timeout=3600, check=True,
