@@ -24,6 +24,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import counting  # noqa: E402
 import judges  # noqa: E402
+import large_sets  # noqa: E402
 import rehearsal  # noqa: E402
 import step  # noqa: E402
 
@@ -130,6 +131,24 @@ def test_every_way_to_double_an_image_is_timed():
     for row in rows:
         assert row.split()[2] == "(1.00)"
         assert len(row.split()) == 11
+
+
+def test_stages_are_timed_on_many_pairs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "large_sets.py", tmp_path / "large", "--pairs", "60", "--side", "32"],
+        capture_output=True, text=True, timeout=3600, check=True,
+    )  # fmt: skip
+    head, _, *rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()]
+    assert head == ["pairs", "what", "seconds", "CPU-seconds", "CPU-ms a pair", "peak MiB"]
+    assert [row[:2] for row in rows] == [["60", "`split`"], ["60", "`validate`"]]
+    assert all(float(figure) > 0 for row in rows for figure in row[2:])
+
+
+def test_a_pair_of_a_large_set_depends_on_its_number_alone():
+    pairs = [large_sets.pair_of(subset, number, 32) for subset in ("train", "val") for number in range(3)]
+    assert {pair.shape for pair in pairs} == {(32, 64, 3)}
+    assert len({pair.tobytes() for pair in pairs}) == 6
+    assert (large_sets.pair_of("val", 2, 32) == pairs[-1]).all()
 
 
 def test_cityscapes_is_timed_beside_its_decoding():

@@ -66,6 +66,7 @@ IN_PASSING = {
     r"python benchmarks/fit\.py": "test_benchmarks.py::test_false_alarms_and_found_swaps_are_counted",
     r"python benchmarks/judges\.py.*": "test_benchmarks.py::test_the_parts_of_a_judge_are_tried_one_by_one",
     r"python benchmarks/lowering\.py": "test_lowering.py::test_a_step_is_lowered_for_cuda_in_half_precision",
+    r"python benchmarks/large_sets\.py.*": "test_benchmarks.py::test_stages_are_timed_on_many_pairs",
     r"python benchmarks/quality\.py": QUALITY,
     r"python benchmarks/quantization\.py": "inference/test_export.py::test_int8_arithmetic_can_be_measured",
     r"python benchmarks/serving\.py": "inference/test_serving.py::test_the_load_test_measures_every_part",

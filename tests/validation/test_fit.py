@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from pix2street.validation.fit import (
     BLOCK_PAIRS,
     SIDE_PX,
+    SMOOTH_PX,
     Suspects,
     block_agreement,
     block_fit,
@@ -88,7 +90,8 @@ def test_suspects_find_a_swap_across_blocks():
     inputs = inputs[order]
     suspects = Suspects()
     for rows in (np.arange(12), np.arange(12, 24)):
-        suspects.add(100 + rows, block_lead(block_agreement(inputs[rows], targets[rows])), inputs[rows], targets[rows])
+        maps = np.stack([inputs[rows], targets[rows]], axis=1)
+        suspects.add(100 + rows, block_lead(block_agreement(inputs[rows], targets[rows])), maps)
     fit, other = suspects.fit()
     assert dict(zip(suspects.rows[fit < 0], other[fit < 0], strict=True)) == {102: 120, 120: 102}
 
@@ -96,11 +99,11 @@ def test_suspects_find_a_swap_across_blocks():
 def test_suspects_are_those_with_the_lowest_leads(monkeypatch):
     monkeypatch.setattr("pix2street.validation.fit.SUSPECTS", 3)
     suspects = Suspects()
-    maps = np.arange(16.0).reshape(4, 4)
-    suspects.add(np.arange(4), np.array([0.3, -0.1, 0.0, 0.5]), maps, maps)
-    suspects.add(np.arange(4, 8), np.array([0.4, -0.2, 0.6, 0.7]), maps + 100, maps + 100)
+    maps = np.arange(32.0).reshape(4, 2, 4)
+    suspects.add(np.arange(4), np.array([0.3, -0.1, 0.0, 0.5]), maps)
+    suspects.add(np.arange(4, 8), np.array([0.4, -0.2, 0.6, 0.7]), maps + 100)
     assert list(suspects.rows) == [1, 2, 5]
-    assert (suspects.inputs == [maps[1], maps[2], maps[1] + 100]).all()
+    assert (np.array(suspects.maps) == [maps[1], maps[2], maps[1] + 100]).all()
 
 
 def test_no_pair_is_no_suspect():
@@ -144,6 +147,14 @@ def test_blocks_are_even_and_hold_every_index_once():
         assert max(sizes) <= BLOCK_PAIRS
         assert max(sizes) - min(sizes) <= 1
         assert (np.concatenate(blocks(count)) == np.arange(count)).all()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (100, 37), (9, 128), (3, 1)])
+def test_an_edge_map_is_the_gradient_that_scipy_computes(size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    smooth = ndimage.gaussian_filter(pixels.astype(float), (SMOOTH_PX, SMOOTH_PX, 0))
+    gradient = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).sum(axis=-1)
+    assert edge_map(pixels) ** 2 == pytest.approx(gradient.ravel(), abs=1e-2)
 
 
 def test_an_edge_map_stays_small_and_is_never_enlarged():

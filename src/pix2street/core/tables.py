@@ -17,6 +17,7 @@ from pix2street.core.files import REMAKE, read_text, write_text
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\n|\Z)')
 """A quoted or a plain cell, and what ends it."""
+SPECIAL = re.compile(r'["\r]')
 NEEDS_QUOTES = re.compile(r'[",\r\n]')
 TEXT_COLUMNS = {
     "history": (),
@@ -107,6 +108,13 @@ def _rows(text: str, name: str, way_out: str) -> Iterator[list[str | None]]:
     row: list[str | None] = []
     start, end = 0, "\n"
     while start < len(text) or end == ",":
+        if not row:
+            stop = text.find("\n", start) % (len(text) + 1)
+            if not SPECIAL.search(text, start, stop):
+                # Most lines hold no quote, and are divided at once.
+                yield [cell or None for cell in text[start:stop].split(",")]
+                start = stop + 1
+                continue
         cell = CELL.match(text, start)
         if cell is None:
             line = text.count("\n", 0, start) + 1

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -156,15 +157,18 @@ def _find_items(downloaded: Path, dataset: Dataset) -> list[Item]:
         Item(row.pair_id, row.split if row.split in SUBSETS else "train", (row.path,), "no image where a pair belongs")
         for row in table[~table["expected"]].itertuples()
     ]
-    images = table[table["expected"]]
-    subsets = images.groupby("pair_id")["split"].nunique()
-    for (pair_id, split), found in images.groupby(["pair_id", "split"]):
+    images: dict[tuple[str, str], list[Any]] = {}
+    for row in table[table["expected"]].itertuples():
+        images.setdefault((row.pair_id, row.split), []).append(row)
+    subsets = Counter(pair_id for pair_id, _ in images)
+    for (pair_id, split), found in sorted(images.items(), key=lambda entry: entry[0]):
         # Input before target, as their folders are sorted.
-        item = Item(pair_id, split, tuple(found["path"]), domain=found["domain"].iloc[0])
-        if found["side"].duplicated().any() or subsets[pair_id] > 1:
+        item = Item(pair_id, split, tuple(row.path for row in found), domain=found[0].domain)
+        found_sides = {row.side for row in found}
+        if len(found_sides) < len(found) or subsets[pair_id] > 1:
             item = item._replace(fault="the pair_id occurs more than once")
-        elif set(found["side"]) != sides:
-            item = item._replace(fault=f"the {'target' if 'inputs' in set(found['side']) else 'input'} is missing")
+        elif found_sides != sides:
+            item = item._replace(fault=f"the {'target' if 'inputs' in found_sides else 'input'} is missing")
         items.append(item)
     return items
 

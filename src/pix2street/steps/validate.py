@@ -17,12 +17,10 @@ from pix2street.core.images import read_rgb, resize_photo
 from pix2street.core.pairs import (
     SUBSETS,
     Dataset,
-    Pair,
     count_notes,
     drawing_of,
     read_left_out,
     read_manifest,
-    read_pairs,
 )
 from pix2street.settings.validate import Validate, Waivers
 from pix2street.validation.borders import look_at_borders
@@ -35,6 +33,9 @@ from pix2street.validation.suite import Findings, build_checks
 
 OFFENDERS_SHOWN = 20
 FAULTS_SHOWN = 3
+CHUNK_PAIRS = 16
+"""The pairs whose edge maps a worker returns together."""
+
 COLUMNS_SHOWN = {
     "leak": ["target_splits"],
     "near_duplicate": ["near"],
@@ -77,7 +78,9 @@ def validate_split(
     not_made = checks_not_made(dataset)
     measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
     fit = _fit(split, manifest, files, dataset) if measured else _no_fit(manifest)
-    table = with_derived_columns(manifest, known_ids, files, fit, alone=dataset.input_from == "none")
+    table = with_derived_columns(
+        manifest, known_ids, files, fit, limits.min_hash_distance, alone=dataset.input_from == "none"
+    )
     table = table.assign(
         misread_share=found.ids.misread_share,
         seam_share=found.borders.seam_share,
@@ -215,6 +218,7 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset)
     """
     lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
     exchanged, suspects = np.full(len(manifest), "", object), Suspects()
+    paths = manifest[["input_path", "target_path"]].to_numpy(object)
     on_disk = manifest["input_path"].isin(files) & manifest["target_path"].isin(files)
     with (
         ProcessPoolExecutor(os.cpu_count()) as pool,
@@ -222,11 +226,11 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset)
     ):
         for name in SUBSETS:
             rows = np.flatnonzero(on_disk & (manifest["split"] == name))
-            pairs = [pair for pair in read_pairs(split, name) if pair.input_path.exists() and pair.target_path.exists()]
             for block in blocks(len(rows)) if len(rows) else []:
-                maps = np.array(list(pool.map(partial(_edge_maps, dataset), [pairs[i] for i in block], chunksize=16)))
+                tasks = [paths[rows[block[i : i + CHUNK_PAIRS]]] for i in range(0, len(block), CHUNK_PAIRS)]
+                maps = np.concatenate(list(pool.map(partial(_edge_maps, dataset, split), tasks)))
                 lead[rows[block]] = np.round(block_lead(block_agreement(maps[:, 0], maps[:, 1])), 6)
-                suspects.add(rows[block], lead[rows[block]], maps[:, 0], maps[:, 1])
+                suspects.add(rows[block], lead[rows[block]], maps)
                 bar.update(len(block))
     found, others = suspects.fit()
     fit[suspects.rows] = np.round(found, 6)
@@ -239,13 +243,19 @@ def _no_fit(manifest: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"fit": np.nan, "lead": np.nan, "exchanged": ""}, index=manifest.index)
 
 
-def _edge_maps(dataset: Dataset, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edge maps of a pair's input (class ids in their colours) and of its target.
+def _edge_maps(dataset: Dataset, split: Path, paths: np.ndarray) -> np.ndarray:
+    """Return the edge maps of each pair's input (class ids in their colours) and of its target, `[N, 2, D]` float32.
 
     Of frames they are those of the last one of the input and of the first one of the target.
+
+    Args:
+        paths: the two files of each pair below `split`, `[N, 2]`.
     """
-    drawing, target = drawing_of(pair.input_path, dataset.classes), read_rgb(pair.target_path)
-    drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
-    # Edges are compared at the size of the smaller one.
-    size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
-    return edge_map(resize_photo(drawing, *size)), edge_map(resize_photo(target, *size))
+    maps = []
+    for input_path, target_path in paths:
+        drawing, target = drawing_of(split / input_path, dataset.classes), read_rgb(split / target_path)
+        drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
+        # Edges are compared at the size of the smaller one.
+        size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
+        maps.append([edge_map(resize_photo(image, *size)) for image in (drawing, target)])
+    return np.array(maps)

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pix2street.core.pairs import HELD_OUT_SUBSETS
-
-BLOCK_ROWS = 4096
+from pix2street.validation.near_duplicates import nearest_elsewhere
 
 CLASS_COLUMNS = [
     "changed_share", "moved_share", "unknown_share", "class_ids", "class_count", "class_shares", "class_borders",
@@ -24,7 +23,12 @@ INPUT_COLUMNS = [
 
 
 def with_derived_columns(
-    manifest: pd.DataFrame, known_ids: Sequence[int], files: set[str], fit: pd.DataFrame, alone: bool = False
+    manifest: pd.DataFrame,
+    known_ids: Sequence[int],
+    files: set[str],
+    fit: pd.DataFrame,
+    min_hash_distance: int,
+    alone: bool = False,
 ) -> pd.DataFrame:
     """Return the manifest with the further columns of its checks, which are empty for a faulty row.
 
@@ -42,6 +46,7 @@ def with_derived_columns(
         known_ids: the ids of the class table; empty for a set without classes.
         files: the images on disk, as the manifest names them.
         fit: each row's `fit`, `lead` and the pair `exchanged` with which its fit is lowest; NaN if not measured.
+        min_hash_distance: the distance below which photos are near duplicates.
         alone: whether the images stand alone, without inputs.
     """
     sound = manifest["fault"].isna()
@@ -57,7 +62,7 @@ def with_derived_columns(
     side = ["height_px", "width_px"]
     sizes = [pairs[[f"{half}_source_{length}" for length in side]].to_numpy(float) for half in ("input", "target")]
     height, width = sizes[1].T
-    distance, near = nearest_elsewhere(pairs, "split")
+    distance, near = nearest_elsewhere(pairs, "split", min_hash_distance)
     kind = pairs["domain"] if "domain" in pairs else pd.Series("", pairs.index)
     derived = pd.DataFrame(
         {
@@ -79,7 +84,7 @@ def with_derived_columns(
         index=pairs.index,
     )
     if "domain" in pairs:
-        distance, near = nearest_elsewhere(pairs, "domain")
+        distance, near = nearest_elsewhere(pairs, "domain", min_hash_distance)
         domains = pairs.groupby("target_sha256")["domain"].transform("nunique")
         derived = derived.assign(target_domains=domains, domain_distance=distance, domain_near=near)
     return manifest.assign(fault=manifest["fault"].fillna("")).join(fit).join(derived)
@@ -89,38 +94,6 @@ def _ratio_to_median(values: pd.Series) -> pd.Series:
     """Return how many times larger or smaller than the median each value is, always 1 or more."""
     ratio = values / np.median(values)
     return np.round(np.maximum(ratio, 1 / ratio), 4)
-
-
-def nearest_elsewhere(pairs: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Hamming distance of each photo's hash to the nearest from elsewhere, and the pair_id of that one.
-
-    Photos are elsewhere that have another value in `column`, the subset or the domain, and do not show the same scene.
-    If there is none, the distance is that of opposite hashes, and the pair_id is empty.
-    """
-    count = len(pairs)
-    hashes = [bytes.fromhex(text) if isinstance(text, str) else b"" for text in pairs["target_phash"]]
-    bits = 8 * max(map(len, hashes), default=0)
-    distance, near = np.full(count, bits), np.full(count, "", object)
-    if not bits:
-        return distance, near
-    # The product of two rows of +1 and -1 is the number of bits that agree less the number that differ.
-    signs = 2.0 * np.unpackbits(np.frombuffer(b"".join(hashes), np.uint8).reshape(count, -1), axis=1) - 1
-    signs = signs.astype(np.float32)
-    splits, ids = pairs[column].to_numpy(), pairs["pair_id"].to_numpy()
-    scenes = pd.factorize(pairs["scene"])[0] if "scene" in pairs else np.full(count, -1)
-    for split in pd.unique(splits):
-        own, others = np.flatnonzero(splits == split), np.flatnonzero(splits != split)
-        for start in range(0, len(own) if len(others) else 0, BLOCK_ROWS):
-            rows = own[start : start + BLOCK_ROWS]
-            for other in range(0, len(others), BLOCK_ROWS):
-                columns = others[other : other + BLOCK_ROWS]
-                apart = (bits - signs[rows] @ signs[columns].T) / 2
-                apart[(scenes[rows, None] == scenes[columns]) & (scenes[rows, None] >= 0)] = bits
-                nearest = apart.argmin(axis=1)
-                found = apart[np.arange(len(rows)), nearest].astype(int)
-                closer = found < distance[rows]
-                distance[rows[closer]], near[rows[closer]] = found[closer], ids[columns[nearest[closer]]]
-    return distance, near
 
 
 def class_distance(pairs: pd.DataFrame) -> np.ndarray:

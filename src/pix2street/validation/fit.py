@@ -12,6 +12,8 @@ Two measures follow from it, both between -2 and 2 and positive for a pair that 
 """
 
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -24,17 +26,52 @@ SUSPECTS = 1024
 SMOOTH_PX = 1.0
 
 
+COLORS = np.array([[3, 1, 0], [1, 2, 1], [0, 1, 3]], np.float32)
+"""The colours that each colour of a gradient is made of: Sobel's smoothing along the axis of colours."""
+
+BAND_LINES = 16
+"""The lines that are filtered by one product."""
+
+SMOOTH, STEP = 0, 1
+"""The two filters of which Sobel's gradient of a smooth image is made."""
+
+
 def edge_map(pixels: np.ndarray) -> np.ndarray:
     """Return the root of the colours' gradient, `[h * w]` float32, of `[H, W, 3]` uint8.
 
-    An image is first reduced to at most `SIDE_PX` in height and width.
+    An image is first reduced to at most `SIDE_PX` in height and width. The gradient is Sobel's, of the image smoothed
+    by a Gaussian of `SMOOTH_PX`, with SciPy's borders; products of matrices give it sooner than SciPy's filters.
     """
     height, width = (min(SIDE_PX, side) for side in pixels.shape[:2])
-    colors = resize_box(pixels, height, width).astype(np.float32)
-    smooth = ndimage.gaussian_filter(colors, (SMOOTH_PX, SMOOTH_PX, 0))
-    gradient = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).sum(axis=-1)
+    colors = COLORS @ resize_box(pixels, height, width).transpose(0, 2, 1).astype(np.float32)
+    smooth, step = (_filtered(kind, colors.reshape(height, -1), "C").reshape(-1, width) for kind in (SMOOTH, STEP))
+    down, across = _filtered(SMOOTH, step.T, "F").T, _filtered(STEP, smooth.T, "F").T
+    gradient = np.sqrt(down * down + across * across).reshape(height, 3, width).sum(axis=1)
     # The root prevents a few hard edges from outweighing the many soft ones.
     return np.sqrt(gradient).ravel()
+
+
+def _filtered(kind: int, lines: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
+    """Return `[N, M]` lines smoothed (`SMOOTH`), or the next line less the one before of smooth lines (`STEP`)."""
+    result = np.empty_like(lines, order=order)
+    for band, near, filters in _bands(len(lines)):
+        np.matmul(filters[kind], lines[near], out=result[band])
+    return result
+
+
+@cache
+def _bands(side: int) -> list[tuple[slice, slice, np.ndarray]]:
+    """Return the lines of each band of an image, the lines near it, and the filters that map these to those."""
+    smooth = ndimage.gaussian_filter1d(np.eye(side), SMOOTH_PX, axis=0)
+    kernels = ([1, 2, 1], [-1, 0, 1])
+    filters = np.array([ndimage.correlate1d(smooth, kernel, axis=0) for kernel in kernels], np.float32)
+    bands = []
+    for start in range(0, side, BAND_LINES):
+        band = slice(start, start + BAND_LINES)
+        used = np.flatnonzero(filters[:, band].any(axis=(0, 1)))
+        near = slice(used[0], used[-1] + 1)
+        bands.append((band, near, np.ascontiguousarray(filters[:, band, near])))
+    return bands
 
 
 def block_agreement(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -92,22 +129,26 @@ class Suspects:
 
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))
     leads: np.ndarray = field(default_factory=lambda: np.empty(0))
-    inputs: np.ndarray | None = None
-    targets: np.ndarray | None = None
+    maps: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, rows: np.ndarray, leads: np.ndarray, inputs: np.ndarray, targets: np.ndarray) -> None:
-        """Add the pairs of a block, and drop those with the highest leads beyond `SUSPECTS`."""
-        if self.inputs is not None:
-            inputs, targets = np.concatenate([self.inputs, inputs]), np.concatenate([self.targets, targets])
+    def add(self, rows: np.ndarray, leads: np.ndarray, maps: np.ndarray) -> None:
+        """Add the pairs of a block, and drop those with the highest leads beyond `SUSPECTS`.
+
+        Args:
+            maps: the edge maps of inputs and targets, `[N, 2, D]`.
+        """
         rows, leads = np.concatenate([self.rows, rows]), np.concatenate([self.leads, leads])
-        kept = np.sort(np.argsort(leads, kind="stable")[:SUSPECTS])
-        self.rows, self.leads, self.inputs, self.targets = rows[kept], leads[kept], inputs[kept], targets[kept]
+        kept, before = np.sort(np.argsort(leads, kind="stable")[:SUSPECTS]), len(self.maps)
+        # Copies of the few that are new let go of the block.
+        self.maps = [self.maps[i] if i < before else maps[i - before].copy() for i in kept]
+        self.rows, self.leads = rows[kept], leads[kept]
 
     def fit(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the fit of each suspect, and the row of the other pair with which it is lowest; -1 for none."""
-        if self.inputs is None:
+        if not self.maps:
             return np.empty(0), np.empty(0, int)
-        fit, other = block_fit(block_agreement(self.inputs, self.targets))
+        maps = np.array(self.maps)
+        fit, other = block_fit(block_agreement(maps[:, 0], maps[:, 1]))
         return fit, np.where(other >= 0, self.rows[other], -1)
 
 
@@ -119,5 +160,6 @@ def blocks(count: int) -> list[np.ndarray]:
 def _standardized(maps: np.ndarray) -> np.ndarray:
     """Return the maps less their mean map (horizons, sky lines), each with mean 0 and length 1."""
     maps = maps - maps.mean(axis=0)
-    maps = maps - maps.mean(axis=1, keepdims=True)
-    return maps / np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-6)
+    maps -= maps.mean(axis=1, keepdims=True)
+    maps /= np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-6)
+    return maps
