@@ -165,11 +165,11 @@ def main() -> None:
     for name in arguments.families:
         begun = time.process_time()
         text = lowered(name, train, arguments.size, arguments.batch, arguments.small)
-        convolutions = re.findall(r"stablehlo\.convolution.*", text)
+        operations = re.findall(r"(?<!#)\bstablehlo\.\w+.*", text)
+        convolutions = [line for line in operations if line.startswith("stablehlo.convolution")]
         half = [line for line in convolutions if "bf16" in line]
         print(
-            f"{name:<12}{text.count(' stablehlo.'):>11}{len(convolutions):>14}{len(half):>13}"
-            f"{time.process_time() - begun:>9.1f}",
+            f"{name:<12}{len(operations):>11}{len(convolutions):>14}{len(half):>13}{time.process_time() - begun:>9.1f}",
             flush=True,
         )
 
