@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from model_battery import batch, start, task_of
+from pydantic import ValidationError
 from shipped import changed
 from tiny_models import SETTINGS, SMALL
 
@@ -88,6 +89,13 @@ def test_the_warm_up_minimises_l1_alone_and_the_critic_rests():
         assert moved == [True, not still]
         assert (float(terms["disc_real"]) == float(terms["gen_gan"]) == 0) == still
         assert float(terms["gen_l1"]) > 0
+
+
+def test_a_warm_up_without_an_l1_is_refused():
+    settings = SETTINGS.futuregan.model_dump() | {"warm_up": 0.5, "l1_weight": 0.0}
+    with pytest.raises(ValidationError, match=r"warm_up: 0.5 learns from L1 alone, but l1_weight is 0"):
+        futuregan.Settings(**settings)
+    assert futuregan.Settings(**settings | {"l1_weight": 1.0}).warm_up == 0.5
 
 
 def test_several_devices_cannot_warm_up():

@@ -175,6 +175,11 @@ def test_an_l1_weight_never_rises():
         changed(SETTINGS.pix2pix, l1_weight_end=101.0)
 
 
+def test_a_warm_up_without_an_l1_is_refused():
+    with pytest.raises(ValueError, match="warm_up: 0.1 learns from L1 alone, but l1_weight is 0; choose a weight above"):
+        changed(SETTINGS.pix2pix, warm_up=0.1, l1_weight=0.0)
+
+
 def test_feature_matching_moves_the_generator_alone():
     plain, (gen, disc) = step_once()
     terms, (other_gen, other_disc) = step_once(feature_weight=10.0)

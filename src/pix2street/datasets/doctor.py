@@ -1,4 +1,7 @@
-"""`pix2street doctor`: how a user's folder or archive would be read, and the settings for it. Nothing is written."""
+"""`pix2street doctor`: how a user's folder or archive would be read, and the settings for it.
+
+The source is not changed, and nothing is left behind: films are unpacked into a temporary folder.
+"""
 
 import hashlib
 from collections import Counter

@@ -13,12 +13,12 @@ alone at first (`warm_up`).
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pix2street.core.errors import UserError
-from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches
+from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches, refuse_idle_warm_up
 from pix2street.settings.section import Beta, Count, LearningRate, Section, Weight
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Settings(Section):
     discriminator_rate: LearningRate
     beta_1: Beta
     beta_2: Beta
+
+    @model_validator(mode="after")
+    def _a_warm_up_has_something_to_learn(self) -> Self:
+        refuse_idle_warm_up(self.warm_up, self.l1_weight)
+        return self
 
 
 PAIRING = "sequence"
@@ -301,7 +306,7 @@ def build_training(
     def warm_up(past, future) -> dict:
         with tf.GradientTape() as tape:
             distance = l1(generator(past, training=True), future)
-            total = max(settings.l1_weight, 1.0) * distance
+            total = settings.l1_weight * distance
             loss = gen.scaled(total)
         gen.descend(tape, loss)
         terms = {term.name: 0.0 for term in TERMS} | {"gen_total": total, "gen_l1": distance}

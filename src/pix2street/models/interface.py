@@ -185,6 +185,14 @@ def reach_of(family: Family, task: Task, settings: Section) -> int:
     return reach_px(task, settings) if reach_px else 0
 
 
+def refuse_idle_warm_up(warm_up: float, l1_weight: float) -> None:
+    """Raise a `ValueError`, for a family's settings, if a warm-up on L1 alone has no weight to learn from."""
+    if warm_up and not l1_weight:
+        raise ValueError(
+            f"warm_up: {warm_up:g} learns from L1 alone, but l1_weight is 0; choose a weight above 0, or warm_up: 0"
+        )
+
+
 def refuse_branches(setting: str, devices: int) -> None:
     """Raise a `UserError` if several devices would have to share a step with two branches.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches
+from pix2street.models.interface import Batch, MakePlayer, Task, Term, Training, refuse_branches, refuse_idle_warm_up
 from pix2street.settings.section import Beta, Count, LearningRate, Section, Share, Weight
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Settings(Section):
     warm_up: Annotated[float, Field(ge=0, lt=1)]
     scales: Annotated[int, Field(ge=1, le=4)]
     product_side_px: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _a_warm_up_has_something_to_learn(self) -> Self:
+        refuse_idle_warm_up(self.warm_up, self.l1_weight)
+        return self
 
     @model_validator(mode="after")
     def _the_l1_weight_never_rises(self) -> Self:
