@@ -14,6 +14,7 @@ from pix2street.core.files import REMAKE, read_json
 from pix2street.layers.by_style import LearnedStart, Shift, StyledConv2D, Truncate
 from pix2street.layers.edges import ClassEdges
 from pix2street.layers.equalized import EqualConv2D, EqualDense, ScaledLeaky
+from pix2street.layers.few import FewFiltersConv2D
 from pix2street.layers.frames import FromFrames, ToFrames
 from pix2street.layers.masks import Blend
 from pix2street.layers.modulation import Modulate
@@ -34,6 +35,7 @@ LAYERS = (
     ClassEdges,
     EqualConv2D,
     EqualDense,
+    FewFiltersConv2D,
     FromFrames,
     LearnedStart,
     Modulate,

@@ -10,6 +10,7 @@ import keras
 from keras import KerasTensor, initializers, layers, ops
 
 from pix2street.core.errors import UserError
+from pix2street.layers.few import convolution
 from pix2street.layers.masks import under_mask
 from pix2street.layers.norms import ImageNorm
 from pix2street.layers.resize import ResizeConv2D
@@ -28,8 +29,16 @@ class ReflectionPad(layers.Layer):
         self.width = width
 
     def call(self, inputs):
-        beside = (self.width, self.width)
-        return ops.pad(inputs, ((0, 0), beside, beside, (0, 0)), mode="reflect")
+        if any(side is None or side <= 2 * self.width + 2 for side in inputs.shape[1:3]):
+            beside = (self.width, self.width)
+            return ops.pad(inputs, ((0, 0), beside, beside, (0, 0)), mode="reflect")
+        return self._mirrored(self._mirrored(inputs, axis=1), axis=2)
+
+    def _mirrored(self, x, axis: int):
+        """Return `x` mirrored at both ends of an axis, by parts: their gradient takes less time than that of a pad."""
+        end = x.shape[axis] - 1
+        first, near, middle, far, last = ops.split(x, [1, 1 + self.width, end - self.width, end], axis)
+        return ops.concatenate([ops.flip(near, axis), first, near, middle, far, last, ops.flip(far, axis)], axis)
 
     def compute_output_shape(self, input_shape):
         height, width = (side and side + 2 * self.width for side in input_shape[1:3])
@@ -44,7 +53,7 @@ def reflected(
 ) -> KerasTensor:
     """Apply reflection padding -> Conv, which keeps the size: `[N, H, W, C] -> [N, H, W, filters]`."""
     x = ReflectionPad(kernel // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel, use_bias=use_bias, kernel_initializer=_weights(seeds), name=name)(x)
+    return convolution(filters, kernel, use_bias=use_bias, kernel_initializer=_weights(seeds), name=name)(x)
 
 
 def halve(x: KerasTensor, filters: int, seeds: Iterator[int], name: str) -> KerasTensor:

@@ -30,15 +30,19 @@ class SubPixelConv2D(layers.Conv2D):
         self.kernel_initializer = start
 
     def call(self, inputs):
-        maps = super().call(inputs)
-        batch, height, width = ops.shape(maps)[:3]
-        maps = ops.reshape(maps, (batch, height, width, FACTOR, FACTOR, self.filters // FACTOR**2))
-        maps = ops.transpose(maps, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(maps, (batch, FACTOR * height, FACTOR * width, self.filters // FACTOR**2))
+        return as_pixels(super().call(inputs))
 
     def compute_output_shape(self, input_shape):
         size = (side and FACTOR * side for side in input_shape[1:3])
         return (input_shape[0], *size, self.filters // FACTOR**2)
+
+
+def as_pixels(maps):
+    """Return channels as 2x2 pixels, `[N, H, W, 4 * F] -> [N, 2H, 2W, F]`, row by row of the four."""
+    batch, height, width = ops.shape(maps)[:3]
+    filters = maps.shape[-1] // FACTOR**2
+    maps = ops.transpose(ops.reshape(maps, (batch, height, width, FACTOR, FACTOR, filters)), (0, 1, 3, 2, 4, 5))
+    return ops.reshape(maps, (batch, FACTOR * height, FACTOR * width, filters))
 
 
 @keras.saving.register_keras_serializable("pix2street")

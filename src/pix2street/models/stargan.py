@@ -184,8 +184,10 @@ def build_discriminator(task: Task, settings: Settings, seed: int) -> "keras.Mod
 def _conv(x, filters: int, kernel: int, stride: int, seeds: Iterator[int], name: str, use_bias: bool = False):
     from keras import layers
 
+    from pix2street.layers.few import convolution
+
     x = layers.ZeroPadding2D((kernel - 1) // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel, stride, use_bias=use_bias, kernel_initializer=_weights(seeds), name=name)(x)
+    return convolution(filters, kernel, stride, use_bias=use_bias, kernel_initializer=_weights(seeds), name=name)(x)
 
 
 def _double(x, filters: int, seeds: Iterator[int], name: str, upsample: str):
