@@ -40,6 +40,7 @@ COVERED = {
     r"pix2street compare( RUN_A RUN_B)?": "test_pipeline.py::test_two_recorded_runs_are_compared",
     r"pix2street doctor PATH": "test_doctor.py::test_what_is_proposed_is_what_the_stages_read",
     r"pix2street profiles( --better)?": "test_cli.py::test_profiles_are_listed_and_chosen",
+    r"pix2street tune": "training/test_tuning.py::test_the_fastest_is_written_and_a_dry_run_writes_nothing",
     r"pix2street use \w+": "test_cli.py::test_profiles_are_listed_and_chosen",
     r"pix2street predict .*": "inference/test_predict.py::test_photos_are_the_bytes_of_generate",
     r"pix2street export": "inference/test_export.py::test_files_give_the_photos_of_predict_at_every_batch_and_size",

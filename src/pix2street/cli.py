@@ -79,6 +79,51 @@ def choose_profile(options: argparse.Namespace) -> None:
     print(f"{expectation(profile.needs)}; run `dvc repro` or `dvc exp run`")
 
 
+def tune_training(options: argparse.Namespace) -> None:
+    """Time the training's step in several forms, and write the fastest into params.yaml."""
+    from pix2street.params import read_params
+    from pix2street.profiles import set_values
+
+    layout = Layout(Path.cwd())
+    params = read_params(layout.params)
+    device, compute = params.train.device, params.compute.model_dump()
+    if device.strategy != "one_device":
+        raise UserError(
+            f"train.device.strategy: {device.strategy}, but tune measures one device; set one_device until it is done"
+        )
+    if not (layout.split / "manifest.csv").is_file():
+        raise UserError("data/split: must have the pairs to measure with, but is empty; run `dvc repro split`")
+    load_quietly("tensorflow")
+    from pix2street.steps.train import open_training
+    from pix2street.training.runtime import STRATEGIES, prepare
+    from pix2street.training.tuning import by_turns, changed, choices_of, fastest, step_of
+
+    prepare("train.device.device", device.device, params.train.run.seed, device.deterministic, **compute)
+    strategy, best = STRATEGIES[device.strategy](), {}
+    for key, values in choices_of(params.train).items():
+        steps = {}
+        for value in values:
+            train = changed(params, key, value).train
+            start = open_training(layout.split, train, strategy)
+            steps[value] = step_of(start.family, start.training, start.feed, train)
+        found = by_turns(steps, options.rounds)
+        best[key] = fastest(found)
+        for value, milliseconds in found.items():
+            marks = [mark for mark, of in (("now", values[0]), ("chosen", best[key])) if value == of]
+            print(f"{f'{key}: {value}':<42}{milliseconds:9.1f} ms a step  {', '.join(marks)}".rstrip(), flush=True)
+        params = changed(params, key, best[key])
+    if options.dry_run:
+        return
+    changes = set_values(layout.params, best)
+    for change in changes:
+        print(f"{change.key}: {change.old} -> {change.new}")
+    print(
+        "params.yaml now has what is fastest here; commit it, since the bits of a training follow from it"
+        if changes
+        else "params.yaml has what is fastest here already"
+    )
+
+
 def promote_candidate(options: argparse.Namespace) -> None:
     """Make the candidate the champion, or say why it is not."""
     from pix2street.params import read_params
@@ -322,6 +367,7 @@ RUN = {
     "doctor": look_at_source,
     "profiles": list_profiles,
     "use": choose_profile,
+    "tune": tune_training,
     "promote": promote_candidate,
     "verify": verify_commit,
     "sync": sync_runs,

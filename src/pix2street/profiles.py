@@ -135,14 +135,33 @@ def use_profile(params: Path, folder: Path, name: str) -> list[Change]:
     """
     before = read_yaml_text(params)
     changes = _changes(before, folder, name)
+    _write(params, before, changes, f"with profile {name}")
+    return changes
+
+
+def set_values(params: Path, values: dict[str, Any]) -> list[Change]:
+    """Write the values of dotted keys into `params`, as `use_profile` does.
+
+    Returns:
+        The changed keys; without any, the file is not written.
+
+    Raises:
+        UserError: `params` is missing or is not YAML, or the result breaks the schema; `params` then stays as it was.
+    """
+    before = read_yaml_text(params)
+    changes = _differing(_present(before), values)
+    _write(params, before, changes, f"with {', '.join(values)}")
+    return changes
+
+
+def _write(params: Path, before: str, changes: list[Change], what: str) -> None:
     after = _replaced(before, changes)
     try:
         parse_params(after, params.name)
     except UserError as error:
-        raise UserError(f"with profile {name} {error}\n{params.name} stays as it was") from error
+        raise UserError(f"{what} {error}\n{params.name} stays as it was") from error
     if changes:
         write_text(params, after)
-    return changes
 
 
 def as_table(params: Path, folder: Path) -> str:
@@ -213,16 +232,24 @@ def _flat(values: dict[str, Any], section: str = "") -> Iterator[tuple[str, Any]
 
 
 def _changes(text: str, folder: Path, name: str) -> list[Change]:
-    wanted = values_of(folder, name)
-    values = load_yaml(text, "params.yaml")
-    present = dict(_flat(values)) if isinstance(values, dict) else {}
-    if moved := describe_moved(present):
-        raise UserError(f"params.yaml is not valid; nothing was written:\n{moved}")
+    wanted, present = values_of(folder, name), _present(text)
     if unknown := [key for key in wanted if key not in present]:
         raise UserError(
             f"params.yaml: no value at {', '.join(unknown)}, which {folder.name}/{BASE}.yaml sets; fix the key's name "
             "there, or add it here"
         )
+    return _differing(present, wanted)
+
+
+def _present(text: str) -> dict[str, Any]:
+    values = load_yaml(text, "params.yaml")
+    present = dict(_flat(values)) if isinstance(values, dict) else {}
+    if moved := describe_moved(present):
+        raise UserError(f"params.yaml is not valid; nothing was written:\n{moved}")
+    return present
+
+
+def _differing(present: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
     written = [Change(key, _written(present[key]), _written(value)) for key, value in wanted.items()]
     return [change for change in written if change.old != change.new]
 

@@ -23,6 +23,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_doctor(commands)
     _add_profiles(commands)
+    _add_tune(commands)
     _add_promote(commands)
     _add_verify(commands)
     commands.add_parser("sync", help="deliver the records that the tracking store has not received")
@@ -69,6 +70,19 @@ def _add_profiles(commands: Any) -> None:
         "change is printed.",
     )
     parser.add_argument("name", metavar="NAME", help="a name that `pix2street profiles` lists")
+
+
+def _add_tune(commands: Any) -> None:
+    parser = commands.add_parser(
+        "tune",
+        help="measure the training's step on this machine, and write the fastest precision into params.yaml",
+        description="The step of the chosen model is timed by turns with each precision, and with each limit of matrix "
+        "products where the model has them. The fastest that saves 5 %% or more is written into params.yaml, from "
+        "which the bits of a training follow, so that every machine with this file trains alike.",
+    )
+    parser.add_argument("--rounds", type=_count, default=20, help="the timed steps of each; default: %(default)s")
+    parser.add_argument("--dry-run", action="store_true", help="print the times and write nothing")
+    parser.set_defaults(computes=True)
 
 
 def _add_promote(commands: Any) -> None:
