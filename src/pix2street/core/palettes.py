@@ -224,8 +224,7 @@ class PaletteBank:
         """
         answers = np.ones(256, bool)
         owners = self._owners
-        for class_id in np.unique(self.class_ids).tolist():
-            rows = np.flatnonzero(self.class_ids == class_id)
+        for class_id, rows in self._rows.items():
             areas, colors, photos = self.areas_px[rows], self.colors[rows].astype(np.float64), owners[rows]
             means = _means_by(photos, areas, colors, len(self.counts))
             together = np.bincount(photos)[photos]
@@ -242,6 +241,11 @@ class PaletteBank:
     def _owners(self) -> np.ndarray:
         """Return the photo of each row, `[R]`."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def _rows(self) -> dict[int, np.ndarray]:
+        """Return the rows of each class id, ascending."""
+        return {class_id: np.flatnonzero(self.class_ids == class_id) for class_id in np.unique(self.class_ids).tolist()}
 
     @cached_property
     def _present(self) -> np.ndarray:
@@ -281,10 +285,12 @@ class PaletteBank:
         with_class = photos[self._present[photos, class_id]]
         if not len(with_class):
             return np.repeat(self.photo_colors[photos[:1]], len(areas_px), axis=0)
-        of_class = self.class_ids == class_id
-        near = with_class[np.isin(with_class, photos[:NEIGHBOURS])]
-        lenders = with_class[:1] if self.uniform[class_id] or not len(near) else near
-        rows = np.flatnonzero(of_class & np.isin(self._owners, lenders))
+        # The photos with the class keep their order, so that the neighbours are the first of them.
+        near = with_class[: np.count_nonzero(self._present[photos[:NEIGHBOURS], class_id])]
+        lends = np.zeros(len(self.counts), bool)
+        lends[with_class[:1] if self.uniform[class_id] or not len(near) else near] = True
+        rows = self._rows[class_id]
+        rows = rows[lends[self._owners[rows]]]
         if self.uniform[class_id]:
             color = np.average(self.colors[rows], axis=0, weights=self.areas_px[rows])
             return np.repeat(color[None], len(areas_px), axis=0)
