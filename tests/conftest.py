@@ -1,9 +1,11 @@
 import os
 
 from pix2street.core import numerics
+from pix2street.stage import load_quietly
 
 # Before anything that computes is loaded, by this file or by any test.
 numerics.pin()
+load_quietly("tensorflow")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
