@@ -16,6 +16,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import write_json
 from pix2street.core.images import read_ids, read_rgb, write_png
 from pix2street.core.pairs import Dataset, read_pairs
+from pix2street.core.tables import read_table, write_table
 from pix2street.judges import inception
 from pix2street.judges.jury import judge_folder
 from pix2street.judges.segmenter import Card
@@ -415,3 +416,6 @@ def test_a_set_without_classes_has_no_judge_and_what_needs_one_is_left_out(road_
     assert tables["class_iou"].empty
     assert tables["class_pixels"].empty
     assert list(tables["images"]) == ["pair_id", "l1", "psnr", "ssim"]
+    for name, table in tables.items():
+        write_table(tmp_path / f"{name}.csv", table)
+        assert list(read_table(tmp_path / f"{name}.csv")) == list(table)
