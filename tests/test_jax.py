@@ -1,6 +1,7 @@
 """On JAX, networks and losses are the same functions with the same gradients as on TensorFlow: they are pure Keras 3.
 
-Keras has one backend a process, so this file is also the script that each backend runs: `test_jax.py BACKEND FOLDER`.
+Keras has one backend a process, so this file is also the script that each backend runs:
+`test_jax.py BACKEND FOLDER [further]`.
 """
 
 import importlib.util
@@ -403,11 +404,13 @@ def stylegan() -> dict[str, np.ndarray]:
     }
 
 
-def main(backend: str, folder: Path) -> None:
+def main(backend: str, folder: Path, further: bool) -> None:
     choose_backend(backend)
     sys.path.insert(0, str(BENCHMARKS))
-    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd() | cyclegan() | cut() | stargan()
-    made |= stylegan()
+    if further:
+        np.savez(folder / f"{backend}.npz", **pix2pixhd(), **cyclegan(), **cut(), **stargan(), **stylegan())
+        return
+    start, made = {}, spectral() | oasis() | oasis_step(backend)
     if backend == "tensorflow":
         for norm in UPSAMPLE_OF_NORM:
             both = on_tensorflow(norm)
@@ -434,13 +437,23 @@ def run(command: list, **variables: str) -> str:
     return done.stdout
 
 
+def run_both(folder: Path, *options: str) -> Path:
+    """Return the folder, into which both backends have written their results from the same start."""
+    for backend in ("tensorflow", "jax"):
+        run([__file__, backend, folder, *options])
+    return folder
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Return the folder into which both backends have written their results from the same start."""
-    folder = tmp_path_factory.mktemp("backends")
-    for backend in ("tensorflow", "jax"):
-        run([__file__, backend, folder])
-    return folder
+    """Return the folder of layers and of the families whose steps are compared."""
+    return run_both(tmp_path_factory.mktemp("backends"))
+
+
+@pytest.fixture(scope="module")
+def further(tmp_path_factory) -> Path:
+    """Return the folder of the families of which photos and losses alone are compared."""
+    return run_both(tmp_path_factory.mktemp("further"), "further")
 
 
 def agree(folder: Path, norm: str, reference: str, kind: str, limit: float) -> None:
@@ -502,14 +515,16 @@ def test_the_step_of_oasis_moves_every_weight_as_its_training_does(folder):
     assert any(name.endswith("/u") and np.linalg.norm(theirs[name]) > 0.1 for name in moves)
 
 
-def test_photos_and_losses_of_pix2pixhd_are_the_same(folder):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@pytest.mark.nightly
+def test_photos_and_losses_of_pix2pixhd_are_the_same(further):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     for name in ("pix2pixhd photo", "pix2pixhd losses"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
-def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@pytest.mark.nightly
+def test_images_losses_and_pools_of_cyclegan_are_the_same(further):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     for name in ("cyclegan images", "cyclegan losses"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
     # Each backend draws its own numbers.
@@ -517,12 +532,13 @@ def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
     assert ours["cyclegan pool"].all()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "name",
     ["cut features", "cut contrasts", "stargan photos", "stargan losses", "stylegan photos", "stylegan logits"],
 )
-def test_further_families_are_the_same(folder, name):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+def test_further_families_are_the_same(further, name):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-4)
     assert np.std(theirs[name]) > 0.05
 
@@ -549,4 +565,4 @@ def test_the_step_is_timed_where_there_is_no_tensorflow(tmp_path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), further=len(sys.argv) > 3)
