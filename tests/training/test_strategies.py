@@ -61,11 +61,10 @@ def equal(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
 
 
-def results_of(folder: Path, *settings: str) -> list[dict[str, np.ndarray]]:
-    """Return what one device, two devices, and each of two workers make, all at the same time."""
+def devices(folder: Path, *settings: str) -> list[Training]:
+    """Start a training on one device, and one on two."""
     one = Training("one_device", folder / "one.npz", *settings)
-    two = Training("mirrored", folder / "two.npz", "--devices", "2", *settings)
-    return [training.result() for training in [one, two, *workers(folder, *settings)]]
+    return [one, Training("mirrored", folder / "two.npz", "--devices", "2", *settings)]
 
 
 SETTINGS = ("--epochs", "5", "--ema-decay", "0.9", "--dropout-share", "0")
@@ -74,7 +73,9 @@ SETTINGS = ("--epochs", "5", "--ema-decay", "0.9", "--dropout-share", "0")
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> list[dict[str, np.ndarray]]:
-    return results_of(tmp_path_factory.mktemp("strategies"), *SETTINGS)
+    """Return what one device, two devices, and each of two workers make."""
+    folder = tmp_path_factory.mktemp("strategies")
+    return [training.result() for training in [*devices(folder, *SETTINGS), *workers(folder, *SETTINGS)]]
 
 
 def test_losses_are_those_of_one_device(results):
@@ -96,32 +97,37 @@ def test_weights_are_those_of_one_device_and_equal_on_both_workers(results):
     scope="module", params=["cyclegan", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("cut", "stargan"))]
 )
 def family(request, tmp_path_factory) -> tuple[list[str], list[dict[str, np.ndarray]]]:
-    """Return the options of another family but its epochs, and what two epochs of it make."""
-    options = ["--model", request.param]
-    return options, results_of(tmp_path_factory.mktemp(request.param), *options, "--epochs", "2")
+    """Return the options of another family but its epochs, and what two epochs make on one device and on two."""
+    options = ["--model", request.param, "--epochs"]
+    folder = tmp_path_factory.mktemp(request.param)
+    return options, [training.result() for training in devices(folder, *options, "2")]
 
 
-def test_other_families_train_on_two_devices_and_in_two_processes_as_on_one(family):
-    one, two, first, second = family[1]
-    assert equal(first, second)
-    for other in (two, first):
-        for name, value in one.items():
-            np.testing.assert_allclose(other[name], value, rtol=1e-3, atol=1e-3, err_msg=name)
-        np.testing.assert_allclose(other["rows"][0], one["rows"][0], rtol=1e-4, atol=1e-6)
+def check_alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    for name, value in one.items():
+        np.testing.assert_allclose(other[name], value, rtol=1e-3, atol=1e-3, err_msg=name)
+    np.testing.assert_allclose(other["rows"][0], one["rows"][0], rtol=1e-4, atol=1e-6)
+
+
+def test_other_families_train_on_two_devices_as_on_one(family):
+    check_alike(*family[1])
 
 
 @pytest.mark.nightly
-def test_other_families_go_on_in_two_processes(family, tmp_path):
-    options, (*_, whole) = family
-    options = [*options, "--checkpoints", str(tmp_path / "checkpoints"), "--epochs"]
-    for training in workers(tmp_path, *options, "1"):
+def test_other_families_train_in_two_processes_as_on_one_device_and_go_on_exactly(family, tmp_path):
+    options, (one, _) = family
+    whole = [training.result() for training in workers(tmp_path, *options, "2")]
+    assert equal(*whole)
+    check_alike(one, whole[0])
+    kept = ["--checkpoints", str(tmp_path / "checkpoints")]
+    for training in workers(tmp_path, *options, "1", *kept):
         training.result()
-    resumed = workers(tmp_path, *options, "2")
+    resumed = workers(tmp_path, *options, "2", *kept)
     results = [training.end() for training in resumed]
     assert all("training goes on after epoch 1, step 0" in output for _, output in results), results
     for training in resumed:
         with np.load(training._out) as arrays:
-            assert equal(dict(arrays), whole)
+            assert equal(dict(arrays), whole[0])
 
 
 def check_a_killed_worker(folder: Path, settings: tuple[str, ...], whole: list[dict[str, np.ndarray]]) -> None:
