@@ -548,6 +548,7 @@ def test_jax_needs_no_tensorflow(folder):
     assert {"jax", "tensorflow"} & set(modules) == {"jax"}
 
 
+@pytest.mark.nightly
 def test_the_step_is_timed_where_there_is_no_tensorflow(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow is not here')")
     options = ["--sizes", "32:1:2", "--precisions", "float32", "--steps", "2", "--out", tmp_path / "results.json"]

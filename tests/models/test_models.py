@@ -45,8 +45,7 @@ def test_terms(family, first):
     model_battery.check_terms(*family, first)
 
 
-# float16 has the smaller range: what is finite in it is so in bfloat16, of which test_lowering.py has every step.
-@pytest.mark.parametrize("policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.nightly), "mixed_float16"])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_precision(family, policy):
     model_battery.check_precision(*family, policy)
 
