@@ -214,7 +214,7 @@ WITHOUT_INFLUENCE = {
 }  # fmt: skip
 """Settings that change no weight, or none on one CPU; `run.epochs`, `run.keep` and `pix2pix.scales`, for which these
 images are too small, have other tests."""
-LATE = {"run.schedule", "pix2pix.l1_weight_end", "pix2pix.warm_up"}
+LATE = {"run.schedule", "data.mirror", "pix2pix.l1_weight_end", "pix2pix.warm_up"}
 """Settings that may change nothing before the second epoch."""
 DECIDING = changed(
     TINY_TRAIN,
