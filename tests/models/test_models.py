@@ -54,5 +54,14 @@ def test_a_seed_decides_all(family, first):
     model_battery.check_a_seed_decides_all(*family, first)
 
 
+# A step of these changes networks and Adams alone, as in the trainings that test_loop.py resumes.
+WITHOUT_STATE = {"pix2pix", "pix2pixhd", "oasis", "srgan"}
+
+
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=pytest.mark.nightly if name in WITHOUT_STATE else ()) for name in MODELS],
+    indirect=True,
+)
 def test_resume(family, tmp_path):
     model_battery.check_resume(*family, tmp_path)
