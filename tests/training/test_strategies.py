@@ -10,6 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
+
+from pix2street.core.errors import UserError
+from pix2street.training.distribution import explain_lost_worker
 
 SCRIPT = Path(__file__).parents[1] / "tiny_training.py"
 
@@ -151,8 +155,18 @@ def check_a_killed_worker(folder: Path, settings: tuple[str, ...], whole: list[d
             assert equal(dict(arrays), expected)
 
 
+@pytest.mark.nightly
 def test_a_killed_worker_ends_the_run_and_the_next_one_goes_on_exactly(results, tmp_path):
     check_a_killed_worker(tmp_path, SETTINGS, results[2:])
+
+
+def test_a_lost_worker_is_named_only_where_there_are_others():
+    error = tf.errors.UnavailableError(None, None, "Connection reset by peer")
+    several = object.__new__(tf.distribute.MultiWorkerMirroredStrategy)
+    told = explain_lost_worker(several, error)
+    assert isinstance(told, UserError)
+    assert "another worker has ended or cannot be reached (UnavailableError); start all workers again" in str(told)
+    assert explain_lost_worker(tf.distribute.get_strategy(), error) is error
 
 
 @pytest.mark.nightly
