@@ -17,9 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pix2street.core import numerics
+from pix2street.stage import load_quietly
 
 if __name__ == "__main__":
     numerics.pin()
+    load_quietly("tensorflow")
 
 import numpy as np
 import tensorflow as tf

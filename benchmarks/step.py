@@ -37,6 +37,7 @@ from pix2street.models import MODELS
 from pix2street.params import read_params
 from pix2street.profiles import use_profile
 from pix2street.settings.train import Train
+from pix2street.stage import load_quietly
 
 HERE = Path(__file__).parent
 NAMED_OPERATIONS = 6
@@ -195,6 +196,7 @@ def count(profile: str, teraflop_a_second: float) -> None:
 def count_step(train: Train, height_px: int, width_px: int) -> dict:
     """Return the counted work and memory of a step for one image of Cityscapes."""
     numerics.pin()
+    load_quietly("tensorflow")
     from counting import gigaflop, maps_gib, step_gigaflop, weights_gib
 
     from pix2street.core.classes import cityscapes_classes

@@ -15,10 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pix2street.core import numerics
+from pix2street.stage import load_quietly
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     numerics.pin()
+    load_quietly("tensorflow")
 
 import keras
 import tensorflow as tf

@@ -1,9 +1,11 @@
 import os
 
 from pix2street.core import numerics
+from pix2street.stage import load_quietly
 
 # Before anything that computes is loaded, by this file or by any test.
 numerics.pin()
+load_quietly("tensorflow")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -17,16 +19,19 @@ os.environ["PIX2STREET_STORE_TIMEOUT_S"] = "3600"
 
 LONG = (
     "test_pipeline.py",
-    "test_benchmarks.py",
-    "test_experiments.py",
-    "test_strategies.py",
     "test_train.py",
-    "test_server.py",
+    "test_strategies.py",
+    "test_models.py",
+    "test_loop.py",
     "test_jax.py",
+    "test_server.py",
+    "test_benchmarks.py",
     "test_numerics.py",
+    "test_experiments.py",
     "test_kills.py",
     "test_quality.py",
 )
+"""The files that take the most CPU time, in `make test` or in `make nightly`, the longest first."""
 
 
 def pytest_collection_modifyitems(config, items):

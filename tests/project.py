@@ -56,6 +56,7 @@ class Project:
             "data/source",
             "data/judge",
             ".dvc/config",
+            ".dvc/.gitignore",
             ".dvc/plots",
             ".dvcignore",
             ".gitignore",
@@ -65,8 +66,8 @@ class Project:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / name, root / name)
         self.set_params(merge(YAML(typ="safe").load((ROOT / "params.yaml").read_text()), TINY))
-        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
-            subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=root, check=True)
+        self.git("init", "-q")
+        self.commit("start")
 
     @classmethod
     def at(cls, root: Path) -> "Project":
@@ -81,6 +82,13 @@ class Project:
 
     def change_params(self, changes: dict) -> None:
         self.set_params(merge(YAML(typ="safe").load((self.root / "params.yaml").read_text()), changes))
+
+    def git(self, *command: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=self.root, check=True)
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
 
     def _environment(self, **more: str) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}

@@ -120,6 +120,7 @@ def test_what_does_not_read_cityscapes_is_not_rehearsed(tmp_path):
     assert "streets does not read Cityscapes" in refused.stderr
 
 
+@pytest.mark.nightly
 def test_every_way_to_double_an_image_is_timed():
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "upsampling.py", "--levels", "2:3:4", "4:3:2", "--rounds", "1"],
@@ -133,6 +134,7 @@ def test_every_way_to_double_an_image_is_timed():
         assert len(row.split()) == 11
 
 
+@pytest.mark.nightly
 def test_stages_are_timed_on_many_pairs(tmp_path):
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "large_sets.py", tmp_path / "large", "--pairs", "60", "--side", "32"],

@@ -19,7 +19,7 @@ NEEDS = re.compile(r"^# needs .*(GPU|account|server|machines)")
 """The first line of a block whose commands no test can run."""
 
 TWO = "test_experiments.py::test_two_experiments_of_two_workers_are_two_complete_runs"
-CLONE = "test_experiments.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
+CLONE = "test_pipeline.py::test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing"
 QUALITY = "test_quality.py::test_rows_and_commands_are_scored_against_time_and_each_training_can_be_repeated"
 SERVED = "inference/test_serving.py::test_the_documented_command_line_makes_a_photo"
 COVERED = {

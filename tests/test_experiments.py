@@ -1,8 +1,7 @@
-"""Experiments in DVC's queue, and a cache that travels."""
+"""Experiments in DVC's queue, and what DVC says of a former key."""
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import mlflow
@@ -17,23 +16,14 @@ ROOT = Path(__file__).parents[1]
 WHO = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
-def git(folder: Path, *command: str) -> None:
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    """Return a project whose pipeline has run once; a folder plays the remote of its cache."""
+    """Return a project whose pipeline has run once."""
     project = prepared(tmp_path_factory)
-    root = project.root
     project.change_params({"train": {"run": {"epochs": 1}}})
-    (root / ".dvc/.gitignore").write_text("/tmp\n/cache\n")
     done = project.repro()
     assert done.returncode == 0, done.stderr
-    done = project.run("dvc", "remote", "add", "--default", "folder", str(root.parent / "remote"))
-    assert done.returncode == 0, done.stderr
-    git(root, "add", "-A")
-    git(root, "commit", "-qm", "run once")
+    project.commit("run once")
     return project
 
 
@@ -99,24 +89,6 @@ def test_two_experiments_of_two_workers_are_two_complete_runs(project):
     assert project.run("dvc", "exp", "apply", one, **WHO).returncode == 0
     weights = project.root / "models/generator/generator.weights.h5"
     assert sha256_of(weights) == named[one].data.tags["pix2street.weights"]
-    git(project.root, "reset", "-q", "--hard")
-    assert project.run("dvc", "checkout").returncode == 0
-
-
-def test_a_clone_gets_the_outs_from_the_remote_and_runs_nothing(project):
-    pushed = project.run("dvc", "push")
-    assert pushed.returncode == 0, pushed.stderr
-    clone = project.root.parent / "clone"
-    git(project.root.parent, "clone", "-q", str(project.root), str(clone))
-    there = Project.at(clone)
-    pulled = there.run("dvc", "pull")
-    assert pulled.returncode == 0, pulled.stderr
-    again = there.repro()
-    assert again.returncode == 0, again.stderr
-    assert "Running stage" not in again.stdout
-    assert "up to date" in again.stdout
-    for out in ("models/generator/generator.weights.h5", "reports/report/index.html"):
-        assert (clone / out).read_bytes() == (project.root / out).read_bytes()
 
 
 @pytest.fixture
@@ -125,7 +97,7 @@ def stage_that_fails_fast(tmp_path) -> Project:
     project = Project(tmp_path / "project")
     stage = {"cmd": "python pipeline/split.py", "params": ["split"]}
     (project.root / "dvc.yaml").write_text(as_yaml({"stages": {"split": stage}}))
-    git(project.root, "commit", "-qam", "one stage")
+    project.commit("one stage")
     return project
 
 
@@ -144,7 +116,7 @@ def test_dvc_refuses_a_former_key_and_the_stage_names_the_new_one(
     assert followed.returncode != 0
     assert followed.stderr.count("train.l1_weight") == 1
     assert "train.l1_weight: it is train.pix2pix.l1_weight now; move its value there\n" in followed.stderr
-    git(project.root, "checkout", "-q", "params.yaml")
+    project.git("checkout", "-q", "params.yaml")
     # `train.device` was a value and is a section now.
     replaced = project.run("dvc", "exp", "run", "-S", "train.device=cpu", **WHO)
     assert "  train.device: it is train.device.device now; move its value there\n" in replaced.stderr

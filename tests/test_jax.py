@@ -1,6 +1,7 @@
 """On JAX, networks and losses are the same functions with the same gradients as on TensorFlow: they are pure Keras 3.
 
-Keras has one backend a process, so this file is also the script that each backend runs: `test_jax.py BACKEND FOLDER`.
+Keras has one backend a process, so this file is also the script that each backend runs:
+`test_jax.py BACKEND FOLDER [further]`.
 """
 
 import importlib.util
@@ -403,18 +404,22 @@ def stylegan() -> dict[str, np.ndarray]:
     }
 
 
-def main(backend: str, folder: Path) -> None:
+def main(backend: str, folder: Path, further: bool) -> None:
     choose_backend(backend)
     sys.path.insert(0, str(BENCHMARKS))
-    start, made = {}, spectral() | oasis() | oasis_step(backend) | pix2pixhd() | cyclegan() | cut() | stargan()
-    made |= stylegan()
+    if further:
+        norms, made = ["instance"], oasis() | oasis_step(backend) | pix2pixhd() | cyclegan() | cut() | stargan()
+        made |= stylegan()
+    else:
+        norms, made = ["batch"], spectral()
+    start = {}
     if backend == "tensorflow":
-        for norm in UPSAMPLE_OF_NORM:
+        for norm in norms:
             both = on_tensorflow(norm)
             start, made = start | both[0], made | both[1]
         np.savez(folder / "start.npz", **start)
     else:
-        for norm in UPSAMPLE_OF_NORM:
+        for norm in norms:
             made |= on_jax(norm, np.load(folder / "start.npz"))
     np.savez(folder / f"{backend}.npz", **made)
     (folder / f"{backend}.json").write_text(json.dumps(sorted(sys.modules)), encoding="utf-8")
@@ -434,13 +439,32 @@ def run(command: list, **variables: str) -> str:
     return done.stdout
 
 
+def run_both(folder: Path, *options: str) -> Path:
+    """Return the folder, into which both backends have written their results from the same start."""
+    for backend in ("tensorflow", "jax"):
+        run([__file__, backend, folder, *options])
+    return folder
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Return the folder into which both backends have written their results from the same start."""
-    folder = tmp_path_factory.mktemp("backends")
-    for backend in ("tensorflow", "jax"):
-        run([__file__, backend, folder])
-    return folder
+    """Return the folder of spectral layers and of pix2pix with batch norms."""
+    return run_both(tmp_path_factory.mktemp("backends"))
+
+
+@pytest.fixture(scope="module")
+def further(tmp_path_factory) -> Path:
+    """Return the folder of pix2pix with instance norms, and of the other families."""
+    return run_both(tmp_path_factory.mktemp("further"), "further")
+
+
+NORMS = pytest.mark.parametrize("norm", ["batch", pytest.param("instance", marks=pytest.mark.nightly)])
+
+
+@pytest.fixture
+def of_norm(request, norm) -> Path:
+    """Return the folder of pix2pix with this norm."""
+    return request.getfixturevalue("folder" if norm == "batch" else "further")
 
 
 def agree(folder: Path, norm: str, reference: str, kind: str, limit: float) -> None:
@@ -460,18 +484,18 @@ def agree(folder: Path, norm: str, reference: str, kind: str, limit: float) -> N
     assert {name: value for name, value in differences.items() if not value < limit} == {}
 
 
-@pytest.mark.parametrize("norm", UPSAMPLE_OF_NORM)
-def test_losses_and_gradients_are_the_same(folder, norm):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@NORMS
+def test_losses_and_gradients_are_the_same(of_norm, norm):
+    theirs, ours = np.load(of_norm / "tensorflow.npz"), np.load(of_norm / "jax.npz")
     np.testing.assert_allclose(ours[f"{norm}|losses"], theirs[f"{norm}|losses"], rtol=1e-5)
-    agree(folder, norm, "gradient", "gradient", 1e-4)
+    agree(of_norm, norm, "gradient", "gradient", 1e-4)
 
 
-@pytest.mark.parametrize("norm", UPSAMPLE_OF_NORM)
-def test_the_step_meets_the_same_losses_and_moves_every_weight_by_its_gradient(folder, norm):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@NORMS
+def test_the_step_meets_the_same_losses_and_moves_every_weight_by_its_gradient(of_norm, norm):
+    theirs, ours = np.load(of_norm / "tensorflow.npz"), np.load(of_norm / "jax.npz")
     np.testing.assert_allclose(ours[f"{norm}|step losses"], theirs[f"{norm}|losses"], rtol=1e-5)
-    agree(folder, norm, "gradient", "move", 1e-4)
+    agree(of_norm, norm, "gradient", "move", 1e-4)
 
 
 def test_the_step_keeps_the_same_running_averages(folder):
@@ -484,15 +508,17 @@ def test_spectral_layers_are_the_same(folder):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
-def test_oasis_is_the_same(folder):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@pytest.mark.nightly
+def test_oasis_is_the_same(further):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     np.testing.assert_allclose(ours["oasis photo"], theirs["oasis photo"], atol=1e-4)
     np.testing.assert_allclose(ours["oasis losses"], theirs["oasis losses"], rtol=1e-4)
     assert np.std(theirs["oasis photo"]) > 0.1
 
 
-def test_the_step_of_oasis_moves_every_weight_as_its_training_does(folder):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@pytest.mark.nightly
+def test_the_step_of_oasis_moves_every_weight_as_its_training_does(further):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     moves = [name for name in theirs if name.startswith("oasis step|")]
     assert {name for name in ours if name.startswith("oasis step|")} == set(moves)
     assert {name.split("|")[2] for name in moves} >= {"decoder", "segmenting_discriminator", "disc_total"}
@@ -502,14 +528,16 @@ def test_the_step_of_oasis_moves_every_weight_as_its_training_does(folder):
     assert any(name.endswith("/u") and np.linalg.norm(theirs[name]) > 0.1 for name in moves)
 
 
-def test_photos_and_losses_of_pix2pixhd_are_the_same(folder):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@pytest.mark.nightly
+def test_photos_and_losses_of_pix2pixhd_are_the_same(further):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     for name in ("pix2pixhd photo", "pix2pixhd losses"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
-def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+@pytest.mark.nightly
+def test_images_losses_and_pools_of_cyclegan_are_the_same(further):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     for name in ("cyclegan images", "cyclegan losses"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
     # Each backend draws its own numbers.
@@ -517,12 +545,13 @@ def test_images_losses_and_pools_of_cyclegan_are_the_same(folder):
     assert ours["cyclegan pool"].all()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "name",
     ["cut features", "cut contrasts", "stargan photos", "stargan losses", "stylegan photos", "stylegan logits"],
 )
-def test_further_families_are_the_same(folder, name):
-    theirs, ours = np.load(folder / "tensorflow.npz"), np.load(folder / "jax.npz")
+def test_further_families_are_the_same(further, name):
+    theirs, ours = np.load(further / "tensorflow.npz"), np.load(further / "jax.npz")
     np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-4)
     assert np.std(theirs[name]) > 0.05
 
@@ -532,6 +561,7 @@ def test_jax_needs_no_tensorflow(folder):
     assert {"jax", "tensorflow"} & set(modules) == {"jax"}
 
 
+@pytest.mark.nightly
 def test_the_step_is_timed_where_there_is_no_tensorflow(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow is not here')")
     options = ["--sizes", "32:1:2", "--precisions", "float32", "--steps", "2", "--out", tmp_path / "results.json"]
@@ -549,4 +579,4 @@ def test_the_step_is_timed_where_there_is_no_tensorflow(tmp_path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), further=len(sys.argv) > 3)

@@ -18,6 +18,11 @@ from families import start
 from lowering import lowered, make_player, pure_step, variables_of
 
 
+def of_families(*always: str) -> list:
+    """Return the names of all families; those that are not named here are nightly tests."""
+    return [name if name in always else pytest.param(name, marks=pytest.mark.nightly) for name in MODELS]
+
+
 @pytest.fixture
 def half_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -25,7 +30,7 @@ def half_precision():
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", of_families("pix2pix", "stylegan"))
 def test_a_step_is_lowered_for_cuda_in_half_precision(half_precision, name):
     text = lowered(name, PARAMS.train, 32, 2, SMALL[name])
     convolutions = [line for line in text.splitlines() if "stablehlo.convolution" in line]
@@ -33,9 +38,7 @@ def test_a_step_is_lowered_for_cuda_in_half_precision(half_precision, name):
     assert sum("bf16" in line for line in convolutions) > len(convolutions) / 2
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "stylegan" else pytest.param(name, marks=pytest.mark.nightly) for name in MODELS]
-)
+@pytest.mark.parametrize("name", of_families("stylegan"))
 def test_what_is_lowered_is_the_step_of_the_training(name):
     _, training, batch = start(name, PARAMS.train, 32, 2, SMALL[name])
     _, again, _ = start(name, PARAMS.train, 32, 2, SMALL[name], make_player)

@@ -48,10 +48,12 @@ HOSTILE = {
 def main(split: Path, folder: Path) -> None:
     """Write a judge and a generator after a tiny training, and the photos of `predict` and of the served model."""
     from pix2street.cli import main as pix2street
-    from pix2street.stage import load_quietly, with_clear_errors
+    from pix2street.stage import UNASKED, load_quietly, with_clear_errors
 
     with with_clear_errors("train", folder, computes=True):
         load_quietly("tensorflow")
+        assert "keras" in sys.modules
+        assert not sys.modules.keys() & {*UNASKED}
         train(split, folder)
     generator, inputs = folder / "generator", split / "val/inputs"
     pix2street(["predict", str(inputs), "--model", str(generator), "--out", str(folder / "photos")])

@@ -1,5 +1,6 @@
 """The frame of every script: libraries are quiet, errors are clear."""
 
+import importlib
 import logging
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pix2street import stage
 from pix2street.stage import load_quietly, with_clear_errors
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +26,7 @@ logging.getLogger(__name__).setLevel(logging.WARNING)
 def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
-    for name in ("chatty", "broken"):
+    for name in ("chatty", "broken", "unasked"):
         sys.modules.pop(name, None)
 
 
@@ -42,6 +44,15 @@ def test_what_a_library_said_is_shown_where_it_fails(folder, capfd):
     with pytest.raises(ZeroDivisionError):
         load_quietly("broken")
     assert capfd.readouterr() == ("", "compiled code says hello")
+
+
+def test_a_library_does_not_load_what_nothing_asks_it_for_and_others_may(folder, monkeypatch):
+    monkeypatch.setattr(stage, "UNASKED", ("unasked",))
+    (folder / "unasked.py").touch()
+    (folder / "chatty.py").write_text("try:\n    import unasked\nexcept ImportError:\n    unasked = None\n")
+    load_quietly("chatty")
+    assert sys.modules["chatty"].unasked is None
+    assert importlib.import_module("unasked").__file__ == str(folder / "unasked.py")
 
 
 @pytest.mark.parametrize(

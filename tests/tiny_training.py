@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pix2street.core import numerics
+from pix2street.stage import load_quietly
 
 if __name__ == "__main__":
     numerics.pin()
+    load_quietly("tensorflow")
 
 import numpy as np
 import tensorflow as tf

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -160,6 +161,7 @@ def as_predict_sees(card, inputs):
     return [np.concatenate([grey(image[..., :3]), image[..., 3:]], axis=-1) for image in inputs]
 
 
+@cache
 def open_files(out):
     session = onnxruntime.InferenceSession(out / "generator.onnx")
     loaded = tf.saved_model.load(str(out / "savedmodel"))

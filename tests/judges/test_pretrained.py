@@ -14,7 +14,7 @@ from segformer import small_segformer
 
 from pix2street.core.errors import UserError
 from pix2street.judges.pretrained import IMAGENET_MEAN, IMAGENET_STD, SEGFORMERS, load_keras_model, load_segformer
-from pix2street.layers.networks import save_network
+from pix2street.layers.networks import load_network, save_network
 
 PRESET = SEGFORMERS[0]
 AGAIN = """
@@ -94,6 +94,7 @@ def test_an_upright_photo_is_seen_through_windows_below_each_other(preset, squar
     np.testing.assert_allclose(logits_of(network, photos), np.concatenate(parts, axis=1), atol=1e-4)
 
 
+@pytest.mark.nightly
 def test_a_saved_one_has_the_same_bytes_in_a_fresh_process_and_is_read_there(preset, tmp_path):
     layers.Conv2D(3, 3), layers.Dropout(0.5)
     network, _ = load_segformer(PRESET, preset, 64, 96)
@@ -103,6 +104,14 @@ def test_a_saved_one_has_the_same_bytes_in_a_fresh_process_and_is_read_there(pre
     for name in ("segmenter.json", "segmenter.weights.h5"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), logits_of(network, photos_of(64, 96)), atol=1e-5)
+
+
+def test_a_saved_one_sees_as_before(square, tmp_path):
+    save_network(square, tmp_path, "segmenter")
+    photos = photos_of(64, 64)
+    np.testing.assert_allclose(
+        logits_of(load_network(tmp_path, "segmenter"), photos), logits_of(square, photos), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("side_px", [32, 80])

@@ -189,19 +189,6 @@ def test_clade_is_a_table_by_class():
     np.testing.assert_allclose(network([tf.constant(values), tf.one_hot(ids, 3)]), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_every_precision_gives_finite_terms_and_float32_photos(policy):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        training = start(oasis, SMALL.model_copy(update={"labelmix_weight": 1.0}))
-    finally:
-        keras.config.set_dtype_policy(before)
-    terms = training.step(batch())
-    assert all(np.isfinite(value) for value in terms.values())
-    assert training.generator(drawings()).dtype == "float32"
-
-
 def test_in_use_noise_can_be_left_out_and_sides_may_differ():
     generator = oasis.build_generator(TASK, SMALL, 0)
     for weight in generator.weights:

@@ -87,12 +87,12 @@ def test_onehot_inputs(road_and_sky, tmp_path, monkeypatch):
     assert (card.family, card.multiple_px, card.scale, card.noise) == ("pix2pix", 32, Scale(), "dropout")
 
 
-STYLED = {"data": {"encoding": "onehot", "style": "palette"}, "run": {"epochs": 1}}
+STYLED = {"data": {"encoding": "onehot", "style": "palette", "holdout_pairs": 1}, "run": {"epochs": 1}}
 
 
 @pytest.fixture(scope="module")
 def styled(road_and_sky, tmp_path_factory):
-    """Return the folders of two equal trainings with palettes."""
+    """Return the folders of two equal trainings with palettes, with one of the pairs kept apart."""
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "again")]
     for folder in folders:
         history, _ = train(road_and_sky, folder, **STYLED)
@@ -109,14 +109,10 @@ def test_palettes_are_further_channels_and_their_bank_lies_beside_the_generator(
     assert load_network(one, "generator").input_shape == (None, 32, 32, 37)
     card, bank = GeneratorCard.read(one), PaletteBank.read(one)
     assert card.encoding.style == "palette"
-    assert len(bank.counts) == len(read_pairs(road_and_sky, "train"))
+    # Held-out pairs lend no colours.
+    assert len(bank.counts) == len(read_pairs(road_and_sky, "train")) - 1
     assert bank.class_ids[:2].tolist() == [23, 7]
     np.testing.assert_allclose(bank.colors[:2], [[200] * 3, [10] * 3], atol=1)
-
-
-def test_held_out_pairs_lend_no_colours(road_and_sky, tmp_path):
-    train(road_and_sky, tmp_path, data={**STYLED["data"], "holdout_pairs": 1}, run=STYLED["run"])
-    assert len(PaletteBank.read(tmp_path / "generator").counts) == len(read_pairs(road_and_sky, "train")) - 1
 
 
 def test_the_contact_sheet_shows_the_palettes_that_generate_draws(road_and_sky, styled, tmp_path):
@@ -130,26 +126,26 @@ def test_the_contact_sheet_shows_the_palettes_that_generate_draws(road_and_sky, 
 
 
 def test_codes_are_further_channels_and_those_of_pairs_that_are_kept_apart_are_not_in_the_bank(road_and_sky, tmp_path):
-    coded = {"data": {"style": "code", "holdout_pairs": 1}, "run": {"epochs": 1}}
-    for name in ("one", "again"):
-        history, _ = train(road_and_sky, tmp_path / name, **coded)
-        assert np.isfinite(history.to_numpy()).all()
-    one, again = (tmp_path / name / "generator" for name in ("one", "again"))
-    assert {file.name for file in one.iterdir()} == {
+    history, _ = train(road_and_sky, tmp_path, data={"style": "code", "holdout_pairs": 1}, run={"epochs": 1})
+    assert np.isfinite(history.to_numpy()).all()
+    generator = tmp_path / "generator"
+    assert {file.name for file in generator.iterdir()} == {
         "card.json", "codes.npz", "generator.json", "generator.weights.h5",
     }  # fmt: skip
-    assert all(file.read_bytes() == (again / file.name).read_bytes() for file in one.iterdir())
-    assert load_network(one, "generator").input_shape == (None, 32, 32, 11)
-    assert GeneratorCard.read(one).encoding.style == "code"
+    assert load_network(generator, "generator").input_shape == (None, 32, 32, 11)
+    assert GeneratorCard.read(generator).encoding.style == "code"
     kept, _ = hold_out(road_and_sky, 1, PARAMS.train.run.seed)
-    expected = read_codes(kept, GeneratorCard.read(one).encoding.classes)
-    np.testing.assert_array_equal(CodeBank.read(one).codes, expected.codes)
+    expected = read_codes(kept, GeneratorCard.read(generator).encoding.classes)
+    np.testing.assert_array_equal(CodeBank.read(generator).codes, expected.codes)
+    expected.write(tmp_path)
+    assert (generator / "codes.npz").read_bytes() == (tmp_path / "codes.npz").read_bytes()
 
 
 BOTH_WAYS = {"model": "cyclegan", "cyclegan": {**SMALL["cyclegan"], "generator_rate": 0.01}}
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
+# test_train_domains.py has the last way back.
+@pytest.mark.parametrize("keep", [pytest.param("last", marks=pytest.mark.nightly), "best"])
 def test_the_way_back_is_saved_beside_the_generator(road_and_sky, tmp_path, keep):
     data = {"holdout_pairs": 1, "encoding": "color", "style": "none"}
     history, _ = train(road_and_sky, tmp_path, **BOTH_WAYS, data=data, run={"keep": keep, "ema_decay": 0.5})
@@ -169,10 +165,10 @@ def test_the_way_back_is_saved_beside_the_generator(road_and_sky, tmp_path, keep
     assert any((a != b).any() for a, b in zip(*weights, strict=True))
 
 
-def test_a_generator_of_one_way_says_nothing_of_ways(road_and_sky, tmp_path):
-    train(road_and_sky, tmp_path, run={"epochs": 1})
-    assert "way" not in json.loads((tmp_path / "generator/card.json").read_text())
-    assert not (tmp_path / "generator/back").exists()
+def test_a_generator_of_one_way_says_nothing_of_ways(trained):
+    folder, *_ = trained
+    assert "way" not in json.loads((folder / "generator/card.json").read_text())
+    assert not (folder / "generator/back").exists()
 
 
 @pytest.mark.parametrize("style", ["palette", "code"])
@@ -218,15 +214,17 @@ WITHOUT_INFLUENCE = {
 }  # fmt: skip
 """Settings that change no weight, or none on one CPU; `run.epochs`, `run.keep` and `pix2pix.scales`, for which these
 images are too small, have other tests."""
+LATE = {"run.schedule", "data.mirror", "pix2pix.l1_weight_end", "pix2pix.warm_up"}
+"""Settings that may change nothing before the second epoch."""
 DECIDING = changed(
     TINY_TRAIN,
-    run={"epochs": 2, "sample_every_epochs": 2},
+    run={"epochs": 1},
     data={"encoding": "color", "style": "none", "jitter": True, "holdout_pairs": 2},
 )
 
 
 def weights_after(split, folder, eagerly=True, **changes) -> list[np.ndarray]:
-    """Return the generator's weights; two epochs of two steps take less time `eagerly` than the tracing of a step."""
+    """Return the generator's weights; a few epochs of two steps take less time `eagerly` than the tracing of a step."""
     tf.config.run_functions_eagerly(eagerly)
     try:
         train(split, folder, DECIDING, **changes)
@@ -237,7 +235,11 @@ def weights_after(split, folder, eagerly=True, **changes) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def weights(road_and_sky, tmp_path_factory):
-    return weights_after(road_and_sky, tmp_path_factory.mktemp("weights"))
+    """Return the weights after one epoch and after two."""
+    return {
+        epochs: weights_after(road_and_sky, tmp_path_factory.mktemp("weights"), run={"epochs": epochs})
+        for epochs in (1, 2)
+    }
 
 
 def test_every_setting_is_tried():
@@ -253,19 +255,20 @@ def test_every_setting_is_tried():
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 @pytest.mark.parametrize("setting", CHANGES)
 def test_each_setting_changes_the_weights(road_and_sky, weights, tmp_path, setting):
-    group, key = setting.split(".")
-    others = weights_after(road_and_sky, tmp_path, **{group: {key: CHANGES[setting]}})
-    assert any(a.shape != b.shape or (a != b).any() for a, b in zip(weights, others, strict=False))
+    (group, key), epochs = setting.split("."), 2 if setting in LATE else 1
+    changes = {"run": {"epochs": epochs}}
+    changes[group] = {**changes.get(group, {}), key: CHANGES[setting]}
+    others = weights_after(road_and_sky, tmp_path, **changes)
+    assert any(a.shape != b.shape or (a != b).any() for a, b in zip(weights[epochs], others, strict=False))
 
 
 def test_what_only_makes_it_faster_changes_no_weight(road_and_sky, tmp_path):
-    changes = {"as it is": {}, "several steps": {"steps_per_call": 3}, "from disk": {"cache_mib": 0}}
-    weights, *others = (
-        weights_after(road_and_sky, tmp_path / name, eagerly=False, device=change, run={"checkpoint_every_steps": 0})
-        for name, change in changes.items()
+    run = {"epochs": 2, "checkpoint_every_steps": 0}
+    weights, others = (
+        weights_after(road_and_sky, tmp_path / name, eagerly=False, device=change, run=run)
+        for name, change in {"as it is": {}, "several steps, from disk": {"steps_per_call": 3, "cache_mib": 0}}.items()
     )
-    for other in others:
-        assert all((a == b).all() for a, b in zip(weights, other, strict=True))
+    assert all((a == b).all() for a, b in zip(weights, others, strict=True))
 
 
 SLOW = {"run": {"epochs": 16}, "pix2pix": dict.fromkeys(RATES, 5e-4)}
@@ -277,14 +280,19 @@ def exact(road_and_sky, tmp_path_factory):
     return train(road_and_sky, tmp_path_factory.mktemp("exact"), **SLOW)[0]
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.nightly), "mixed_float16"])
 def test_mixed_precision_is_finite_near_float32_and_saved_as_float32(road_and_sky, exact, tmp_path, precision):
     mixed, _ = train(road_and_sky, tmp_path / "mixed", **SLOW, device={"precision": precision})
     assert np.isfinite(mixed.to_numpy()).all()
     assert mixed["gen_l1"].tail(4).mean() == pytest.approx(exact["gen_l1"].tail(4).mean(), rel=0.05)
     assert (mixed["gen_l1"] != exact["gen_l1"]).all()
-    network = load_network(tmp_path / "mixed/generator", "generator")
-    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+    assert is_float32(tmp_path / "mixed")
+
+
+def is_float32(folder) -> bool:
+    """Return whether the saved generator computes in float32."""
+    network = load_network(folder / "generator", "generator")
+    return {layer.compute_dtype for layer in network.layers} == {"float32"}
 
 
 def test_all_that_is_chosen_for_a_gpu_trains_together_as_without_it(road_and_sky, tmp_path):
@@ -295,6 +303,7 @@ def test_all_that_is_chosen_for_a_gpu_trains_together_as_without_it(road_and_sky
     apart, _ = train(road_and_sky, tmp_path / "apart", **same, device=chosen | without)
     losses = [term.name for term in TERMS if not term.name.endswith("accuracy")]
     np.testing.assert_allclose(together[losses], apart[losses], rtol=0.02, atol=0.01)
+    assert is_float32(tmp_path / "together")
 
 
 def test_products_train_as_plain_layers_do(road_and_sky, tmp_path):
