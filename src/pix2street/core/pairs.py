@@ -230,13 +230,16 @@ def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> t
 
 
 def write_manifest(folder: Path, rows: Iterable[Mapping[str, Any]], left_out: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Write `manifest.csv` below `folder`, each row as it comes; a missing value is an empty cell.
+    """Write `manifest.csv` below `folder`, sorted by split and pair_id; a missing value is an empty cell.
 
     Args:
-        rows: the rows of pairs in the order of the table, which is by split and pair_id. All or none have a `domain`.
+        rows: the rows of pairs, of which all or none have a `domain`. A list is sorted first. Rows that are made while
+            they are written, and never in memory together, must come in the order of the table.
         left_out: the files without a pair, as `accounting.read_left_out` returns them. They follow the pairs, with
             their reasons in a last column, `left_out`; without such rows the table has no such column.
     """
+    if isinstance(rows, list):
+        rows = sorted(rows, key=lambda row: (str(row["split"]), str(row["pair_id"])))
     rows = iter(rows)
     first = [*islice(rows, 1)]
     domain_columns = DOMAIN_COLUMNS if any("domain" in row for row in first) else ()

@@ -31,7 +31,7 @@ TEXT_COLUMNS = {
 }
 """The columns that hold text in each table of `train` and `evaluate`; all others hold numbers."""
 
-CHUNK_ROWS = 4096
+CHUNK_ROWS = 1024
 """The rows that are Python's objects at one time while a table is read or written."""
 
 

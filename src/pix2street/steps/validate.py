@@ -61,7 +61,9 @@ def validate_split(
     """
     dataset = Dataset.read(split)
     manifest = read_manifest(split)
-    files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
+    alone = dataset.input_from == "none"
+    on_disk = _on_disk(split, manifest["target_path"])
+    on_disk = on_disk if alone else on_disk & _on_disk(split, manifest["input_path"])
     found = Findings(
         look_at_ids(dataset, manifest),
         look_at_borders(dataset, manifest),
@@ -75,10 +77,8 @@ def validate_split(
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     not_made = checks_not_made(dataset)
     measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
-    fit = _fit(split, manifest, files, dataset) if measured else _no_fit(manifest)
-    table = with_derived_columns(
-        manifest, known_ids, files, fit, limits.min_hash_distance, alone=dataset.input_from == "none"
-    )
+    fit = _fit(split, manifest, on_disk, dataset) if measured else _no_fit(manifest)
+    table = with_derived_columns(manifest, known_ids, on_disk, fit, limits.min_hash_distance, alone)
     table = table.assign(
         misread_share=found.ids.misread_share,
         seam_share=found.borders.seam_share,
@@ -207,7 +207,12 @@ def _refuse_unknown_waivers(waive: Waivers, keys: list[str], pair_ids: set[str])
         raise UserError(f"validate.waive.pairs: the data set has no pair {', '.join(unknown)}; fix or remove the name")
 
 
-def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset) -> pd.DataFrame:
+def _on_disk(split: Path, names: pd.Series) -> pd.Series:
+    """Return which of the names, some of them missing, are those of files below `split`."""
+    return names.notna() & np.array([os.path.isfile(split / name) for name in names.fillna("")], bool)
+
+
+def _fit(split: Path, manifest: pd.DataFrame, on_disk: pd.Series, dataset: Dataset) -> pd.DataFrame:
     """Return how well each row's input and target fit together.
 
     Returns:
@@ -217,7 +222,7 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset)
     lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
     exchanged, suspects = np.full(len(manifest), "", object), Suspects()
     paths, threads, maps = manifest[["input_path", "target_path"]], os.cpu_count() or 1, None
-    subsets = manifest["split"].where(paths.isin(files).all(axis=1))
+    subsets = manifest["split"].where(on_disk)
     # Decoders and products leave Python's lock to other threads, and threads need no copies of the edge maps.
     with ThreadPoolExecutor(threads) as pool, tqdm(desc="fit", total=int(subsets.count()), unit=" pairs") as bar:
         for name in SUBSETS:
