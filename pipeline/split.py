@@ -7,12 +7,12 @@ from pix2street.stage import run_stage
 
 
 def main(params: Params, layout: Layout) -> None:
-    from pix2street.core.pairs import count_notes, read_manifest
+    from pix2street.core.pairs import NOTE_COLUMNS, count_notes, read_manifest
     from pix2street.steps.split import split_pairs
 
     with fresh_folder(layout.split) as folder:
         rows, faulty = split_pairs(layout.downloaded, folder, params.split)
-        notes = count_notes(read_manifest(folder))
+        notes = count_notes(read_manifest(folder, NOTE_COLUMNS))
     if notes:
         print(f"files as they were read: {', '.join(f'{count} {note}' for note, count in notes.items())}")
     if faulty:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pix2street.core import tables
 from pix2street.core.errors import UserError
-from pix2street.core.tables import TEXT_COLUMNS, as_csv, parse_table, read_table, write_table
+from pix2street.core.tables import TEXT_COLUMNS, as_csv, parse_table, read_table, write_rows, write_table
 
 SPECIAL = [
     "", "NA", "N/A", "null", "nan", "NaN", "None", "<NA>", "007", "1e5", "-0", "inf", "True", " x ", "a,b", '"', '""',
@@ -132,3 +133,26 @@ def test_a_text_that_utf_8_does_not_have_is_never_half_written(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_table(tmp_path / "t.csv", pd.DataFrame({"a": pd.Series(["\udcdf"], dtype=object)}))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_in_several_parts_is_that_in_one(tmp_path, monkeypatch):
+    texts = ["a", "b\nc,", '"', None, "", "d", "e"]
+    table = pd.DataFrame({"a": pd.Series(texts, dtype="str"), "n": range(7), "x": [1, 2, 3, 4, 5, 6.5, None]})
+    whole = as_csv(table)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 2)
+    assert as_csv(table) == whole
+    write_table(tmp_path / "t.csv", table)
+    back = read_table(tmp_path / "t.csv", ["a"])
+    pd.testing.assert_frame_equal(back, table)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv", ["a"], columns=["x", "y"]), table[["x"]])
+    with pytest.raises(UserError, match="row 6 must have 1 cells"):
+        parse_table("n\n1\n2\n3\n4\n5,5\n", [], "t.csv")
+
+
+def test_rows_are_written_as_they_come_and_what_one_lacks_is_missing(tmp_path):
+    write_rows(tmp_path / "t.csv", ["a", "x"], iter([{"x": np.float32(0.5), "a": "p,q"}, {"a": "", "more": 1}, {}]))
+    assert (tmp_path / "t.csv").read_text() == 'a,x\n"p,q",0.5\n"",\n,\n'
+    with pytest.raises(ZeroDivisionError):
+        write_rows(tmp_path / "t.csv", ["a"], ({"a": 1 / number} for number in (1, 0)))
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    assert (tmp_path / "t.csv").read_text().startswith("a,x")

@@ -79,7 +79,7 @@ class ClassTable:
 
     def to_colors(self, ids: np.ndarray) -> np.ndarray:
         """Return the colours `[..., H, W, 3]` uint8 of ids `[..., H, W]` uint8."""
-        return self.colors[ids]
+        return self.colors.take(ids, axis=0)
 
     def to_evaluated(self, ids: np.ndarray) -> np.ndarray:
         """Return the indices among the evaluated classes of ids `[..., H, W]` uint8; `VOID` for all other ids."""

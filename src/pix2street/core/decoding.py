@@ -257,15 +257,16 @@ def _other_format(file: Path | BinaryIO, name: str) -> str:
 def _refuse_more_channels(file: Path | BinaryIO, name: str) -> None:
     """Raise UserError where a TIFF has more channels than a picture: Pillow leaves them out in silence."""
     # The decoder reports every other fault of the file.
-    with suppress(*BROKEN), warnings.catch_warnings(action="ignore"), _stream(file) as stream:
+    with suppress(*BROKEN), _stream(file) as stream:
         head = stream.read(8)
         if not head.startswith(tuple(PREFIXES)):
             return
         # A BigTIFF has a longer header.
         head += stream.read(8) if head[2] == 43 else b""
-        stream.seek(ImageFileDirectory_v2(head).next)
-        tags = ImageFileDirectory_v2(head)
-        tags.load(stream)
+        with warnings.catch_warnings(action="ignore"):
+            stream.seek(ImageFileDirectory_v2(head).next)
+            tags = ImageFileDirectory_v2(head)
+            tags.load(stream)
         # The codes 1 and 2 of an extra channel mark an alpha.
         alpha = not {1, 2}.isdisjoint(tags.get(EXTRASAMPLES, ()))
         shown = SHOWN_CHANNELS.get(tags.get(PHOTOMETRIC_INTERPRETATION), 3) + alpha

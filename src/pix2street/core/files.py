@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,10 +57,16 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, creating its folder; a reader never sees half of it."""
+    write_parts(path, [data])
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write the parts one after the other to `path`, as they come, as `write_bytes` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial_of(path)
     try:
-        partial.write_bytes(data)
+        with partial.open("wb") as stream:
+            stream.writelines(parts)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -96,14 +102,23 @@ def read_text(path: Path, way_out: str = REMAKE) -> str:
     Raises:
         UserError: the file is missing or is no UTF-8; `way_out` says what the user can do.
     """
+    return "".join(read_lines(path, way_out))
+
+
+def read_lines(path: Path, way_out: str = REMAKE) -> Iterator[str]:
+    """Yield the lines of a file, each with the line feed that ends it; raise UserError as `read_text` does."""
+    start = 0
     try:
-        return path.read_bytes().decode()
+        with path.open("rb") as stream:
+            for line in stream:
+                yield line.decode()
+                start += len(line)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path}: no such file; {way_out}") from error
     except IsADirectoryError as error:
         raise UserError(f"{path}: must be a file, but is a folder; {way_out}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: must be UTF-8 text, byte {error.start} is none; {way_out}") from error
+        raise UserError(f"{path}: must be UTF-8 text, byte {start + error.start} is none; {way_out}") from error
 
 
 def read_json(path: Path, parse: Callable[[Any], T], way_out: str = REMAKE) -> T:

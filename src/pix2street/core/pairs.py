@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,7 +17,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import MAX_NAME_BYTES, read_json, write_json
 from pix2street.core.frames import FrameCounts
 from pix2street.core.images import EdgeSettings, read_ids, read_rgb, write_png
-from pix2street.core.tables import read_table, write_table
+from pix2street.core.tables import read_table, write_rows
 
 SUBSETS = ("train", "val", "test")
 HELD_OUT_SUBSETS = ("val", "test")
@@ -228,21 +229,23 @@ def split_side_by_side(image: Stored, input_half: Literal["left", "right"]) -> t
     return (left, right) if input_half == "left" else (right, left)
 
 
-def write_manifest(folder: Path, rows: list[dict], left_out: Sequence[dict] = ()) -> None:
+def write_manifest(folder: Path, rows: Iterable[Mapping[str, Any]], left_out: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write `manifest.csv` below `folder`, sorted by split and pair_id; a missing value is an empty cell.
 
     Args:
+        rows: the rows of pairs, of which all or none have a `domain`. A list is sorted first. Rows that are made while
+            they are written, and never in memory together, must come in the order of the table.
         left_out: the files without a pair, as `accounting.read_left_out` returns them. They follow the pairs, with
             their reasons in a last column, `left_out`; without such rows the table has no such column.
     """
-    domain_columns = DOMAIN_COLUMNS if any("domain" in row for row in rows) else ()
+    if isinstance(rows, list):
+        rows = sorted(rows, key=lambda row: (str(row["split"]), str(row["pair_id"])))
+    rows = iter(rows)
+    first = [*islice(rows, 1)]
+    domain_columns = DOMAIN_COLUMNS if any("domain" in row for row in first) else ()
     columns = [*TEXT_COLUMNS, *domain_columns, *NUMBER_COLUMNS, *(["left_out"] if left_out else [])]
-    table = pd.DataFrame(rows, columns=columns)
-    table = table.sort_values(["split", "pair_id"], kind="stable")
-    if left_out:
-        rest = pd.DataFrame(left_out).rename(columns={"reason": "left_out"}).reindex(columns=columns)
-        table = pd.concat([table.astype(object), rest.astype(object)])
-    write_table(folder / "manifest.csv", table)
+    rest = ({"left_out" if key == "reason" else key: value for key, value in row.items()} for row in left_out)
+    write_rows(folder / "manifest.csv", columns, chain(first, rows, rest))
 
 
 def photos_of(folder: Path, pairs: Sequence[Pair]) -> list[Path]:
@@ -270,25 +273,33 @@ def write_photos(folder: Path, pairs: Sequence[Pair], photos: Iterable[np.ndarra
         write_png(folder / f"{pair.pair_id}.png", photo)
 
 
-def read_manifest(folder: Path) -> pd.DataFrame:
+def read_manifest(folder: Path, columns: Collection[str] | None = None) -> pd.DataFrame:
     """Return the manifest below `folder` without what was left out; ids stay text even where they look like numbers.
 
     A row with a `fault` is a file that could not become a pair: it has no images.
+
+    Args:
+        columns: the columns to keep; None for all.
     """
-    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, *DOMAIN_COLUMNS, "left_out"))
+    kept = None if columns is None else (*columns, "left_out")
+    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, *DOMAIN_COLUMNS, "left_out"), columns=kept)
     if "left_out" not in table:
         return table
     pairs = table[table["left_out"].isna()].drop(columns="left_out").reset_index(drop=True)
     # The rows of left-out files have no such numbers, so that the whole columns were read as floats.
-    whole = [column for column in WHOLE_COLUMNS if pairs[column].notna().all()]
+    whole = [column for column in WHOLE_COLUMNS if column in pairs and pairs[column].notna().all()]
     return pairs.astype(dict.fromkeys(whole, "int64"))
 
 
 def read_left_out(folder: Path) -> pd.DataFrame:
     """Return the manifest's rows of files that were left out: `source`, `files`, `left_out`; the last is the reason."""
-    table = read_table(folder / "manifest.csv", (*TEXT_COLUMNS, *DOMAIN_COLUMNS, "left_out"))
-    table = table.reindex(columns=["source", "files", "left_out"])
+    columns = ["source", "files", "left_out"]
+    table = read_table(folder / "manifest.csv", ("source", "left_out"), columns=columns).reindex(columns=columns)
     return table.dropna(subset="left_out").reset_index(drop=True)
+
+
+NOTE_COLUMNS = ("files", "input_notes", "target_notes")
+"""The columns of the manifest that `count_notes` needs."""
 
 
 def count_notes(manifest: pd.DataFrame) -> dict[str, int]:
@@ -305,7 +316,7 @@ def read_pairs(folder: Path, split: str) -> list[Pair]:
     Raises:
         UserError: the images of the set stand alone.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, ("pair_id", "split", "fault", "input_path", "target_path"))
     manifest = manifest[manifest["fault"].isna()]
     if manifest["input_path"].isna().any():
         raise UserError(

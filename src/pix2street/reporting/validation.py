@@ -23,7 +23,8 @@ def render_validation(split: Path, verdict: dict[str, Any], table: pd.DataFrame)
     """
     dataset = Dataset.read(split)
     faults, left_out = table[table["fault"] != ""], read_left_out(split)
-    pairs = table[(table["fault"] == "") & (table["files_there"] == True)]  # noqa: E712
+    shown = (table["fault"] == "") & (table["files_there"] == True)  # noqa: E712
+    pairs = table if shown.all() else table[shown]
     sheets = [sheet for check in verdict["checks"] if (sheet := _sheet(split, dataset, check, pairs))]
     return fill(
         "validation.html.jinja",
@@ -53,7 +54,8 @@ def _sheet(split: Path, dataset: Dataset, check: dict[str, Any], pairs: pd.DataF
     else:
         return None
     if check["least"] is not None or check["most"] is not None:
-        rows = rows.sort_values([column, "pair_id"], ascending=[check["most"] is None, True])
+        keys = rows[[column, "pair_id"]].sort_values([column, "pair_id"], ascending=[check["most"] is None, True])
+        rows = rows.loc[keys.index[:SHOWN]]
     alone = dataset.input_from == "none"
     pictures = [
         {

@@ -2,16 +2,16 @@
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
+from functools import cache, partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path, PurePosixPath
+from sys import intern
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -44,6 +44,7 @@ from pix2street.core.pairs import (
     split_side_by_side,
     write_manifest,
 )
+from pix2street.core.workers import in_processes
 from pix2street.settings.split import Split
 
 HASH_SIDE = 16
@@ -51,7 +52,9 @@ HASH_SIDE = 16
 
 
 class Item(NamedTuple):
-    """The files of a pair (one file if input and target share it); `fault` says why files make no pair.
+    """The files of a pair (one file if input and target share it), by their names below the folder of all files.
+
+    `fault` says why files make no pair.
 
     An image that stands alone is an item of one file. In a set with domains an item has a domain. In one of videos the
     files are frames, of which `shared` are also in an earlier pair.
@@ -59,7 +62,7 @@ class Item(NamedTuple):
 
     pair_id: str
     split: str
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     fault: str = ""
     domain: str = ""
     shared: int = 0
@@ -97,17 +100,23 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
         left_out = [*left_out, *rest]
     else:
         items = _find_items(downloaded, dataset)
+    items.sort(key=lambda item: (item.split, item.pair_id))
     sides = ["targets"] if dataset.input_from == "none" else ["inputs", "targets"]
     for split in {item.split for item in items if not item.fault}:
         for side in sides:
             (folder / split / side).mkdir(parents=True)
     make = partial(_make_row, dataset, downloaded, folder, settings)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(make, items, chunksize=8)
-        rows = list(tqdm(made, desc="split", total=len(items), unit=" pairs"))
-    write_manifest(folder, rows, left_out)
+    faulty = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal faulty
+        for row in tqdm(in_processes(make, items), desc="split", total=len(items), unit=" pairs"):
+            faulty += "fault" in row
+            yield row
+
+    write_manifest(folder, rows(), left_out)
     dataset.write(folder)
-    return len(rows), sum("fault" in row for row in rows)
+    return len(items), faulty
 
 
 def _find_videos(downloaded: Path, dataset: Dataset) -> tuple[list[Item], list[dict[str, Any]]]:
@@ -123,11 +132,13 @@ def _find_videos(downloaded: Path, dataset: Dataset) -> tuple[list[Item], list[d
             f"{downloaded}: no video has the {dataset.frames.span} frames that a pair takes (download.frames); give "
             "longer videos, or ask for fewer frames"
         )
+    # A frame may be in many pairs.
+    name_of = cache(lambda path: path.relative_to(downloaded).as_posix())
     items = [
-        Item(window.pair_id, window.split, window.files, shared=len(window.files) - window.fresh) for window in windows
+        Item(window.pair_id, window.split, tuple(map(name_of, window.files)), shared=len(window.files) - window.fresh)
+        for window in windows
     ]
-    names = [path.relative_to(downloaded).as_posix() for path in rest]
-    return items, [{"source": name, "reason": LEFT_OVER, "files": 1} for name in names]
+    return items, [{"source": name_of(path), "reason": LEFT_OVER, "files": 1} for path in rest]
 
 
 def _find_items(downloaded: Path, dataset: Dataset) -> list[Item]:
@@ -137,61 +148,76 @@ def _find_items(downloaded: Path, dataset: Dataset) -> list[Item]:
         UserError: the folder holds no file, or one whose name no table can hold.
     """
     # A folder below the split says the side of an image, or its domain.
-    folders = {"inputs", "targets"} if dataset.input_from == "file" else {*dataset.domains} or {""}
-    depth, sides = (2 if folders == {""} else 3), ({""} if dataset.domains else folders)
-    about = {downloaded / "dataset.json", downloaded / LEFT_OUT}
-    files = sorted(path for path in downloaded.rglob("*") if path.is_file() and path not in about)
-    if not files:
+    below = {"inputs", "targets"} if dataset.input_from == "file" else {*dataset.domains} or {""}
+    sides = {""} if dataset.domains else below
+    expected, others = [], []
+    for name in _names_of(downloaded):
+        path = PurePosixPath(name)
+        refuse_unusable([str(path.with_suffix(""))], downloaded)
+        # The names of folders are one object each.
+        subset, *folders = map(intern, path.parts[:-1] or ("",))
+        folder = intern("/".join(folders))
+        if subset in SUBSETS and folder in below and has_image_ending(path.name):
+            expected.append((path.stem, subset, folder, path.name))
+        else:
+            others.append(path)
+    if not expected and not others:
         raise UserError(f"{downloaded}: no images; run the download stage again")
-    refuse_unusable((str(path.relative_to(downloaded).with_suffix("")) for path in files), downloaded)
-    table = pd.DataFrame({"path": files, "pair_id": [path.stem for path in files]})
-    parts = [path.relative_to(downloaded).parts for path in files]
-    table["split"] = [names[0] for names in parts]
-    below = [names[1] if depth == len(names) == 3 else "" for names in parts]
-    table["domain"], table["side"] = (below, "") if dataset.domains else ("", below)
-    table["expected"] = [
-        len(names) == depth and names[0] in SUBSETS and name in folders and has_image_ending(path.name)
-        for names, name, path in zip(parts, below, files, strict=True)
-    ]
     items = [
-        Item(row.pair_id, row.split if row.split in SUBSETS else "train", (row.path,), "no image where a pair belongs")
-        for row in table[~table["expected"]].itertuples()
+        Item(
+            path.stem,
+            path.parts[0] if path.parts[0] in SUBSETS else "train",
+            (str(path),),
+            "no image where a pair belongs",
+        )
+        for path in sorted(others)
     ]
-    images: dict[tuple[str, str], list[Any]] = {}
-    for row in table[table["expected"]].itertuples():
-        images.setdefault((row.pair_id, row.split), []).append(row)
-    subsets = Counter(pair_id for pair_id, _ in images)
-    for (pair_id, split), found in sorted(images.items(), key=lambda entry: entry[0]):
-        # Input before target, as their folders are sorted.
-        item = Item(pair_id, split, tuple(row.path for row in found), domain=found[0].domain)
-        found_sides = {row.side for row in found}
-        if len(found_sides) < len(found) or subsets[pair_id] > 1:
-            item = item._replace(fault="the pair_id occurs more than once")
-        elif found_sides != sides:
-            item = item._replace(fault=f"the {'target' if 'inputs' in found_sides else 'input'} is missing")
-        items.append(item)
+    expected.sort()
+    for pair_id, found in groupby(expected, key=itemgetter(0)):
+        subsets = [(subset, [*files]) for subset, files in groupby(found, key=itemgetter(1))]
+        for subset, files in subsets:
+            # Input before target, as their folders are sorted.
+            names = tuple("/".join(filter(None, parts)) for _, *parts in files)
+            found_sides = {"" if dataset.domains else folder for _, _, folder, _ in files}
+            fault = ""
+            if len(found_sides) < len(files) or len(subsets) > 1:
+                fault = "the pair_id occurs more than once"
+            elif found_sides != sides:
+                fault = f"the {'target' if 'inputs' in found_sides else 'input'} is missing"
+            items.append(Item(pair_id, subset, names, fault, files[0][2] if dataset.domains else ""))
     return items
+
+
+def _names_of(downloaded: Path) -> Iterator[str]:
+    """Yield the name of every file below `downloaded`, sorted in each folder, except of those about the set."""
+    for folder, folders, names in os.walk(downloaded):
+        folders.sort()
+        below = Path(folder).relative_to(downloaded)
+        for name in sorted(names):
+            path = (below / name).as_posix()
+            if os.path.isfile(os.path.join(folder, name)) and path not in ("dataset.json", LEFT_OUT):
+                yield path
 
 
 def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split, item: Item) -> dict[str, Any]:
     """Write one pair and return its manifest row; the row has a `fault` if the pair cannot be made."""
-    source = " ".join(path.relative_to(downloaded).as_posix() for path in item.files)
+    source, files = " ".join(item.files), tuple(downloaded / name for name in item.files)
     row = {"pair_id": item.pair_id, "split": item.split, "source": source, "files": len(item.files) - item.shared}
     row |= {"domain": item.domain or None} if dataset.domains else {}
     if item.fault:
         return {**row, "fault": item.fault}
     try:
         row |= _scene_and_group(dataset, item)
-        input_stored, target_stored = _read(dataset, item.files, int(settings.max_megapixels * 1e6))
+        input_stored, target_stored = _read(dataset, files, int(settings.max_megapixels * 1e6))
         target = target_stored.pixels
         if dataset.target_channels == 1:
-            target = _as_grey(target, target_stored.mode, item.files[-1])
+            target = _as_grey(target, target_stored.mode, files[-1])
     except UserError as error:
         return {**row, "fault": str(error).replace(f"{downloaded}/", "")}
     except ValueError as error:
         return {**row, "fault": f"{source} {error}"}
 
-    row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, item.files)).encode()).hexdigest()
+    row["source_sha256"] = hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()
     for side, stored in (("input", input_stored), ("target", target_stored)):
         if stored is None:
             continue

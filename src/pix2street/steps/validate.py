@@ -1,7 +1,8 @@
 """Validate: compare the manifest with its limits, before a training."""
 
 import os
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,12 @@ from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
 from pix2street.validation.domains import FIT_CHECKS, checks_not_made, look_at_domains
-from pix2street.validation.fit import Suspects, block_agreement, block_lead, blocks, edge_map
+from pix2street.validation.fit import BLOCK_PAIRS, Suspects, block_agreement, block_lead, blocks, edge_map
 from pix2street.validation.results import run_checks
 from pix2street.validation.suite import Findings, build_checks
 
 OFFENDERS_SHOWN = 20
 FAULTS_SHOWN = 3
-CHUNK_PAIRS = 16
-"""The pairs whose edge maps a worker returns together."""
-
 COLUMNS_SHOWN = {
     "leak": ["target_splits"],
     "near_duplicate": ["near"],
@@ -63,7 +61,9 @@ def validate_split(
     """
     dataset = Dataset.read(split)
     manifest = read_manifest(split)
-    files = {path.relative_to(split).as_posix() for path in split.rglob("*.png")}
+    alone = dataset.input_from == "none"
+    on_disk = _on_disk(split, manifest["target_path"])
+    on_disk = on_disk if alone else on_disk & _on_disk(split, manifest["input_path"])
     found = Findings(
         look_at_ids(dataset, manifest),
         look_at_borders(dataset, manifest),
@@ -77,10 +77,8 @@ def validate_split(
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     not_made = checks_not_made(dataset)
     measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
-    fit = _fit(split, manifest, files, dataset) if measured else _no_fit(manifest)
-    table = with_derived_columns(
-        manifest, known_ids, files, fit, limits.min_hash_distance, alone=dataset.input_from == "none"
-    )
+    fit = _fit(split, manifest, on_disk, dataset) if measured else _no_fit(manifest)
+    table = with_derived_columns(manifest, known_ids, on_disk, fit, limits.min_hash_distance, alone)
     table = table.assign(
         misread_share=found.ids.misread_share,
         seam_share=found.borders.seam_share,
@@ -209,7 +207,12 @@ def _refuse_unknown_waivers(waive: Waivers, keys: list[str], pair_ids: set[str])
         raise UserError(f"validate.waive.pairs: the data set has no pair {', '.join(unknown)}; fix or remove the name")
 
 
-def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset) -> pd.DataFrame:
+def _on_disk(split: Path, names: pd.Series) -> pd.Series:
+    """Return which of the names, some of them missing, are those of files below `split`."""
+    return names.notna() & np.array([os.path.isfile(split / name) for name in names.fillna("")], bool)
+
+
+def _fit(split: Path, manifest: pd.DataFrame, on_disk: pd.Series, dataset: Dataset) -> pd.DataFrame:
     """Return how well each row's input and target fit together.
 
     Returns:
@@ -218,19 +221,21 @@ def _fit(split: Path, manifest: pd.DataFrame, files: set[str], dataset: Dataset)
     """
     lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
     exchanged, suspects = np.full(len(manifest), "", object), Suspects()
-    paths = manifest[["input_path", "target_path"]].to_numpy(object)
-    on_disk = manifest["input_path"].isin(files) & manifest["target_path"].isin(files)
-    with (
-        ProcessPoolExecutor(os.cpu_count()) as pool,
-        tqdm(desc="fit", total=int(on_disk.sum()), unit=" pairs") as bar,
-    ):
+    paths, threads, maps = manifest[["input_path", "target_path"]], os.cpu_count() or 1, None
+    subsets = manifest["split"].where(on_disk)
+    # Decoders and products leave Python's lock to other threads, and threads need no copies of the edge maps.
+    with ThreadPoolExecutor(threads) as pool, tqdm(desc="fit", total=int(subsets.count()), unit=" pairs") as bar:
         for name in SUBSETS:
-            rows = np.flatnonzero(on_disk & (manifest["split"] == name))
+            rows = np.flatnonzero(subsets == name)
             for block in blocks(len(rows)) if len(rows) else []:
-                tasks = [paths[rows[block[i : i + CHUNK_PAIRS]]] for i in range(0, len(block), CHUNK_PAIRS)]
-                maps = np.concatenate(list(pool.map(partial(_edge_maps, dataset, split), tasks)))
-                lead[rows[block]] = np.round(block_lead(block_agreement(maps[:, 0], maps[:, 1])), 6)
-                suspects.add(rows[block], lead[rows[block]], maps)
+                pairs = paths.iloc[rows[block]].to_numpy(object)
+                if maps is None:
+                    maps = np.empty((BLOCK_PAIRS, *_edge_maps(dataset, split, pairs[0]).shape), np.float32)
+                some = maps[: len(block)]
+                parts = np.array_split(np.arange(len(block)), threads)
+                list(pool.map(partial(_fill, some, dataset, split, pairs), parts))
+                lead[rows[block]] = np.round(block_lead(block_agreement(some[:, 0], some[:, 1])), 6)
+                suspects.add(rows[block], lead[rows[block]], some)
                 bar.update(len(block))
     found, others = suspects.fit()
     fit[suspects.rows] = np.round(found, 6)
@@ -243,19 +248,22 @@ def _no_fit(manifest: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"fit": np.nan, "lead": np.nan, "exchanged": ""}, index=manifest.index)
 
 
-def _edge_maps(dataset: Dataset, split: Path, paths: np.ndarray) -> np.ndarray:
-    """Return the edge maps of each pair's input (class ids in their colours) and of its target, `[N, 2, D]` float32.
+def _fill(maps: np.ndarray, dataset: Dataset, split: Path, pairs: np.ndarray, places: np.ndarray) -> None:
+    """Write the edge maps of the pairs at some places of a block to their places in `maps`, `[N, 2, D]`."""
+    for place in places:
+        maps[place] = _edge_maps(dataset, split, pairs[place])
+
+
+def _edge_maps(dataset: Dataset, split: Path, paths: Sequence[str]) -> np.ndarray:
+    """Return the edge maps of a pair's input (class ids in their colours) and of its target, `[2, D]` float32.
 
     Of frames they are those of the last one of the input and of the first one of the target.
 
     Args:
-        paths: the two files of each pair below `split`, `[N, 2]`.
+        paths: the two files of the pair below `split`.
     """
-    maps = []
-    for input_path, target_path in paths:
-        drawing, target = drawing_of(split / input_path, dataset.classes), read_rgb(split / target_path)
-        drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
-        # Edges are compared at the size of the smaller one.
-        size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
-        maps.append([edge_map(resize_photo(image, *size)) for image in (drawing, target)])
-    return np.array(maps)
+    drawing, target = drawing_of(split / paths[0], dataset.classes), read_rgb(split / paths[1])
+    drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
+    # Edges are compared at the size of the smaller one.
+    size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
+    return np.array([edge_map(resize_photo(image, *size)) for image in (drawing, target)])

@@ -34,7 +34,8 @@ class BorderFindings:
 
 def look_at_borders(dataset: Dataset, manifest: pd.DataFrame) -> BorderFindings:
     """Return the findings in the manifest's columns; empty ones for a set without classes."""
-    pairs = manifest[manifest["fault"].isna() & manifest["class_borders"].notna()]
+    columns = ["class_borders", "touching_share", "between_share", "input_lossy", "changed_at_borders"]
+    pairs = manifest.loc[manifest["fault"].isna() & manifest["class_borders"].notna(), columns]
     if dataset.classes is None or pairs.empty:
         return BorderFindings()
     touching, pixels = _counts(pairs)

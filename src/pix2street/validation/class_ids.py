@@ -34,7 +34,8 @@ def look_at_ids(dataset: Dataset, manifest: pd.DataFrame) -> IdFindings:
 
     Ids that were made from colours are those of the table; the only question left is whether any class is evaluated.
     """
-    pairs = manifest[manifest["fault"].isna() & manifest["class_shares"].notna()]
+    columns = ["class_shares", "unknown_ids", "unknown_share"]
+    pairs = manifest.loc[manifest["fault"].isna() & manifest["class_shares"].notna(), columns]
     if dataset.classes is None or pairs.empty:
         return IdFindings()
     if pairs["unknown_ids"].notna().any():

@@ -1,5 +1,6 @@
 """Columns that checks need besides those of the manifest; each compares a row with all others."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,7 +26,7 @@ INPUT_COLUMNS = [
 def with_derived_columns(
     manifest: pd.DataFrame,
     known_ids: Sequence[int],
-    files: set[str],
+    on_disk: pd.Series,
     fit: pd.DataFrame,
     min_hash_distance: int,
     alone: bool = False,
@@ -44,13 +45,13 @@ def with_derived_columns(
 
     Args:
         known_ids: the ids of the class table; empty for a set without classes.
-        files: the images on disk, as the manifest names them.
+        on_disk: whether both images of each row are on disk, or the only one of an image that stands alone.
         fit: each row's `fit`, `lead` and the pair `exchanged` with which its fit is lowest; NaN if not measured.
         min_hash_distance: the distance below which photos are near duplicates.
         alone: whether the images stand alone, without inputs.
     """
     sound = manifest["fault"].isna()
-    pairs = manifest[sound]
+    pairs = manifest if sound.all() else manifest[sound]
     known = {str(class_id) for class_id in known_ids}
     seen = pairs["class_ids"].fillna("") + " " + pairs["unknown_ids"].fillna("")
     may_be_empty = ["fault", "unknown_ids", "input_notes", "target_notes", "changed_at_borders", "scene"]
@@ -58,7 +59,10 @@ def with_derived_columns(
         may_be_empty += CLASS_COLUMNS
     if alone:
         may_be_empty += INPUT_COLUMNS
-    needed = pairs.drop(columns=may_be_empty, errors="ignore")
+    needed = pairs.drop(columns=may_be_empty, errors="ignore").isna()
+    missing = np.full(len(pairs), "", object)
+    for place in np.flatnonzero(needed.any(axis=1)):
+        missing[place] = " ".join(needed.columns[needed.iloc[place]])
     side = ["height_px", "width_px"]
     sizes = [pairs[[f"{half}_source_{length}" for length in side]].to_numpy(float) for half in ("input", "target")]
     height, width = sizes[1].T
@@ -67,9 +71,9 @@ def with_derived_columns(
     derived = pd.DataFrame(
         {
             "pair_of": pairs["split"],
-            "missing": [" ".join(needed.columns[row]) for row in needed.isna().to_numpy()],
+            "missing": missing,
             "unknown": [" ".join(i for i in ids.split() if i not in known) for ids in seen] if known else "",
-            "files_there": (pairs["input_path"].isin(files) | alone) & pairs["target_path"].isin(files),
+            "files_there": on_disk[sound],
             "sizes_equal": (sizes[0] == sizes[1]).all(axis=1),
             "size_ratio": pd.Series(height * width, pairs.index).groupby(kind).transform(_ratio_to_median),
             "aspect_ratio": pd.Series(width / height, pairs.index).groupby(kind).transform(_ratio_to_median),
@@ -102,12 +106,17 @@ def class_distance(pairs: pd.DataFrame) -> np.ndarray:
     It is half the sum of |p - q| over all classes: the share of pixels that would have to change their class; 0 for a
     row of train.
     """
-    shares = pd.DataFrame([shares_of(text) for text in pairs["class_shares"].fillna("")], index=pairs.index).fillna(0.0)
-    means = shares.groupby(pairs["split"]).mean()
+    means: dict[str, Counter[str]] = {}
+    for split, texts in pairs["class_shares"].fillna("").groupby(pairs["split"]):
+        means[split] = Counter()
+        for text in texts:
+            for class_id, share in shares_of(text).items():
+                means[split][class_id] += share / len(texts)
+    classes = sorted({class_id for shares in means.values() for class_id in shares})
     distances = {
-        split: round(float((means.loc[split] - means.loc["train"]).abs().sum() / 2), 6)
+        split: round(sum(abs(means[split][i] - means["train"][i]) for i in classes) / 2, 6)
         for split in HELD_OUT_SUBSETS
-        if split in means.index and "train" in means.index
+        if split in means and "train" in means
     }
     return pairs["split"].map(distances).fillna(0.0).to_numpy()
 

@@ -55,7 +55,8 @@ class DomainFindings:
 
 def look_at_domains(dataset: Dataset, manifest: pd.DataFrame) -> DomainFindings:
     """Return the findings in the manifest's columns; empty ones for a set without domains."""
-    sound = manifest[manifest["fault"].isna()]
+    columns = ["split", "domain"] if dataset.domains else ["split"]
+    sound = manifest.loc[manifest["fault"].isna(), columns]
     counts = {
         subset: {
             domain: int(((sound["split"] == subset) & (sound["domain"] == domain)).sum()) for domain in dataset.domains

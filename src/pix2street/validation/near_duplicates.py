@@ -13,7 +13,7 @@ PART_BITS = 32
 RADIUS = 5
 """The most bits in which two parts of near hashes may differ: 63 tables find all such parts of 32 bits."""
 
-CHUNK_CANDIDATES = 2**21
+CHUNK_CANDIDATES = 2**18
 
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Rows, for each a row from elsewhere, and the number of bits in which their hashes differ."""
