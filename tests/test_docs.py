@@ -61,6 +61,7 @@ IN_PASSING = {
     # A command in a sentence that `COVERED` does not have, with the test that runs it, or the reason why none does.
     r"dvc repro --force download": "`dvc repro` with an option of DVC's own",
     r"make (test|fresh|nightly)": "continuous integration runs it",
+    r"make nightly PYTEST_ARGS='--collect-only -q'": "pytest's own",
     r"make bench|python benchmarks/step\.py.*": "test_benchmarks.py::test_training_steps_are_timed_in_turn",
     r"python benchmarks/borders\.py.*": "test_benchmarks.py::test_spoiled_drawings_are_found_and_sound_ones_are_not",
     r"python benchmarks/evaluation\.py": "test_benchmarks.py::test_evaluation_and_inception_are_timed",
