@@ -30,12 +30,13 @@ import numpy as np
 from scipy import ndimage, stats
 
 from pix2street.core.classes import cityscapes_classes
+from pix2street.core.edge_maps import edge_map
 from pix2street.core.formats import IMAGE_SUFFIXES
 from pix2street.core.images import EdgeSettings, edges, grey, read_rgb, resize_box
 from pix2street.core.pairs import SUBSETS, Dataset, drawing_of, read_pairs
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.params import read_params
-from pix2street.validation.fit import block_fit, block_lead, edge_map
+from pix2street.validation.fit import block_fit, block_lead
 
 FOLDS, SWAPPED_SHARE, FOUND_SHARE = 5, 0.05, 0.9
 SET_SIZES = (12, 60, 240)
@@ -108,7 +109,7 @@ def _four_colors(image: np.ndarray) -> np.ndarray:
 def products_of(inputs: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarray:
     """Return the products of all edge maps: `[2 N]` inputs (N pairs, then their mirror images), and as many targets."""
     images = [image for half in (inputs, targets) for image in [*half, *(image[:, ::-1] for image in half)]]
-    maps = np.array([edge_map(image) for image in images])
+    maps = np.array([edge_map(image).ravel() for image in images], np.float32)
     maps -= maps.mean(axis=1, keepdims=True)
     return maps @ maps.T
 

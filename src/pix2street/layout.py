@@ -61,7 +61,7 @@ class Layout:
 
     @property
     def split(self) -> Path:
-        """`{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json`."""
+        """`{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv`, `edges.bin` and `dataset.json`."""
         return self.root / "data/split"
 
     @property

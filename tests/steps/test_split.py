@@ -86,7 +86,7 @@ def test_running_twice_gives_equal_bytes(downloaded, out, tmp_path):
     split_pairs(downloaded, out, SETTINGS)
     split_pairs(downloaded, tmp_path / "again", SETTINGS)
     files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
-    assert len(files) == 2 * 4 + 2
+    assert len(files) == 2 * 4 + 3
     assert all((out / file).read_bytes() == (tmp_path / "again" / file).read_bytes() for file in files)
 
 

@@ -307,7 +307,7 @@ def cut_to_the_sky(planter: Planter) -> None:
         (lambda p: p.path("a_00").rename(p.folder / "val/a_00.png"), "group", "a_00"),
         (swap, "fit", "a_05"),
         (swap_across_splits, "fit", "b_12"),
-        (lambda p: copy_labels(p, ("a_00", "a_01"), ("a_02", "a_03"), ("a_05", "a_06")), "outlier", "a_05"),
+        (lambda p: copy_labels(p, ("a_09", "a_01"), ("a_02", "a_03"), ("a_05", "a_06")), "outlier", "a_05"),
         (shift, "shifted", None),
         (cut_to_the_sky, "class_balance", None),
         (lambda p: [path.unlink() for path in p.folder.glob("val/*")], "val_pairs", None),

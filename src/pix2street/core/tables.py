@@ -105,15 +105,9 @@ def _table(
         raise UserError(f"{name}: must begin with the names of its columns, one is missing; {way_out}")
     kept = [place for place, column in enumerate(header) if columns is None or column in columns]
     parts: dict[int, list[pd.Series]] = {place: [] for place in kept}
-    number = 1
-    first = list(islice(rows, CHUNK_ROWS))
-    for chunk in chain([first], iter(lambda: list(islice(rows, CHUNK_ROWS)), [])):
-        for number, row in enumerate(chunk, number + 1):  # noqa: B020
-            if len(row) != len(header):
-                raise UserError(
-                    f"{name}: row {number} must have {len(header)} cells, as its header has, it has {len(row)}; "
-                    f"{way_out}"
-                )
+    whole = _of_width(rows, len(header), name, way_out)
+    # The first chunk may be empty: then the columns are.
+    for chunk in chain([[*islice(whole, CHUNK_ROWS)]], iter(lambda: [*islice(whole, CHUNK_ROWS)], [])):
         try:
             for place, found in parts.items():
                 cells = [row[place] for row in chunk]
@@ -123,6 +117,16 @@ def _table(
     # A column is whole only if all of its parts are: pandas makes floats of both.
     values = [pd.concat(found, ignore_index=True) for found in parts.values()]
     return pd.DataFrame(dict(enumerate(values))).set_axis([header[place] for place in kept], axis=1)
+
+
+def _of_width(rows: Iterator[list[str | None]], width: int, name: str, way_out: str) -> Iterator[list[str | None]]:
+    """Yield the rows below the header; raise `UserError` at one that has not `width` cells."""
+    for number, row in enumerate(rows, 2):
+        if len(row) != width:
+            raise UserError(
+                f"{name}: row {number} must have {width} cells, as its header has, it has {len(row)}; {way_out}"
+            )
+        yield row
 
 
 def _cell(value: Any) -> str:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from pix2street.core.fetching import cache_folder, fetch_file
 from pix2street.core.images import resize_labels, resize_photo, write_png
 from pix2street.core.limits import Limits
 from pix2street.core.pairs import Dataset
+from pix2street.core.workers import in_processes
 from pix2street.settings.download import Cityscapes
 
 ARCHIVES = {"gtFine": "gtFine_trainvaltest.zip", "leftImg8bit": "leftImg8bit_trainvaltest.zip"}
@@ -59,9 +59,8 @@ def fetch(folder: Path, path: Path, limits: Limits, settings: Cityscapes) -> Dat
             (folder / split / side).mkdir(parents=True)
     faults = []
     reduce = partial(_reduce, sources, folder, settings)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for fault in tqdm(pool.map(reduce, frames, chunksize=4), desc="reduce", total=len(frames), unit=" frames"):
-            faults += [fault] if fault else []
+    for fault in tqdm(in_processes(reduce, frames), desc="reduce", total=len(frames), unit=" frames"):
+        faults += [fault] if fault else []
     if faults:
         shown = "\n".join(f"  {fault}" for fault in faults[:FAULTS_SHOWN])
         raise UserError(f"{len(faults)} frames cannot be used; get the archives again:\n{shown}")

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -19,6 +19,7 @@ from pix2street.core.accounting import LEFT_OUT, read_left_out
 from pix2street.core.borders import describe_borders
 from pix2street.core.classes import ClassTable
 from pix2street.core.decoding import Stored, read_stored
+from pix2street.core.edge_maps import FILE, edge_maps_of
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.formats import has_image_ending
@@ -47,6 +48,9 @@ from pix2street.core.pairs import (
 from pix2street.core.workers import in_processes
 from pix2street.settings.split import Split
 
+EDGES = "edges"
+"""The key of a row's edge maps, which go into a file of their own."""
+
 HASH_SIDE = 16
 """The side of the perceptual hash, which has 16 x 16 = 256 bits."""
 
@@ -71,6 +75,7 @@ class Item(NamedTuple):
 def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, int]:
     """Write `{train,val,test}/{inputs,targets}/<pair_id>.png`, `manifest.csv` and `dataset.json` into `folder`.
 
+    The edge maps of pairs (`core.edge_maps`) are beside them, for `validate`.
     An image that stands alone is a target, and there are no inputs.
     Inputs of a set with classes become class ids in one channel. Label colours are snapped to the class table, and the
     shares of pixels that were changed, and changed by more than `snap_tolerance`, are recorded. Labels are resized by
@@ -108,13 +113,18 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
     make = partial(_make_row, dataset, downloaded, folder, settings)
     faulty = 0
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows(edges: BinaryIO) -> Iterator[dict[str, Any]]:
         nonlocal faulty
         for row in tqdm(in_processes(make, items), desc="split", total=len(items), unit=" pairs"):
             faulty += "fault" in row
+            edges.write(row.pop(EDGES, b""))
             yield row
 
-    write_manifest(folder, rows(), left_out)
+    maps = folder / FILE
+    with maps.open("wb") as edges:
+        write_manifest(folder, rows(edges), left_out)
+    if not maps.stat().st_size:
+        maps.unlink()
     dataset.write(folder)
     return len(items), faulty
 
@@ -243,7 +253,14 @@ def _make_row(dataset: Dataset, downloaded: Path, folder: Path, settings: Split,
         input_pixels = resize_labels(ids, *size)
         row |= columns | _describe_classes(dataset.classes, input_pixels) | {"input_lossy": int(input_stored.lossy)}
     write_png(folder / row["input_path"], input_pixels)
+    row[EDGES] = _edges_of(dataset, input_pixels, target)
     return row | _describe_input(input_pixels) | _describe_target(target, dataset.target_frames)
+
+
+def _edges_of(dataset: Dataset, input_pixels: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the edge maps of a pair, `[2, D]` uint8: of the last frame of a video's input, the first of its target."""
+    drawing = dataset.classes.to_colors(input_pixels) if dataset.classes else input_pixels
+    return edge_maps_of(unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0])
 
 
 def _scene_and_group(dataset: Dataset, item: Item) -> dict[str, str | None]:

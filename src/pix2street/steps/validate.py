@@ -1,25 +1,19 @@
 """Validate: compare the manifest with its limits, before a training."""
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from pix2street.core.edge_maps import EdgeMaps
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
-from pix2street.core.frames import unstacked
-from pix2street.core.images import read_rgb, resize_photo
 from pix2street.core.pairs import (
     SUBSETS,
     Dataset,
     count_notes,
-    drawing_of,
     read_left_out,
     read_manifest,
 )
@@ -28,7 +22,7 @@ from pix2street.validation.borders import look_at_borders
 from pix2street.validation.class_ids import look_at_ids
 from pix2street.validation.derived import with_derived_columns
 from pix2street.validation.domains import FIT_CHECKS, checks_not_made, look_at_domains
-from pix2street.validation.fit import BLOCK_PAIRS, Suspects, block_agreement, block_lead, blocks, edge_map
+from pix2street.validation.fit import Suspects, block_agreement, block_lead, blocks
 from pix2street.validation.results import run_checks
 from pix2street.validation.suite import Findings, build_checks
 
@@ -77,7 +71,7 @@ def validate_split(
     known_ids = [entry.id for entry in dataset.classes.entries] if dataset.classes else []
     not_made = checks_not_made(dataset)
     measured = not any(key in entry["checks"] for entry in not_made for key in FIT_CHECKS)
-    fit = _fit(split, manifest, on_disk, dataset) if measured else _no_fit(manifest)
+    fit = _fit(split, manifest, on_disk) if measured else _no_fit(manifest)
     table = with_derived_columns(manifest, known_ids, on_disk, fit, limits.min_hash_distance, alone)
     table = table.assign(
         misread_share=found.ids.misread_share,
@@ -212,7 +206,7 @@ def _on_disk(split: Path, names: pd.Series) -> pd.Series:
     return names.notna() & np.array([os.path.isfile(split / name) for name in names.fillna("")], bool)
 
 
-def _fit(split: Path, manifest: pd.DataFrame, on_disk: pd.Series, dataset: Dataset) -> pd.DataFrame:
+def _fit(split: Path, manifest: pd.DataFrame, on_disk: pd.Series) -> pd.DataFrame:
     """Return how well each row's input and target fit together.
 
     Returns:
@@ -221,22 +215,15 @@ def _fit(split: Path, manifest: pd.DataFrame, on_disk: pd.Series, dataset: Datas
     """
     lead, fit = np.full(len(manifest), np.nan), np.full(len(manifest), np.nan)
     exchanged, suspects = np.full(len(manifest), "", object), Suspects()
-    paths, threads, maps = manifest[["input_path", "target_path"]], os.cpu_count() or 1, None
-    subsets = manifest["split"].where(on_disk)
-    # Decoders and products leave Python's lock to other threads, and threads need no copies of the edge maps.
-    with ThreadPoolExecutor(threads) as pool, tqdm(desc="fit", total=int(subsets.count()), unit=" pairs") as bar:
-        for name in SUBSETS:
-            rows = np.flatnonzero(subsets == name)
-            for block in blocks(len(rows)) if len(rows) else []:
-                pairs = paths.iloc[rows[block]].to_numpy(object)
-                if maps is None:
-                    maps = np.empty((BLOCK_PAIRS, *_edge_maps(dataset, split, pairs[0]).shape), np.float32)
-                some = maps[: len(block)]
-                parts = np.array_split(np.arange(len(block)), threads)
-                list(pool.map(partial(_fill, some, dataset, split, pairs), parts))
-                lead[rows[block]] = np.round(block_lead(block_agreement(some[:, 0], some[:, 1])), 6)
-                suspects.add(rows[block], lead[rows[block]], some)
-                bar.update(len(block))
+    pairs, subsets = manifest["input_path"].notna().to_numpy(), manifest["split"].where(on_disk)
+    maps = EdgeMaps.open(split, int(pairs.sum())) if on_disk.any() else None
+    places = np.cumsum(pairs) - 1
+    for name in SUBSETS:
+        rows = np.flatnonzero(subsets == name)
+        for block in blocks(len(rows)) if len(rows) else []:
+            some = maps.read(places[rows[block]])
+            lead[rows[block]] = np.round(block_lead(block_agreement(some[:, 0], some[:, 1])), 6)
+            suspects.add(rows[block], lead[rows[block]], some)
     found, others = suspects.fit()
     fit[suspects.rows] = np.round(found, 6)
     exchanged[suspects.rows] = np.where(others >= 0, manifest["pair_id"].to_numpy(object)[others], "")
@@ -246,24 +233,3 @@ def _fit(split: Path, manifest: pd.DataFrame, on_disk: pd.Series, dataset: Datas
 def _no_fit(manifest: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `_fit` for a set in which it is not measured."""
     return pd.DataFrame({"fit": np.nan, "lead": np.nan, "exchanged": ""}, index=manifest.index)
-
-
-def _fill(maps: np.ndarray, dataset: Dataset, split: Path, pairs: np.ndarray, places: np.ndarray) -> None:
-    """Write the edge maps of the pairs at some places of a block to their places in `maps`, `[N, 2, D]`."""
-    for place in places:
-        maps[place] = _edge_maps(dataset, split, pairs[place])
-
-
-def _edge_maps(dataset: Dataset, split: Path, paths: Sequence[str]) -> np.ndarray:
-    """Return the edge maps of a pair's input (class ids in their colours) and of its target, `[2, D]` float32.
-
-    Of frames they are those of the last one of the input and of the first one of the target.
-
-    Args:
-        paths: the two files of the pair below `split`.
-    """
-    drawing, target = drawing_of(split / paths[0], dataset.classes), read_rgb(split / paths[1])
-    drawing, target = unstacked(drawing, dataset.input_frames)[-1], unstacked(target, dataset.target_frames)[0]
-    # Edges are compared at the size of the smaller one.
-    size = np.minimum(drawing.shape[:2], target.shape[:2]).tolist()
-    return np.array([edge_map(resize_photo(image, *size)) for image in (drawing, target)])

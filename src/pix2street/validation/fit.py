@@ -12,73 +12,18 @@ Two measures follow from it, both between -2 and 2 and positive for a pair that 
 """
 
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
-from pix2street.core.images import resize_box
-
-SIDE_PX = 128
 BLOCK_PAIRS = 512
 SUSPECTS = 1024
-SMOOTH_PX = 1.0
-
-
-COLORS = np.array([[3, 1, 0], [1, 2, 1], [0, 1, 3]], np.float32)
-"""The colours that each colour of a gradient is made of: Sobel's smoothing along the axis of colours."""
-
-BAND_LINES = 16
-"""The lines that are filtered by one product."""
-
-SMOOTH, STEP = 0, 1
-"""The two filters of which Sobel's gradient of a smooth image is made."""
-
-
-def edge_map(pixels: np.ndarray) -> np.ndarray:
-    """Return the root of the colours' gradient, `[h * w]` float32, of `[H, W, 3]` uint8.
-
-    An image is first reduced to at most `SIDE_PX` in height and width. The gradient is Sobel's, of the image smoothed
-    by a Gaussian of `SMOOTH_PX`, with SciPy's borders; products of matrices give it sooner than SciPy's filters.
-    """
-    height, width = (min(SIDE_PX, side) for side in pixels.shape[:2])
-    colors = COLORS @ resize_box(pixels, height, width).transpose(0, 2, 1).astype(np.float32)
-    smooth, step = (_filtered(kind, colors.reshape(height, -1), "C").reshape(-1, width) for kind in (SMOOTH, STEP))
-    down, across = _filtered(SMOOTH, step.T, "F").T, _filtered(STEP, smooth.T, "F").T
-    gradient = np.sqrt(down * down + across * across).reshape(height, 3, width).sum(axis=1)
-    # The root prevents a few hard edges from outweighing the many soft ones.
-    return np.sqrt(gradient).ravel()
-
-
-def _filtered(kind: int, lines: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
-    """Return `[N, M]` lines smoothed (`SMOOTH`), or the next line less the one before of smooth lines (`STEP`)."""
-    result = np.empty_like(lines, order=order)
-    for band, near, filters in _bands(len(lines)):
-        np.matmul(filters[kind], lines[near], out=result[band])
-    return result
-
-
-@cache
-def _bands(side: int) -> list[tuple[slice, slice, np.ndarray]]:
-    """Return the lines of each band of an image, the lines near it, and the filters that map these to those."""
-    smooth = ndimage.gaussian_filter1d(np.eye(side), SMOOTH_PX, axis=0)
-    kernels = ([1, 2, 1], [-1, 0, 1])
-    filters = np.array([ndimage.correlate1d(smooth, kernel, axis=0) for kernel in kernels], np.float32)
-    bands = []
-    for start in range(0, side, BAND_LINES):
-        band = slice(start, start + BAND_LINES)
-        used = np.flatnonzero(filters[:, band].any(axis=(0, 1)))
-        near = slice(used[0], used[-1] + 1)
-        bands.append((band, near, np.ascontiguousarray(filters[:, band, near])))
-    return bands
 
 
 def block_agreement(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the agreement of every input (rows) with every target (columns) of a block, `[N, N]`.
 
     Args:
-        inputs, targets: edge maps `[N, D]`; row i of both belongs to pair i.
+        inputs, targets: edge maps `[N, D]` of `core.edge_maps`; row i of both belongs to pair i.
     """
     return _standardized(inputs) @ _standardized(targets).T
 
@@ -159,7 +104,8 @@ def blocks(count: int) -> list[np.ndarray]:
 
 def _standardized(maps: np.ndarray) -> np.ndarray:
     """Return the maps less their mean map (horizons, sky lines), each with mean 0 and length 1."""
-    maps = maps - maps.mean(axis=0)
+    maps = maps.astype(np.float32)
+    maps -= maps.mean(axis=0)
     maps -= maps.mean(axis=1, keepdims=True)
     maps /= np.maximum(np.linalg.norm(maps, axis=1, keepdims=True), 1e-6)
     return maps

@@ -12,9 +12,7 @@
 - `textures`: colours, grids of lines and noise that all of them use
 """
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.frames import GROUP_PATTERN, FrameCounts
 from pix2street.core.images import write_png
 from pix2street.core.pairs import Dataset
+from pix2street.core.workers import in_processes
 from pix2street.datasets.synthetic_streets.scene import draw_drive, draw_hours, draw_scene
 from pix2street.settings.download import Frames, SyntheticStreets
 
@@ -88,9 +87,8 @@ def _draw_all(folder: Path, settings: SyntheticStreets, write: Callable[..., Non
         for name in below:
             (folder / split / name).mkdir(parents=True)
     draw = partial(write, folder, settings)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for _ in tqdm(pool.map(draw, scenes, chunksize=8), desc="draw", total=len(scenes), unit=" scenes"):
-            pass
+    for _ in tqdm(in_processes(draw, scenes), desc="draw", total=len(scenes), unit=" scenes"):
+        pass
 
 
 def _direction(domains: Sequence[str]) -> str:
