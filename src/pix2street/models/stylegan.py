@@ -226,8 +226,7 @@ def build_training(
             says = judge(shown(photos), training=True)
         return settings.penalty_every * squared_norm(tape.gradient(says, photos))
 
-    def move_discriminator(photos, latents) -> dict:
-        generated = tf.stop_gradient(generator(latents, training=True))
+    def move_discriminator(photos, generated) -> dict:
         with tf.GradientTape() as tape:
             real, made = judge(shown(photos), training=True), judge(shown(generated), training=True)
             terms = {"disc_real": cross_entropy_real(real), "disc_generated": cross_entropy_generated(made)}
@@ -243,18 +242,16 @@ def build_training(
         accuracies = {"disc_real_accuracy": accuracy_real(real), "disc_generated_accuracy": accuracy_generated(made)}
         return terms | accuracies
 
-    def move_generator(latents) -> dict:
-        with tf.GradientTape() as tape:
-            made = judge(shown(generator(latents, training=True)), training=True)
-            terms = {"gen_gan": cross_entropy_real(made)}
-            loss = gen.scaled(terms["gen_gan"])
-        gen.descend(tape, loss)
-        return terms
-
     def step(batch: Batch) -> dict:
         latents = mixed(batch["input"], draws, settings.mixing)
-        terms = move_discriminator(batch["target"], latents)
-        terms |= move_generator(latents)
+        with tf.GradientTape() as tape:
+            # The update of D does not change G, so that one forward pass serves both.
+            generated = generator(latents, training=True)
+            with tape.stop_recording():
+                terms = move_discriminator(batch["target"], tf.stop_gradient(generated))
+            terms["gen_gan"] = cross_entropy_real(judge(shown(generated), training=True))
+            loss = gen.scaled(terms["gen_gan"])
+        gen.descend(tape, loss)
         steps.assign_add(1)
         return {term.name: tf.convert_to_tensor(terms[term.name]) for term in TERMS}
 
