@@ -13,11 +13,12 @@ from shipped import PARAMS, changed
 
 from pix2street.core.classes import cityscapes_classes
 from pix2street.core.decoding import decode
+from pix2street.core.edge_maps import edge_map
 from pix2street.core.images import write_png
 from pix2street.datasets.synthetic_streets.scene import draw_scene
 from pix2street.layers.resize import ResizeConv2D
 from pix2street.params import read_params
-from pix2street.validation.fit import block_agreement, edge_map
+from pix2street.validation.fit import block_agreement
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
@@ -198,11 +199,11 @@ def test_products_give_the_agreement_of_any_set():
     import fit
 
     images = np.random.default_rng(0).integers(0, 256, (2, 6, 16, 16, 3)).astype(np.uint8)
-    maps = np.array([[edge_map(image) for image in half] for half in images])
+    maps = np.array([[edge_map(image).ravel() for image in half] for half in images])
     of = np.array([4, 0, 3])
     expected = block_agreement(maps[0, of], maps[1, of])
     assert fit.agreement_of(fit.products_of(*images), of) == pytest.approx(expected, abs=1e-4)
-    mirrored = np.array([[edge_map(image[:, ::-1]) for image in half] for half in images])
+    mirrored = np.array([[edge_map(image[:, ::-1]).ravel() for image in half] for half in images])
     assert fit.agreement_of(fit.products_of(*images), of + 6) == pytest.approx(
         block_agreement(mirrored[0, of], mirrored[1, of]), abs=1e-4
     )

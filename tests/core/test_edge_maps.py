@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pix2street.core.edge_maps import FILE, KEPT_PX, SEEN_PX, STRONGEST, EdgeMaps, edge_map, edge_maps_of
+from pix2street.core.edge_maps import EDGES_FILE, KEPT_PX, SEEN_PX, STRONGEST, EdgeMaps, edge_map, edge_maps_of
 from pix2street.core.errors import UserError
 from pix2street.core.images import resize_box
 
@@ -49,7 +49,7 @@ def test_a_pair_is_compared_at_the_size_of_its_smaller_image():
 
 def test_maps_are_read_at_some_places(tmp_path: Path):
     maps = pixels(7, 2, 30)
-    (tmp_path / FILE).write_bytes(maps.tobytes())
+    (tmp_path / EDGES_FILE).write_bytes(maps.tobytes())
     places = np.array([2, 3, 6])
     assert (EdgeMaps.open(tmp_path, 7).read(places) == maps[places]).all()
 
@@ -57,6 +57,6 @@ def test_maps_are_read_at_some_places(tmp_path: Path):
 @pytest.mark.parametrize("content", [None, b"", bytes(61)])
 def test_a_file_of_other_pairs_is_refused(tmp_path: Path, content: bytes | None):
     if content is not None:
-        (tmp_path / FILE).write_bytes(content)
+        (tmp_path / EDGES_FILE).write_bytes(content)
     with pytest.raises(UserError, match=r"edges.bin: must hold the edges of 6 pairs.* run `dvc repro`"):
         EdgeMaps.open(tmp_path, 6)

@@ -14,7 +14,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.files import REMAKE
 from pix2street.core.images import resize_box, resize_photo
 
-FILE = "edges.bin"
+EDGES_FILE = "edges.bin"
 SEEN_PX, KEPT_PX = 128, 64
 """The sides to which an image is reduced at most before edges are sought, and those of its map."""
 
@@ -78,7 +78,7 @@ class EdgeMaps:
         Raises:
             UserError: the file is missing, or cannot be that of so many pairs.
         """
-        path = split / FILE
+        path = split / EDGES_FILE
         size = path.stat().st_size if path.is_file() else 0
         if size % (2 * pairs) or not size:
             raise UserError(

@@ -19,7 +19,7 @@ from pix2street.core.accounting import LEFT_OUT, read_left_out
 from pix2street.core.borders import describe_borders
 from pix2street.core.classes import ClassTable
 from pix2street.core.decoding import Stored, read_stored
-from pix2street.core.edge_maps import FILE, edge_maps_of
+from pix2street.core.edge_maps import EDGES_FILE, edge_maps_of
 from pix2street.core.errors import UserError
 from pix2street.core.files import sha256_of
 from pix2street.core.formats import has_image_ending
@@ -120,7 +120,7 @@ def split_pairs(downloaded: Path, folder: Path, settings: Split) -> tuple[int, i
             edges.write(row.pop(EDGES, b""))
             yield row
 
-    maps = folder / FILE
+    maps = folder / EDGES_FILE
     with maps.open("wb") as edges:
         write_manifest(folder, rows(edges), left_out)
     if not maps.stat().st_size:
