@@ -17,3 +17,4 @@ class Verify(Section):
     ssim: Tolerance
     pixel_accuracy: Tolerance
     mean_iou: Tolerance
+    swd: Tolerance
