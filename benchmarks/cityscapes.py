@@ -26,8 +26,7 @@ from pix2street.core.images import png_bytes
 from pix2street.core.limits import Limits
 from pix2street.datasets.cityscapes import ARCHIVES, fetch
 from pix2street.datasets.synthetic_streets.scene import draw_scene
-from pix2street.settings.download import Cityscapes
-from pix2street.settings.split import Split
+from pix2street.params import read_params
 from pix2street.steps.split import split_pairs
 
 HEIGHT_PX, WIDTH_PX = 1024, 2048
@@ -90,7 +89,9 @@ def main() -> None:
         train = write_archives(folder, arguments.frames)
         size = {"height_px": height_px, "width_px": width_px}
         pairs = {"train_pairs": train, "val_pairs": arguments.frames - train}
-        settings = Cityscapes(**size, **pairs, site="http://127.0.0.1:9")
+        params = read_params(Path(__file__).parents[1] / "params.yaml")
+        settings = params.download.cityscapes.model_copy(update=size | pairs | {"site": "http://127.0.0.1:9"})
+        working = params.split.model_copy(update=size)
         times: dict[str, list[float]] = {"decode": [], "download": [], "split": []}
         for turn in range(arguments.rounds + 1):
             ready, split = folder / f"ready_{turn}", folder / f"split_{turn}"
@@ -98,10 +99,7 @@ def main() -> None:
             split.mkdir()
             round_times = {"decode": seconds(lambda: decode_all(folder))}
             round_times["download"] = seconds(lambda ready=ready: fetch(ready, folder, LIMITS, settings).write(ready))
-            working = Split(**size, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb")
-            round_times["split"] = seconds(
-                lambda ready=ready, split=split, working=working: split_pairs(ready, split, working)
-            )
+            round_times["split"] = seconds(lambda ready=ready, split=split: split_pairs(ready, split, working))
             for key, value in round_times.items() if turn else ():  # the first round warms the file cache
                 times[key].append(value)
         medians = {key: statistics.median(values) for key, values in times.items()}

@@ -37,9 +37,7 @@ from pix2street.judges.network import build_segmenter
 from pix2street.judges.segmenter import TRAINED, Card
 from pix2street.metrics.frechet import distance_of
 from pix2street.metrics.segmentation import confusion_matrix
-from pix2street.settings.download import SyntheticStreets
-from pix2street.settings.evaluate import Evaluate
-from pix2street.settings.split import Split
+from pix2street.params import read_params
 from pix2street.steps.evaluate import evaluate_photos
 from pix2street.steps.split import split_pairs
 from pix2street.training.runtime import prepare
@@ -58,10 +56,11 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     downloaded, split = folder / "downloaded", folder / "split"
     for path in (downloaded, split, folder / "judge"):
         path.mkdir()
-    sizes = {"height_px": SIDE, "width_px": SIDE, "train_pairs": 1, "val_pairs": pairs, "test_pairs": 0}
-    synthetic_streets.fetch(downloaded, SyntheticStreets(seed=0, domains=[], **sizes)).write(downloaded)
-    working = Split(height_px=SIDE, width_px=SIDE, snap_tolerance=32.0, max_megapixels=200.0, target_mode="rgb")
-    split_pairs(downloaded, split, working)
+    params, size = read_params(Path(__file__).parents[1] / "params.yaml"), {"height_px": SIDE, "width_px": SIDE}
+    counts = {"train_pairs": 1, "val_pairs": pairs, "test_pairs": 0}
+    drawn = params.download.synthetic_streets.model_copy(update=size | counts)
+    synthetic_streets.fetch(downloaded, drawn).write(downloaded)
+    split_pairs(downloaded, split, params.split.model_copy(update=size))
     targets = [pair.target_path for pair in read_pairs(split, "val")]
     for photos in ("generated", "baselines/mean_color", "baselines/untrained"):
         shutil.copytree(split / "val/targets", folder / photos / "val")
@@ -73,7 +72,7 @@ def time_evaluation(folder: Path, pairs: int) -> tuple[float, list[Path]]:
     def evaluate():
         evaluate_photos(
             split, folder / "judge", PhotoFolders(folder / "generated", folder / "baselines"), folder / "judged",
-            Evaluate(device="auto", subset="val", min_ceiling=0.0, fid=[], inception=None, usefulness=False),
+            params.evaluate.model_copy(update={"min_ceiling": 0.0, "fid": [], "usefulness": False}),
             inception=None, judge_score=None, generator={},
         )  # fmt: skip
 
