@@ -20,6 +20,7 @@ from pix2street.training.batches import (
     plain_batches,
     segmentation_batches,
 )
+from pix2street.training.latents import LatentFeed
 
 CLASSES = cityscapes_classes()
 COLOR = InputEncoding("color", CLASSES)
@@ -248,6 +249,18 @@ def test_plain_batches_keep_order_and_pixels(tiny_pairs):
     targets = joined(plain_batches(tiny_pairs, COLOR, 4))[1]
     assert [float((target < 0).all(axis=-1).mean()) for target in targets] == [1.0] * 6
     assert np.diff([(target == targets.min()).sum() for target in targets]).max() < 0
+
+
+def test_no_reader_waits_for_tensorflows_tuner_when_it_is_closed(tiny_pairs):
+    latent = InputEncoding("color", None, latent=(2, 3))
+    readers = [
+        feed_of(tiny_pairs).batches(0, np.arange(6), 2),
+        LatentFeed.of(tiny_pairs, latent.latent, 0, False, True).batches(0, np.arange(6), 2),
+        plain_batches(tiny_pairs, COLOR, 4),
+        batches_in_use(tiny_pairs, latent, None, seed=0),
+        segmentation_batches(tiny_pairs, CLASSES, seed=0, epoch=0, batch=2),
+    ]
+    assert [reader.options().autotune.enabled for reader in readers] == [False] * 5
 
 
 def test_the_judges_batches_are_photos_and_evaluated_places(tiny_pairs):

@@ -53,6 +53,13 @@ def seen(feed: DomainFeed, epoch: int = 0, first: int = 0) -> list[dict]:
     return rows
 
 
+def test_no_reader_waits_for_tensorflows_tuner_when_it_is_closed(tmp_path):
+    assert (
+        feed_of(write_images(tmp_path, 4, 4), one_way=False).batches(0, np.arange(8), 2).options().autotune.enabled
+        is False
+    )
+
+
 def test_one_way_goes_through_both_domains_and_again_through_the_smaller(tmp_path):
     feed = feed_of(write_images(tmp_path, 4, 10), one_way=True)
     rows = seen(feed)

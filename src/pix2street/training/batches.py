@@ -4,6 +4,7 @@ Order, crops and mirroring depend only on (seed, epoch, index in the manifest); 
 interruption changes them.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -147,6 +148,12 @@ Reader = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
 
 MIB = 1 << 20
 
+MAX_CALLS = 16
+"""The most items that are read at a time; each takes the memory of its images."""
+
+AHEAD = 2
+"""The batches that are made before they are needed."""
+
 
 def epoch_order(pairs: int, seed: int, epoch: int) -> np.ndarray:
     """Return the indices of all pairs, `[pairs]`, in a random order that depends only on (seed, epoch)."""
@@ -193,7 +200,7 @@ def kept(read: Reader, count: int, cache_mib: int) -> Reader:
         return lambda index: tuple(
             tf.ensure_shape(image, like.shape) for image, like in zip(read(index), first, strict=True)
         )
-    everything = mapped(tf.data.Dataset.range(count), read).batch(count).get_single_element()
+    everything = prepared(tf.data.Dataset.range(count), read, count).get_single_element()
     return lambda index: tuple(tf.gather(images, index) for images in everything)
 
 
@@ -325,7 +332,7 @@ def _latent_batches(pairs: Sequence[Pair], shape: tuple[int, int], seed: int) ->
     """Return the latent of every pair, which follows from its pair_id and `seed`, beside its target, one in a batch."""
     latents = draw_latents(shape, [pair.pair_id for pair in pairs], seed)
     targets = np.stack([to_unit(read_photo(pair.target_path).astype(np.float32)) for pair in pairs])
-    return tf.data.Dataset.from_tensor_slices({"input": latents, "target": targets}).batch(1)
+    return untuned(tf.data.Dataset.from_tensor_slices({"input": latents, "target": targets}).batch(1))
 
 
 def segmentation_batches(
@@ -346,12 +353,33 @@ def segmentation_batches(
         return to_unit(target), tf.gather(positions, tf.cast(ids[..., 0], tf.int32))
 
     order = tf.data.Dataset.from_tensor_slices(epoch_order(len(pairs), seed, epoch).astype(np.int32))
-    return mapped(order, prepare).batch(batch).prefetch(tf.data.AUTOTUNE)
+    return prepared(order, prepare, batch)
 
 
-def mapped(dataset: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
-    """Return the results of a function in the order of the dataset; several are computed at a time."""
-    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
+def mapped(rows: tf.data.Dataset, function: Callable) -> tf.data.Dataset:
+    """Return the results of a function in the order of the rows; each core computes one at a time."""
+    return rows.map(function, num_parallel_calls=min(os.cpu_count() or 1, MAX_CALLS))
+
+
+def prepared(rows: tf.data.Dataset, function: Callable, batch: int, whole: bool = False) -> tf.data.Dataset:
+    """Return batches of the results of a function in the order of the rows, some of them made before they are needed.
+
+    Args:
+        whole: leave out rows that do not fill a batch.
+    """
+    return untuned(mapped(rows, function).batch(batch, drop_remainder=whole).prefetch(AHEAD))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return the dataset with the numbers of calls and of batches that it names, which TensorFlow does not tune.
+
+    Its tuner sleeps for ten milliseconds at first and each time for twice as long, up to a minute. Whoever closes an
+    iterator waits until it wakes, since it looks too early whether it is cancelled and goes back to sleep: an epoch of
+    11 s ended 10 s late as often as not.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _with_code(pixels: tf.Tensor, codes: np.ndarray | None, index: tf.Tensor) -> tf.Tensor:
@@ -366,4 +394,4 @@ def _batched(dataset: tf.data.Dataset, encoding: InputEncoding, batch: int, whol
     def convert(pixels, target):
         return {"input": encoding.encode(pixels), "target": to_unit(tf.cast(target, tf.float32))}
 
-    return mapped(dataset, convert).batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
+    return prepared(dataset, convert, batch, whole)

@@ -17,7 +17,7 @@ from pix2street.core.errors import UserError
 from pix2street.core.images import to_unit
 from pix2street.core.seeds import derive_seed
 from pix2street.training.augmentation import Augmentation
-from pix2street.training.batches import Reader, kept, mapped
+from pix2street.training.batches import Reader, kept, prepared
 
 
 def open_images(paths: Sequence[Path], cache_mib: int = 0) -> Reader:
@@ -99,7 +99,7 @@ class DomainFeed:
             batch = {"input": to_unit(image), "target": to_unit(target)}
             return batch if self.one_way else {**batch, "domain": domain, "target_domain": target_domain}
 
-        return mapped(rows, prepare).batch(size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        return prepared(rows, prepare, size, whole=True)
 
     @cached_property
     def _domain_of(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from pix2street.core.latents import WHOLE
 from pix2street.core.pairs import Pair
 from pix2street.core.seeds import derive_seed
 from pix2street.training.augmentation import Augmentation
-from pix2street.training.batches import epoch_order, mapped
+from pix2street.training.batches import epoch_order, prepared
 
 LATENTS = 4
 """The key of an epoch's latents."""
@@ -69,7 +69,7 @@ class LatentFeed:
             latent = tf.concat([one, [[WHOLE]]], axis=1)
             return {"input": tf.tile(latent, [levels, 1]), "target": to_unit(photo)}
 
-        return mapped(rows, prepare).batch(size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        return prepared(rows, prepare, size, whole=True)
 
     def _order(self, epoch: int) -> np.ndarray:
         return epoch_order(len(self), self.seed, epoch)
