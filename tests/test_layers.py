@@ -128,7 +128,7 @@ ONLY_IN = {
     "requests": {"core/fetching.py", "datasets/cityscapes.py"},
     "fastapi": {"demo/server.py"},
     "uvicorn": {"demo/server.py"},
-    "av": {"datasets/films.py"},
+    "av": {"core/films.py"},
     "PIL": {
         "core/decoding.py",
         "core/images.py",

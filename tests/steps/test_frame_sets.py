@@ -8,10 +8,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from shipped import PARAMS, changed
+from sources import film
 from tiny_models import SMALL, TINY_TRAIN
 
 from pix2street.core.domains import PhotoFolders
 from pix2street.core.errors import UserError
+from pix2street.core.films import frames_of
 from pix2street.core.frames import FrameCounts, stacked, unstacked
 from pix2street.core.images import read_rgb, write_png
 from pix2street.core.pairs import read_pairs
@@ -176,7 +178,7 @@ def test_predict_makes_the_same_frames_and_continues_folders(run, tmp_path):
         write_png(tmp_path / f"in/a/{number}.png", frame)
     images = find_inputs([str(tmp_path / "in")], tmp_path / "out")
     videos = find_videos(images, COUNTS)
-    assert [path.name for path in videos[0].files] == ["10.png", "11.png", "12.png"]
+    assert [path.name for path in videos[0].frames] == ["10.png", "11.png", "12.png"]
     films = continue_videos(translator, videos, tmp_path / "out", "refuse")
     assert films == [tmp_path / "out/a/film.webp"]
     for number, frame in enumerate(unstacked(made, 2), 1):
@@ -187,6 +189,30 @@ def test_predict_makes_the_same_frames_and_continues_folders(run, tmp_path):
     assert continue_videos(translator, videos, tmp_path / "out", "keep") == []
     with pytest.raises(UserError, match="holds 1 frame"):
         find_videos(images[:1], COUNTS)
+
+
+def test_predict_continues_a_film_as_the_folder_of_its_frames(run, tmp_path):
+    source, folder = tmp_path / "drive.mp4", tmp_path / "frames/drive"
+    source.write_bytes(film(7, SIDE, SIDE))
+    folder.mkdir(parents=True)
+    with source.open("rb") as file:
+        for number, frame in enumerate(frames_of("drive", file)):
+            write_png(folder / f"{number}.png", frame)
+    images = find_inputs([str(source), str(folder.parent)], tmp_path / "out")
+    videos = find_videos(images, COUNTS)
+    with pytest.raises(UserError, match=r"of several videos; .* rename a film"):
+        continue_videos(Translator.read(run.folder / "generator"), videos, tmp_path / "out", "refuse")
+    of_film, of_folder = (
+        continue_videos(Translator.read(run.folder / "generator"), [video], tmp_path / name, "refuse")[0]
+        for name, video in zip("ab", videos, strict=True)
+    )
+    assert (of_film, of_folder) == (tmp_path / "a/drive/film.webp", tmp_path / "b/drive/film.webp")
+    assert of_film.read_bytes() == of_folder.read_bytes()
+    with pytest.raises(UserError, match=r"drive.mp4: holds 7 frames, but the generator sees 3 of a video, every 4"):
+        find_videos(images, FrameCounts(3, 2, 4, 5))
+    source.write_bytes(film(7)[:300])
+    with pytest.raises(UserError, match=r"drive.mp4: the film cannot be decoded"):
+        find_videos(images, COUNTS)
 
 
 def test_frames_of_other_sizes_are_continued_frame_by_frame_and_exported_so(run):

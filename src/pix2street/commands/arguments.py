@@ -157,7 +157,8 @@ def _add_predict(commands: Any) -> None:
         metavar="INPUT",
         nargs="*",
         type=os.path.expanduser,
-        help="an image, a folder or a quoted glob; none for a generator without inputs",
+        help="an image, a folder or a quoted glob, for a generator of next frames also a film; none for a generator "
+        "without inputs",
     )
     parser.add_argument(
         "--count", metavar="N", type=_count, help="the number of photos, with a generator without inputs"

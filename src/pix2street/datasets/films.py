@@ -5,11 +5,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import av
-import numpy as np
-
 from pix2street.core.archives import Source
 from pix2street.core.errors import UserError
+from pix2street.core.films import frames_of
 from pix2street.core.formats import VIDEO, format_of, has_image_ending, stem_of
 from pix2street.core.images import png_bytes
 from pix2street.core.limits import GIB, Limits
@@ -33,7 +31,7 @@ def unpack_films(source: Source, folder: Path, limits: Limits) -> Source:
     frames, taken = [], 0
     for name, content in source.read(films):
         (folder / stem_of(name)).mkdir(parents=True)
-        for number, pixels in enumerate(_decoded(f"{source.path}: {name}", content), 1):
+        for number, pixels in enumerate(frames_of(f"{source.path}: {name}", io.BytesIO(content)), 1):
             png = png_bytes(pixels)
             taken += len(png)
             if len(frames) == limits.max_files or taken > limits.max_gib * GIB:
@@ -76,22 +74,3 @@ def _refuse_equal_names(path: Path, films: list[str], others: list[str]) -> None
     for name in films:
         if (other := folders.setdefault(stem_of(name), name)) != name:
             raise UserError(f"{path}: the frames of {name!r} would be in one folder with {other!r}; rename the film")
-
-
-def _decoded(title: str, content: bytes) -> Iterator[np.ndarray]:
-    """Yield the frames of a film's first video, `[H, W, 3]` uint8, upright as its camera says."""
-    count = 0
-    try:
-        with av.open(io.BytesIO(content)) as container:
-            if not container.streams.video:
-                raise UserError(f"{title}: the film has sound alone; leave it out")
-            for frame in container.decode(video=0):
-                count += 1
-                yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
-    except av.FFmpegError as error:
-        raise UserError(
-            f"{title}: the film cannot be decoded after frame {count} ({error.strerror}); convert it (ffmpeg -i old.avi"
-            " new.mp4), or leave it out"
-        ) from error
-    if not count:
-        raise UserError(f"{title}: the film has no frames; leave it out")
